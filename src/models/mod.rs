@@ -1,0 +1,3 @@
+//! Rows, changesets and the small types of the domain.
+
+pub mod permission;

@@ -1,0 +1,191 @@
+//! Permissions: the rights that routes ask for, roles grant and tokens delegate.
+//!
+//! A permission is declared once, as a constant; everything else (the database's rows, a token's scopes) is text that either names
+//! a declared permission or means nothing. Unknown names never grant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// A right named `resource:action`, spelled as the OAuth scope that delegates it (without the issuer's scope prefix).
+///
+/// Two permissions are the same when their names are.
+///
+/// ```
+/// use portcullis::Permission;
+///
+/// const NOTES_READ: Permission = Permission::new("notes:read", "Read one's own notes.");
+/// assert_eq!(NOTES_READ.name(), "notes:read");
+/// ```
+#[derive(Clone, Copy)]
+pub struct Permission {
+    name: &'static str,
+    summary: &'static str,
+    administrative: bool,
+}
+
+impl Permission {
+    /// Declares a permission. `summary` is the sentence that the API's documentation shows.
+    ///
+    /// # Panics
+    ///
+    /// When `name` is not `resource:action` in lower-case ASCII letters, digits and `-`. For a constant that is a compile error.
+    pub const fn new(name: &'static str, summary: &'static str) -> Self {
+        assert!(is_well_formed(name), "a permission is named `resource:action`");
+        Self { name, summary, administrative: false }
+    }
+
+    /// Marks the permission as administrative: nobody may pass it on, or act on somebody who holds it, without holding it too.
+    pub const fn administrative(self) -> Self {
+        Self { administrative: true, ..self }
+    }
+
+    /// The name, as stored with roles and as delegated by scopes.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the permission allows, in a sentence.
+    pub const fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    /// Whether granting or touching it takes holding it.
+    pub const fn is_administrative(&self) -> bool {
+        self.administrative
+    }
+}
+
+/// One colon with a word on each side; a word is lower-case letters, digits and `-`.
+const fn is_well_formed(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let (mut at, mut colons, mut word) = (0, 0, 0);
+    while at < bytes.len() {
+        #[expect(clippy::indexing_slicing, reason = "`get` is not usable in a const fn; `at` is below the length")]
+        match bytes[at] {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' => word += 1,
+            b':' if word > 0 && colons == 0 => (colons, word) = (1, 0),
+            _ => return false,
+        }
+        at += 1;
+    }
+    colons == 1 && word > 0
+}
+
+impl PartialEq for Permission {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Permission {}
+
+impl PartialOrd for Permission {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Permission {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.name.cmp(other.name)
+    }
+}
+
+impl fmt::Debug for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Read one's own profile.
+pub const PROFILE_READ: Permission = Permission::new("profile:read", "Read one's own profile.");
+/// Change one's own profile.
+pub const PROFILE_WRITE: Permission = Permission::new("profile:write", "Change one's own profile.");
+/// Read every user.
+pub const USERS_READ: Permission = Permission::new("users:read", "Read every user.");
+/// Change users, their status and their roles.
+pub const USERS_WRITE: Permission =
+    Permission::new("users:write", "Change users, their status and their roles.").administrative();
+/// Read roles and what they grant.
+pub const ROLES_READ: Permission = Permission::new("roles:read", "Read roles and what they grant.");
+/// Create, change and delete roles.
+pub const ROLES_WRITE: Permission = Permission::new("roles:write", "Create, change and delete roles.").administrative();
+/// Read every service account.
+pub const SERVICE_ACCOUNTS_READ: Permission = Permission::new("service-accounts:read", "Read every service account.");
+/// Register and change service accounts.
+pub const SERVICE_ACCOUNTS_WRITE: Permission =
+    Permission::new("service-accounts:write", "Register and change service accounts.").administrative();
+/// Read the audit trail.
+pub const AUDIT_READ: Permission = Permission::new("audit:read", "Read the audit trail.");
+
+/// The permissions of the service itself.
+pub const BUILT_IN: [Permission; 9] = [
+    PROFILE_READ,
+    PROFILE_WRITE,
+    USERS_READ,
+    USERS_WRITE,
+    ROLES_READ,
+    ROLES_WRITE,
+    SERVICE_ACCOUNTS_READ,
+    SERVICE_ACCOUNTS_WRITE,
+    AUDIT_READ,
+];
+
+/// A set of permissions, in the order of their names.
+pub type PermissionSet = BTreeSet<Permission>;
+
+/// Every permission that this process knows: the built-in ones and those that the application declared.
+#[derive(Clone, Debug)]
+pub struct DeclaredPermissions(BTreeMap<&'static str, Permission>);
+
+impl DeclaredPermissions {
+    /// The built-in permissions and `own`. Fails with the name of the first that is declared twice.
+    pub fn new(own: impl IntoIterator<Item = Permission>) -> Result<Self, &'static str> {
+        let mut declared = BTreeMap::new();
+        for permission in BUILT_IN.into_iter().chain(own) {
+            if declared.insert(permission.name, permission).is_some() {
+                return Err(permission.name);
+            }
+        }
+        Ok(Self(declared))
+    }
+
+    /// The permission of this name, compared whole and with case. An unknown name is nobody's right.
+    pub fn find(&self, name: &str) -> Option<Permission> {
+        self.0.get(name).copied()
+    }
+
+    /// All of them, in the order of their names.
+    pub fn all(&self) -> impl Iterator<Item = Permission> + '_ {
+        self.0.values().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_resource_and_action() {
+        for good in ["users:read", "service-accounts:write", "a:b2"] {
+            assert!(is_well_formed(good), "{good}");
+        }
+        for bad in ["", "users", ":read", "users:", "a:b:c", "Users:read", "users: read", "users:réad"] {
+            assert!(!is_well_formed(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_permission_declared_twice_is_refused() {
+        let twice = Permission::new("users:read", "Something else.");
+        assert_eq!(DeclaredPermissions::new([twice]).unwrap_err(), "users:read");
+    }
+
+    #[test]
+    fn an_unknown_name_finds_nothing() {
+        let declared = DeclaredPermissions::new([]).unwrap();
+        assert_eq!(declared.find("users:read"), Some(USERS_READ));
+        assert_eq!(declared.find("users:reads"), None);
+        assert_eq!(declared.find("USERS:READ"), None);
+    }
+}
