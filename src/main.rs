@@ -1,3 +1,9 @@
-//! The `portcullis` command.
+//! The `portcullis` command: the service as it is.
 
-fn main() {}
+use std::process::ExitCode;
+
+use portcullis::Application;
+
+fn main() -> ExitCode {
+    Application::new().run()
+}

@@ -1,0 +1,51 @@
+//! Readiness, check by check; without detail, as anyone may ask.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+const READY: &str = "ready";
+const NOT_READY: &str = "not-ready";
+
+/// Whether the service can do its work.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReadinessResponse {
+    /// `ready` or `not-ready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// Each thing that it needs.
+    checks: Vec<CheckResponse>,
+}
+
+/// One thing that the service needs.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CheckResponse {
+    /// `database` or `key_set`.
+    #[schema(example = "key_set")]
+    name: &'static str,
+    /// Whether the service can do its work as far as this goes.
+    passed: bool,
+    /// `reachable` or `unreachable`; of a key set `fresh`, `stale`, `closed` (too old to be trusted) or `empty` (never fetched).
+    #[schema(example = "fresh")]
+    state: &'static str,
+}
+
+impl ReadinessResponse {
+    pub(crate) fn new(checks: Vec<CheckResponse>) -> Self {
+        let status = if checks.iter().all(|check| check.passed) { READY } else { NOT_READY };
+        Self { status, checks }
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.status == READY
+    }
+}
+
+impl CheckResponse {
+    pub(crate) fn passed(name: &'static str, state: &'static str) -> Self {
+        Self { name, passed: true, state }
+    }
+
+    pub(crate) fn failed(name: &'static str, state: &'static str) -> Self {
+        Self { name, passed: false, state }
+    }
+}

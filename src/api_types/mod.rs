@@ -1,0 +1,35 @@
+//! Bodies: the only types of ours that a client sees.
+//!
+//! Each input is a type of its own that refuses members it does not know, so nothing can be set that was not meant to be; each output lists
+//! its members.
+
+mod health;
+mod me;
+mod metadata;
+mod page;
+mod roles;
+mod service_accounts;
+mod users;
+mod versioned;
+
+pub(crate) use health::{CheckResponse, ReadinessResponse};
+pub(crate) use me::{AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest};
+pub(crate) use metadata::ProtectedResourceResponse;
+pub(crate) use page::{Cursor, PageQuery, PageResponse};
+pub(crate) use roles::{GrantRoleRequest, HeldRoleResponse};
+pub(crate) use service_accounts::{RegisterServiceAccountRequest, ServiceAccountResponse};
+pub(crate) use users::{DisableRequest, UserDetailResponse, UserResponse};
+pub(crate) use versioned::Versioned;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::models::Moment;
+
+/// A time as clients see it: RFC 3339 in UTC, to the microsecond.
+fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+fn moment(moment: Moment) -> String {
+    rfc3339(moment.utc())
+}

@@ -1,0 +1,66 @@
+//! Programs: registered by an admin before their first token counts.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{HeldRoleResponse, moment};
+use crate::services::ServiceAccount;
+
+/// A program that may call the API.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ServiceAccountResponse {
+    /// The principal's id here.
+    id: String,
+    /// The issuer whose tokens it brings.
+    issuer: String,
+    /// What the issuer calls it.
+    client_id: String,
+    /// The name to show.
+    display_name: Option<String>,
+    /// `active`, `disabled` or `deleted`.
+    #[schema(example = "active")]
+    status: &'static str,
+    /// Grants that count now.
+    roles: Vec<HeldRoleResponse>,
+    /// To the hour; RFC 3339.
+    last_seen_at: Option<String>,
+    /// RFC 3339.
+    created_at: String,
+    /// RFC 3339.
+    updated_at: String,
+}
+
+impl From<ServiceAccount> for ServiceAccountResponse {
+    fn from(account: ServiceAccount) -> Self {
+        let ServiceAccount { principal, issuer, client_id, roles } = account;
+        Self {
+            id: principal.id.to_string(),
+            issuer,
+            client_id,
+            display_name: principal.display_name,
+            status: principal.status.as_str(),
+            roles: roles.iter().map(Into::into).collect(),
+            last_seen_at: principal.last_seen_at.map(moment),
+            created_at: moment(principal.created_at),
+            updated_at: moment(principal.updated_at),
+        }
+    }
+}
+
+/// Registers a program.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegisterServiceAccountRequest {
+    /// One of the issuers that this service trusts.
+    #[schema(example = "https://id.example.com")]
+    pub(crate) issuer: String,
+    /// What the issuer calls the program.
+    #[schema(example = "reporter")]
+    pub(crate) client_id: String,
+    /// The name to show.
+    #[serde(default)]
+    pub(crate) display_name: Option<String>,
+    /// Names of roles to grant at once.
+    #[serde(default)]
+    pub(crate) roles: Vec<String>,
+}

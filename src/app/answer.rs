@@ -1,0 +1,99 @@
+//! Where every response leaves: failures get their body, their challenge and their line in the log.
+
+use std::panic::AssertUnwindSafe;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::middleware::Next;
+use actix_web::{Error as ActixError, HttpMessage, HttpResponse, web};
+use actix_web_httpauth::headers::www_authenticate::Challenge;
+use futures_util::FutureExt;
+use tracing_actix_web::RequestId;
+
+use crate::auth::challenge;
+use crate::auth::resource::ProtectedResource;
+use crate::error::{Error, answer_for};
+
+/// Carries the request's id to the client.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answers failures, panics among them, as problems.
+pub(super) async fn answer(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let leaving = Leaving::of(&request);
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(response)) => Ok(leaving.finish(response.map_into_boxed_body())),
+        // The request went down with the failure, so the answer travels as one.
+        Ok(Err(error)) => Err(leaving.wrap(&Error::from(error))),
+        Err(_panic) => Err(leaving.wrap(&Error::Internal("the handler panicked".into()))),
+    }
+}
+
+/// What the answer needs of the request, taken before the request is handed on.
+struct Leaving {
+    request_id: String,
+    resource: Option<web::Data<ProtectedResource>>,
+}
+
+impl Leaving {
+    fn of(request: &ServiceRequest) -> Self {
+        let id = request.extensions().get::<RequestId>().map(ToString::to_string);
+        Self { request_id: id.unwrap_or_default(), resource: request.app_data().cloned() }
+    }
+
+    fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+        let failure = response.response().error().map(|error| match error.as_error::<Error>() {
+            Some(error) => self.failure(error),
+            None => self.failure(&Error::foreign(response.status())),
+        });
+        let mut response = match failure {
+            Some(failure) => response.into_response(failure),
+            None => response,
+        };
+        self.identify(response.response_mut());
+        response
+    }
+
+    fn wrap(&self, error: &Error) -> ActixError {
+        let mut response = self.failure(error);
+        self.identify(&mut response);
+        InternalError::from_response("answered", response).into()
+    }
+
+    fn failure(&self, error: &Error) -> HttpResponse {
+        log(error);
+        let mut response = answer_for(error, &self.request_id);
+        let challenge = self.resource.as_deref().and_then(|resource| challenge::of(error, resource));
+        if let Some(value) = challenge.and_then(|challenge| HeaderValue::from_maybe_shared(challenge.to_bytes()).ok()) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+        response
+    }
+
+    fn identify(&self, response: &mut HttpResponse) {
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+    }
+}
+
+/// A failure is logged once, here: ours as an error with its causes, the caller's by its reason.
+fn log(error: &Error) {
+    let reason = error.reason();
+    if error.problem().status >= StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(reason, cause = causes(error), "failed");
+    } else {
+        tracing::info!(reason, "refused");
+    }
+}
+
+/// The error and everything under it, outermost first.
+fn causes(error: &Error) -> String {
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

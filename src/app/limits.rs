@@ -1,0 +1,22 @@
+//! Limits on what a request may bring, checked before anything looks at it.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::Error as ActixError;
+
+use crate::error::Error;
+
+/// The longest header field that is read, in bytes; so the longest token, too.
+const HEADER_FIELD_LIMIT: usize = 16 * 1024;
+
+/// Refuses a request with an oversized header field, whichever it is.
+pub(super) async fn limit_header_fields(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
+    if request.headers().iter().any(|(_, value)| value.len() > HEADER_FIELD_LIMIT) {
+        return Ok(request.error_response(Error::HeaderTooLarge { limit: HEADER_FIELD_LIMIT }));
+    }
+    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+}

@@ -1,0 +1,225 @@
+//! From configuration to a listening server.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::{App, HttpServer, web};
+use tracing_actix_web::TracingLogger;
+
+use super::answer::answer;
+use super::key_set_store::DatabaseKeySetStore;
+use super::limits::limit_header_fields;
+use super::{Application, collect};
+use crate::auth::catalogue::Catalogue;
+use crate::auth::resource::ProtectedResource;
+use crate::auth::{Authenticator, RegistrationError, unknown_path};
+use crate::config::{Config, OidcConfig};
+use crate::database::{Database, DatabaseError};
+use crate::error::{json_config, path_config, query_config};
+use crate::models::permission::DeclaredPermissions;
+use crate::oidc::{KeySet, ProviderClient, TokenVerifier};
+use crate::services::{PrincipalService, ProfileService, ServiceAccountService, UserService};
+use crate::telemetry::RequestSpan;
+use crate::Clock;
+
+/// Seconds that open requests get to finish when the server is told to stop.
+const SHUTDOWN_SECONDS: u64 = 30;
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No issuer is configured.
+    #[error(
+        "set OIDC_ISSUER and OIDC_AUDIENCE to the identity provider whose tokens are taken; to try it without one, \
+         `portcullis dev` needs nothing"
+    )]
+    NoIssuer,
+    /// The routes contradict themselves.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
+    /// The database can't be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The database's schema is older than this program.
+    #[error("the database lacks {count} migrations: run `portcullis migrate`, or set DATABASE_MIGRATE=true", count = .0.len())]
+    PendingMigrations(Vec<String>),
+    /// The client for the provider could not be made.
+    #[error("no client for the identity provider could be made")]
+    ProviderClient(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The address can't be listened on.
+    #[error("SERVER_BIND {address}: {cause}")]
+    Bind {
+        /// What was to be bound.
+        address: SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+}
+
+/// A service that listens. Dropping it leaves it running until the process or its runtime ends.
+pub struct RunningService {
+    address: SocketAddr,
+    url: String,
+    handle: ServerHandle,
+    server: Server,
+}
+
+impl RunningService {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its public URL, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops it from elsewhere: a handle that can be kept while [`wait`](Self::wait) runs.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Serves until told to stop, by a signal or by the handle. Nothing is served before this runs.
+    ///
+    /// # Errors
+    ///
+    /// When the listening itself fails.
+    pub async fn wait(self) -> std::io::Result<()> {
+        self.server.await
+    }
+}
+
+impl Application {
+    /// Opens the database, starts to fetch keys and listens.
+    ///
+    /// The provider need not be up: until its keys are there, tokens are answered 503.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub async fn start(self, config: Config, clock: Clock) -> Result<RunningService, StartError> {
+        let oidc = config.oidc.clone().ok_or(StartError::NoIssuer)?;
+        let declared = Arc::new(self.declared_permissions()?);
+        let catalogue = self.catalogue(&declared, &oidc.issuer.scope_prefix)?;
+        let database = self.open_database(&config)?;
+        let listener = listen(config.server.bind)?;
+        let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.server.bind, cause })?;
+        let url = config.server.public_url(address);
+        let resource = protected_resource(url.clone(), &oidc);
+        let state = State::new(config, oidc, database, declared, clock, catalogue, resource)?;
+        let server = self.serve(listener, state).map_err(|cause| StartError::Bind { address, cause })?;
+        Ok(RunningService { address, url, handle: server.handle(), server })
+    }
+
+    /// The database of the configuration, migrated or known to need no migration.
+    pub(crate) fn open_database(&self, config: &Config) -> Result<Database, StartError> {
+        let database = Database::open(&config.database.connection)?;
+        if config.database.migrate_at_start {
+            for name in database.migrate(self.own_migrations())? {
+                tracing::info!(migration = name, "migrated");
+            }
+        }
+        let pending = database.pending_migrations(self.own_migrations())?;
+        if pending.is_empty() { Ok(database) } else { Err(StartError::PendingMigrations(pending)) }
+    }
+
+    fn serve(self, listener: TcpListener, state: State) -> std::io::Result<Server> {
+        let registrars = self.registrars;
+        let server = HttpServer::new(move || {
+            let api = collect(&registrars);
+            // The wrap that is registered last runs first: trace, headers, answer, limits; then each route's own guard.
+            App::new()
+                .configure(|services| state.register(services))
+                .configure(|services| api.mount(services))
+                .default_service(unknown_path())
+                .wrap(from_fn(limit_header_fields))
+                .wrap(from_fn(answer))
+                .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")).add(("X-Content-Type-Options", "nosniff")))
+                .wrap(TracingLogger::<RequestSpan>::new())
+        });
+        Ok(server.shutdown_timeout(SHUTDOWN_SECONDS).listen(listener)?.run())
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|cause| StartError::Bind { address, cause })
+}
+
+fn protected_resource(url: String, oidc: &OidcConfig) -> ProtectedResource {
+    ProtectedResource::new(url, vec![oidc.issuer.issuer.clone()], oidc.issuer.scope_prefix.clone())
+}
+
+/// What the workers share.
+#[derive(Clone)]
+struct State {
+    authenticator: web::Data<Authenticator>,
+    catalogue: web::Data<Catalogue>,
+    database: web::Data<Database>,
+    key_set: web::Data<KeySet>,
+    profiles: web::Data<ProfileService>,
+    resource: web::Data<ProtectedResource>,
+    service_accounts: web::Data<ServiceAccountService>,
+    users: web::Data<UserService>,
+}
+
+impl State {
+    fn new(
+        config: Config,
+        oidc: OidcConfig,
+        database: Database,
+        declared: Arc<DeclaredPermissions>,
+        clock: Clock,
+        catalogue: Catalogue,
+        resource: ProtectedResource,
+    ) -> Result<Self, StartError> {
+        let client = ProviderClient::new().map_err(|cause| StartError::ProviderClient(cause.into()))?;
+        let store = Arc::new(DatabaseKeySetStore::new(database.clone()));
+        let key_set = KeySet::start(&oidc.issuer, client, store, clock.clone());
+        let issuers = vec![oidc.issuer.issuer.clone()];
+        let verifier = TokenVerifier::new([(oidc.issuer, key_set.clone())], clock.clone());
+        let principals = PrincipalService::new(
+            database.clone(),
+            clock.clone(),
+            declared.clone(),
+            oidc.first_contact,
+            config.bootstrap_admin,
+        );
+        Ok(Self {
+            authenticator: web::Data::new(Authenticator::new(verifier, principals)),
+            catalogue: web::Data::new(catalogue),
+            key_set: web::Data::new(key_set),
+            profiles: web::Data::new(ProfileService::new(database.clone(), clock.clone())),
+            resource: web::Data::new(resource),
+            service_accounts: web::Data::new(ServiceAccountService::new(
+                database.clone(),
+                clock.clone(),
+                declared.clone(),
+                issuers,
+            )),
+            users: web::Data::new(UserService::new(database.clone(), clock, declared)),
+            database: web::Data::new(database),
+        })
+    }
+
+    fn register(&self, services: &mut web::ServiceConfig) {
+        services
+            .app_data(json_config())
+            .app_data(path_config())
+            .app_data(query_config())
+            .app_data(self.authenticator.clone())
+            .app_data(self.catalogue.clone())
+            .app_data(self.database.clone())
+            .app_data(self.key_set.clone())
+            .app_data(self.profiles.clone())
+            .app_data(self.resource.clone())
+            .app_data(self.service_accounts.clone())
+            .app_data(self.users.clone());
+    }
+}

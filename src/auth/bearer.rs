@@ -1,0 +1,99 @@
+//! Where a bearer token is looked for: the Authorization header field, once, and nowhere else.
+//!
+//! A token in the query or the body is never read (RFC 9700 section 4.3.2).
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+
+use crate::error::Error;
+
+/// The scheme's name; compared without case (RFC 9110 section 11.1).
+const SCHEME: &[u8] = b"Bearer";
+
+/// The request holds a credential that can't be read as one bearer token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MalformedCredential {
+    /// Two fields: which of them would count is anyone's guess (RFC 6750 section 3.1).
+    SeveralFields,
+    /// The scheme is Bearer, and what follows is not one token (RFC 6750 section 2.1).
+    NotAToken,
+}
+
+impl From<MalformedCredential> for Error {
+    fn from(malformed: MalformedCredential) -> Self {
+        Self::MalformedCredential(match malformed {
+            MalformedCredential::SeveralFields => "The request must have one Authorization field, and it has several.",
+            MalformedCredential::NotAToken => "The Authorization field must be `Bearer`, a space and one token.",
+        })
+    }
+}
+
+/// The token of the request, before anything about it is known; `None` if there is no bearer credential at all.
+///
+/// Another scheme (`Basic`) counts as none: such a client is told which scheme is wanted, without an error code (RFC 6750 section 3.1).
+pub(super) fn credential(headers: &HeaderMap) -> Result<Option<&str>, MalformedCredential> {
+    let mut fields = headers.get_all(AUTHORIZATION);
+    let Some(field) = fields.next() else { return Ok(None) };
+    if fields.next().is_some() {
+        return Err(MalformedCredential::SeveralFields);
+    }
+    let field = field.as_bytes();
+    let (scheme, rest) = field.split_at(field.iter().position(|byte| *byte == b' ').unwrap_or(field.len()));
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return Ok(None);
+    }
+    b64token(rest.trim_ascii_start()).map(Some).ok_or(MalformedCredential::NotAToken)
+}
+
+/// The text if it is a `b64token` as RFC 6750 section 2.1 (RFC 9110: token68) spells it.
+fn b64token(bytes: &[u8]) -> Option<&str> {
+    let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
+    let (token, _) = bytes.split_at(bytes.len() - padding);
+    let is_spelt_right = !token.is_empty()
+        && token.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte));
+    if is_spelt_right { std::str::from_utf8(bytes).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn fields(values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn one_token_is_found_whatever_the_case_of_the_scheme_and_the_number_of_spaces() {
+        for value in ["Bearer a.b-c_~+/d==", "bearer a.b-c_~+/d==", "BEARER   a.b-c_~+/d=="] {
+            assert_eq!(credential(&fields(&[value.as_bytes()])), Ok(Some("a.b-c_~+/d==")), "{value}");
+        }
+    }
+
+    #[test]
+    fn no_field_and_other_schemes_are_no_credential() {
+        assert_eq!(credential(&fields(&[])), Ok(None));
+        for other in ["Basic YTpi", "", "Bearerx a", "DPoP a.b.c"] {
+            assert_eq!(credential(&fields(&[other.as_bytes()])), Ok(None), "{other}");
+        }
+    }
+
+    #[test]
+    fn two_fields_are_refused_even_if_they_are_equal() {
+        let twice = fields(&[b"Bearer a", b"Bearer a"]);
+        assert_eq!(credential(&twice), Err(MalformedCredential::SeveralFields));
+        assert_eq!(credential(&fields(&[b"Basic a", b"Bearer a"])), Err(MalformedCredential::SeveralFields));
+    }
+
+    #[test]
+    fn what_follows_the_scheme_must_be_one_token() {
+        for value in ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer \"a\"", "Bearer a=b", "Bearer =", "Bearer a\tb"] {
+            assert_eq!(credential(&fields(&[value.as_bytes()])), Err(MalformedCredential::NotAToken), "{value}");
+        }
+        assert_eq!(credential(&fields(&[b"Bearer \xff"])), Err(MalformedCredential::NotAToken));
+    }
+}

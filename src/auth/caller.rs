@@ -1,0 +1,103 @@
+//! The caller: a proved token and the local principal behind it, and what the two allow together.
+
+use std::rc::Rc;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use std::future::{Ready, ready};
+
+use crate::error::Error;
+use crate::models::PrincipalId;
+use crate::models::permission::Permission;
+use crate::oidc::{Claims, SubjectKind};
+use crate::services::{Actor, KnownPrincipal};
+
+/// Who is behind a request: only the guard makes one, so a handler that holds it runs for a proved, active principal.
+///
+/// As an extractor it fails closed: on a route that was registered as public there is none, and the answer is 500.
+#[derive(Clone, Debug)]
+pub struct Caller(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    claims: Claims,
+    principal: KnownPrincipal,
+}
+
+/// Whether a caller may use a permission, and if not, what is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Delegated and granted.
+    Allowed,
+    /// The token does not carry the scope. Told first where both are missing: a role would not help.
+    MissingScope,
+    /// No role grants it.
+    MissingPermission,
+}
+
+impl Caller {
+    pub(super) fn new(claims: Claims, principal: KnownPrincipal) -> Self {
+        Self(Rc::new(Inner { claims, principal }))
+    }
+
+    /// The local principal's id: what to store as the owner of things.
+    pub fn principal_id(&self) -> &PrincipalId {
+        self.0.principal.principal().id()
+    }
+
+    /// Whether this is a program acting for itself.
+    pub fn is_machine(&self) -> bool {
+        self.0.claims.kind() == SubjectKind::Machine
+    }
+
+    /// The client that obtained the token, where the issuer says.
+    pub fn client_id(&self) -> Option<&str> {
+        self.0.claims.client_id()
+    }
+
+    /// Whether both the token and the principal's roles allow it. The guard has asked this already for the route's own permission;
+    /// ask it where a handler has a finer choice to make.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.decide(permission) == Decision::Allowed
+    }
+
+    /// The rule at the centre: an intersection, so that no client exceeds its user and no user exceeds their roles.
+    pub(crate) fn decide(&self, permission: Permission) -> Decision {
+        if !self.is_delegated(permission) {
+            Decision::MissingScope
+        } else if !self.0.principal.permissions().contains(&permission) {
+            Decision::MissingPermission
+        } else {
+            Decision::Allowed
+        }
+    }
+
+    /// Whether the token's client may use the permission at all: by scope, as a first-party client, or because the issuer does not
+    /// delegate by scope.
+    pub(crate) fn is_delegated(&self, permission: Permission) -> bool {
+        let claims = &self.0.claims;
+        claims.is_first_party() || claims.are_scopes_unused() || claims.scopes().contains(permission.name())
+    }
+
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.0.claims
+    }
+
+    pub(crate) fn principal(&self) -> &KnownPrincipal {
+        &self.0.principal
+    }
+
+    /// The caller as the one who changes something.
+    pub(crate) fn actor(&self, request_id: String) -> Actor {
+        Actor::caller(&self.0.principal, self.client_id(), request_id)
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.extensions().get::<Self>().cloned().ok_or(Error::Unguarded))
+    }
+}

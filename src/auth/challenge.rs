@@ -1,0 +1,144 @@
+//! What a refused client is told to do: the `WWW-Authenticate` challenge of RFC 6750 section 3 and RFC 9728 section 5.1.
+
+use std::fmt;
+
+use actix_web::http::header::{HeaderValue, InvalidHeaderValue, TryIntoHeaderValue};
+use actix_web::web::Bytes;
+use actix_web_httpauth::headers::www_authenticate::Challenge;
+
+use super::resource::ProtectedResource;
+use crate::error::{Error, problem};
+
+/// Error codes of RFC 6750 section 3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ErrorCode {
+    /// The request is malformed.
+    InvalidRequest,
+    /// The token is expired, revoked, malformed or otherwise not acceptable.
+    InvalidToken,
+    /// The token lacks a scope.
+    InsufficientScope,
+}
+
+impl ErrorCode {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+        }
+    }
+}
+
+/// A `Bearer` challenge. Its texts are our own; nothing of a token or a request is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BearerChallenge {
+    error: Option<(ErrorCode, String)>,
+    scope: Option<String>,
+    resource_metadata: String,
+}
+
+impl BearerChallenge {
+    /// The challenge without an error code, for a request that came without a credential.
+    fn bare(resource_metadata: &str) -> Self {
+        Self { error: None, scope: None, resource_metadata: resource_metadata.to_owned() }
+    }
+
+    /// Adds what was wrong, and a sentence for the developer of the client.
+    fn with_error(self, code: ErrorCode, description: &str) -> Self {
+        Self { error: Some((code, description.to_owned())), ..self }
+    }
+
+    /// Adds the scope to ask for, spelled as the issuer knows it.
+    fn with_scope(self, scope: String) -> Self {
+        Self { scope: Some(scope), ..self }
+    }
+}
+
+/// The challenge that goes with a refusal; `None` where no credential would help: a missing role, an unknown account, our own outage.
+pub(crate) fn of(error: &Error, resource: &ProtectedResource) -> Option<BearerChallenge> {
+    let bare = BearerChallenge::bare(resource.metadata_url());
+    match error {
+        Error::MissingToken => Some(bare),
+        Error::MalformedCredential(_) => Some(bare.with_error(ErrorCode::InvalidRequest, &error.detail())),
+        Error::MissingScope(permission) => Some(
+            bare.with_error(ErrorCode::InsufficientScope, &error.detail()).with_scope(resource.scope(permission.name())),
+        ),
+        _ if *error.problem() == problem::INVALID_TOKEN => {
+            Some(bare.with_error(ErrorCode::InvalidToken, &error.detail()))
+        }
+        _ => None,
+    }
+}
+
+impl fmt::Display for BearerChallenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearer ")?;
+        if let Some((code, description)) = &self.error {
+            let description = Quotable(description);
+            write!(f, "error=\"{}\", error_description=\"{description}\", ", code.as_str())?;
+        }
+        if let Some(scope) = &self.scope {
+            write!(f, "scope=\"{}\", ", Quotable(scope))?;
+        }
+        write!(f, "resource_metadata=\"{}\"", Quotable(&self.resource_metadata))
+    }
+}
+
+/// A text cut to the characters that RFC 6750 section 3 allows in `error_description` and `scope`, so that none can end the quotes.
+struct Quotable<'a>(&'a str);
+
+impl fmt::Display for Quotable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let allowed = |c: &char| matches!(c, '\x20'..='\x21' | '\x23'..='\x5b' | '\x5d'..='\x7e');
+        self.0.chars().filter(allowed).try_for_each(|c| fmt::Write::write_char(f, c))
+    }
+}
+
+impl TryIntoHeaderValue for BearerChallenge {
+    type Error = InvalidHeaderValue;
+
+    fn try_into_value(self) -> Result<HeaderValue, Self::Error> {
+        HeaderValue::from_maybe_shared(self.to_bytes())
+    }
+}
+
+impl Challenge for BearerChallenge {
+    fn to_bytes(&self) -> Bytes {
+        Bytes::from(self.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METADATA: &str = "https://api.example.com/.well-known/oauth-protected-resource";
+
+    #[test]
+    fn a_bare_challenge_names_the_metadata_and_no_error() {
+        let challenge = BearerChallenge::bare(METADATA).to_string();
+        assert_eq!(challenge, format!("Bearer resource_metadata=\"{METADATA}\""));
+    }
+
+    #[test]
+    fn an_error_comes_with_its_description_and_the_scope_to_ask_for() {
+        let challenge = BearerChallenge::bare(METADATA)
+            .with_error(ErrorCode::InsufficientScope, "Ask for it.")
+            .with_scope("api/users:read".to_owned());
+        assert_eq!(
+            challenge.to_string(),
+            format!(
+                "Bearer error=\"insufficient_scope\", error_description=\"Ask for it.\", scope=\"api/users:read\", \
+                 resource_metadata=\"{METADATA}\""
+            )
+        );
+    }
+
+    #[test]
+    fn no_text_can_leave_its_quotes() {
+        let challenge = BearerChallenge::bare(METADATA).with_scope("a\", error=\"b\\\r\nc".to_owned());
+        assert!(challenge.to_string().starts_with("Bearer scope=\"a, error=bc\", "));
+        assert!(challenge.try_into_value().is_ok());
+    }
+}

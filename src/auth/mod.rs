@@ -1,0 +1,17 @@
+//! From a request to a caller, and from a registered route to its guard.
+
+pub(crate) mod access;
+mod bearer;
+mod caller;
+pub(crate) mod catalogue;
+pub(crate) mod challenge;
+mod guard;
+pub(crate) mod openapi;
+pub(crate) mod resource;
+
+pub use access::{AUTHENTICATED, Access, Api, Operation, PUBLIC};
+pub use caller::Caller;
+pub use catalogue::{RegistrationError, RegistrationFault};
+
+pub(crate) use caller::Decision;
+pub(crate) use guard::{Authenticator, unknown_path};

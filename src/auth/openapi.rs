@@ -1,0 +1,135 @@
+//! The OpenAPI document, from the routes as they are registered.
+//!
+//! Method, path and security come from the registration, so they are what the guard enforces; the handler's own documentation adds
+//! parameters, bodies and its particular answers. The problems that every route of its kind can answer are added here, once.
+
+use actix_web::http::Method;
+use utoipa::openapi::path::{HttpMethod, Operation as Document, Paths};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, Response, ResponseBuilder,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::access::{Access, Operation, Route};
+use crate::error::{Problem, ProblemBody, problem};
+use crate::models::permission::DeclaredPermissions;
+
+/// Name of the security scheme in the document.
+const BEARER: &str = "bearer";
+
+/// The document for these routes. Scopes carry the issuer's prefix, as clients have to ask for them.
+pub(super) fn document(routes: &[Route], declared: &DeclaredPermissions, scope_prefix: &str) -> OpenApi {
+    let mut paths = Paths::new();
+    let mut components = ComponentsBuilder::new()
+        .security_scheme(BEARER, bearer_scheme(declared, scope_prefix))
+        .schema(ProblemBody::name(), ProblemBody::schema());
+    for route in routes {
+        let documented = (route.operation.document)();
+        components = components.schemas_from_iter(documented.schemas);
+        let operation = complete(documented.operation, route, scope_prefix);
+        if let Some(method) = openapi_method(&route.method) {
+            paths.add_path_operation(template(&route.path), vec![method], operation);
+        }
+    }
+    OpenApiBuilder::new().info(info()).paths(paths).components(Some(components.build())).build()
+}
+
+/// Whether the handler's own documentation names the method that it is registered with.
+pub(super) fn is_documented_as(operation: &Operation, method: &Method) -> bool {
+    openapi_method(method).is_some_and(|method| (operation.document)().methods == [method])
+}
+
+fn info() -> utoipa::openapi::Info {
+    InfoBuilder::new()
+        .title("Portcullis")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(env!("CARGO_PKG_DESCRIPTION")))
+        .license(Some(LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).identifier(Some(env!("CARGO_PKG_LICENSE"))).build()))
+        .build()
+}
+
+fn bearer_scheme(declared: &DeclaredPermissions, scope_prefix: &str) -> SecurityScheme {
+    let scopes: String =
+        declared.all().map(|p| format!("\n- `{scope_prefix}{}`: {}", p.name(), p.summary())).collect();
+    let description = format!("An access token of the identity provider. Scopes:\n{scopes}");
+    SecurityScheme::Http(
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(description)).build(),
+    )
+}
+
+/// Fills in what the registration decides.
+fn complete(mut operation: Document, route: &Route, scope_prefix: &str) -> Document {
+    let tag = route.operation.module.rsplit("::").next().unwrap_or_default();
+    operation.operation_id = Some(format!("{tag}_{}", route.operation.name));
+    operation.tags = Some(vec![tag.to_owned()]);
+    operation.security = Some(match route.access {
+        Access::Public => vec![SecurityRequirement::default()],
+        Access::Authenticated => vec![SecurityRequirement::new(BEARER, [""; 0])],
+        Access::Requires(permission) => {
+            vec![SecurityRequirement::new(BEARER, [format!("{scope_prefix}{}", permission.name())])]
+        }
+    });
+    for problem in common_problems(&operation, route.access) {
+        let status = problem.status.as_str().to_owned();
+        operation.responses.responses.entry(status).or_insert_with(|| response(problem).into());
+    }
+    operation
+}
+
+/// The problems that follow from what the route asks for and takes.
+fn common_problems(operation: &Document, access: Access) -> Vec<&'static Problem> {
+    let mut problems = vec![&problem::INTERNAL, &problem::HEADER_TOO_LARGE];
+    if operation.parameters.is_some() {
+        problems.push(&problem::INVALID_PARAMETER);
+    }
+    if operation.request_body.is_some() {
+        problems.extend([&problem::INVALID_BODY, &problem::BODY_TOO_LARGE, &problem::UNSUPPORTED_MEDIA_TYPE]);
+    }
+    match access {
+        Access::Public => {}
+        Access::Authenticated | Access::Requires(_) => problems.extend([
+            &problem::INVALID_REQUEST,
+            &problem::MISSING_TOKEN,
+            &problem::PRINCIPAL_DISABLED,
+            &problem::KEYS_UNAVAILABLE,
+        ]),
+    }
+    problems
+}
+
+fn response(problem: &Problem) -> Response {
+    let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
+    ResponseBuilder::new().description(problem.title).content("application/problem+json", body).build()
+}
+
+fn openapi_method(method: &Method) -> Option<HttpMethod> {
+    match method.as_str() {
+        "GET" => Some(HttpMethod::Get),
+        "POST" => Some(HttpMethod::Post),
+        "PUT" => Some(HttpMethod::Put),
+        "PATCH" => Some(HttpMethod::Patch),
+        "DELETE" => Some(HttpMethod::Delete),
+        _ => None,
+    }
+}
+
+/// Actix's path as OpenAPI spells it: without the pattern that follows a parameter's name.
+pub(crate) fn template(path: &str) -> String {
+    let spelt = |segment: &str| match segment.strip_prefix('{').and_then(|rest| rest.split_once(':')) {
+        Some((name, _pattern)) => format!("{{{name}}}"),
+        None => segment.to_owned(),
+    };
+    path.split('/').map(spelt).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_parameters_stay_out_of_the_document() {
+        assert_eq!(template("/docs/{file:.*}"), "/docs/{file}");
+        assert_eq!(template("/users/{id}/roles/{role}"), "/users/{id}/roles/{role}");
+    }
+}

@@ -1,0 +1,17 @@
+//! `portcullis migrate`.
+
+use super::CommandError;
+use crate::app::Application;
+use crate::config::Config;
+use crate::database::Database;
+
+pub(super) fn run(application: &Application, config: &Config) -> Result<(), CommandError> {
+    let applied = Database::open(&config.database.connection)?.migrate(application.own_migrations())?;
+    for name in &applied {
+        println!("applied {name}");
+    }
+    if applied.is_empty() {
+        println!("nothing to apply: the schema is up to date");
+    }
+    Ok(())
+}

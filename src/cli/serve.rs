@@ -1,0 +1,16 @@
+//! `portcullis serve`.
+
+use super::CommandError;
+use crate::app::Application;
+use crate::config::{self, Config};
+use crate::{Clock, telemetry};
+
+pub(super) async fn run(application: Application, config: Config) -> Result<(), CommandError> {
+    telemetry::start(&config.log);
+    for variable in config::unknown_variables() {
+        tracing::warn!(variable, "this variable is not known; is it misspelt?");
+    }
+    let service = application.start(config, Clock::system()).await?;
+    tracing::info!(address = %service.address(), url = service.url(), "listening");
+    Ok(service.wait().await?)
+}

@@ -1,0 +1,15 @@
+//! Tables for people to read.
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+/// Prints rows under their headings, in columns without lines, which `grep`, `awk` and `column` take as they are.
+pub(super) fn print<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(headings);
+    for row in rows {
+        table.add_row(row);
+    }
+    for line in table.lines() {
+        println!("{}", line.trim());
+    }
+}

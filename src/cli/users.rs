@@ -1,0 +1,102 @@
+//! `portcullis users`: what an operator needs without the API, above all the way back in.
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+
+use super::{CommandError, table};
+use crate::Clock;
+use crate::api_types::UserResponse;
+use crate::app::Application;
+use crate::config::Config;
+use crate::models::{Principal, PrincipalId};
+use crate::services::{Actor, User, UserService};
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List people.
+    List {
+        /// One JSON array instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Grant a person a role.
+    Grant {
+        /// The person's id, as `users list` shows it.
+        id: PrincipalId,
+        /// The role's name, as `admin`.
+        role: String,
+        /// When the grant ends by itself (RFC 3339).
+        #[arg(long)]
+        expires_at: Option<DateTime<Utc>>,
+    },
+    /// Shut a person out, whatever their token says.
+    Disable {
+        /// The person's id, as `users list` shows it.
+        id: PrincipalId,
+        /// Why, for other admins to read.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Let a person in who is disabled or waits for approval.
+    Enable {
+        /// The person's id, as `users list` shows it.
+        id: PrincipalId,
+    },
+}
+
+pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
+    let declared = std::sync::Arc::new(application.declared_permissions()?);
+    let actor = Actor::command_line(&declared);
+    let users = UserService::new(application.open_database(config)?, Clock::system(), declared);
+    let changed = match arguments.command {
+        Command::List { json } => return list(&users, json).await,
+        Command::Grant { id, role, expires_at } => users.grant_role(actor, id, None, role, expires_at).await?,
+        Command::Disable { id, reason } => users.disable(actor, id, None, reason).await?,
+        Command::Enable { id } => users.enable(actor, id, None).await?,
+    };
+    describe(&changed);
+    Ok(())
+}
+
+/// Says how the person stands after the change.
+fn describe(user: &User) {
+    let roles: Vec<&str> = user.roles.iter().map(|role| role.name.as_str()).collect();
+    println!("{} is {}, with the roles: {}", user.principal.id, user.principal.status, roles.join(", "));
+}
+
+/// How many people one transaction reads.
+const PAGE: usize = 200;
+
+async fn list(users: &UserService, json: bool) -> Result<(), CommandError> {
+    let mut people: Vec<Principal> = Vec::new();
+    loop {
+        let page = users.list(PAGE, people.last().map(|last| last.id)).await?;
+        people.extend(page.items);
+        if !page.has_more {
+            break;
+        }
+    }
+    if json {
+        let people: Vec<UserResponse> = people.into_iter().map(Into::into).collect();
+        println!("{}", serde_json::to_string_pretty(&people)?);
+    } else {
+        table::print(["ID", "STATUS", "USERNAME", "NAME"], people.into_iter().map(row));
+    }
+    Ok(())
+}
+
+fn row(person: Principal) -> [String; 4] {
+    let [username, name] = [person.username, person.display_name].map(|text| printable(&text.unwrap_or_default()));
+    [person.id.to_string(), person.status.to_string(), username, name]
+}
+
+/// The text without control characters, which a name from the provider could steer the terminal with.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}

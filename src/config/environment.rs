@@ -1,0 +1,164 @@
+//! The raw variables: which exist, and what each says, still as text.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use serde::Deserialize;
+
+use super::faults::Faults;
+
+/// Declares the variables of one concern: a struct of optional texts that `envy` fills, and the list of its variables.
+macro_rules! section {
+    ($name:ident, $prefix:literal, { $($field:ident: $variable:literal),+ $(,)? }) => {
+        #[derive(Default, Deserialize)]
+        pub(super) struct $name {
+            $(pub(super) $field: Option<String>,)+
+        }
+
+        impl $name {
+            const VARIABLES: &[&str] = &[$(concat!($prefix, $variable)),+];
+
+            /// Only texts are asked for, so `envy`, which stops at the first error and prints the value, has none to find.
+            fn read(values: &BTreeMap<String, String>) -> Self {
+                envy::prefixed($prefix).from_iter(values.clone()).unwrap_or_default()
+            }
+
+            #[cfg(test)]
+            fn everything(&self) -> Vec<&Option<String>> {
+                vec![$(&self.$field),+]
+            }
+        }
+    };
+}
+
+section!(RawServer, "SERVER_", { bind: "BIND", public_url: "PUBLIC_URL" });
+section!(RawDatabase, "DATABASE_", { url: "URL", migrate: "MIGRATE", synchronous: "SYNCHRONOUS" });
+section!(RawOidc, "OIDC_", {
+    issuer: "ISSUER",
+    discovery_url: "DISCOVERY_URL",
+    jwks_url: "JWKS_URL",
+    audience: "AUDIENCE",
+    algorithms: "ALGORITHMS",
+    roles_claim: "ROLES_CLAIM",
+    scope_mode: "SCOPE_MODE",
+    scope_prefix: "SCOPE_PREFIX",
+    jit: "JIT",
+    first_party_clients: "FIRST_PARTY_CLIENTS",
+    allow_http_hosts: "ALLOW_HTTP_HOSTS",
+});
+section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });
+section!(RawLog, "LOG_", { format: "FORMAT", level: "LEVEL" });
+
+/// Every variable that is read, by concern. `.env.sample` and the README are tested against it.
+pub(crate) const VARIABLES: &[&[&str]] = &[
+    RawServer::VARIABLES,
+    RawDatabase::VARIABLES,
+    RawOidc::VARIABLES,
+    RawBootstrap::VARIABLES,
+    RawLog::VARIABLES,
+];
+
+/// Prefixes that are ours alone: a variable that starts so and is unknown is most likely misspelt.
+const OWN_PREFIXES: &[&str] = &["OIDC_", "BOOTSTRAP_"];
+
+/// The value of a variable may come from a file named by the variable with this ending.
+const FILE_SUFFIX: &str = "_FILE";
+
+/// The variables, sorted by concern.
+pub(super) struct Environment {
+    pub(super) server: RawServer,
+    pub(super) database: RawDatabase,
+    pub(super) oidc: RawOidc,
+    pub(super) bootstrap: RawBootstrap,
+    pub(super) log: RawLog,
+}
+
+impl Environment {
+    pub(super) fn collect(vars: impl Iterator<Item = (OsString, OsString)>, faults: &mut Faults) -> Self {
+        let values = values(vars, faults);
+        Self {
+            server: RawServer::read(&values),
+            database: RawDatabase::read(&values),
+            oidc: RawOidc::read(&values),
+            bootstrap: RawBootstrap::read(&values),
+            log: RawLog::read(&values),
+        }
+    }
+}
+
+/// The known variables that are set and not empty, files read.
+fn values(vars: impl Iterator<Item = (OsString, OsString)>, faults: &mut Faults) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    for (name, value) in vars {
+        let Ok(name) = name.into_string() else { continue };
+        let Some((variable, from_file)) = known(&name) else { continue };
+        let text = match value.into_string() {
+            Ok(text) if text.is_empty() => continue,
+            Ok(text) => Some(text),
+            Err(_) => None,
+        };
+        let text = if from_file { text.and_then(read_file) } else { text };
+        match text {
+            None if from_file => faults.add(name, "the path of a readable UTF-8 file that holds the value"),
+            None => faults.add(name, "text in UTF-8"),
+            Some(text) if text.is_empty() => {}
+            Some(text) => {
+                if values.insert(variable.to_owned(), text).is_some() {
+                    faults.add(format!("{variable}{FILE_SUFFIX}"), format!("absent where {variable} is set"));
+                }
+            }
+        }
+    }
+    values
+}
+
+/// The variable that `name` sets, and whether by a file.
+fn known(name: &str) -> Option<(&str, bool)> {
+    let is_known = |name: &str| VARIABLES.iter().any(|section| section.contains(&name));
+    if is_known(name) {
+        return Some((name, false));
+    }
+    name.strip_suffix(FILE_SUFFIX).filter(|variable| is_known(variable)).map(|variable| (variable, true))
+}
+
+fn read_file(path: String) -> Option<String> {
+    std::fs::read_to_string(path).ok().map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Variables of this process that look like ours and are not: worth a warning, as a misspelt name would else be silent.
+pub(crate) fn unknown_variables() -> Vec<String> {
+    let ours = |name: &String| OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && known(name).is_none();
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(ours).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_variable_reaches_its_field() {
+        let vars = VARIABLES.iter().flat_map(|section| section.iter()).map(|name| ((*name).into(), "set".into()));
+        let raw = Environment::collect(vars, &mut Faults::default());
+        let fields = [
+            raw.server.everything(),
+            raw.database.everything(),
+            raw.oidc.everything(),
+            raw.bootstrap.everything(),
+            raw.log.everything(),
+        ];
+        for field in fields.concat() {
+            assert_eq!(field.as_deref(), Some("set"));
+        }
+    }
+
+    #[test]
+    fn every_variable_is_in_the_sample_and_in_the_readme() {
+        let sample = include_str!("../../.env.sample");
+        let readme = include_str!("../../README.md");
+        for name in VARIABLES.iter().flat_map(|section| section.iter()) {
+            let starts_line = |line: &str| line.trim_start_matches(['#', ' ']).starts_with(&format!("{name}="));
+            assert!(sample.lines().any(starts_line), "{name} is not in .env.sample");
+            assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README's table");
+        }
+    }
+}

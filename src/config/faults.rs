@@ -1,0 +1,83 @@
+//! What is wrong with the configuration, collected and told at once.
+
+use std::fmt;
+
+/// Where every variable is documented.
+const DOCUMENTED_IN: &str = "README.md, \"Environment\"";
+
+/// One thing that is wrong: which variable, and what it must be. Never holds the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    variable: String,
+    must_be: String,
+}
+
+impl Fault {
+    /// The variable at fault.
+    pub fn variable(&self) -> &str {
+        &self.variable
+    }
+
+    /// What it must be, as the end of the sentence "it must be …".
+    pub fn must_be(&self) -> &str {
+        &self.must_be
+    }
+}
+
+/// The configuration can't be used; holds every reason.
+#[derive(Clone, Debug, thiserror::Error)]
+pub struct ConfigError {
+    faults: Vec<Fault>,
+}
+
+impl ConfigError {
+    pub(super) fn new(faults: Vec<Fault>) -> Self {
+        Self { faults }
+    }
+
+    /// Each fault, in the order of the sections of the documentation.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the configuration can't be used (see {DOCUMENTED_IN}):")?;
+        for Fault { variable, must_be } in &self.faults {
+            writeln!(f, "  {variable} must be {must_be}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Collects faults while the sections are parsed.
+#[derive(Default)]
+pub(super) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(super) fn add(&mut self, variable: impl Into<String>, must_be: impl Into<String>) {
+        self.0.push(Fault { variable: variable.into(), must_be: must_be.into() });
+    }
+
+    /// The value of `raw` if it is absent (then `default`) or parses; else a fault is added and there is none.
+    pub(super) fn parse<T>(
+        &mut self,
+        variable: &str,
+        raw: Option<String>,
+        default: T,
+        must_be: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let Some(raw) = raw else { return Some(default) };
+        let parsed = parse(raw.trim());
+        if parsed.is_none() {
+            self.add(variable, must_be);
+        }
+        parsed
+    }
+
+    pub(super) fn into_result(self) -> Result<(), ConfigError> {
+        if self.0.is_empty() { Ok(()) } else { Err(ConfigError::new(self.0)) }
+    }
+}

@@ -1,0 +1,193 @@
+//! The environment, read once into typed settings.
+//!
+//! One prefix per concern (`SERVER_`, `DATABASE_`, `OIDC_`, …), an empty variable counts as absent, and any variable `X` may come as
+//! `X_FILE`, the path of a file that holds the value. Every fault is collected before the first is reported, so that one look at the
+//! output is enough; a fault names the variable, what it must be and where it is documented, never its value.
+
+mod bootstrap;
+mod database;
+mod environment;
+mod faults;
+mod log;
+mod oidc;
+mod server;
+
+pub use faults::{ConfigError, Fault};
+
+pub(crate) use database::DatabaseSettings;
+pub(crate) use environment::{VARIABLES, unknown_variables};
+pub(crate) use log::{LogConfig, LogFormat};
+pub(crate) use oidc::OidcConfig;
+pub(crate) use server::ServerConfig;
+
+use std::ffi::OsString;
+
+use crate::models::IdentityKey;
+
+use environment::Environment;
+use faults::Faults;
+
+/// Everything that the environment decides.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) server: ServerConfig,
+    pub(crate) database: DatabaseSettings,
+    /// `None` where no issuer is named: enough to migrate or to list routes, not to serve.
+    pub(crate) oidc: Option<OidcConfig>,
+    pub(crate) bootstrap_admin: Option<IdentityKey>,
+    pub(crate) log: LogConfig,
+}
+
+impl Config {
+    /// Reads `.env` in the working folder, if there is one, and the process's environment, which wins.
+    ///
+    /// # Errors
+    ///
+    /// All faults at once.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let mut faults = Faults::default();
+        match dotenvy::dotenv() {
+            Err(error) if !error.not_found() => faults.add(".env", "lines of the form NAME=value, in UTF-8"),
+            _ => {}
+        }
+        Self::read(std::env::vars_os(), faults)
+    }
+
+    /// Reads the given variables and nothing else: neither `.env` nor the process's environment.
+    ///
+    /// ```
+    /// use portcullis::Config;
+    ///
+    /// let faults = Config::from_vars([("OIDC_ISSUER", "https://id.example.com")]).unwrap_err();
+    /// assert!(faults.to_string().contains("OIDC_AUDIENCE"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// All faults at once.
+    pub fn from_vars<K, V>(vars: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError>
+    where
+        K: Into<OsString>,
+        V: Into<OsString>,
+    {
+        Self::read(vars.into_iter().map(|(name, value)| (name.into(), value.into())), Faults::default())
+    }
+
+    fn read(vars: impl Iterator<Item = (OsString, OsString)>, mut faults: Faults) -> Result<Self, ConfigError> {
+        let raw = Environment::collect(vars, &mut faults);
+        let server = ServerConfig::parse(raw.server, &mut faults);
+        let database = DatabaseSettings::parse(raw.database, &mut faults);
+        let oidc = OidcConfig::parse(raw.oidc, server.as_ref(), &mut faults);
+        let bootstrap_admin = bootstrap::parse(raw.bootstrap, &mut faults);
+        let log = LogConfig::parse(raw.log, &mut faults);
+        faults.into_result()?;
+        match (server, database, log) {
+            (Some(server), Some(database), Some(log)) => Ok(Self { server, database, oidc, bootstrap_admin, log }),
+            // Each parser that gives nothing has added its fault, so the line above has returned.
+            _ => Err(ConfigError::new(Vec::new())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: (&str, &str) = ("OIDC_ISSUER", "https://id.example.com");
+    const AUDIENCE: (&str, &str) = ("OIDC_AUDIENCE", "https://api.example.com");
+
+    fn faults_of(vars: &[(&str, &str)]) -> String {
+        Config::from_vars(vars.iter().copied()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_environment_is_enough_to_migrate_and_names_no_issuer() {
+        let config = Config::from_vars([("", ""); 0]).unwrap();
+        assert!(config.oidc.is_none());
+        assert_eq!(config.server.bind.to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_absent() {
+        let config = Config::from_vars([("OIDC_ISSUER", ""), ("SERVER_BIND", "")]).unwrap();
+        assert!(config.oidc.is_none());
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_and_no_value_is_shown() {
+        let told = faults_of(&[
+            ("SERVER_BIND", "marked-value-1"),
+            ("SERVER_PUBLIC_URL", "marked-value-2"),
+            ("DATABASE_URL", "marked-value-3"),
+            ("OIDC_ISSUER", "marked-value-4"),
+            ("OIDC_ALGORITHMS", "RS256,marked-value-5"),
+            ("OIDC_SCOPE_MODE", "marked-value-6"),
+            ("OIDC_JIT", "marked-value-7"),
+            ("BOOTSTRAP_ADMIN", "marked-value-8"),
+            ("LOG_FORMAT", "marked-value-9"),
+        ]);
+        for name in [
+            "SERVER_BIND",
+            "SERVER_PUBLIC_URL",
+            "DATABASE_URL",
+            "OIDC_ISSUER",
+            "OIDC_AUDIENCE",
+            "OIDC_ALGORITHMS",
+            "OIDC_SCOPE_MODE",
+            "OIDC_JIT",
+            "BOOTSTRAP_ADMIN",
+            "LOG_FORMAT",
+        ] {
+            assert!(told.contains(name), "{name} is missing from:\n{told}");
+        }
+        assert!(!told.contains("marked-value"), "{told}");
+    }
+
+    #[test]
+    fn weak_algorithms_are_refused_by_name_of_the_variable() {
+        for weak in ["none", "HS256", "RS256,HS512"] {
+            assert!(faults_of(&[ISSUER, AUDIENCE, ("OIDC_ALGORITHMS", weak)]).contains("OIDC_ALGORITHMS"));
+        }
+    }
+
+    #[test]
+    fn a_value_may_come_from_a_file_whose_last_line_break_is_not_part_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("issuer");
+        std::fs::write(&path, "https://id.example.com\n").unwrap();
+        let vars = [("OIDC_ISSUER_FILE", path.to_str().unwrap()), AUDIENCE];
+        let config = Config::from_vars(vars).unwrap();
+        assert_eq!(config.oidc.unwrap().issuer.issuer, "https://id.example.com");
+    }
+
+    #[test]
+    fn a_value_that_comes_twice_or_from_a_missing_file_is_a_fault() {
+        let told = faults_of(&[ISSUER, AUDIENCE, ("OIDC_ISSUER_FILE", "/nowhere/issuer")]);
+        assert!(told.contains("OIDC_ISSUER_FILE"), "{told}");
+        let told = faults_of(&[AUDIENCE, ("OIDC_ISSUER_FILE", "/nowhere/issuer")]);
+        assert!(told.contains("OIDC_ISSUER_FILE") && !told.contains("/nowhere"), "{told}");
+    }
+
+    #[test]
+    fn plain_http_issuers_are_for_loopback_and_for_hosts_that_are_named() {
+        let loopback = ("OIDC_ISSUER", "http://127.0.0.1:8081");
+        let inside = ("OIDC_ISSUER", "http://keycloak:8080/realms/main");
+        let allowed = ("OIDC_ALLOW_HTTP_HOSTS", "keycloak:8080");
+        let public = ("SERVER_PUBLIC_URL", "https://api.example.com");
+        assert!(Config::from_vars([loopback, AUDIENCE]).is_ok());
+        assert!(faults_of(&[loopback, AUDIENCE, public]).contains("OIDC_ISSUER"));
+        assert!(faults_of(&[inside, AUDIENCE]).contains("OIDC_ISSUER"));
+        assert!(Config::from_vars([inside, AUDIENCE, allowed]).is_ok());
+        assert!(faults_of(&[inside, AUDIENCE, allowed, public]).contains("OIDC_ALLOW_HTTP_HOSTS"));
+    }
+
+    #[test]
+    fn a_public_address_needs_a_public_url() {
+        assert!(faults_of(&[("SERVER_BIND", "0.0.0.0:8080")]).contains("SERVER_PUBLIC_URL"));
+    }
+
+    #[test]
+    fn settings_of_an_issuer_without_the_issuer_are_a_fault() {
+        assert!(faults_of(&[AUDIENCE]).contains("OIDC_ISSUER"));
+    }
+}

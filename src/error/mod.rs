@@ -1,0 +1,183 @@
+//! Every way in which a request fails, and what is said of it: the only room that knows status codes.
+//!
+//! A failure keeps its cause for the log; the caller is told the problem's title, a sentence that lets them act, and the request's id.
+//! Nothing from a token, a statement or a provider is repeated.
+
+mod body;
+mod input;
+pub(crate) mod problem;
+
+pub(crate) use body::{ProblemBody, answer_for};
+pub(crate) use input::{json_config, path_config, query_config};
+pub(crate) use problem::Problem;
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpResponse, ResponseError};
+
+use crate::database::DatabaseError;
+use crate::models::permission::Permission;
+use crate::oidc::Rejection;
+use crate::services::Failure;
+
+/// A request failed. Returned by handlers; answered as `application/problem+json` (RFC 9457).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// 401: the request came without a bearer token.
+    #[error("Send an access token of the identity provider as `Authorization: Bearer`.")]
+    MissingToken,
+    /// 400: the credential can't be read.
+    #[error("{0}")]
+    MalformedCredential(&'static str),
+    /// 401 for a token that is not acceptable; 503 if it could not be judged.
+    #[error(transparent)]
+    Token(#[from] Rejection),
+    /// 403: the token does not carry the scope.
+    #[error("The access token does not carry the scope for `{}`: ask the provider for it.", .0.name())]
+    MissingScope(Permission),
+    /// 403: no role of the principal grants the permission.
+    #[error("None of your roles grants `{}`: ask an administrator.", .0.name())]
+    MissingPermission(Permission),
+    /// What the use case refused.
+    #[error(transparent)]
+    Refused(#[from] Failure),
+    /// 400: the body is not what the operation takes; the sentence says what it takes and repeats nothing.
+    #[error("{0}")]
+    InvalidBody(String),
+    /// 400: a part of the path or the query is not what the operation takes.
+    #[error("{0}")]
+    InvalidParameter(String),
+    /// 404: nothing is here, or it is not the caller's.
+    #[error("Look at /openapi.json for what there is.")]
+    NotFound,
+    /// 405, with the methods that are allowed.
+    #[error("Allowed are: {}.", list(.0))]
+    MethodNotAllowed(Vec<Method>),
+    /// 413: the body is larger than the service reads.
+    #[error("The body may have at most {limit} bytes.")]
+    BodyTooLarge {
+        /// Bytes.
+        limit: usize,
+    },
+    /// 415: the body is of a type that the operation does not take.
+    #[error("The body must be `{0}`.")]
+    UnsupportedMediaType(&'static str),
+    /// 428: a change without `If-Match` could undo somebody else's (RFC 6585 section 3).
+    #[error("Send the ETag that you read as `If-Match`.")]
+    PreconditionRequired,
+    /// 431: a header field is larger than the service reads.
+    #[error("A header field may have at most {limit} bytes.")]
+    HeaderTooLarge {
+        /// Bytes.
+        limit: usize,
+    },
+    /// 503 while the database can't be reached, else 500.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// 500: a handler asked for the caller on a route that was registered as public.
+    #[error("the caller was asked for on a route without a guard")]
+    Unguarded,
+    /// 500: anything that should not happen; the cause is logged and not shown.
+    #[error("unexpected failure")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<actix_web::Error> for Error {
+    fn from(error: actix_web::Error) -> Self {
+        Self::foreign(error.as_response_error().status_code())
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl Error {
+    /// The entry in the list of problems.
+    pub(crate) fn problem(&self) -> &'static Problem {
+        match self {
+            Self::MissingToken => &problem::MISSING_TOKEN,
+            Self::MalformedCredential(_) => &problem::INVALID_REQUEST,
+            Self::Token(rejection) if rejection.is_our_outage() => &problem::KEYS_UNAVAILABLE,
+            Self::Token(_) => &problem::INVALID_TOKEN,
+            Self::MissingScope(_) => &problem::INSUFFICIENT_SCOPE,
+            Self::MissingPermission(_) => &problem::MISSING_PERMISSION,
+            Self::Refused(failure) => problem_of(failure),
+            Self::InvalidBody(_) => &problem::INVALID_BODY,
+            Self::InvalidParameter(_) => &problem::INVALID_PARAMETER,
+            Self::NotFound => &problem::NOT_FOUND,
+            Self::MethodNotAllowed(_) => &problem::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge { .. } => &problem::BODY_TOO_LARGE,
+            Self::UnsupportedMediaType(_) => &problem::UNSUPPORTED_MEDIA_TYPE,
+            Self::PreconditionRequired => &problem::PRECONDITION_REQUIRED,
+            Self::HeaderTooLarge { .. } => &problem::HEADER_TOO_LARGE,
+            Self::Database(error) => problem_of_database(error),
+            Self::Unguarded | Self::Internal(_) => &problem::INTERNAL,
+        }
+    }
+
+    /// The sentence for the caller. Of our own mistakes it says nothing but that they are logged.
+    pub(crate) fn detail(&self) -> String {
+        match self.problem().status {
+            StatusCode::INTERNAL_SERVER_ERROR => "The cause is in the service's log under this request's id.".to_owned(),
+            StatusCode::SERVICE_UNAVAILABLE => "It is not your request's fault: send it again later.".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// A failure that a library answered with this status, in our words.
+    pub(crate) fn foreign(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge { limit: input::BODY_LIMIT },
+            status if status.is_client_error() => Self::InvalidBody("The request could not be read.".to_owned()),
+            _ => Self::Internal("a library failed".into()),
+        }
+    }
+
+    /// The reason for the log and for counting, finer than the problem's code where that says too little.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Token(rejection) => rejection.code(),
+            other => other.problem().code,
+        }
+    }
+}
+
+fn problem_of(failure: &Failure) -> &'static Problem {
+    match failure {
+        Failure::UnknownPrincipal { .. } => &problem::UNKNOWN_PRINCIPAL,
+        Failure::PrincipalDisabled => &problem::PRINCIPAL_DISABLED,
+        Failure::PrincipalPending => &problem::PRINCIPAL_PENDING,
+        Failure::PrincipalDeleted => &problem::PRINCIPAL_DELETED,
+        Failure::TokenRevoked => &problem::INVALID_TOKEN,
+        Failure::AboveYourRights => &problem::ABOVE_YOUR_RIGHTS,
+        Failure::NoSuchUser | Failure::NoSuchServiceAccount | Failure::NoSuchRole => &problem::NOT_FOUND,
+        Failure::Conflict { .. } => &problem::CONFLICT,
+        Failure::LastAdmin => &problem::LAST_ADMIN,
+        Failure::StaleVersion => &problem::STALE_VERSION,
+        Failure::Invalid { .. } => &problem::INVALID_BODY,
+        Failure::Database(error) => problem_of_database(error),
+    }
+}
+
+fn problem_of_database(error: &DatabaseError) -> &'static Problem {
+    if error.is_unavailable() { &problem::DATABASE_UNAVAILABLE } else { &problem::INTERNAL }
+}
+
+fn list(methods: &[Method]) -> String {
+    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The status alone: the body, the challenge and the request's id are added where the response leaves, by [`answer_for`].
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.problem().status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}

@@ -1,0 +1,83 @@
+//! The list of problems: every way in which a request can fail, with its stable code, its status and its title.
+//!
+//! `docs/problems.md` explains each to the caller and is tested against this list.
+
+use actix_web::http::StatusCode;
+
+/// Namespace of the problem types (RFC 9457 section 3.1.1).
+const TYPE_PREFIX: &str = "urn:portcullis:problem:";
+
+/// One kind of failure.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) code: &'static str,
+    pub(crate) status: StatusCode,
+    pub(crate) title: &'static str,
+}
+
+impl Problem {
+    /// The `type` member of the body.
+    pub(crate) fn type_uri(&self) -> String {
+        format!("{TYPE_PREFIX}{}", self.code)
+    }
+}
+
+macro_rules! problems {
+    ($($name:ident: $status:ident, $code:literal, $title:literal;)+) => {
+        $(pub(crate) const $name: Problem = Problem { code: $code, status: StatusCode::$status, title: $title };)+
+
+        /// All of them.
+        pub(crate) const ALL: &[&Problem] = &[$(&$name),+];
+    };
+}
+
+problems! {
+    INVALID_REQUEST: BAD_REQUEST, "invalid-request", "The credential is malformed";
+    INVALID_BODY: BAD_REQUEST, "invalid-body", "The body can't be used";
+    INVALID_PARAMETER: BAD_REQUEST, "invalid-parameter", "A parameter can't be used";
+    MISSING_TOKEN: UNAUTHORIZED, "missing-token", "An access token is needed";
+    INVALID_TOKEN: UNAUTHORIZED, "invalid-token", "The access token is not accepted";
+    INSUFFICIENT_SCOPE: FORBIDDEN, "insufficient-scope", "The access token lacks a scope";
+    MISSING_PERMISSION: FORBIDDEN, "missing-permission", "Your roles do not allow this";
+    PRINCIPAL_DISABLED: FORBIDDEN, "principal-disabled", "This account is disabled";
+    PRINCIPAL_PENDING: FORBIDDEN, "principal-pending", "This account waits for approval";
+    PRINCIPAL_DELETED: FORBIDDEN, "principal-deleted", "This account was deleted";
+    UNKNOWN_PRINCIPAL: FORBIDDEN, "unknown-principal", "This account is not known here";
+    ABOVE_YOUR_RIGHTS: FORBIDDEN, "above-your-rights", "This touches rights that you do not hold";
+    NOT_FOUND: NOT_FOUND, "not-found", "There is nothing here";
+    METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here";
+    CONFLICT: CONFLICT, "conflict", "This exists already";
+    LAST_ADMIN: CONFLICT, "last-admin", "The last administrator has to stay";
+    STALE_VERSION: PRECONDITION_FAILED, "stale-version", "It has changed since you read it";
+    BODY_TOO_LARGE: PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
+    UNSUPPORTED_MEDIA_TYPE: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's media type is not supported";
+    PRECONDITION_REQUIRED: PRECONDITION_REQUIRED, "precondition-required", "Say which version you change";
+    HEADER_TOO_LARGE: REQUEST_HEADER_FIELDS_TOO_LARGE, "header-too-large", "A header field is too large";
+    INTERNAL: INTERNAL_SERVER_ERROR, "internal", "Something went wrong here";
+    KEYS_UNAVAILABLE: SERVICE_UNAVAILABLE, "keys-unavailable", "Access tokens can't be checked at the moment";
+    DATABASE_UNAVAILABLE: SERVICE_UNAVAILABLE, "database-unavailable", "The database can't be reached at the moment";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique() {
+        let codes: std::collections::BTreeSet<_> = ALL.iter().map(|problem| problem.code).collect();
+        assert_eq!(codes.len(), ALL.len());
+    }
+
+    #[test]
+    fn the_documentation_lists_every_problem_and_no_other() {
+        let documented: Vec<&str> = include_str!("../../docs/problems.md")
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        for problem in ALL {
+            let row = format!("| `{}` | {} | {} |", problem.code, problem.status.as_u16(), problem.title);
+            assert!(documented.iter().any(|line| line.starts_with(&row)), "docs/problems.md lacks {row}");
+        }
+        assert_eq!(documented.len(), ALL.len(), "docs/problems.md has rows that are no problem of ours");
+    }
+}

@@ -1,0 +1,80 @@
+//! The caller's own profile and rights.
+
+use actix_web::web;
+
+use super::preconditions::RequiredVersion;
+use crate::api_types::{AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest, Versioned};
+use crate::auth::{AUTHENTICATED, Api, Caller, Decision};
+use crate::error::Error;
+use crate::models::permission::{DeclaredPermissions, PROFILE_READ, PROFILE_WRITE, Permission};
+use crate::op;
+use crate::services::{ProfileChange, ProfileService};
+
+pub(super) fn register(api: &mut Api) {
+    api.get("/api/v1/me", PROFILE_READ, op!(show))
+        .patch("/api/v1/me", PROFILE_WRITE, op!(update))
+        .get("/api/v1/me/access", AUTHENTICATED, op!(access));
+}
+
+/// One's own profile, with its ETag.
+#[utoipa::path(get, path = "", responses((status = 200, body = MeResponse)))]
+async fn show(caller: Caller) -> Versioned<MeResponse> {
+    let principal = caller.principal().principal().clone();
+    Versioned::new(principal.version, principal.into())
+}
+
+/// Changes one's own profile.
+///
+/// A member that is set here no longer follows the provider; null gives it back. E-mail and user name belong to the provider.
+#[utoipa::path(
+    patch,
+    path = "",
+    params(("If-Match" = String, Header, description = "The ETag that was read")),
+    request_body(content = UpdateMeRequest, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, body = MeResponse),
+        (status = 412, description = "It has changed since it was read"),
+        (status = 428, description = "`If-Match` is missing"),
+    ),
+)]
+async fn update(
+    caller: Caller,
+    version: RequiredVersion,
+    change: web::Json<UpdateMeRequest>,
+    profiles: web::Data<ProfileService>,
+) -> Result<Versioned<MeResponse>, Error> {
+    let principal = profiles.update(*caller.principal_id(), version.0, change.into_inner().into()).await?;
+    Ok(Versioned::new(principal.version, principal.into()))
+}
+
+impl From<UpdateMeRequest> for ProfileChange {
+    fn from(request: UpdateMeRequest) -> Self {
+        let UpdateMeRequest { display_name, given_name, family_name, locale } = request;
+        Self { display_name, given_name, family_name, locale }
+    }
+}
+
+/// What one may do, and why: what the token delegates, what the roles grant, and both together.
+#[utoipa::path(get, path = "", responses((status = 200, body = AccessResponse)))]
+async fn access(caller: Caller, declared: web::Data<DeclaredPermissions>) -> web::Json<AccessResponse> {
+    let claims = caller.claims();
+    web::Json(AccessResponse {
+        id: caller.principal_id().to_string(),
+        client_id: claims.client_id().map(str::to_owned),
+        first_party: claims.is_first_party(),
+        delegates_by_scope: !claims.are_scopes_unused(),
+        scopes: claims.scopes().iter().cloned().collect(),
+        roles: caller.principal().roles().iter().map(Into::into).collect(),
+        permissions: declared.all().map(|permission| explain(&caller, permission)).collect(),
+    })
+}
+
+fn explain(caller: &Caller, permission: Permission) -> PermissionResponse {
+    let grants = caller.principal().roles().iter().filter(|role| role.permissions.contains(&permission));
+    PermissionResponse {
+        name: permission.name(),
+        allowed: caller.decide(permission) == Decision::Allowed,
+        delegated: caller.is_delegated(permission),
+        granted_by: grants.map(|role| role.name.clone()).collect(),
+    }
+}

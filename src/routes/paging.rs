@@ -1,0 +1,31 @@
+//! Pages of a list: the cursor in the body and, for clients that follow links, in the `Link` field (RFC 8288).
+
+use actix_web::HttpResponse;
+use actix_web::http::header::LINK;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api_types::{Cursor, PageResponse};
+use crate::auth::resource::ProtectedResource;
+use crate::models::PrincipalId;
+use crate::services::Page;
+
+/// The page of the list at `path`; `id_of` tells the place of an item.
+pub(super) fn page<S, T: Serialize + ToSchema>(
+    resource: &ProtectedResource,
+    path: &str,
+    limit: u8,
+    page: Page<S>,
+    id_of: impl Fn(&S) -> PrincipalId,
+    into_response: impl Fn(S) -> T,
+) -> HttpResponse {
+    let last = page.items.last().filter(|_| page.has_more);
+    let next = last.map(|item| Cursor(id_of(item)).to_string());
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = &next {
+        let base = resource.identifier();
+        response.insert_header((LINK, format!("<{base}{path}?limit={limit}&cursor={cursor}>; rel=\"next\"")));
+    }
+    let items = page.items.into_iter().map(into_response).collect();
+    response.json(PageResponse { items, next_cursor: next })
+}
