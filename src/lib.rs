@@ -1,6 +1,8 @@
 //! Portcullis.
 
 mod clock;
+#[cfg(feature = "dev")]
+pub mod dev;
 mod models;
 mod oidc;
 
