@@ -1,0 +1,73 @@
+//! ID tokens: signed for the app, and read again where they come back as a hint at sign-out.
+
+use chrono::DateTime;
+use openidconnect::core::{CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier};
+use openidconnect::{
+    AccessToken, Audience, ClientId, EmptyAdditionalClaims, EndUserEmail, EndUserFamilyName, EndUserGivenName,
+    EndUserName, EndUserUsername, LanguageTag, Nonce, StandardClaims, SubjectIdentifier,
+};
+
+use super::directory::{self, Client, Person};
+use super::grants::Grant;
+use super::provider::Provider;
+use super::signing_key::Algorithm;
+use super::token_builder::TOKEN_LIFETIME;
+
+/// The ID token that goes with this access token.
+pub(super) fn issue(provider: &Provider, grant: &Grant, access_token: &str) -> CoreIdToken {
+    let now = provider.clock.now();
+    let claims = CoreIdTokenClaims::new(
+        provider.issuer.clone(),
+        vec![Audience::new(grant.client.id().to_owned())],
+        now + TOKEN_LIFETIME,
+        now,
+        StandardClaims::new(SubjectIdentifier::new(grant.person.login.to_owned())),
+        EmptyAdditionalClaims {},
+    )
+    .set_auth_time(Some(grant.signed_in_at))
+    .set_nonce(grant.nonce.clone().map(Nonce::new));
+    let algorithm = Algorithm::Rs256;
+    CoreIdToken::new(
+        describe(claims, grant),
+        &provider.keys.current(algorithm),
+        algorithm.to_jws(),
+        Some(&AccessToken::new(access_token.to_owned())),
+        None,
+    )
+    .expect("claims are plain JSON and the key is of the algorithm")
+}
+
+/// What the scopes `profile` and `email` ask for (OpenID Connect Core section 5.4).
+fn describe(claims: CoreIdTokenClaims, grant: &Grant) -> CoreIdTokenClaims {
+    let person = grant.person;
+    let asked_for = |scope: &str| grant.scopes.iter().any(|granted| granted == scope);
+    let claims = if asked_for("email") {
+        claims.set_email(Some(EndUserEmail::new(person.email.to_owned()))).set_email_verified(Some(true))
+    } else {
+        claims
+    };
+    if !asked_for("profile") {
+        return claims;
+    }
+    claims
+        .set_name(Some(EndUserName::new(person.name()).into()))
+        .set_given_name(Some(EndUserGivenName::new(person.given_name.to_owned()).into()))
+        .set_family_name(Some(EndUserFamilyName::new(person.family_name.to_owned()).into()))
+        .set_preferred_username(Some(EndUserUsername::new(person.login.to_owned())))
+        .set_locale(Some(LanguageTag::new(person.locale.to_owned())))
+}
+
+/// Whom an ID token of ours was for. `None` if it is not ours.
+///
+/// Its age does not matter: people sign out long after it expired (RP-Initiated Logout section 2).
+pub(super) fn read_hint(provider: &Provider, hint: &str) -> Option<(Client, &'static Person)> {
+    let token: CoreIdToken = hint.parse().ok()?;
+    let any_client = ClientId::new(String::new());
+    let verifier =
+        CoreIdTokenVerifier::new_public_client(any_client, provider.issuer.clone(), provider.keys.verification_keys())
+            .require_audience_match(false)
+            .set_time_fn(|| DateTime::UNIX_EPOCH);
+    let claims = token.claims(&verifier, |_: Option<&Nonce>| Ok(())).ok()?;
+    let client = claims.audiences().iter().find_map(|audience| Client::find(audience))?;
+    Some((client, directory::find_person(claims.subject())?))
+}
