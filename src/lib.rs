@@ -36,6 +36,8 @@
 //!
 //! `examples/notes.rs` is a whole service of that kind, with a table of its own.
 
+#![deny(missing_docs)]
+
 mod api_types;
 mod app;
 mod auth;

@@ -17,19 +17,15 @@ pub(crate) use me::{AccessResponse, MeResponse, PermissionResponse, UpdateMeRequ
 pub(crate) use metadata::ProtectedResourceResponse;
 pub(crate) use page::{Cursor, PageQuery, PageResponse};
 pub(crate) use roles::{GrantRoleRequest, HeldRoleResponse};
-pub(crate) use service_accounts::{RegisterServiceAccountRequest, ServiceAccountResponse};
+pub(crate) use service_accounts::{RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse};
 pub(crate) use users::{DisableRequest, UserDetailResponse, UserResponse};
 pub(crate) use versioned::Versioned;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::SecondsFormat;
 
 use crate::models::Moment;
 
 /// A time as clients see it: RFC 3339 in UTC, to the microsecond.
-fn rfc3339(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
 fn moment(moment: Moment) -> String {
-    rfc3339(moment.utc())
+    moment.utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::rfc3339;
+use super::moment;
 use crate::services::HeldRole;
 
 /// A role that somebody holds.
@@ -25,7 +25,7 @@ impl From<&HeldRole> for HeldRoleResponse {
         Self {
             name: role.name.clone(),
             source: role.source.as_str(),
-            expires_at: role.expires_at.map(rfc3339),
+            expires_at: role.expires_at.map(moment),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Programs: registered by an admin before their first token counts.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{HeldRoleResponse, moment};
-use crate::services::ServiceAccount;
+use crate::services::{HeldRole, ServiceAccount};
 
 /// A program that may call the API.
 #[derive(Serialize, ToSchema)]
@@ -20,8 +22,6 @@ pub(crate) struct ServiceAccountResponse {
     /// `active`, `disabled` or `deleted`.
     #[schema(example = "active")]
     status: &'static str,
-    /// Grants that count now.
-    roles: Vec<HeldRoleResponse>,
     /// To the hour; RFC 3339.
     last_seen_at: Option<String>,
     /// RFC 3339.
@@ -32,18 +32,32 @@ pub(crate) struct ServiceAccountResponse {
 
 impl From<ServiceAccount> for ServiceAccountResponse {
     fn from(account: ServiceAccount) -> Self {
-        let ServiceAccount { principal, issuer, client_id, roles } = account;
+        let ServiceAccount { principal, issuer, client_id } = account;
         Self {
             id: principal.id.to_string(),
             issuer,
             client_id,
             display_name: principal.display_name,
             status: principal.status.as_str(),
-            roles: roles.iter().map(Into::into).collect(),
             last_seen_at: principal.last_seen_at.map(moment),
             created_at: moment(principal.created_at),
             updated_at: moment(principal.updated_at),
         }
+    }
+}
+
+/// A program with the roles that it was granted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ServiceAccountDetailResponse {
+    #[serde(flatten)]
+    account: ServiceAccountResponse,
+    /// Grants that count now.
+    roles: Vec<HeldRoleResponse>,
+}
+
+impl ServiceAccountDetailResponse {
+    pub(crate) fn new(account: ServiceAccount, roles: &[HeldRole]) -> Self {
+        Self { account: account.into(), roles: roles.iter().map(Into::into).collect() }
     }
 }
 
@@ -57,10 +71,10 @@ pub(crate) struct RegisterServiceAccountRequest {
     /// What the issuer calls the program.
     #[schema(example = "reporter")]
     pub(crate) client_id: String,
-    /// The name to show.
+    /// The name to show; the client id where it is absent.
     #[serde(default)]
     pub(crate) display_name: Option<String>,
     /// Names of roles to grant at once.
     #[serde(default)]
-    pub(crate) roles: Vec<String>,
+    pub(crate) roles: BTreeSet<String>,
 }

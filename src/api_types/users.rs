@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{HeldRoleResponse, moment};
 use crate::models::Principal;
-use crate::services::HeldRole;
+use crate::services::KnownPrincipal;
 
 /// A person.
 #[derive(Serialize, ToSchema)]
@@ -73,9 +73,9 @@ pub(crate) struct UserDetailResponse {
     roles: Vec<HeldRoleResponse>,
 }
 
-impl UserDetailResponse {
-    pub(crate) fn new(principal: Principal, roles: &[HeldRole]) -> Self {
-        Self { user: principal.into(), roles: roles.iter().map(Into::into).collect() }
+impl From<KnownPrincipal> for UserDetailResponse {
+    fn from(user: KnownPrincipal) -> Self {
+        Self { roles: user.roles().iter().map(Into::into).collect(), user: user.principal().clone().into() }
     }
 }
 

@@ -4,6 +4,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::database::{Database, DatabaseError};
+use crate::models;
 use crate::oidc::{KeySetStore, StoreError, StoredKeySet};
 use crate::repositories::key_sets;
 
@@ -20,13 +21,17 @@ impl KeySetStore for DatabaseKeySetStore {
     fn load<'a>(&'a self, issuer: &'a str) -> BoxFuture<'a, Result<Option<StoredKeySet>, StoreError>> {
         let issuer = issuer.to_owned();
         let found = self.0.read(move |conn| Ok::<_, DatabaseError>(key_sets::find(conn, &issuer)?));
-        found.map(|found| Ok(found?.map(|row| StoredKeySet { document: row.document, fetched_at: row.fetched_at.and_utc() }))).boxed()
+        found.map(|found| Ok(found?.map(|row| StoredKeySet { document: row.document, fetched_at: row.fetched_at.utc() }))).boxed()
     }
 
     fn save<'a>(&'a self, issuer: &'a str, key_set: StoredKeySet) -> BoxFuture<'a, Result<(), StoreError>> {
-        let issuer = issuer.to_owned();
+        let key_set = models::StoredKeySet {
+            issuer: issuer.to_owned(),
+            document: key_set.document,
+            fetched_at: key_set.fetched_at.into(),
+        };
         let saved = self.0.write(move |conn| {
-            key_sets::save(conn, &issuer, &key_set.document, key_set.fetched_at)?;
+            key_sets::save(conn, &key_set)?;
             Ok::<_, DatabaseError>(())
         });
         saved.map(|saved| saved.map_err(Into::into)).boxed()

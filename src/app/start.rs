@@ -20,7 +20,7 @@ use crate::database::{Database, DatabaseError};
 use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{KeySet, ProviderClient, TokenVerifier};
-use crate::services::{PrincipalService, ProfileService, ServiceAccountService, UserService};
+use crate::services::{FirstContact, MeService, PrincipalService, ServiceAccountService, UserService};
 use crate::telemetry::RequestSpan;
 use crate::Clock;
 
@@ -162,8 +162,9 @@ struct State {
     authenticator: web::Data<Authenticator>,
     catalogue: web::Data<Catalogue>,
     database: web::Data<Database>,
+    declared: web::Data<DeclaredPermissions>,
     key_set: web::Data<KeySet>,
-    profiles: web::Data<ProfileService>,
+    me: web::Data<MeService>,
     resource: web::Data<ProtectedResource>,
     service_accounts: web::Data<ServiceAccountService>,
     users: web::Data<UserService>,
@@ -184,18 +185,13 @@ impl State {
         let key_set = KeySet::start(&oidc.issuer, client, store, clock.clone());
         let issuers = vec![oidc.issuer.issuer.clone()];
         let verifier = TokenVerifier::new([(oidc.issuer, key_set.clone())], clock.clone());
-        let principals = PrincipalService::new(
-            database.clone(),
-            clock.clone(),
-            declared.clone(),
-            oidc.first_contact,
-            config.bootstrap_admin,
-        );
+        let first_contact = FirstContact { jit: oidc.jit, bootstrap_admin: config.bootstrap_admin };
+        let principals = PrincipalService::new(database.clone(), clock.clone(), declared.clone(), first_contact);
         Ok(Self {
             authenticator: web::Data::new(Authenticator::new(verifier, principals)),
             catalogue: web::Data::new(catalogue),
             key_set: web::Data::new(key_set),
-            profiles: web::Data::new(ProfileService::new(database.clone(), clock.clone())),
+            me: web::Data::new(MeService::new(database.clone(), clock.clone())),
             resource: web::Data::new(resource),
             service_accounts: web::Data::new(ServiceAccountService::new(
                 database.clone(),
@@ -203,7 +199,8 @@ impl State {
                 declared.clone(),
                 issuers,
             )),
-            users: web::Data::new(UserService::new(database.clone(), clock, declared)),
+            users: web::Data::new(UserService::new(database.clone(), clock, declared.clone())),
+            declared: web::Data::from(declared),
             database: web::Data::new(database),
         })
     }
@@ -216,8 +213,9 @@ impl State {
             .app_data(self.authenticator.clone())
             .app_data(self.catalogue.clone())
             .app_data(self.database.clone())
+            .app_data(self.declared.clone())
             .app_data(self.key_set.clone())
-            .app_data(self.profiles.clone())
+            .app_data(self.me.clone())
             .app_data(self.resource.clone())
             .app_data(self.service_accounts.clone())
             .app_data(self.users.clone());

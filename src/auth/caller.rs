@@ -42,7 +42,7 @@ impl Caller {
 
     /// The local principal's id: what to store as the owner of things.
     pub fn principal_id(&self) -> &PrincipalId {
-        self.0.principal.principal().id()
+        &self.0.principal.principal().id
     }
 
     /// Whether this is a program acting for itself.
@@ -89,7 +89,12 @@ impl Caller {
 
     /// The caller as the one who changes something.
     pub(crate) fn actor(&self, request_id: String) -> Actor {
-        Actor::caller(&self.0.principal, self.client_id(), request_id)
+        Actor {
+            principal: Some(*self.principal_id()),
+            client: self.client_id().map(str::to_owned),
+            permissions: self.0.principal.permissions(),
+            request_id: Some(request_id),
+        }
     }
 }
 

@@ -124,10 +124,10 @@ async fn register_machine(application: &Application, config: &Config, issuer_url
     let account = NewServiceAccount {
         issuer: issuer_url.to_owned(),
         client_id: MACHINE_CLIENT.to_owned(),
-        display_name: Some("Reporter".to_owned()),
-        roles: vec![MACHINE_ROLE.to_owned()],
+        display_name: "Reporter".to_owned(),
+        roles: [MACHINE_ROLE.to_owned()].into(),
     };
-    match accounts.register(actor, account).await {
+    match accounts.register(&actor, account).await {
         // It is there since an earlier run.
         Ok(_) | Err(Failure::Conflict { .. }) => Ok(()),
         Err(failure) => Err(failure.into()),

@@ -9,7 +9,7 @@ use crate::api_types::UserResponse;
 use crate::app::Application;
 use crate::config::Config;
 use crate::models::{Principal, PrincipalId};
-use crate::services::{Actor, User, UserService};
+use crate::services::{Actor, KnownPrincipal, UserService};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -56,31 +56,29 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
     let users = UserService::new(application.open_database(config)?, Clock::system(), declared);
     let changed = match arguments.command {
         Command::List { json } => return list(&users, json).await,
-        Command::Grant { id, role, expires_at } => users.grant_role(actor, id, None, role, expires_at).await?,
-        Command::Disable { id, reason } => users.disable(actor, id, None, reason).await?,
-        Command::Enable { id } => users.enable(actor, id, None).await?,
+        Command::Grant { id, role, expires_at } => users.grant_role(&actor, id, &role, expires_at, None).await?,
+        Command::Disable { id, reason } => users.disable(&actor, id, reason, None).await?,
+        Command::Enable { id } => users.enable(&actor, id, None).await?,
     };
     describe(&changed);
     Ok(())
 }
 
 /// Says how the person stands after the change.
-fn describe(user: &User) {
-    let roles: Vec<&str> = user.roles.iter().map(|role| role.name.as_str()).collect();
-    println!("{} is {}, with the roles: {}", user.principal.id, user.principal.status, roles.join(", "));
+fn describe(user: &KnownPrincipal) {
+    let roles: Vec<&str> = user.roles().iter().map(|role| role.name.as_str()).collect();
+    println!("{} is {}, with the roles: {}", user.principal().id, user.principal().status, roles.join(", "));
 }
 
 /// How many people one transaction reads.
-const PAGE: usize = 200;
+const PAGE: u16 = 200;
 
 async fn list(users: &UserService, json: bool) -> Result<(), CommandError> {
-    let mut people: Vec<Principal> = Vec::new();
-    loop {
-        let page = users.list(PAGE, people.last().map(|last| last.id)).await?;
-        people.extend(page.items);
-        if !page.has_more {
-            break;
-        }
+    let mut page = users.list(PAGE, None).await?;
+    let mut people = page.items;
+    while page.next.is_some() {
+        page = users.list(PAGE, page.next).await?;
+        people.append(&mut page.items);
     }
     if json {
         let people: Vec<UserResponse> = people.into_iter().map(Into::into).collect();

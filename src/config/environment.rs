@@ -50,7 +50,7 @@ section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });
 section!(RawLog, "LOG_", { format: "FORMAT", level: "LEVEL" });
 
 /// Every variable that is read, by concern. `.env.sample` and the README are tested against it.
-pub(crate) const VARIABLES: &[&[&str]] = &[
+const VARIABLES: &[&[&str]] = &[
     RawServer::VARIABLES,
     RawDatabase::VARIABLES,
     RawOidc::VARIABLES,

@@ -7,6 +7,9 @@ use tracing_subscriber::EnvFilter;
 use super::environment::RawLog;
 use super::faults::Faults;
 
+/// Actix tells each start in several lines; ours says the same in one.
+const DEFAULT_LEVEL: &str = "info,actix_server=warn";
+
 /// Who reads the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -35,7 +38,7 @@ impl LogConfig {
         let level = faults.parse(
             "LOG_LEVEL",
             raw.level,
-            "info".to_owned(),
+            DEFAULT_LEVEL.to_owned(),
             "`error`, `warn`, `info`, `debug`, `trace` or a list of such by target, as `info,portcullis=debug`",
             |text| EnvFilter::try_new(text).ok().map(|_| text.to_owned()),
         );

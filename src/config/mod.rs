@@ -15,7 +15,7 @@ mod server;
 pub use faults::{ConfigError, Fault};
 
 pub(crate) use database::DatabaseSettings;
-pub(crate) use environment::{VARIABLES, unknown_variables};
+pub(crate) use environment::unknown_variables;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use oidc::OidcConfig;
 pub(crate) use server::ServerConfig;

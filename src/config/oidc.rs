@@ -7,16 +7,16 @@ use url::Url;
 use super::environment::RawOidc;
 use super::faults::Faults;
 use super::server::ServerConfig;
-use crate::models::FirstContact;
+use crate::models::JitMode;
 use crate::oidc::{Algorithm, ClaimPath, IssuerSettings, PlainHttp, ScopeMode};
 
 const URL_RULE: &str = "an https URL; http is for loopback while SERVER_PUBLIC_URL is loopback too, and for OIDC_ALLOW_HTTP_HOSTS";
 
-/// The issuer, and what first contact of one of its people does.
+/// The issuer, and what becomes of its people when they come for the first time.
 #[derive(Clone, Debug)]
 pub(crate) struct OidcConfig {
     pub(crate) issuer: IssuerSettings,
-    pub(crate) first_contact: FirstContact,
+    pub(crate) jit: JitMode,
 }
 
 impl OidcConfig {
@@ -27,7 +27,7 @@ impl OidcConfig {
         let jwks_url = endpoint("OIDC_JWKS_URL", raw.jwks_url.take(), &plain_http, faults);
         let algorithms = algorithms(raw.algorithms.take(), faults);
         let scope_mode = scope_mode(raw.scope_mode.take(), faults);
-        let first_contact = first_contact(raw.jit.take(), faults);
+        let jit = jit(raw.jit.take(), faults);
         let roles_claim = roles_claim(raw.roles_claim.take(), faults);
         let audiences = list(raw.audience.take());
         let Some(issuer) = raw.issuer.take() else {
@@ -53,7 +53,7 @@ impl OidcConfig {
                 first_party_clients: list(raw.first_party_clients).into_iter().collect(),
                 plain_http,
             },
-            first_contact: first_contact?,
+            jit: jit?,
         })
     }
 }
@@ -107,14 +107,9 @@ fn scope_mode(raw: Option<String>, faults: &mut Faults) -> Option<ScopeMode> {
     })
 }
 
-fn first_contact(raw: Option<String>, faults: &mut Faults) -> Option<FirstContact> {
+fn jit(raw: Option<String>, faults: &mut Faults) -> Option<JitMode> {
     let rule = "`active`, `pending` or `off`: what becomes of a person who comes for the first time";
-    faults.parse("OIDC_JIT", raw, FirstContact::Active, rule, |text| match text {
-        "active" => Some(FirstContact::Active),
-        "pending" => Some(FirstContact::Pending),
-        "off" => Some(FirstContact::Off),
-        _ => None,
-    })
+    faults.parse("OIDC_JIT", raw, JitMode::Active, rule, JitMode::from_word)
 }
 
 fn roles_claim(raw: Option<String>, faults: &mut Faults) -> Option<Option<ClaimPath>> {

@@ -148,12 +148,12 @@ impl Error {
 
 fn problem_of(failure: &Failure) -> &'static Problem {
     match failure {
-        Failure::UnknownPrincipal { .. } => &problem::UNKNOWN_PRINCIPAL,
+        Failure::UnknownPrincipal => &problem::UNKNOWN_PRINCIPAL,
         Failure::PrincipalDisabled => &problem::PRINCIPAL_DISABLED,
         Failure::PrincipalPending => &problem::PRINCIPAL_PENDING,
         Failure::PrincipalDeleted => &problem::PRINCIPAL_DELETED,
         Failure::TokenRevoked => &problem::INVALID_TOKEN,
-        Failure::AboveYourRights => &problem::ABOVE_YOUR_RIGHTS,
+        Failure::AboveYourRights { .. } => &problem::ABOVE_YOUR_RIGHTS,
         Failure::NoSuchUser | Failure::NoSuchServiceAccount | Failure::NoSuchRole => &problem::NOT_FOUND,
         Failure::Conflict { .. } => &problem::CONFLICT,
         Failure::LastAdmin => &problem::LAST_ADMIN,
@@ -164,7 +164,10 @@ fn problem_of(failure: &Failure) -> &'static Problem {
 }
 
 fn problem_of_database(error: &DatabaseError) -> &'static Problem {
-    if error.is_unavailable() { &problem::DATABASE_UNAVAILABLE } else { &problem::INTERNAL }
+    match error {
+        DatabaseError::Unavailable(_) => &problem::DATABASE_UNAVAILABLE,
+        _ => &problem::INTERNAL,
+    }
 }
 
 fn list(methods: &[Method]) -> String {

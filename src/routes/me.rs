@@ -1,14 +1,16 @@
 //! The caller's own profile and rights.
 
 use actix_web::web;
+use tracing_actix_web::RequestId;
 
 use super::preconditions::RequiredVersion;
 use crate::api_types::{AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest, Versioned};
 use crate::auth::{AUTHENTICATED, Api, Caller, Decision};
 use crate::error::Error;
+use crate::models::ProfileField;
 use crate::models::permission::{DeclaredPermissions, PROFILE_READ, PROFILE_WRITE, Permission};
 use crate::op;
-use crate::services::{ProfileChange, ProfileService};
+use crate::services::{MeService, ProfileEdit};
 
 pub(super) fn register(api: &mut Api) {
     api.get("/api/v1/me", PROFILE_READ, op!(show))
@@ -40,17 +42,25 @@ async fn show(caller: Caller) -> Versioned<MeResponse> {
 async fn update(
     caller: Caller,
     version: RequiredVersion,
-    change: web::Json<UpdateMeRequest>,
-    profiles: web::Data<ProfileService>,
+    edit: web::Json<UpdateMeRequest>,
+    request_id: RequestId,
+    me: web::Data<MeService>,
 ) -> Result<Versioned<MeResponse>, Error> {
-    let principal = profiles.update(*caller.principal_id(), version.0, change.into_inner().into()).await?;
+    let principal = me.update(&caller.actor(request_id.to_string()), edit.into_inner().into(), version.0).await?;
     Ok(Versioned::new(principal.version, principal.into()))
 }
 
-impl From<UpdateMeRequest> for ProfileChange {
+impl From<UpdateMeRequest> for ProfileEdit {
     fn from(request: UpdateMeRequest) -> Self {
         let UpdateMeRequest { display_name, given_name, family_name, locale } = request;
-        Self { display_name, given_name, family_name, locale }
+        let members = [
+            (ProfileField::DisplayName, display_name),
+            (ProfileField::GivenName, given_name),
+            (ProfileField::FamilyName, family_name),
+            (ProfileField::Locale, locale),
+        ];
+        let present = members.into_iter().filter_map(|(field, member)| Some((field, member?)));
+        present.fold(Self::default(), |edit, (field, value)| edit.with(field, value))
     }
 }
 

@@ -7,20 +7,17 @@ use utoipa::ToSchema;
 
 use crate::api_types::{Cursor, PageResponse};
 use crate::auth::resource::ProtectedResource;
-use crate::models::PrincipalId;
 use crate::services::Page;
 
-/// The page of the list at `path`; `id_of` tells the place of an item.
+/// The page of the list at `path`.
 pub(super) fn page<S, T: Serialize + ToSchema>(
     resource: &ProtectedResource,
     path: &str,
     limit: u8,
     page: Page<S>,
-    id_of: impl Fn(&S) -> PrincipalId,
     into_response: impl Fn(S) -> T,
 ) -> HttpResponse {
-    let last = page.items.last().filter(|_| page.has_more);
-    let next = last.map(|item| Cursor(id_of(item)).to_string());
+    let next = page.next.map(|id| Cursor(id).to_string());
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {
         let base = resource.identifier();

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::models::PrincipalId;
 use crate::models::permission::{USERS_READ, USERS_WRITE};
 use crate::op;
-use crate::services::{User, UserService};
+use crate::services::{KnownPrincipal, UserService};
 
 const USERS: &str = "/api/v1/users";
 
@@ -37,7 +37,7 @@ async fn list(
     resource: web::Data<ProtectedResource>,
 ) -> Result<HttpResponse, Error> {
     let found = users.list(query.limit.into(), query.cursor.map(|cursor| cursor.0)).await?;
-    Ok(page(&resource, USERS, query.limit, found, |principal| principal.id, UserResponse::from))
+    Ok(page(&resource, USERS, query.limit, found, UserResponse::from))
 }
 
 /// One person with their roles, and the ETag.
@@ -73,7 +73,7 @@ async fn disable(
     users: web::Data<UserService>,
 ) -> Result<Versioned<UserDetailResponse>, Error> {
     let actor = caller.actor(request_id.to_string());
-    Ok(users.disable(actor, id.into_inner(), version.0, request.0.reason).await?.into())
+    Ok(users.disable(&actor, id.into_inner(), request.0.reason, version.0).await?.into())
 }
 
 /// Lets a person in who is disabled or waits for approval.
@@ -94,7 +94,7 @@ async fn enable(
     version: ExpectedVersion,
     users: web::Data<UserService>,
 ) -> Result<Versioned<UserDetailResponse>, Error> {
-    Ok(users.enable(caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
+    Ok(users.enable(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
 }
 
 /// Refuses every token that was issued to the person until now; they have to sign in again.
@@ -115,7 +115,7 @@ async fn revoke(
     version: ExpectedVersion,
     users: web::Data<UserService>,
 ) -> Result<Versioned<UserDetailResponse>, Error> {
-    Ok(users.revoke(caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
+    Ok(users.revoke(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
 }
 
 /// Grants a role, or changes when the grant ends.
@@ -144,7 +144,7 @@ async fn grant_role(
 ) -> Result<Versioned<UserDetailResponse>, Error> {
     let (id, role) = path.into_inner();
     let actor = caller.actor(request_id.to_string());
-    Ok(users.grant_role(actor, id, version.0, role, request.0.expires_at).await?.into())
+    Ok(users.grant_role(&actor, id, &role, request.0.expires_at, version.0).await?.into())
 }
 
 /// Takes a role away. Taking away what is not there changes nothing.
@@ -170,11 +170,11 @@ async fn revoke_role(
     users: web::Data<UserService>,
 ) -> Result<Versioned<UserDetailResponse>, Error> {
     let (id, role) = path.into_inner();
-    Ok(users.revoke_role(caller.actor(request_id.to_string()), id, version.0, role).await?.into())
+    Ok(users.revoke_role(&caller.actor(request_id.to_string()), id, &role, version.0).await?.into())
 }
 
-impl From<User> for Versioned<UserDetailResponse> {
-    fn from(user: User) -> Self {
-        Self::new(user.principal.version, UserDetailResponse::new(user.principal, &user.roles))
+impl From<KnownPrincipal> for Versioned<UserDetailResponse> {
+    fn from(user: KnownPrincipal) -> Self {
+        Self::new(user.principal().version, user.into())
     }
 }

@@ -1,5 +1,15 @@
 //! Black-box tests over HTTP.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on is a test that failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+mod agreement;
+mod architecture;
 mod dev_issuer;
+mod first_contact;
+mod health;
+mod input;
+mod me;
+mod outages;
+mod service_accounts;
+mod support;
+mod users;

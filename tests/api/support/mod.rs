@@ -1,0 +1,197 @@
+//! A real service on a free port, with a fresh database, the development issuer as its provider and a clock that the test moves.
+
+mod reply;
+
+pub use reply::Reply;
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeZone, Utc};
+use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
+use portcullis::{Application, Clock, Config};
+use reqwest::Method;
+use tempfile::TempDir;
+
+/// What the service under test calls itself in `aud`.
+pub const AUDIENCE: &str = "https://api.example.test";
+
+/// Every permission of the service as scopes: what a token delegates unless a test says less.
+pub const ALL_SCOPES: &str = "profile:read profile:write users:read users:write roles:read roles:write service-accounts:read \
+                              service-accounts:write audit:read";
+
+/// A running service with all that it needs.
+pub struct TestApp {
+    pub idp: Issuer,
+    pub clock: Clock,
+    url: String,
+    handle: portcullis::actix_web::dev::ServerHandle,
+    client: reqwest::Client,
+    folder: TempDir,
+}
+
+/// What a test sets before the service starts.
+pub struct Setup {
+    application: Application,
+    vars: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// Sets a variable of the service.
+    pub fn var(mut self, name: &str, value: &str) -> Self {
+        self.vars.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Serves another application than the plain one.
+    pub fn application(mut self, application: Application) -> Self {
+        self.application = application;
+        self
+    }
+
+    /// Starts the issuer and the service. Alice is the administrator, by `BOOTSTRAP_ADMIN`.
+    pub async fn spawn(self) -> TestApp {
+        let clock = Clock::manual(start_time());
+        let idp = Issuer::start(IssuerOptions { clock: clock.clone(), ..IssuerOptions::new(AUDIENCE) }).await.unwrap();
+        self.spawn_beside(idp, clock, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn spawn_beside(self, idp: Issuer, clock: Clock, folder: TempDir) -> TestApp {
+        let database = format!("sqlite://{}", folder.path().join("portcullis.db").display());
+        let mut vars = vec![
+            ("SERVER_BIND".to_owned(), "127.0.0.1:0".to_owned()),
+            ("DATABASE_URL".to_owned(), database),
+            ("DATABASE_MIGRATE".to_owned(), "true".to_owned()),
+            ("OIDC_ISSUER".to_owned(), idp.url().to_owned()),
+            ("OIDC_AUDIENCE".to_owned(), AUDIENCE.to_owned()),
+            ("BOOTSTRAP_ADMIN".to_owned(), format!("{} alice", idp.url())),
+        ];
+        vars.retain(|(name, _)| self.vars.iter().all(|(own, _)| own != name));
+        vars.extend(self.vars);
+        let config = Config::from_vars(vars).unwrap();
+        let service = self.application.start(config, clock.clone()).await.unwrap();
+        let (url, handle) = (service.url().to_owned(), service.handle());
+        portcullis::actix_web::rt::spawn(service.wait());
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        TestApp { idp, clock, url, handle, client, folder }
+    }
+}
+
+/// The same moment for every test, so that no test depends on the day.
+fn start_time() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2030, 1, 2, 3, 4, 5).unwrap()
+}
+
+impl TestApp {
+    /// What there is to set before a start.
+    pub fn setup() -> Setup {
+        Setup { application: Application::new(), vars: Vec::new() }
+    }
+
+    /// The service as most tests want it.
+    pub async fn spawn() -> Self {
+        Self::setup().spawn().await
+    }
+
+    /// Stops the service and starts it anew over the same database, beside the same provider.
+    pub async fn restart(self) -> Self {
+        let Self { idp, clock, handle, folder, .. } = self;
+        handle.stop(true).await;
+        Self::setup().spawn_beside(idp, clock, folder).await
+    }
+
+    /// The service's URL, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where its database file is.
+    pub fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join("portcullis.db")
+    }
+
+    /// A valid token in the making: `subject`'s, with every scope of the service.
+    pub fn token(&self, subject: &str) -> TokenBuilder {
+        self.idp.token().subject(subject).scope(ALL_SCOPES)
+    }
+
+    /// A valid token of the machine `client_id`, with every scope of the service.
+    pub fn machine_token(&self, client_id: &str) -> TokenBuilder {
+        self.idp.token().machine(client_id).scope(ALL_SCOPES)
+    }
+
+    /// A token of alice, the administrator.
+    pub fn admin(&self) -> String {
+        self.token("alice").sign()
+    }
+
+    /// Lets time pass for the service and its provider.
+    pub fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// A request in the making.
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        Request(self.client.request(method, format!("{}{path}", self.url)))
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
+        self.request(Method::GET, path).bearer(token).send().await
+    }
+
+    pub async fn get_without_token(&self, path: &str) -> Reply {
+        self.request(Method::GET, path).send().await
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: serde_json::Value) -> Reply {
+        self.request(Method::POST, path).bearer(token).json(&body).send().await
+    }
+
+    pub async fn put(&self, path: &str, token: &str, body: serde_json::Value) -> Reply {
+        self.request(Method::PUT, path).bearer(token).json(&body).send().await
+    }
+
+    pub async fn delete(&self, path: &str, token: &str) -> Reply {
+        self.request(Method::DELETE, path).bearer(token).send().await
+    }
+
+    /// Makes the first contact of `subject` and returns their principal's id.
+    pub async fn introduce(&self, subject: &str) -> String {
+        let me = self.get("/api/v1/me", &self.token(subject).sign()).await;
+        assert_eq!(me.status(), 200, "{}", me.text());
+        me.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Registers a machine as alice would, with these roles, and returns its principal's id.
+    pub async fn register_machine(&self, client_id: &str, roles: &[&str]) -> String {
+        let body = serde_json::json!({ "issuer": self.idp.url(), "client_id": client_id, "roles": roles });
+        let account = self.post("/api/v1/service-accounts", &self.admin(), body).await;
+        assert_eq!(account.status(), 201, "{}", account.text());
+        account.json()["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A request in the making; each method adds one thing.
+pub struct Request(reqwest::RequestBuilder);
+
+impl Request {
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {token}"))
+    }
+
+    /// Adds a field; a second one of the same name stands beside the first.
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self(self.0.header(name, value))
+    }
+
+    pub fn json(self, body: &serde_json::Value) -> Self {
+        self.body("application/json", &body.to_string())
+    }
+
+    pub fn body(self, content_type: &str, body: &str) -> Self {
+        Self(self.0.header("Content-Type", content_type).body(body.to_owned()))
+    }
+
+    pub async fn send(self) -> Reply {
+        Reply::read(self.0.send().await.unwrap()).await
+    }
+}
