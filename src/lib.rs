@@ -4,7 +4,9 @@ mod clock;
 mod database;
 mod models;
 mod oidc;
+mod repositories;
 mod schema;
+mod services;
 
 pub use clock::Clock;
 pub use models::permission::Permission;

@@ -38,11 +38,8 @@ impl Database {
 fn pending(conn: &mut DbConnection, extra: &[EmbeddedMigrations]) -> Result<Vec<BoxedMigration>, DatabaseError> {
     let mut known = by_version(extra)?;
     let applied = conn.applied_migrations().map_err(DatabaseError::Migration)?;
-    let unknown: Vec<_> = applied
-        .iter()
-        .map(ToString::to_string)
-        .filter(|version| known.remove(version).is_none())
-        .collect();
+    let unknown: Vec<_> =
+        applied.iter().map(ToString::to_string).filter(|version| known.remove(version).is_none()).collect();
     if unknown.is_empty() { Ok(known.into_values().collect()) } else { Err(DatabaseError::UnknownMigrations(unknown)) }
 }
 
