@@ -1,3 +1,21 @@
 //! Rows, changesets and the small types of the domain.
 
+mod audit;
+mod column;
+mod grant;
+mod identity;
+mod key_set;
+mod moment;
 pub mod permission;
+mod principal;
+mod principal_id;
+mod profile;
+
+pub use audit::{AuditAction, AuditEvent, Changes, Outcome};
+pub use grant::{ADMIN, Grant, GrantSource, MEMBER, Role};
+pub use identity::{Identity, IdentityKey};
+pub use key_set::StoredKeySet;
+pub use moment::Moment;
+pub use principal::{ClaimRoles, DisabledBy, EmailState, JitMode, Origin, Principal, PrincipalKind, PrincipalStatus};
+pub use principal_id::{NotAPrincipalId, PrincipalId};
+pub use profile::{EditedFields, ProfileField, ProviderProfile};

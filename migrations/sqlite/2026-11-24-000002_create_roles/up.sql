@@ -1,0 +1,53 @@
+-- Roles are named sets of permissions. `admin` holds every permission that is declared, so none is listed for it.
+CREATE TABLE roles (
+    name TEXT NOT NULL PRIMARY KEY,
+    summary TEXT NOT NULL,
+    built_in BOOLEAN NOT NULL,
+    version BIGINT NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL
+);
+
+-- A permission that no build declares means nothing.
+CREATE TABLE role_permissions (
+    role TEXT NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
+    permission TEXT NOT NULL,
+    PRIMARY KEY (role, permission)
+) WITHOUT ROWID;
+
+-- Who was given which role, by whom. `source_ref` says which group of the source; empty where there is but one.
+CREATE TABLE role_grants (
+    principal_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+    role TEXT NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
+    source TEXT NOT NULL CHECK (source IN ('manual', 'scim', 'bootstrap')),
+    source_ref TEXT NOT NULL,
+    -- NULL: the command line or the service itself.
+    granted_by TEXT,
+    granted_at TIMESTAMP NOT NULL,
+    expires_at TIMESTAMP,
+    PRIMARY KEY (principal_id, role, source, source_ref)
+) WITHOUT ROWID;
+
+CREATE INDEX role_grants_by_role ON role_grants (role, principal_id);
+
+INSERT INTO roles (name, summary, built_in, version, created_at, updated_at)
+VALUES
+    ('admin', 'Everything.', TRUE, 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP),
+    ('user-manager', 'Users, service accounts and the roles they hold.', TRUE, 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP),
+    ('auditor', 'Reads everything, changes nothing.', TRUE, 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP),
+    ('member', 'One''s own profile.', TRUE, 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP);
+
+INSERT INTO role_permissions (role, permission)
+VALUES
+    ('user-manager', 'users:read'),
+    ('user-manager', 'users:write'),
+    ('user-manager', 'service-accounts:read'),
+    ('user-manager', 'service-accounts:write'),
+    ('user-manager', 'roles:read'),
+    ('auditor', 'profile:read'),
+    ('auditor', 'users:read'),
+    ('auditor', 'roles:read'),
+    ('auditor', 'service-accounts:read'),
+    ('auditor', 'audit:read'),
+    ('member', 'profile:read'),
+    ('member', 'profile:write');

@@ -1,0 +1,11 @@
+//! The one connection type that queries are written against, whichever database is behind it.
+
+// The derive writes a module of types that nobody names, with one fallback arm too many while there is a single backend.
+#![allow(unreachable_patterns, unreachable_pub, missing_docs)]
+
+/// A connection to the database that `DATABASE_URL` names.
+#[derive(diesel::MultiConnection)]
+pub enum DbConnection {
+    /// SQLite, compiled in.
+    Sqlite(diesel::sqlite::SqliteConnection),
+}

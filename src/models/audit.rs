@@ -1,0 +1,101 @@
+//! The audit trail: who changed what. Append only; the database refuses anything else.
+
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::AsExpression;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::column::{json_column, text_enum};
+use super::{Moment, PrincipalId};
+use crate::schema::audit_events;
+
+text_enum! {
+    /// What somebody did or tried to do.
+    pub enum AuditAction {
+        /// A person was seen for the first time.
+        CreateUser = "user.create",
+        /// A person's profile took on what the provider says now.
+        FollowProvider = "user.follow-provider",
+        /// A person edited their profile.
+        EditProfile = "user.edit-profile",
+        /// A user was shut out.
+        DisableUser = "user.disable",
+        /// A user was let in.
+        EnableUser = "user.enable",
+        /// A user's tokens were declared void.
+        RevokeTokens = "user.revoke-tokens",
+        /// A role was given.
+        GrantRole = "role.grant",
+        /// A role was taken away.
+        RevokeRole = "role.revoke",
+        /// `BOOTSTRAP_ADMIN` took effect.
+        BootstrapAdmin = "admin.bootstrap",
+        /// A program was registered.
+        RegisterServiceAccount = "service-account.register",
+    }
+}
+
+text_enum! {
+    /// How it ended.
+    pub enum Outcome {
+        /// It was done.
+        Done = "done",
+        /// It was refused: the actor's rights do not reach, or no admin would be left.
+        Refused = "refused",
+    }
+}
+
+/// What changed: names of fields, and values only where they are not personal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Text)]
+pub struct Changes(pub serde_json::Map<String, serde_json::Value>);
+
+json_column!(Changes);
+
+/// One event, to be appended.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = audit_events)]
+pub struct AuditEvent {
+    id: String,
+    /// When.
+    pub at: Moment,
+    /// Who; `None` for the command line and the service itself.
+    pub actor: Option<PrincipalId>,
+    /// By which client.
+    pub client: Option<String>,
+    /// What.
+    pub action: AuditAction,
+    /// On whom.
+    pub target: PrincipalId,
+    /// With what outcome.
+    pub outcome: Outcome,
+    /// In which request.
+    pub request_id: Option<String>,
+    /// What changed.
+    pub changes: Changes,
+}
+
+impl AuditEvent {
+    /// The service itself did `action` on `target`.
+    pub fn new(at: Moment, action: AuditAction, target: PrincipalId) -> Self {
+        Self {
+            id: Uuid::now_v7().to_string(),
+            at,
+            actor: None,
+            client: None,
+            action,
+            target,
+            outcome: Outcome::Done,
+            request_id: None,
+            changes: Changes::default(),
+        }
+    }
+
+    /// Adds what `name` was changed to. Never a personal value.
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.changes.0.insert(name.to_owned(), value.into());
+        self
+    }
+}

@@ -1,0 +1,67 @@
+//! Who was given which role.
+
+use diesel::prelude::*;
+
+use crate::database::DbConnection;
+use crate::models::{ADMIN, Grant, GrantSource, Moment, PrincipalId, PrincipalKind, PrincipalStatus};
+use crate::schema::{principals, role_grants, role_permissions};
+
+/// A grant beside one permission listed for its role, or none.
+pub type GrantedPermission = (String, GrantSource, Option<Moment>, Option<String>);
+
+/// The grants of a principal, each once for every permission listed for its role, and once without if there is none.
+pub fn list_with_permissions(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<GrantedPermission>> {
+    role_grants::table
+        .left_join(role_permissions::table.on(role_permissions::role.eq(role_grants::role)))
+        .filter(role_grants::principal_id.eq(principal))
+        .order((role_grants::role, role_grants::source, role_grants::source_ref))
+        .select((
+            role_grants::role,
+            role_grants::source,
+            role_grants::expires_at,
+            role_permissions::permission.nullable(),
+        ))
+        .load(conn)
+}
+
+/// The grants of one role that somebody gave a principal by hand or `BOOTSTRAP_ADMIN` did: what provisioning gave is not ours.
+pub fn list_given_here(conn: &mut DbConnection, principal: PrincipalId, role: &str) -> QueryResult<Vec<Grant>> {
+    role_grants::table
+        .filter(role_grants::principal_id.eq(principal))
+        .filter(role_grants::role.eq(role))
+        .filter(role_grants::source.ne(GrantSource::Scim))
+        .select(Grant::as_select())
+        .load(conn)
+}
+
+/// Takes away what [`list_given_here`] lists.
+pub fn delete_given_here(conn: &mut DbConnection, principal: PrincipalId, role: &str) -> QueryResult<()> {
+    let given_here = role_grants::table
+        .filter(role_grants::principal_id.eq(principal))
+        .filter(role_grants::role.eq(role))
+        .filter(role_grants::source.ne(GrantSource::Scim));
+    diesel::delete(given_here).execute(conn)?;
+    Ok(())
+}
+
+/// Adds a grant. Fails with a unique violation when it is there already.
+pub fn insert(conn: &mut DbConnection, grant: &Grant) -> QueryResult<()> {
+    diesel::insert_into(role_grants::table).values(grant).execute(conn)?;
+    Ok(())
+}
+
+/// Whether there is a counted admin: an active person whose account does not end, with `admin` given here and without end.
+pub fn has_counted_admin(conn: &mut DbConnection) -> QueryResult<bool> {
+    role_grants::table
+        .inner_join(principals::table)
+        .filter(role_grants::role.eq(ADMIN))
+        .filter(role_grants::source.ne(GrantSource::Scim))
+        .filter(role_grants::expires_at.is_null())
+        .filter(principals::kind.eq(PrincipalKind::Human))
+        .filter(principals::status.eq(PrincipalStatus::Active))
+        .filter(principals::expires_at.is_null())
+        .select(role_grants::principal_id)
+        .first::<PrincipalId>(conn)
+        .optional()
+        .map(|admin| admin.is_some())
+}

@@ -1,0 +1,9 @@
+//! Queries. They take a connection, return what is there and decide nothing: a miss is `None`, and what it means is the
+//! service's to say.
+
+pub mod audit_events;
+pub mod grants;
+pub mod identities;
+pub mod key_sets;
+pub mod principals;
+pub mod roles;

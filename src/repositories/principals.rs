@@ -1,0 +1,71 @@
+//! People and programs.
+
+use diesel::prelude::*;
+
+use crate::database::DbConnection;
+use crate::models::{Identity, IdentityKey, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
+use crate::schema::{identities, principals};
+
+/// The principal of this id, if there is one.
+pub fn find(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<Option<Principal>> {
+    principals::table.find(id).select(Principal::as_select()).first(conn).optional()
+}
+
+/// The principal linked to this identity, if there is one.
+pub fn find_by_identity(conn: &mut DbConnection, identity: &IdentityKey) -> QueryResult<Option<Principal>> {
+    identities::table
+        .inner_join(principals::table)
+        .filter(identities::issuer.eq(&identity.issuer))
+        .filter(identities::kind.eq(identity.kind))
+        .filter(identities::subject.eq(&identity.subject))
+        .select(Principal::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// Adds a principal.
+pub fn insert(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
+    diesel::insert_into(principals::table).values(principal).execute(conn)?;
+    Ok(())
+}
+
+/// Writes all columns of a principal that is there already.
+pub fn update(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
+    diesel::update(principals::table.find(principal.id)).set(principal).execute(conn)?;
+    Ok(())
+}
+
+/// Up to `limit` people that are not deleted, in the order of their ids, from the one after `after`.
+pub fn list_people(conn: &mut DbConnection, after: Option<PrincipalId>, limit: i64) -> QueryResult<Vec<Principal>> {
+    let mut people = principals::table
+        .filter(principals::kind.eq(PrincipalKind::Human))
+        .filter(principals::status.ne(PrincipalStatus::Deleted))
+        .order(principals::id)
+        .limit(limit)
+        .select(Principal::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        people = people.filter(principals::id.gt(after));
+    }
+    people.load(conn)
+}
+
+/// The same of programs, each with the identity it is registered under.
+pub fn list_programs(
+    conn: &mut DbConnection,
+    after: Option<PrincipalId>,
+    limit: i64,
+) -> QueryResult<Vec<(Principal, Identity)>> {
+    let mut programs = principals::table
+        .inner_join(identities::table)
+        .filter(principals::kind.eq(PrincipalKind::Machine))
+        .filter(principals::status.ne(PrincipalStatus::Deleted))
+        .order(principals::id)
+        .limit(limit)
+        .select((Principal::as_select(), Identity::as_select()))
+        .into_boxed();
+    if let Some(after) = after {
+        programs = programs.filter(principals::id.gt(after));
+    }
+    programs.load(conn)
+}

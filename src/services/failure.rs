@@ -1,0 +1,75 @@
+//! Why a use case did not succeed, in the words of the domain.
+
+use crate::database::DatabaseError;
+
+/// A use case that did not succeed. Each variant says whose turn it is to do something about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Ours: the database is out of reach or refused a statement. Never blamed on the caller.
+    #[error("the database did not answer")]
+    Database(#[source] DatabaseError),
+
+    /// An admin's: nobody is registered under the token's issuer, kind and subject.
+    #[error("nobody is registered here for this token; ask an admin to register the account")]
+    UnknownPrincipal,
+    /// An admin's: the principal is shut out, or its account has ended.
+    #[error("the account is disabled")]
+    PrincipalDisabled,
+    /// An admin's: the principal waits to be let in.
+    #[error("the account waits for an admin's approval")]
+    PrincipalPending,
+    /// Nobody's: the principal was deleted.
+    #[error("the account was deleted")]
+    PrincipalDeleted,
+    /// The caller's: the token was issued before the principal's tokens were revoked. A new sign-in helps.
+    #[error("the token was revoked")]
+    TokenRevoked,
+
+    /// The caller's: there is no such user, or the id is that of a program.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// The caller's: there is no such service account, or the id is that of a person.
+    #[error("there is no such service account")]
+    NoSuchServiceAccount,
+    /// The caller's: there is no such role.
+    #[error("there is no such role")]
+    NoSuchRole,
+    /// The caller's: the change would give or touch administrative permissions that the actor's own roles lack.
+    #[error("the change bears on permissions that you do not hold: {}", .missing.join(", "))]
+    AboveYourRights {
+        /// The permissions that the actor lacks, in the order of their names.
+        missing: Vec<&'static str>,
+    },
+    /// The caller's: the last admin cannot be shut out, demoted or given an end.
+    #[error("this is the last admin; make another one first")]
+    LastAdmin,
+    /// The caller's: the resource has changed since the version that the caller knows.
+    #[error("the resource was changed meanwhile; read it again")]
+    StaleVersion,
+    /// The caller's: another resource has this value.
+    #[error("{field} is taken")]
+    Conflict {
+        /// The member that must differ.
+        field: &'static str,
+    },
+    /// The caller's: a value cannot be accepted. The value itself is not repeated.
+    #[error("{field} {reason}")]
+    Invalid {
+        /// The member at fault.
+        field: &'static str,
+        /// What it must be.
+        reason: &'static str,
+    },
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<diesel::result::Error> for Failure {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.into())
+    }
+}

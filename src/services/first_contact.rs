@@ -1,0 +1,182 @@
+//! What a presented token tells about its principal, and what is done about it: made, described, noticed, made admin.
+//!
+//! Everything here runs inside the caller's writing transaction and repeats no decision made outside it.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::database::DbConnection;
+use crate::models::{
+    ADMIN, AuditAction, AuditEvent, ClaimRoles, Grant, GrantSource, Identity, IdentityKey, JitMode, MEMBER, Moment,
+    Origin, Principal, PrincipalId, PrincipalKind, PrincipalStatus,
+};
+use crate::oidc::{Claims, Profile, SubjectKind};
+use crate::repositories::{audit_events, grants, identities, principals};
+
+use super::{Failure, provider_profile};
+
+/// How long a principal may come and go before it is noted again that it was seen.
+const NOTICE_EVERY: TimeDelta = TimeDelta::hours(1);
+
+/// One presentation of a proved token.
+pub(super) struct Contact {
+    pub(super) identity: IdentityKey,
+    pub(super) roles: BTreeSet<String>,
+    pub(super) now: DateTime<Utc>,
+    profile: Profile,
+    issued_at: Option<DateTime<Utc>>,
+}
+
+impl Contact {
+    pub(super) fn new(claims: &Claims, now: DateTime<Utc>) -> Self {
+        let kind = match claims.kind() {
+            SubjectKind::Human => PrincipalKind::Human,
+            SubjectKind::Machine => PrincipalKind::Machine,
+        };
+        Self {
+            identity: IdentityKey { issuer: claims.issuer().to_owned(), kind, subject: claims.subject().to_owned() },
+            roles: claims.roles().clone(),
+            now,
+            profile: claims.profile().clone(),
+            issued_at: claims.issued_at(),
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        self.now.into()
+    }
+}
+
+/// Whether `principal` may come in with this token. `BOOTSTRAP_ADMIN` need not wait for an admin: it is there for want of one.
+pub(super) fn admit(principal: &Principal, contact: &Contact, is_bootstrap: bool) -> Result<(), Failure> {
+    match principal.status {
+        PrincipalStatus::Deleted => Err(Failure::PrincipalDeleted),
+        PrincipalStatus::Disabled => Err(Failure::PrincipalDisabled),
+        PrincipalStatus::Pending if !is_bootstrap => Err(Failure::PrincipalPending),
+        PrincipalStatus::Pending | PrincipalStatus::Active if principal.has_expired(contact.now) => {
+            Err(Failure::PrincipalDisabled)
+        }
+        PrincipalStatus::Pending | PrincipalStatus::Active => match principal.not_before {
+            Some(not_before) if contact.issued_at.is_none_or(|issued_at| issued_at < not_before.utc()) => {
+                Err(Failure::TokenRevoked)
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+/// What a contact changed in a principal.
+#[derive(Default)]
+pub(super) struct Observed {
+    /// The names of what a client sees change.
+    followed: Vec<&'static str>,
+    noticed: bool,
+}
+
+impl Observed {
+    /// Whether there is anything to write.
+    pub(super) fn is_something(&self) -> bool {
+        self.noticed || !self.followed.is_empty()
+    }
+}
+
+/// Brings `principal` up to what the contact says of it, in memory.
+pub(super) fn observe(principal: &mut Principal, contact: &Contact) -> Observed {
+    let followed = match principal.kind {
+        PrincipalKind::Human => provider_profile::follow(principal, &contact.profile),
+        // A program is described by the admin who registered it.
+        PrincipalKind::Machine => Vec::new(),
+    };
+    if !followed.is_empty() {
+        principal.mark_edited(contact.moment());
+    }
+    let is_due = principal.last_seen_at.is_none_or(|seen| contact.now - seen.utc() >= NOTICE_EVERY);
+    let noticed = is_due || principal.claim_roles.0 != contact.roles;
+    if noticed {
+        principal.last_seen_at = Some(contact.moment());
+        principal.claim_roles = ClaimRoles(contact.roles.clone());
+        principal.claim_roles_at = Some(contact.moment());
+    }
+    Observed { followed, noticed }
+}
+
+/// Writes what [`observe`] found.
+pub(super) fn save_observed(
+    conn: &mut DbConnection,
+    principal: &Principal,
+    observed: &Observed,
+    contact: &Contact,
+) -> Result<(), Failure> {
+    principals::update(conn, principal)?;
+    if !observed.followed.is_empty() {
+        let event = AuditEvent::new(contact.moment(), AuditAction::FollowProvider, principal.id)
+            .with("fields", observed.followed.clone());
+        audit_events::append(conn, &event)?;
+    }
+    Ok(())
+}
+
+/// Makes the principal of a person never seen before, with the role that new people get.
+pub(super) fn make_person(conn: &mut DbConnection, contact: &Contact, jit: JitMode) -> Result<Principal, Failure> {
+    let status = match jit {
+        JitMode::Active => PrincipalStatus::Active,
+        JitMode::Pending => PrincipalStatus::Pending,
+        JitMode::Off => return Err(Failure::UnknownPrincipal),
+    };
+    let now = contact.moment();
+    let mut person = Principal::new(PrincipalKind::Human, status, Origin::FirstContact, now);
+    observe(&mut person, contact);
+    person.version = 1;
+    principals::insert(conn, &person)?;
+    link(conn, person.id, &contact.identity, now)?;
+    grants::insert(conn, &given_by_service(person.id, MEMBER, GrantSource::Manual, now))?;
+    let event = AuditEvent::new(now, AuditAction::CreateUser, person.id).with("status", status.as_str());
+    audit_events::append(conn, &event)?;
+    Ok(person)
+}
+
+/// Links an identity to a principal that has just been made.
+pub(super) fn link(
+    conn: &mut DbConnection,
+    principal: PrincipalId,
+    identity: &IdentityKey,
+    now: Moment,
+) -> Result<(), Failure> {
+    let identity = Identity {
+        id: PrincipalId::new(),
+        principal_id: principal,
+        issuer: identity.issuer.clone(),
+        kind: identity.kind,
+        subject: identity.subject.clone(),
+        created_at: now,
+    };
+    Ok(identities::insert(conn, &identity)?)
+}
+
+/// Makes `principal` an active admin, because there is none.
+pub(super) fn make_first_admin(
+    conn: &mut DbConnection,
+    principal: &mut Principal,
+    contact: &Contact,
+) -> Result<(), Failure> {
+    let now = contact.moment();
+    principal.status = PrincipalStatus::Active;
+    principal.mark_edited(now);
+    principals::update(conn, principal)?;
+    grants::insert(conn, &given_by_service(principal.id, ADMIN, GrantSource::Bootstrap, now))?;
+    let event = AuditEvent::new(now, AuditAction::BootstrapAdmin, principal.id).with("role", ADMIN);
+    Ok(audit_events::append(conn, &event)?)
+}
+
+fn given_by_service(principal: PrincipalId, role: &str, source: GrantSource, now: Moment) -> Grant {
+    Grant {
+        principal_id: principal,
+        role: role.to_owned(),
+        source,
+        source_ref: String::new(),
+        granted_by: None,
+        granted_at: now,
+        expires_at: None,
+    }
+}

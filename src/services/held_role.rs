@@ -1,0 +1,121 @@
+//! The roles that a principal holds, and what they add up to.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+
+use crate::database::DbConnection;
+use crate::models::permission::{DeclaredPermissions, PermissionSet};
+use crate::models::{ADMIN, GrantSource, Moment, Principal, PrincipalId};
+use crate::repositories::{grants, roles};
+
+/// Where a held role comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleSource {
+    /// A stored grant.
+    Grant(GrantSource),
+    /// The presented token. Gone with it: nothing is stored.
+    Claim,
+}
+
+impl RoleSource {
+    /// The word for it in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Grant(source) => source.as_str(),
+            Self::Claim => "claim",
+        }
+    }
+}
+
+/// A role that a principal holds now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldRole {
+    /// Its name.
+    pub name: String,
+    /// Where it comes from.
+    pub source: RoleSource,
+    /// When it ends by itself, if it does.
+    pub expires_at: Option<Moment>,
+    /// What it grants.
+    pub permissions: PermissionSet,
+}
+
+/// A principal with the roles it holds.
+#[derive(Clone, Debug)]
+pub struct KnownPrincipal {
+    principal: Principal,
+    roles: Vec<HeldRole>,
+}
+
+impl KnownPrincipal {
+    pub(super) fn new(principal: Principal, roles: Vec<HeldRole>) -> Self {
+        Self { principal, roles }
+    }
+
+    /// The principal.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The roles it holds, in the order of their names; one role may be held from several sources.
+    pub fn roles(&self) -> &[HeldRole] {
+        &self.roles
+    }
+
+    /// Everything that its roles grant.
+    pub fn permissions(&self) -> PermissionSet {
+        union(&self.roles)
+    }
+}
+
+/// Everything that `roles` grant.
+pub(super) fn union(roles: &[HeldRole]) -> PermissionSet {
+    roles.iter().flat_map(|role| role.permissions.iter().copied()).collect()
+}
+
+/// The roles that `principal` holds at `now`: stored grants that have not ended, and those of `claimed` that are roles here.
+/// `admin` never comes from a claim.
+pub(super) fn list(
+    conn: &mut DbConnection,
+    declared: &DeclaredPermissions,
+    principal: PrincipalId,
+    claimed: &BTreeSet<String>,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<HeldRole>> {
+    let mut held = Vec::new();
+    for (name, source, expires_at, permission) in grants::list_with_permissions(conn, principal)? {
+        if expires_at.is_none_or(|end| end.utc() > now) {
+            add(&mut held, declared, name, RoleSource::Grant(source), expires_at, permission);
+        }
+    }
+    if !claimed.is_empty() {
+        for (name, permission) in roles::list_with_permissions(conn, claimed)? {
+            if name != ADMIN {
+                add(&mut held, declared, name, RoleSource::Claim, None, permission);
+            }
+        }
+        held.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    Ok(held)
+}
+
+/// Adds one permission to the role of this name and source, which is the last one added, if it is there already.
+fn add(
+    held: &mut Vec<HeldRole>,
+    declared: &DeclaredPermissions,
+    name: String,
+    source: RoleSource,
+    expires_at: Option<Moment>,
+    permission: Option<String>,
+) {
+    let permission = permission.and_then(|name| declared.find(&name));
+    match held.last_mut() {
+        Some(last) if last.name == name && last.source == source => last.permissions.extend(permission),
+        _ => {
+            let permissions = if name == ADMIN { declared.all().collect() } else { permission.into_iter().collect() };
+            held.push(HeldRole { name, source, expires_at, permissions });
+        }
+    }
+}

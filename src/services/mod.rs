@@ -1,0 +1,27 @@
+//! Use cases: each one transaction, in the words of the domain.
+//!
+//! Services decide what rows mean and who may change them. They know neither HTTP nor status codes, and every change they make is
+//! in the audit trail by the time it takes effect.
+
+mod actor;
+mod failure;
+mod first_contact;
+mod held_role;
+mod me;
+mod page;
+mod principals;
+mod provider_profile;
+mod rights;
+mod service_accounts;
+mod text;
+mod user_edit;
+mod users;
+
+pub use actor::Actor;
+pub use failure::Failure;
+pub use held_role::{HeldRole, KnownPrincipal, RoleSource};
+pub use me::{MeService, ProfileEdit};
+pub use page::Page;
+pub use principals::{FirstContact, PrincipalService};
+pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountService};
+pub use users::UserService;

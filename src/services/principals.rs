@@ -1,0 +1,147 @@
+//! From a proved token to the principal behind it.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::database::{Database, DbConnection};
+use crate::models::permission::DeclaredPermissions;
+use crate::models::{IdentityKey, JitMode, Principal, PrincipalId, PrincipalKind};
+use crate::oidc::Claims;
+use crate::repositories::{grants, principals};
+
+use super::first_contact::{self, Contact};
+use super::{Failure, HeldRole, KnownPrincipal, held_role};
+
+/// What happens when somebody is seen for the first time.
+#[derive(Clone, Debug)]
+pub struct FirstContact {
+    /// What becomes of people (`OIDC_JIT`). Programs are never made from a token.
+    pub jit: JitMode,
+    /// Who becomes admin while there is none (`BOOTSTRAP_ADMIN`).
+    pub bootstrap_admin: Option<IdentityKey>,
+}
+
+/// Finds the principal behind a token, and makes it where policy says so. Cheap to clone.
+#[derive(Clone)]
+pub struct PrincipalService {
+    database: Database,
+    clock: Clock,
+    rules: Arc<Rules>,
+}
+
+struct Rules {
+    permissions: Arc<DeclaredPermissions>,
+    first_contact: FirstContact,
+}
+
+/// A principal as a contact finds it.
+struct Sighting {
+    principal: Principal,
+    roles: Vec<HeldRole>,
+    is_bootstrap: bool,
+}
+
+impl PrincipalService {
+    /// The service over `database`, with `first_contact` as its policy.
+    pub fn new(
+        database: Database,
+        clock: Clock,
+        permissions: Arc<DeclaredPermissions>,
+        first_contact: FirstContact,
+    ) -> Self {
+        Self { database, clock, rules: Arc::new(Rules { permissions, first_contact }) }
+    }
+
+    /// The principal behind `claims` and the roles it holds with this token.
+    ///
+    /// A plain known person costs one reading transaction. A person never seen before is made in the one writing transaction of
+    /// the moment, which looks again first: any number of first requests at once leave one row. Fails when the principal is not
+    /// known or not to be let in, and when the token was issued before the principal's tokens were revoked.
+    pub async fn resolve(&self, claims: &Claims) -> Result<KnownPrincipal, Failure> {
+        let contact = Arc::new(Contact::new(claims, self.clock.now()));
+        if let Some(sighting) = self.sight(&contact).await? {
+            first_contact::admit(&sighting.principal, &contact, sighting.is_bootstrap)?;
+            let observed = first_contact::observe(&mut sighting.principal.clone(), &contact);
+            if !sighting.is_bootstrap && !observed.is_something() {
+                return Ok(KnownPrincipal::new(sighting.principal, sighting.roles));
+            }
+        } else if !self.rules.may_make(&contact.identity) {
+            return Err(Failure::UnknownPrincipal);
+        }
+        let sighting = self.record(&contact).await?;
+        // Only now, outside the transaction: what was recorded is kept though the answer may be no.
+        first_contact::admit(&sighting.principal, &contact, false)?;
+        Ok(KnownPrincipal::new(sighting.principal, sighting.roles))
+    }
+
+    async fn sight(&self, contact: &Arc<Contact>) -> Result<Option<Sighting>, Failure> {
+        let (rules, contact) = (Arc::clone(&self.rules), Arc::clone(contact));
+        self.database.read(move |conn| sight(conn, &rules, &contact)).await
+    }
+
+    async fn record(&self, contact: &Arc<Contact>) -> Result<Sighting, Failure> {
+        let (rules, contact) = (Arc::clone(&self.rules), Arc::clone(contact));
+        let (sighting, is_new) = self.database.write(move |conn| record(conn, &rules, &contact)).await?;
+        if is_new {
+            log_first_contact(sighting.principal.id);
+        }
+        Ok(sighting)
+    }
+}
+
+impl Rules {
+    /// Whether an unknown identity may become a principal by its token.
+    fn may_make(&self, identity: &IdentityKey) -> bool {
+        identity.kind == PrincipalKind::Human && (self.first_contact.jit != JitMode::Off || self.names_admin(identity))
+    }
+
+    fn names_admin(&self, identity: &IdentityKey) -> bool {
+        self.first_contact.bootstrap_admin.as_ref() == Some(identity)
+    }
+}
+
+fn sight(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<Option<Sighting>, Failure> {
+    let Some(principal) = principals::find_by_identity(conn, &contact.identity)? else {
+        return Ok(None);
+    };
+    let is_bootstrap = rules.names_admin(&contact.identity)
+        // An account that ends is no counted admin, so bootstrapping it would settle nothing.
+        && principal.expires_at.is_none()
+        && !grants::has_counted_admin(conn)?;
+    let roles = held_role::list(conn, &rules.permissions, principal.id, &contact.roles, contact.now)?;
+    Ok(Some(Sighting { principal, roles, is_bootstrap }))
+}
+
+/// Looks again and does what is to be done. Also says whether the principal is new.
+fn record(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<(Sighting, bool), Failure> {
+    let (mut sighting, is_new) = match sight(conn, rules, contact)? {
+        Some(sighting) => (sighting, false),
+        None => (make(conn, rules, contact)?, true),
+    };
+    // Somebody may have shut them out since the first look.
+    if first_contact::admit(&sighting.principal, contact, sighting.is_bootstrap).is_err() {
+        return Ok((sighting, is_new));
+    }
+    let observed = first_contact::observe(&mut sighting.principal, contact);
+    if observed.is_something() {
+        first_contact::save_observed(conn, &sighting.principal, &observed, contact)?;
+    }
+    if sighting.is_bootstrap {
+        first_contact::make_first_admin(conn, &mut sighting.principal, contact)?;
+        let id = sighting.principal.id;
+        sighting.roles = held_role::list(conn, &rules.permissions, id, &contact.roles, contact.now)?;
+    }
+    Ok((sighting, is_new))
+}
+
+fn make(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<Sighting, Failure> {
+    let is_bootstrap = rules.names_admin(&contact.identity) && !grants::has_counted_admin(conn)?;
+    let jit = if is_bootstrap { JitMode::Active } else { rules.first_contact.jit };
+    let principal = first_contact::make_person(conn, contact, jit)?;
+    let roles = held_role::list(conn, &rules.permissions, principal.id, &contact.roles, contact.now)?;
+    Ok(Sighting { principal, roles, is_bootstrap })
+}
+
+fn log_first_contact(id: PrincipalId) {
+    tracing::info!(principal = %id, "first contact; to make this person an admin: portcullis users grant {id} admin");
+}

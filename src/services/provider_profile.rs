@@ -1,0 +1,71 @@
+//! What the provider says of a person, and what of it is taken over.
+//!
+//! Names and locale follow the provider until they are edited here. A claim that is absent says nothing: access tokens leave out
+//! what ID tokens hold. Values that no form would accept are left out as well.
+
+use crate::models::{EmailState, Origin, Principal, ProfileField};
+use crate::oidc::Profile;
+
+use super::text;
+
+/// Takes over what `said` has that is new. Returns the names of the columns that a client sees change.
+pub(super) fn follow(principal: &mut Principal, said: &Profile) -> Vec<&'static str> {
+    let mut changed = Vec::new();
+    for field in ProfileField::ALL {
+        if let Some(value) = claimed(said, field) {
+            follow_field(principal, field, value, &mut changed);
+        }
+    }
+    // Where an admin made the account, e-mail and user name are the admin's.
+    if principal.origin != Origin::Manual {
+        follow_account(principal, said, &mut changed);
+    }
+    changed
+}
+
+fn follow_field(principal: &mut Principal, field: ProfileField, value: &str, changed: &mut Vec<&'static str>) {
+    principal.provider_profile.set(field, value.to_owned());
+    if !principal.edited_fields.0.contains(&field) && principal.profile_field(field) != Some(value) {
+        principal.set_profile_field(field, Some(value.to_owned()));
+        changed.push(field.as_str());
+    }
+}
+
+fn follow_account(principal: &mut Principal, said: &Profile, changed: &mut Vec<&'static str>) {
+    if let Some(username) = acceptable(said.username.as_deref())
+        && principal.username.as_deref() != Some(username)
+    {
+        principal.username = Some(username.to_owned());
+        changed.push("username");
+    }
+    if let Some(email) = acceptable(said.email.as_deref()) {
+        let is_same = principal.email.as_deref() == Some(email);
+        let state = match said.email_verified {
+            Some(true) => EmailState::Verified,
+            Some(false) => EmailState::Unverified,
+            None if is_same => principal.email_state,
+            None => EmailState::Unknown,
+        };
+        if !is_same {
+            principal.email = Some(email.to_owned());
+            changed.push("email");
+        }
+        if principal.email_state != state {
+            principal.email_state = state;
+            changed.push("email_state");
+        }
+    }
+}
+
+fn claimed(said: &Profile, field: ProfileField) -> Option<&str> {
+    match field {
+        ProfileField::DisplayName => acceptable(said.display_name.as_deref()),
+        ProfileField::GivenName => acceptable(said.given_name.as_deref()),
+        ProfileField::FamilyName => acceptable(said.family_name.as_deref()),
+        ProfileField::Locale => said.locale.as_deref().filter(|tag| text::is_language_tag(tag)),
+    }
+}
+
+fn acceptable(value: Option<&str>) -> Option<&str> {
+    value.map(str::trim).filter(|value| text::is_line(value))
+}

@@ -1,0 +1,29 @@
+//! What a line of text must be to be kept.
+
+use super::Failure;
+
+/// The longest name or reason that is kept, in characters.
+pub(super) const LONGEST: usize = 255;
+
+/// `text` without the white space around it, or what is wrong with `field`.
+pub(super) fn line(field: &'static str, text: &str) -> Result<String, Failure> {
+    let text = text.trim();
+    if is_line(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(Failure::Invalid { field, reason: "must be 1 to 255 characters without control characters" })
+    }
+}
+
+/// Whether `text` is neither empty, nor too long, nor more than a line.
+pub(super) fn is_line(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= LONGEST && !text.chars().any(char::is_control)
+}
+
+/// Whether `text` has the shape of a BCP 47 language tag (RFC 5646 section 2.1): words of letters and digits with hyphens between.
+pub(super) fn is_language_tag(text: &str) -> bool {
+    text.len() <= 35
+        && text
+            .split('-')
+            .all(|word| (1..=8).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
