@@ -1,5 +1,43 @@
-//! Proving tokens: discovery, key sets, the verifier and the mapping of claims. Knows neither Actix nor Diesel.
+//! Proving tokens: what an issuer publishes, its keys, the checks of a token and the meaning of its claims.
+//!
+//! [`TokenVerifier`] is the door: it alone makes [`Claims`]. Nothing here knows Actix, Diesel or the environment: settings come in
+//! as [`IssuerSettings`], kept key sets through [`KeySetStore`], and a refusal is a [`Rejection`], which has no HTTP in it.
+//!
+//! A token comes in by `compact` (its form) and `header`; `audience`, `validity`, `token_kind` and `subject` check its claims;
+//! `key_set` finds the key, and `mapping` says what the claims mean. Keys come in by `refresher`, which asks a `provider` through
+//! `fetch`; `key_document` and `jwk` decide which of them are admitted.
 
+mod algorithm;
+mod audience;
+mod base64url;
+mod claim_path;
 mod claims;
+mod compact;
+mod fetch;
+mod header;
+mod jwk;
+mod key_document;
+mod key_set;
+mod mapping;
+mod provider;
+mod refresher;
+mod rejection;
+mod settings;
+mod store;
+mod strict_json;
+mod subject;
+#[cfg(test)]
+mod testing;
+mod token_kind;
+mod validity;
+mod verifier;
 
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use claim_path::ClaimPath;
 pub use claims::{Claims, Profile, SubjectKind};
+pub use fetch::ProviderClient;
+pub use key_set::{KeySet, KeySetCondition, KeySetState};
+pub use rejection::Rejection;
+pub use settings::{IssuerSettings, PlainHttp, ScopeMode};
+pub use store::{KeySetStore, StoreError, StoredKeySet};
+pub use verifier::TokenVerifier;

@@ -1,0 +1,91 @@
+//! Where in a token a claim is found: a member's name taken as it is, or a JSON Pointer (RFC 6901).
+
+use std::convert::Infallible;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+/// The place of a claim.
+///
+/// A text that starts with `/` is a JSON Pointer (`/realm_access/roles`); anything else is the name of a member as it is, so that
+/// names with dots and URLs (`https://example.com/roles`) need no escaping. A pointer spells `/` in a name as `~1` and `~` as `~0`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimPath(Place);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Member(String),
+    Nested { first: String, rest: String },
+}
+
+impl ClaimPath {
+    /// The claim at this place. `None` where any step of the way is missing.
+    pub(super) fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+        match &self.0 {
+            Place::Member(name) => claims.get(name),
+            Place::Nested { first, rest } => claims.get(first)?.pointer(rest),
+        }
+    }
+
+    /// The member of the claims that the path starts with.
+    pub(super) fn first_member(&self) -> &str {
+        match &self.0 {
+            Place::Member(name) | Place::Nested { first: name, .. } => name,
+        }
+    }
+}
+
+impl FromStr for ClaimPath {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let Some(pointer) = text.strip_prefix('/') else {
+            return Ok(Self(Place::Member(text.to_owned())));
+        };
+        let (first, rest) = match pointer.find('/') {
+            Some(at) => pointer.split_at(at),
+            None => (pointer, ""),
+        };
+        // RFC 6901 section 4: `~1` first, so that `~01` becomes `~1` and not `/`.
+        let first = first.replace("~1", "/").replace("~0", "~");
+        Ok(Self(Place::Nested { first, rest: rest.to_owned() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn find(path: &str, claims: &Value) -> Option<Value> {
+        let path: ClaimPath = path.parse().unwrap();
+        path.find(claims.as_object().unwrap()).cloned()
+    }
+
+    #[test]
+    fn a_plain_name_is_a_member_whatever_it_holds() {
+        let claims = json!({ "roles": [1], "https://example.com/roles": [2], "a.b": [3], "a": { "b": [4] } });
+        assert_eq!(find("roles", &claims), Some(json!([1])));
+        assert_eq!(find("https://example.com/roles", &claims), Some(json!([2])));
+        assert_eq!(find("a.b", &claims), Some(json!([3])));
+    }
+
+    #[test]
+    fn a_pointer_walks_and_unescapes() {
+        let claims =
+            json!({ "realm_access": { "roles": ["r"] }, "a/b": { "~": [{ "c": 1 }] }, "~1": 2, "": { "": 3 } });
+        assert_eq!(find("/realm_access/roles", &claims), Some(json!(["r"])));
+        assert_eq!(find("/a~1b/~0/0/c", &claims), Some(json!(1)));
+        assert_eq!(find("/~01", &claims), Some(json!(2)));
+        assert_eq!(find("//", &claims), Some(json!(3)));
+        assert_eq!(find("/realm_access/groups", &claims), None);
+        assert_eq!(find("/nothing/roles", &claims), None);
+    }
+
+    #[test]
+    fn the_first_member_is_unescaped() {
+        assert_eq!("/a~1b/c".parse::<ClaimPath>().unwrap().first_member(), "a/b");
+        assert_eq!("a/b".parse::<ClaimPath>().unwrap().first_member(), "a/b");
+    }
+}

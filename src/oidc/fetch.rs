@@ -1,0 +1,91 @@
+//! Asking a provider: bounded in time and size, without redirects, and only at places that may be asked.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use reqwest::{StatusCode, header, redirect};
+use url::Url;
+
+use super::PlainHttp;
+
+/// The longest document that is read.
+const MAX_DOCUMENT_BYTES: usize = 512 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one answer may take, from the connection to the last byte.
+pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The HTTP client for identity providers. Cheap to clone; clones share what they need for TLS.
+#[derive(Clone, Debug)]
+pub struct ProviderClient(reqwest::Client);
+
+/// Why a document could not be had. The texts are for the operator.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("{0} may not be fetched: it must be https, or its host and port must be listed as allowed over plain http")]
+    NotAllowed(Url),
+    #[error("{url} answered {status}")]
+    Status { url: Url, status: StatusCode },
+    #[error("{0} answered more than {MAX_DOCUMENT_BYTES} bytes")]
+    TooLarge(Url),
+    #[error("{url} could not be reached: {cause}")]
+    Unreachable { url: Url, cause: String },
+}
+
+impl FetchError {
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Status { status: StatusCode::NOT_FOUND, .. })
+    }
+
+    fn unreachable(url: &Url, error: reqwest::Error) -> Self {
+        Self::Unreachable { url: url.clone(), cause: causes(&error.without_url()) }
+    }
+}
+
+/// The error and what caused it, in one line: reqwest's own text leaves the cause out.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let _ = write!(text, ": {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+impl ProviderClient {
+    /// A client that follows no redirect and waits at most two seconds for a connection and five for an answer.
+    ///
+    /// Fails where TLS cannot be set up, for example for want of root certificates.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        reqwest::Client::builder()
+            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(FETCH_TIMEOUT)
+            // Fetches are minutes apart: a connection kept open would be found closed.
+            .pool_max_idle_per_host(0)
+            .build()
+            .map(Self)
+    }
+
+    /// The body of a 200 answer. Its length is counted as it is read: a Content-Length proves nothing.
+    pub(super) async fn fetch(&self, url: &Url, plain_http: &PlainHttp) -> Result<Vec<u8>, FetchError> {
+        if !plain_http.is_fetchable(url) {
+            return Err(FetchError::NotAllowed(url.clone()));
+        }
+        let request = self.0.get(url.clone()).header(header::ACCEPT, "application/json");
+        let mut response = request.send().await.map_err(|error| FetchError::unreachable(url, error))?;
+        if response.status() != StatusCode::OK {
+            return Err(FetchError::Status { url: url.clone(), status: response.status() });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| FetchError::unreachable(url, error))? {
+            if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
+                return Err(FetchError::TooLarge(url.clone()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}

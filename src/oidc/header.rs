@@ -1,0 +1,139 @@
+//! The JOSE header: what of it is read, and what makes a token be refused before anything else is.
+//!
+//! `jku`, `x5u`, `jwk`, `x5c` and whatever else a header may hold are never looked at: keys come from the issuer alone
+//! (RFC 8725 section 3.10).
+
+use serde_json::{Map, Value};
+
+use super::{Algorithm, Rejection};
+
+/// The longest key id that is looked up, in bytes. Longer ones are not admitted to a key set either.
+pub(super) const MAX_KEY_ID_BYTES: usize = 256;
+
+/// Members that change what is signed or how, none of which is understood here: RFC 7515 section 4.1.11 (`crit`), RFC 7797 (`b64`),
+/// RFC 7516 section 4.1 (`enc`, `zip`).
+const UNSUPPORTED_EXTENSIONS: [&str; 4] = ["crit", "b64", "zip", "enc"];
+
+/// What a header says, before anything is proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UnverifiedHeader {
+    pub(super) algorithm: Algorithm,
+    /// A name to look up among the issuer's own keys, and nothing else.
+    pub(super) key_id: Option<String>,
+    /// Whether `typ` says that this is an access token (RFC 9068 section 2.1).
+    pub(super) says_access_token: bool,
+}
+
+impl UnverifiedHeader {
+    pub(super) fn read(mut members: Map<String, Value>) -> Result<Self, Rejection> {
+        if UNSUPPORTED_EXTENSIONS.iter().any(|name| members.contains_key(*name)) {
+            return Err(Rejection::UnsupportedExtension);
+        }
+        Ok(Self {
+            says_access_token: says_access_token(members.get("typ"))?,
+            algorithm: algorithm(members.get("alg"))?,
+            key_id: key_id(members.remove("kid"))?,
+        })
+    }
+}
+
+fn algorithm(alg: Option<&Value>) -> Result<Algorithm, Rejection> {
+    let name = alg.and_then(Value::as_str).ok_or(Rejection::MalformedHeader)?;
+    name.parse().map_err(|_| Rejection::AlgorithmNotAllowed)
+}
+
+/// Media types have no case, and `application/` may be left out (RFC 7515 section 4.1.9).
+fn says_access_token(typ: Option<&Value>) -> Result<bool, Rejection> {
+    let Some(typ) = typ else { return Ok(false) };
+    let typ = typ.as_str().ok_or(Rejection::MalformedHeader)?;
+    if typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt") {
+        Ok(true)
+    } else if typ.eq_ignore_ascii_case("JWT") {
+        Ok(false)
+    } else {
+        Err(Rejection::WrongType)
+    }
+}
+
+fn key_id(kid: Option<Value>) -> Result<Option<String>, Rejection> {
+    match kid {
+        None => Ok(None),
+        Some(Value::String(kid)) if kid.len() <= MAX_KEY_ID_BYTES => Ok(Some(kid)),
+        Some(_) => Err(Rejection::MalformedHeader),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(header: Value) -> Result<UnverifiedHeader, Rejection> {
+        UnverifiedHeader::read(header.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn the_types_of_access_tokens_pass() {
+        for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
+            assert!(read(json!({ "alg": "RS256", "typ": typ })).unwrap().says_access_token, "{typ}");
+        }
+        for header in [
+            json!({ "alg": "RS256" }),
+            json!({ "alg": "RS256", "typ": "JWT" }),
+            json!({ "alg": "RS256", "typ": "jwt" }),
+        ] {
+            assert!(!read(header).unwrap().says_access_token);
+        }
+    }
+
+    #[test]
+    fn other_types_are_refused() {
+        for typ in ["logout+jwt", "dpop+jwt", "secevent+jwt", "JWE", "", "at+jwt ", "application/jwt", "text/at+jwt"] {
+            assert_eq!(read(json!({ "alg": "RS256", "typ": typ })), Err(Rejection::WrongType), "{typ}");
+        }
+        for typ in [json!(null), json!(["at+jwt"]), json!(1)] {
+            assert_eq!(read(json!({ "alg": "RS256", "typ": typ })), Err(Rejection::MalformedHeader));
+        }
+    }
+
+    #[test]
+    fn extensions_are_refused_whatever_they_hold() {
+        for (name, value) in [
+            ("crit", json!(["exp"])),
+            ("crit", json!([])),
+            ("crit", json!(null)),
+            ("b64", json!(true)),
+            ("zip", json!("DEF")),
+            ("enc", json!("A128GCM")),
+        ] {
+            assert_eq!(read(json!({ "alg": "RS256", name: value })), Err(Rejection::UnsupportedExtension), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_algorithm_is_an_asymmetric_one_that_we_know() {
+        for alg in ["none", "HS256", "rs256", "RSA-OAEP", ""] {
+            assert_eq!(read(json!({ "alg": alg })), Err(Rejection::AlgorithmNotAllowed), "{alg}");
+        }
+        for header in [json!({}), json!({ "alg": null }), json!({ "alg": ["RS256"] }), json!({ "alg": 256 })] {
+            assert_eq!(read(header), Err(Rejection::MalformedHeader));
+        }
+    }
+
+    #[test]
+    fn a_key_id_is_a_text_of_bounded_length() {
+        let longest = "k".repeat(MAX_KEY_ID_BYTES);
+        assert_eq!(read(json!({ "alg": "ES256", "kid": longest })).unwrap().key_id, Some(longest.clone()));
+        for kid in [json!(null), json!(1), json!(["a"]), json!(longest + "k")] {
+            assert_eq!(read(json!({ "alg": "ES256", "kid": kid })), Err(Rejection::MalformedHeader));
+        }
+    }
+
+    #[test]
+    fn key_material_in_the_header_is_never_looked_at() {
+        let header =
+            json!({ "alg": "ES256", "jku": "https://evil.example/", "x5u": 1, "jwk": { "k": "a" }, "x5c": [null] });
+        assert_eq!(read(header), read(json!({ "alg": "ES256" })));
+    }
+}

@@ -1,0 +1,146 @@
+//! Admission of published keys: each is judged alone, and only what is surely a public key for verifying signatures is taken.
+//!
+//! Refused are keys with a private half, for encryption, of an unknown or weak kind, or written in more than one way
+//! (RFC 7517 sections 4 and 5, RFC 7518 section 6, RFC 8725 section 3.4).
+
+mod material;
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::signature::ParsedPublicKey;
+use serde_json::{Map, Value};
+
+use self::material::Material;
+use super::Algorithm;
+use super::header::MAX_KEY_ID_BYTES;
+
+/// Members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1).
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// A key of an issuer, ready to verify signatures of one algorithm.
+pub(super) struct VerificationKey {
+    pub(super) key_id: Option<String>,
+    pub(super) algorithm: Algorithm,
+    parsed: ParsedPublicKey,
+}
+
+impl VerificationKey {
+    /// Whether `signature` is this key's over `text`.
+    pub(super) fn verifies(&self, text: &str, signature: &[u8]) -> bool {
+        self.parsed.verify_sig(text.as_bytes(), signature).is_ok()
+    }
+}
+
+impl fmt::Debug for VerificationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerificationKey").field("key_id", &self.key_id).field("algorithm", &self.algorithm).finish()
+    }
+}
+
+/// Why an entry of a key set is passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Inadmissible {
+    NotAnObject,
+    DuplicateMember,
+    /// It holds a private or symmetric half, which whoever reads the set now knows.
+    PrivateMember,
+    NotForSignatures,
+    NotForVerification,
+    BadKeyId,
+    UnknownKeyType,
+    UnknownCurve,
+    /// Its `alg` is not a signature algorithm for this kind of key, or the issuer may not use it.
+    AlgorithmNotAllowed,
+    /// A member of the key material is missing or not spelled the one right way.
+    MalformedMaterial,
+    ModulusSize,
+    EvenModulus,
+    BadExponent,
+    NotOnCurve,
+    SmallOrder,
+}
+
+impl Inadmissible {
+    /// The reason as one stable word, for logs.
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::NotAnObject => "not-an-object",
+            Self::DuplicateMember => "duplicate-member",
+            Self::PrivateMember => "private-member",
+            Self::NotForSignatures => "not-for-signatures",
+            Self::NotForVerification => "not-for-verification",
+            Self::BadKeyId => "bad-key-id",
+            Self::UnknownKeyType => "unknown-key-type",
+            Self::UnknownCurve => "unknown-curve",
+            Self::AlgorithmNotAllowed => "algorithm-not-allowed",
+            Self::MalformedMaterial => "malformed-material",
+            Self::ModulusSize => "modulus-size",
+            Self::EvenModulus => "even-modulus",
+            Self::BadExponent => "bad-exponent",
+            Self::NotOnCurve => "not-on-curve",
+            Self::SmallOrder => "small-order",
+        }
+    }
+}
+
+/// One entry of a key set as it was read.
+#[derive(Debug)]
+pub(super) struct UnjudgedKey {
+    pub(super) value: Value,
+    pub(super) has_duplicates: bool,
+}
+
+/// The key in `entry`, once for each algorithm in `allowed` that it may be used with: the one it names, or, where it names none,
+/// those that fit its type.
+pub(super) fn admit(entry: &UnjudgedKey, allowed: &[Algorithm]) -> Result<Vec<Arc<VerificationKey>>, Inadmissible> {
+    let jwk = entry.value.as_object().ok_or(Inadmissible::NotAnObject)?;
+    if PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(*name)) {
+        return Err(Inadmissible::PrivateMember);
+    }
+    if entry.has_duplicates {
+        return Err(Inadmissible::DuplicateMember);
+    }
+    check_purpose(jwk)?;
+    let key_id = key_id(jwk)?;
+    let material = Material::read(jwk)?;
+    let named = named_algorithm(jwk)?;
+    let usable = |algorithm: &&Algorithm| material.fits(**algorithm) && named.is_none_or(|named| named == **algorithm);
+    let keys = allowed.iter().filter(usable).map(|&algorithm| {
+        let parsed = material.parse(algorithm)?;
+        Ok(Arc::new(VerificationKey { key_id: key_id.clone(), algorithm, parsed }))
+    });
+    let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
+    if keys.is_empty() { Err(Inadmissible::AlgorithmNotAllowed) } else { Ok(keys) }
+}
+
+/// `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3), each binding where present.
+fn check_purpose(jwk: &Map<String, Value>) -> Result<(), Inadmissible> {
+    if jwk.get("use").is_some_and(|purpose| purpose.as_str() != Some("sig")) {
+        return Err(Inadmissible::NotForSignatures);
+    }
+    let lists_verify = |operations: &Value| {
+        operations.as_array().is_some_and(|list| list.iter().any(|operation| operation.as_str() == Some("verify")))
+    };
+    if jwk.get("key_ops").is_some_and(|operations| !lists_verify(operations)) {
+        return Err(Inadmissible::NotForVerification);
+    }
+    Ok(())
+}
+
+fn key_id(jwk: &Map<String, Value>) -> Result<Option<String>, Inadmissible> {
+    match jwk.get("kid") {
+        None => Ok(None),
+        Some(Value::String(kid)) if kid.len() <= MAX_KEY_ID_BYTES => Ok(Some(kid.clone())),
+        Some(_) => Err(Inadmissible::BadKeyId),
+    }
+}
+
+fn named_algorithm(jwk: &Map<String, Value>) -> Result<Option<Algorithm>, Inadmissible> {
+    let Some(alg) = jwk.get("alg") else { return Ok(None) };
+    let named = alg.as_str().and_then(|name| name.parse().ok());
+    named.map(Some).ok_or(Inadmissible::AlgorithmNotAllowed)
+}
+
+#[cfg(test)]
+mod tests;

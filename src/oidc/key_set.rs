@@ -1,0 +1,199 @@
+//! The keys of one issuer: a snapshot that readers use without waiting, replaced in the background.
+//!
+//! Holders of known keys never wait. A key that is not known makes the reader wait for one fetch, which all such readers share, and
+//! only if none has finished in the last 30 seconds. Past 24 hours without a good fetch the keys are not used any more.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+
+use super::fetch::FETCH_TIMEOUT;
+use super::jwk::VerificationKey;
+use super::provider::Provider;
+use super::refresher::Refresher;
+use super::{Algorithm, IssuerSettings, KeySetStore, ProviderClient, Rejection};
+use crate::Clock;
+
+/// How long after an attempt, good or bad, no reader can cause another.
+const COOLDOWN: TimeDelta = TimeDelta::seconds(30);
+/// How long keys are used without a good fetch.
+const MAX_AGE: TimeDelta = TimeDelta::hours(24);
+
+/// The keys of one issuer, kept fresh in the background for as long as a clone of this lives.
+#[derive(Clone)]
+pub struct KeySet(Arc<Running>);
+
+struct Running {
+    shared: Arc<Shared>,
+    refresher: AbortHandle,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.refresher.abort();
+    }
+}
+
+/// How an issuer's keys stand, for readiness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySetState {
+    /// Whether there are keys, and how good they are.
+    pub condition: KeySetCondition,
+    /// When the keys at hand were fetched.
+    pub fetched_at: Option<DateTime<Utc>>,
+    /// Why the latest attempt failed, for the operator; `None` if it did not.
+    pub last_error: Option<String>,
+}
+
+/// Whether an issuer's keys can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySetCondition {
+    /// The latest attempt to fetch them succeeded.
+    Fresh,
+    /// They are used, though the latest attempt failed, or none has finished since the start.
+    Stale,
+    /// They are too old to be used.
+    Closed,
+    /// None were ever had.
+    Empty,
+}
+
+impl KeySet {
+    /// Starts to fetch the keys of `issuer`: at once, then every ten minutes, on the current Tokio runtime. Until the first fetch
+    /// ends, the set that `store` has kept is used.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    pub fn start(issuer: &IssuerSettings, client: ProviderClient, store: Arc<dyn KeySetStore>, clock: Clock) -> Self {
+        let shared = Arc::new(Shared::new(clock));
+        let refresher = Refresher::new(Provider::new(issuer, client), store, Arc::clone(&shared));
+        let refresher = tokio::spawn(refresher.run()).abort_handle();
+        Self(Arc::new(Running { shared, refresher }))
+    }
+
+    /// How the keys stand.
+    pub fn state(&self) -> KeySetState {
+        self.0.shared.state()
+    }
+
+    /// The one key that fits what a header says.
+    pub(super) async fn find(
+        &self,
+        key_id: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<Arc<VerificationKey>, Rejection> {
+        let shared = &self.0.shared;
+        match shared.look_up(key_id, algorithm) {
+            Err(Rejection::UnknownKey | Rejection::KeysUnavailable) => {}
+            settled => return settled,
+        }
+        let is_up_to_date = shared.catch_up().await;
+        match shared.look_up(key_id, algorithm) {
+            // The issuer may have published the key where we could not see it.
+            Err(Rejection::UnknownKey) if !is_up_to_date => Err(Rejection::KeysUnavailable),
+            settled => settled,
+        }
+    }
+}
+
+/// The keys of one good document.
+pub(super) struct Snapshot {
+    pub(super) keys: Vec<Arc<VerificationKey>>,
+    pub(super) document: String,
+    pub(super) fetched_at: DateTime<Utc>,
+}
+
+/// One finished attempt to fetch.
+pub(super) struct Attempt {
+    pub(super) finished_at: DateTime<Utc>,
+    pub(super) error: Option<String>,
+}
+
+/// What readers and the refresher share.
+pub(super) struct Shared {
+    pub(super) snapshot: ArcSwapOption<Snapshot>,
+    /// The latest attempt. Sent after the snapshot it led to.
+    pub(super) attempts: watch::Sender<Option<Attempt>>,
+    /// A reader lacks a key.
+    pub(super) wanted: Notify,
+    pub(super) clock: Clock,
+}
+
+impl Shared {
+    fn new(clock: Clock) -> Self {
+        Self { snapshot: ArcSwapOption::empty(), attempts: watch::Sender::new(None), wanted: Notify::new(), clock }
+    }
+
+    fn look_up(&self, key_id: Option<&str>, algorithm: Algorithm) -> Result<Arc<VerificationKey>, Rejection> {
+        match &*self.snapshot.load() {
+            Some(snapshot) if !self.is_closed(snapshot.fetched_at) => choose(&snapshot.keys, key_id, algorithm),
+            _ => Err(Rejection::KeysUnavailable),
+        }
+    }
+
+    /// Waits for the next attempt, unless one has just finished. Whether the latest attempt was good and recent enough to say that a
+    /// key is not published.
+    async fn catch_up(&self) -> bool {
+        let mut attempts = self.attempts.subscribe();
+        // Seen and judged as one: an attempt that finishes from here on wakes us.
+        let is_resting = self.is_resting(attempts.borrow_and_update().as_ref());
+        if !is_resting {
+            self.wanted.notify_one();
+            let next = tokio::time::timeout(FETCH_TIMEOUT, attempts.changed()).await;
+            if !matches!(next, Ok(Ok(()))) {
+                return false;
+            }
+        }
+        attempts.borrow().as_ref().is_some_and(|attempt| attempt.error.is_none())
+    }
+
+    /// Whether the latest attempt is so recent that no reader may cause another. A clock that was set back ends the rest.
+    pub(super) fn is_resting(&self, latest: Option<&Attempt>) -> bool {
+        latest.is_some_and(|attempt| {
+            let since = self.clock.now() - attempt.finished_at;
+            (TimeDelta::zero()..COOLDOWN).contains(&since)
+        })
+    }
+
+    pub(super) fn is_closed(&self, fetched_at: DateTime<Utc>) -> bool {
+        self.clock.now() - fetched_at >= MAX_AGE
+    }
+
+    fn state(&self) -> KeySetState {
+        let fetched_at = self.snapshot.load().as_ref().map(|snapshot| snapshot.fetched_at);
+        let latest = self.attempts.borrow();
+        let has_succeeded = latest.as_ref().is_some_and(|attempt| attempt.error.is_none());
+        let condition = match fetched_at {
+            None => KeySetCondition::Empty,
+            Some(fetched_at) if self.is_closed(fetched_at) => KeySetCondition::Closed,
+            Some(_) if has_succeeded => KeySetCondition::Fresh,
+            Some(_) => KeySetCondition::Stale,
+        };
+        KeySetState { condition, fetched_at, last_error: latest.as_ref().and_then(|attempt| attempt.error.clone()) }
+    }
+}
+
+/// A full match: type, curve, use and operations were judged at admission, which left one entry per algorithm. A header without
+/// key id fits any key of its algorithm, and must fit exactly one.
+fn choose(
+    keys: &[Arc<VerificationKey>],
+    key_id: Option<&str>,
+    algorithm: Algorithm,
+) -> Result<Arc<VerificationKey>, Rejection> {
+    let is_named = |key: &&Arc<VerificationKey>| key_id.is_none() || key.key_id.as_deref() == key_id;
+    let mut fitting = keys.iter().filter(is_named).filter(|key| key.algorithm == algorithm);
+    match (fitting.next(), fitting.next()) {
+        (Some(key), None) => Ok(Arc::clone(key)),
+        (Some(_), Some(_)) => Err(Rejection::AmbiguousKey),
+        // To fetch again would not help: the key is known, and it is of another algorithm.
+        (None, _) if key_id.is_some() && keys.iter().any(|key| is_named(&key)) => Err(Rejection::KeyMismatch),
+        (None, _) => Err(Rejection::UnknownKey),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! The one task per issuer that fetches its keys. All fetches happen here one after the other, so no two are ever in flight.
+//!
+//! A failed attempt, or a document without a usable key, leaves the keys at hand as they are. A good document replaces them whole: a
+//! key that its issuer has withdrawn is gone.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use chrono::{DateTime, Utc};
+use futures_util::future::{Either, select};
+
+use super::jwk::Inadmissible;
+use super::key_document::{KeyDocument, Reasons};
+use super::key_set::{Attempt, Shared, Snapshot};
+use super::provider::{Provider, ProviderError};
+use super::{KeySetStore, StoredKeySet};
+
+/// Between good attempts, give or take a tenth, so that replicas do not ask all at once.
+const REFRESH_SECONDS: f64 = 600.0;
+/// After a failed attempt, or up to a tenth more: never within the cooldown.
+const RETRY_SECONDS: f64 = 30.0;
+
+/// Fetches until it is dropped.
+pub(super) struct Refresher {
+    provider: Provider,
+    store: Arc<dyn KeySetStore>,
+    shared: Arc<Shared>,
+}
+
+impl Refresher {
+    pub(super) fn new(provider: Provider, store: Arc<dyn KeySetStore>, shared: Arc<Shared>) -> Self {
+        Self { provider, store, shared }
+    }
+
+    pub(super) async fn run(self) {
+        self.restore().await;
+        loop {
+            let pause = match self.refresh().await {
+                Ok(()) => seconds(REFRESH_SECONDS * (0.9 + 0.2 * random_fraction())),
+                Err(error) => {
+                    tracing::warn!(issuer = self.provider.issuer(), %error, "an issuer's keys could not be fetched");
+                    seconds(RETRY_SECONDS * (1.0 + 0.1 * random_fraction()))
+                }
+            };
+            self.rest(pause).await;
+        }
+    }
+
+    /// Takes up the keys that were kept, if they are not too old.
+    async fn restore(&self) {
+        let issuer = self.provider.issuer();
+        let stored = match self.store.load(issuer).await {
+            Ok(stored) => stored,
+            Err(error) => return tracing::warn!(issuer, error, "the kept key set could not be read"),
+        };
+        let Some(StoredKeySet { document, fetched_at }) = stored else { return };
+        // A time to come, written by a clock that was ahead, must not lengthen the life of the keys.
+        let fetched_at = fetched_at.min(self.shared.clock.now());
+        if self.shared.is_closed(fetched_at) {
+            return;
+        }
+        match self.provider.parse_keys(&document) {
+            Ok(keys) => self.publish(document, keys, fetched_at),
+            Err(error) => tracing::warn!(issuer, %error, "the kept key set cannot be used"),
+        }
+    }
+
+    async fn refresh(&self) -> Result<(), ProviderError> {
+        let outcome = self.provider.fetch_keys().await;
+        let finished_at = self.shared.clock.now();
+        let error = outcome.as_ref().err().map(ToString::to_string);
+        let document = outcome.map(|(document, keys)| {
+            self.publish(document.clone(), keys, finished_at);
+            document
+        });
+        self.shared.attempts.send_replace(Some(Attempt { finished_at, error }));
+        self.keep(StoredKeySet { document: document?, fetched_at: finished_at }).await;
+        Ok(())
+    }
+
+    async fn keep(&self, key_set: StoredKeySet) {
+        let issuer = self.provider.issuer();
+        if let Err(error) = self.store.save(issuer, key_set).await {
+            tracing::warn!(issuer, error, "the key set could not be kept for the next start");
+        }
+    }
+
+    /// Puts `keys` in place of those at hand, and tells the operator if they differ.
+    fn publish(&self, document: String, keys: KeyDocument, fetched_at: DateTime<Utc>) {
+        let KeyDocument { keys, skipped } = keys;
+        let usable = keys.len();
+        let snapshot = Arc::new(Snapshot { keys, document, fetched_at });
+        let previous = self.shared.snapshot.swap(Some(Arc::clone(&snapshot)));
+        if previous.is_some_and(|previous| previous.document == snapshot.document) {
+            return;
+        }
+        let issuer = self.provider.issuer();
+        tracing::info!(issuer, usable, "an issuer's key set has changed");
+        if !skipped.is_empty() {
+            tracing::warn!(issuer, skipped = %Reasons(&skipped), "keys of an issuer's key set were passed over");
+        }
+        if skipped.contains_key(&Inadmissible::PrivateMember) {
+            tracing::error!(issuer, "an issuer publishes a private or symmetric key: it must be considered stolen");
+        }
+    }
+
+    /// Returns after `pause`, or earlier if a reader lacks a key and the cooldown is over.
+    async fn rest(&self, pause: Duration) {
+        let mut pause = pin!(self.shared.clock.sleep(pause));
+        loop {
+            match select(pause.as_mut(), pin!(self.shared.wanted.notified())).await {
+                Either::Left(_) => return,
+                Either::Right(_) if self.shared.is_resting(self.shared.attempts.borrow().as_ref()) => {}
+                Either::Right(_) => return,
+            }
+        }
+    }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+/// From 0 up to 1. Without randomness there is no jitter, which is no reason to fail.
+fn random_fraction() -> f64 {
+    let mut octet = [0];
+    let _ = rand::fill(&mut octet);
+    f64::from(octet[0]) / 256.0
+}

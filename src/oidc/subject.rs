@@ -1,0 +1,98 @@
+//! Who a token speaks of: a person, or a program acting for itself.
+
+use serde_json::{Map, Value};
+
+use super::{Rejection, SubjectKind};
+
+/// The longest subject, in characters (OIDC Core section 2).
+const MAX_NAME_CHARS: usize = 255;
+
+/// Where issuers name the client: OIDC Core, RFC 9068, Entra, Okta. The first that is present counts.
+const CLIENT_CLAIMS: [&str; 4] = ["azp", "client_id", "appid", "cid"];
+
+/// The subject of a token and the client that obtained it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Subject {
+    pub(super) kind: SubjectKind,
+    /// What the issuer calls the subject; for a program, its client id.
+    pub(super) name: String,
+    pub(super) client_id: Option<String>,
+}
+
+impl Subject {
+    /// Reads `sub` and the client.
+    ///
+    /// A program is told by a positive mark only (RFC 9068 section 5): its subject is its client id, or it has no subject at all and a
+    /// client id stands in for it. Whoever is undecided is a person.
+    pub(super) fn read(claims: &Map<String, Value>) -> Result<Self, Rejection> {
+        let client = CLIENT_CLAIMS.iter().find_map(|name| claims.get(*name));
+        let client_id = client.map(|value| name(value).ok_or(Rejection::BadClient)).transpose()?;
+        let subject = claims.get("sub").map(|value| name(value).ok_or(Rejection::BadSubject)).transpose()?;
+        let (kind, name) = match (subject, client_id) {
+            (Some(subject), Some(client)) if subject == client => (SubjectKind::Machine, subject),
+            (Some(subject), _) => (SubjectKind::Human, subject),
+            (None, Some(client)) => (SubjectKind::Machine, client),
+            (None, None) => return Err(Rejection::BadSubject),
+        };
+        Ok(Self { kind, name: name.to_owned(), client_id: client_id.map(str::to_owned) })
+    }
+}
+
+/// A text that may name somebody: not empty, not too long, without control characters.
+pub(super) fn name(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| {
+        !text.is_empty() && text.chars().nth(MAX_NAME_CHARS).is_none() && !text.chars().any(char::is_control)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(claims: Value) -> Result<(SubjectKind, String), Rejection> {
+        Subject::read(claims.as_object().unwrap()).map(|subject| (subject.kind, subject.name))
+    }
+
+    #[test]
+    fn a_program_is_told_by_a_positive_mark() {
+        for client in CLIENT_CLAIMS {
+            assert_eq!(read(json!({ "sub": "c", client: "c" })), Ok((SubjectKind::Machine, "c".into())), "{client}");
+            assert_eq!(read(json!({ client: "c" })), Ok((SubjectKind::Machine, "c".into())), "{client}");
+            assert_eq!(read(json!({ "sub": "p", client: "c" })), Ok((SubjectKind::Human, "p".into())), "{client}");
+        }
+        assert_eq!(read(json!({ "sub": "c" })), Ok((SubjectKind::Human, "c".into())));
+    }
+
+    #[test]
+    fn the_first_client_claim_counts() {
+        let claims = json!({ "sub": "p", "cid": "4", "client_id": "2", "azp": "1" });
+        assert_eq!(Subject::read(claims.as_object().unwrap()).unwrap().client_id.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn somebody_has_a_name_that_may_be_kept() {
+        let (longest, too_long) = ("é".repeat(255), "é".repeat(256));
+        assert_eq!(read(json!({ "sub": longest })), Ok((SubjectKind::Human, longest)));
+        for wrong in [
+            json!(null),
+            json!(""),
+            json!(1),
+            json!(["a"]),
+            json!("a\nb"),
+            json!("\u{0}"),
+            json!("a\u{7f}"),
+            json!("\u{85}"),
+            json!(too_long),
+        ] {
+            assert_eq!(read(json!({ "sub": wrong, "azp": "c" })), Err(Rejection::BadSubject), "{wrong}");
+            assert_eq!(
+                read(json!({ "sub": "p", "azp": wrong, "client_id": "c" })),
+                Err(Rejection::BadClient),
+                "{wrong}"
+            );
+        }
+        assert_eq!(read(json!({})), Err(Rejection::BadSubject));
+    }
+}

@@ -1,0 +1,100 @@
+//! When a token may be used: `exp`, `nbf` and `iat` (RFC 7519 sections 4.1.4 to 4.1.6).
+//!
+//! A time that does not parse is an error and never counts as absent.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
+
+use super::Rejection;
+
+/// How far the issuer's clock and ours may differ.
+const LEEWAY: TimeDelta = TimeDelta::seconds(30);
+
+/// The end of the year 9999: whatever is later is no time but a mistake (milliseconds, for one).
+const LATEST_SECOND: f64 = 253_402_300_799.0;
+
+/// The times of a token that may be used now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Validity {
+    pub(super) expires_at: DateTime<Utc>,
+    pub(super) issued_at: Option<DateTime<Utc>>,
+}
+
+impl Validity {
+    /// Reads the times and refuses the token unless `now` lies within them.
+    pub(super) fn check(claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<Self, Rejection> {
+        let expires_at = time(claims, "exp")?.ok_or(Rejection::NoExpiry)?;
+        let not_before = time(claims, "nbf")?;
+        let issued_at = time(claims, "iat")?;
+        if expires_at <= now - LEEWAY {
+            return Err(Rejection::Expired);
+        }
+        if not_before.is_some_and(|time| time > now + LEEWAY) {
+            return Err(Rejection::NotYetValid);
+        }
+        if issued_at.is_some_and(|time| time > now + LEEWAY) {
+            return Err(Rejection::IssuedInTheFuture);
+        }
+        Ok(Self { expires_at, issued_at })
+    }
+}
+
+fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, Rejection> {
+    claims.get(name).map(|value| numeric_date(value).ok_or(Rejection::MalformedTime)).transpose()
+}
+
+/// A NumericDate (RFC 7519 section 2): a JSON number of seconds, fractions allowed; cut to whole microseconds.
+fn numeric_date(value: &Value) -> Option<DateTime<Utc>> {
+    let seconds = value.as_f64().filter(|seconds| (0.0..=LATEST_SECOND).contains(seconds))?;
+    let microseconds = seconds.fract() * 1e6;
+    // Both casts are exact: the range was just checked, and what is cut is below a microsecond.
+    DateTime::from_timestamp(seconds as i64, microseconds as u32 * 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000;
+
+    fn check(claims: Value) -> Result<Validity, Rejection> {
+        Validity::check(claims.as_object().unwrap(), DateTime::from_timestamp(NOW, 0).unwrap())
+    }
+
+    #[test]
+    fn the_leeway_is_thirty_seconds_and_no_more() {
+        assert!(check(json!({ "exp": NOW - 29 })).is_ok());
+        assert_eq!(check(json!({ "exp": NOW - 30 })), Err(Rejection::Expired));
+        assert!(check(json!({ "exp": NOW + 60, "nbf": NOW + 30, "iat": NOW + 30 })).is_ok());
+        assert_eq!(check(json!({ "exp": NOW + 60, "nbf": NOW + 31 })), Err(Rejection::NotYetValid));
+        assert_eq!(check(json!({ "exp": NOW + 60, "iat": NOW + 31 })), Err(Rejection::IssuedInTheFuture));
+    }
+
+    #[test]
+    fn an_expiry_is_required_and_an_issue_time_is_not() {
+        assert_eq!(check(json!({ "iat": NOW })), Err(Rejection::NoExpiry));
+        assert_eq!(check(json!({ "exp": NOW + 1 })).unwrap().issued_at, None);
+    }
+
+    #[test]
+    fn fractions_and_exponents_are_numbers() {
+        let validity = check(json!({ "exp": 1_700_000_000.25, "iat": 1.7e9 })).unwrap();
+        assert_eq!(validity.expires_at.timestamp_micros(), NOW * 1_000_000 + 250_000);
+        assert_eq!(validity.issued_at.unwrap().timestamp(), NOW);
+        assert_eq!(check(json!({ "exp": NOW + 60, "nbf": NOW as f64 + 30.001 })), Err(Rejection::NotYetValid));
+    }
+
+    #[test]
+    fn whatever_is_no_number_in_range_is_an_error_and_not_absent() {
+        let wrong = [json!(null), json!("1800000000"), json!(true), json!([NOW]), json!({}), json!(-1), json!(-0.5)];
+        let far =
+            [json!(u64::MAX), json!(i64::MIN), json!(1e300), json!(1_800_000_000_000_i64), json!(253_402_300_800_i64)];
+        for time in wrong.into_iter().chain(far) {
+            assert_eq!(check(json!({ "exp": time })), Err(Rejection::MalformedTime), "{time}");
+            assert_eq!(check(json!({ "exp": NOW + 60, "nbf": time })), Err(Rejection::MalformedTime), "{time}");
+            assert_eq!(check(json!({ "exp": NOW + 60, "iat": time })), Err(Rejection::MalformedTime), "{time}");
+        }
+    }
+}
