@@ -2,14 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
-mod agreement;
-mod architecture;
 mod dev_issuer;
 mod first_contact;
 mod health;
 mod input;
 mod me;
-mod outages;
 mod service_accounts;
 mod support;
 mod users;

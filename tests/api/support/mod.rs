@@ -1,5 +1,6 @@
 //! A real service on a free port, with a fresh database, the development issuer as its provider and a clock that the test moves.
 
+pub mod raw;
 mod reply;
 
 pub use reply::Reply;
@@ -50,8 +51,14 @@ impl Setup {
 
     /// Starts the issuer and the service. Alice is the administrator, by `BOOTSTRAP_ADMIN`.
     pub async fn spawn(self) -> TestApp {
+        self.spawn_after(|_| {}).await
+    }
+
+    /// As [`spawn`](Self::spawn), with something done to the issuer before the service first asks it.
+    pub async fn spawn_after(self, prepare: impl FnOnce(&Issuer)) -> TestApp {
         let clock = Clock::manual(start_time());
         let idp = Issuer::start(IssuerOptions { clock: clock.clone(), ..IssuerOptions::new(AUDIENCE) }).await.unwrap();
+        prepare(&idp);
         self.spawn_beside(idp, clock, tempfile::tempdir().unwrap()).await
     }
 
@@ -90,6 +97,16 @@ impl TestApp {
     /// The service as most tests want it.
     pub async fn spawn() -> Self {
         Self::setup().spawn().await
+    }
+
+    /// A service whose provider fails whatever it is asked.
+    pub async fn with_broken_provider() -> Self {
+        Self::setup()
+            .spawn_after(|idp| {
+                idp.discovery().fail(500);
+                idp.jwks().fail(500);
+            })
+            .await
     }
 
     /// Stops the service and starts it anew over the same database, beside the same provider.

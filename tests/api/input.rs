@@ -1,0 +1,118 @@
+//! Input that can't be used: a problem of the right status, and nothing of it repeated.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::TestApp;
+
+/// Stands in every bad input; no answer may hold it.
+const MARK: &str = "marked";
+
+#[actix_web::test]
+async fn bad_input_is_a_problem_of_the_right_status_and_is_not_repeated() {
+    let app = TestApp::spawn().await;
+    let bob = app.introduce("bob").await;
+    let users = "/api/v1/users";
+    let accounts = "/api/v1/service-accounts";
+    let json = "application/json";
+    let too_large = format!("{{\"client_id\": \"{}\"}}", "x".repeat(70_000));
+    let too_deep = "[".repeat(10_000);
+    let unknown_member = r#"{"issuer": "i", "client_id": "c", "marked": 1}"#;
+    let (bad_role, bad_end) = (format!("{users}/{bob}/roles/marked"), r#"{"expires_at": "marked"}"#);
+    let cases = [
+        ("bad JSON", Method::POST, accounts.to_owned(), json, "{marked", 400, "invalid-body"),
+        ("no JSON at all", Method::POST, accounts.to_owned(), json, "", 400, "invalid-body"),
+        ("a body too deep", Method::POST, accounts.to_owned(), json, &too_deep, 400, "invalid-body"),
+        ("an unknown member", Method::POST, accounts.to_owned(), json, unknown_member, 400, "invalid-body"),
+        ("a member of another type", Method::POST, accounts.to_owned(), json, r#"{"issuer": {"marked": 1}}"#, 400, "invalid-body"),
+        ("a time that is none", Method::PUT, format!("{users}/{bob}/roles/auditor"), json, bad_end, 400, "invalid-body"),
+        ("another media type", Method::POST, accounts.to_owned(), "text/marked", "{}", 415, "unsupported-media-type"),
+        ("a body too large", Method::POST, accounts.to_owned(), json, &too_large, 413, "body-too-large"),
+        ("a bad id", Method::GET, format!("{users}/marked"), json, "", 400, "invalid-parameter"),
+        ("an id of another spelling", Method::GET, format!("{users}/{}", bob.replace('-', "")), json, "", 400, "invalid-parameter"),
+        ("a bad limit", Method::GET, format!("{users}?limit=marked"), json, "", 400, "invalid-parameter"),
+        ("a limit too large", Method::GET, format!("{users}?limit=201"), json, "", 400, "invalid-parameter"),
+        ("a bad cursor", Method::GET, format!("{users}?cursor=marked"), json, "", 400, "invalid-parameter"),
+        ("an unknown parameter", Method::GET, format!("{users}?marked=1"), json, "", 400, "invalid-parameter"),
+        ("a role that is none", Method::PUT, bad_role, json, "{}", 404, "not-found"),
+        ("an unknown route", Method::GET, "/api/v1/marked".to_owned(), json, "", 404, "not-found"),
+        ("an unknown path", Method::GET, "/marked".to_owned(), json, "", 404, "not-found"),
+        ("a wrong method", Method::PUT, format!("{users}?marked"), json, "", 405, "method-not-allowed"),
+    ];
+    for (case, method, path, media_type, body, status, code) in cases {
+        let request = app.request(method, &path).bearer(&app.admin());
+        let reply = if body.is_empty() { request } else { request.body(media_type, body) }.send().await;
+        assert_eq!((reply.status(), reply.problem().as_str()), (status, code), "{case}: {}", reply.text());
+        assert!(!reply.text().contains(MARK), "{case}: {}", reply.text());
+    }
+}
+
+#[actix_web::test]
+async fn a_header_field_of_20_kib_is_refused_whichever_it_is() {
+    let app = TestApp::spawn().await;
+    let long = "x".repeat(20 * 1024);
+    for (name, value) in [("X-Anything", long.clone()), ("Authorization", format!("Bearer {long}"))] {
+        let reply = app.request(Method::GET, "/health/live").header(name, &value).send().await;
+        assert_eq!((reply.status(), reply.problem().as_str()), (431, "header-too-large"), "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn a_wrong_method_is_told_which_ones_are_right() {
+    let app = TestApp::spawn().await;
+    let reply = app.request(Method::DELETE, "/api/v1/me").bearer(&app.admin()).send().await;
+    assert_eq!((reply.status(), reply.header("allow")), (405, Some("GET, HEAD, PATCH")));
+    let public = app.request(Method::POST, "/health/live").send().await;
+    assert_eq!((public.status(), public.header("allow")), (405, Some("GET, HEAD")));
+    for method in [Method::TRACE, Method::OPTIONS, Method::from_bytes(b"BREW").unwrap()] {
+        assert_eq!(app.request(method, "/health/live").send().await.problem(), "method-not-allowed");
+    }
+}
+
+#[actix_web::test]
+async fn strangers_learn_nothing_of_the_api() {
+    let app = TestApp::spawn().await;
+    for path in ["/api/v1/users", "/api/v1/no-such-route", "/api/", "/api/v1//users", "/api/v1/users/"] {
+        let reply = app.get_without_token(path).await;
+        assert_eq!((reply.status(), reply.problem().as_str()), (401, "missing-token"), "{path}");
+    }
+    let wrong_method = app.request(Method::DELETE, "/api/v1/users").send().await;
+    assert_eq!(wrong_method.problem(), "missing-token");
+    assert_eq!(app.get_without_token("/no-such-page").await.problem(), "not-found");
+}
+
+#[actix_web::test]
+async fn no_spelling_of_a_path_leads_around_the_guard() {
+    let app = TestApp::spawn().await;
+    let (_, authority) = app.url().split_once("://").unwrap();
+    for target in [
+        "//api/v1/users",
+        "/./api/v1/users",
+        "/health/../api/v1/users",
+        "/api/v1/%75sers",
+        "/api%2fv1/users",
+        "/api/v1/users;a=b",
+        "/api/v1/users%00",
+        "/API/v1/users",
+        "/api/v1/users/.",
+    ] {
+        let status = crate::support::raw::status(authority, &format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        assert!(matches!(status, 400 | 401 | 404), "{target}: {status}");
+    }
+}
+
+#[actix_web::test]
+async fn head_is_answered_like_get_without_the_body() {
+    let app = TestApp::spawn().await;
+    let head = app.request(Method::HEAD, "/api/v1/me").bearer(&app.admin()).send().await;
+    assert_eq!((head.status(), head.text()), (200, ""));
+    assert_eq!(app.request(Method::HEAD, "/api/v1/me").send().await.status(), 401);
+}
+
+#[actix_web::test]
+async fn a_body_may_be_left_out_where_all_its_members_may() {
+    let app = TestApp::spawn().await;
+    let bob = app.introduce("bob").await;
+    let disable = app.request(Method::POST, &format!("/api/v1/users/{bob}/disable")).bearer(&app.admin());
+    assert_eq!(disable.send().await.json()["disabled_reason"], json!(null));
+}
