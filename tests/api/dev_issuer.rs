@@ -489,6 +489,16 @@ async fn a_held_document_waits_for_its_release() {
 }
 
 #[actix_web::test]
+async fn a_held_document_does_not_hold_up_the_stop() {
+    let Browser { issuer, http, .. } = Browser::new().await;
+    issuer.jwks().hold();
+    let request = actix_web::rt::spawn(http.get(format!("{}/jwks", issuer.url())).send());
+    issuer.jwks().wait_for_requests(1).await;
+    issuer.stop().await;
+    assert!(request.await.unwrap().is_err());
+}
+
+#[actix_web::test]
 async fn apps_on_loopback_may_read_what_others_may_not() {
     let browser = Browser::new().await;
     let allowed = async |path: &str, origin: &str| {
