@@ -5,6 +5,7 @@
 //! which. Access tokens already issued live out their five minutes.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -18,6 +19,8 @@ use super::directory::{Client, Person};
 const CODE_LIFETIME: TimeDelta = TimeDelta::seconds(60);
 /// How long a sign-in can be refreshed.
 const FAMILY_LIFETIME: TimeDelta = TimeDelta::hours(8);
+/// Characters of a PKCE verifier (RFC 7636 section 4.1).
+const VERIFIER_LENGTH: RangeInclusive<usize> = 43..=128;
 /// 256 bits: codes and refresh tokens cannot be guessed.
 const RANDOM_BYTES: usize = 32;
 
@@ -157,10 +160,11 @@ impl Family {
     }
 }
 
-/// RFC 7636 section 4.6.
+/// RFC 7636 section 4.6. A verifier that is too short to be one (section 4.1) fails here, as it would at a stricter provider.
 fn answers_challenge(verifier: &str, challenge: &str) -> bool {
     let expected = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
-    verify_slices_are_equal(expected.as_bytes(), challenge.as_bytes()).is_ok()
+    VERIFIER_LENGTH.contains(&verifier.len())
+        && verify_slices_are_equal(expected.as_bytes(), challenge.as_bytes()).is_ok()
 }
 
 fn random() -> String {
@@ -199,6 +203,15 @@ mod tests {
         assert!(grants.redeem(&Redemption { redirect_uri: "http://localhost/x", ..right(&four) }, START).is_none());
         assert!(grants.redeem(&Redemption { verifier: CHALLENGE, ..right(&five) }, START).is_none());
         assert!(grants.redeem(&right(&five), START).is_none(), "a wrong attempt spends the code");
+    }
+
+    #[test]
+    fn a_verifier_is_long_enough_not_to_be_guessed() {
+        let challenge = |verifier: &str| BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+        for (length, accepted) in [(42, false), (43, true), (128, true), (129, false)] {
+            let verifier = "v".repeat(length);
+            assert_eq!(answers_challenge(&verifier, &challenge(&verifier)), accepted, "{length}");
+        }
     }
 
     #[test]

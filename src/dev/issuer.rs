@@ -78,6 +78,9 @@ pub struct Issuer {
 
 impl Issuer {
     /// Makes keys, listens, and returns once requests are answered. Fails when the address is not a loopback one, or is taken.
+    ///
+    /// All issuers of a process share their first RSA keys, which are slow to make: a token that must be refused for its key is one
+    /// [signed by](TokenBuilder::signed_by) another [key](super::SigningKey), not one of a second issuer.
     pub async fn start(options: IssuerOptions) -> Result<Self, StartError> {
         let address = options.bind;
         if !address.ip().is_loopback() {

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::signing_key::{Algorithm, SigningKey};
 
-/// The first RSA keys of this process. Making them is the slow part of a start, and a test suite starts an issuer per test, so all
-/// issuers of a process begin with the same two; a rotation makes new ones.
+/// The first RSA keys of this process. Making them takes half a second of a start that else takes a millisecond, and a test suite starts
+/// an issuer per test, so all issuers of a process begin with the same two. A rotation makes new ones.
 static FIRST_RS256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Rs256));
 static FIRST_PS256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Ps256));
 

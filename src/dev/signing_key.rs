@@ -76,7 +76,7 @@ enum Pair {
 }
 
 impl SigningKey {
-    /// A new key. For RSA that takes about a tenth of a second.
+    /// A new key. For RSA that takes a quarter of a second, give or take; for the others next to nothing.
     ///
     /// # Panics
     ///

@@ -287,7 +287,7 @@ mod tests {
     fn a_foreign_key_is_named_by_the_header_but_not_published() {
         let provider = provider();
         let key = SigningKey::generate(Algorithm::Es256);
-        let header = decode_header(&TokenBuilder::new(&provider).signed_by(&key).sign()).unwrap();
+        let header = decode_header(TokenBuilder::new(&provider).signed_by(&key).sign()).unwrap();
         assert_eq!(header.kid.as_deref(), Some(key.id()));
         assert!(!provider.keys.document().to_string().contains(key.id()));
     }

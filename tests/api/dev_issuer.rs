@@ -43,7 +43,8 @@ struct Browser {
 
 impl Browser {
     async fn new() -> Self {
-        let clock = Clock::manual(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
+        // Long ago, so that whatever reads the machine's clock instead shows.
+        let clock = Clock::manual(DateTime::from_timestamp(1_700_000_000, 0).unwrap());
         let options = IssuerOptions { clock: clock.clone(), ..IssuerOptions::new(AUDIENCE) };
         let http = Client::builder().redirect(Policy::none()).build().unwrap();
         Self { issuer: Issuer::start(options).await.unwrap(), clock, http }
@@ -424,10 +425,16 @@ async fn a_sign_out_that_cannot_be_trusted_ends_nothing_and_leads_nowhere() {
     let tokens = browser.sign_in("alice").await;
     let right = [("id_token_hint", text(&tokens, "id_token")), ("post_logout_redirect_uri", REDIRECT)];
     let access_token = text(&tokens, "access_token");
+    let another = browser.sign_in("bob").await;
+    let (signed, _) = text(&tokens, "id_token").rsplit_once('.').unwrap();
+    let (_, signature) = text(&another, "id_token").rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{signature}");
     for parameters in [
         with(&right, "post_logout_redirect_uri", "https://example.com/"),
         with(&right, "client_id", MACHINE_CLIENT),
+        with(&without(&right, "post_logout_redirect_uri"), "client_id", MACHINE_CLIENT),
         with(&right, "client_id", "stranger"),
+        with(&right, "id_token_hint", &forged),
         with(&right, "id_token_hint", "e30.e30.e30"),
         with(&right, "id_token_hint", access_token),
         without(&right, "id_token_hint"),
@@ -486,6 +493,16 @@ async fn a_held_document_waits_for_its_release() {
     browser.issuer.rotate(Algorithm::EdDsa);
     jwks.release();
     assert_eq!(json(request.await.unwrap().unwrap()).await, browser.issuer.key_set());
+}
+
+#[actix_web::test]
+async fn a_held_document_does_not_hold_up_the_stop() {
+    let Browser { issuer, http, .. } = Browser::new().await;
+    issuer.jwks().hold();
+    let request = actix_web::rt::spawn(http.get(format!("{}/jwks", issuer.url())).send());
+    issuer.jwks().wait_for_requests(1).await;
+    issuer.stop().await;
+    assert!(request.await.unwrap().is_err());
 }
 
 #[actix_web::test]

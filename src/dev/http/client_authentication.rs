@@ -4,7 +4,7 @@ use actix_web::http::header::{self, HeaderMap};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use url::form_urlencoded;
 
-use super::token::Refusal;
+use super::refusal::Refusal;
 use crate::dev::directory::Client;
 
 /// The client that these credentials prove, by header or by form but not by both.

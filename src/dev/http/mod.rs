@@ -5,9 +5,11 @@
 
 mod authorize;
 mod client_authentication;
+mod development_token;
 mod documents;
 mod logout;
 mod page;
+mod refusal;
 mod token;
 
 use actix_cors::Cors;
@@ -32,7 +34,7 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
     .service(web::resource("/authorize").get(authorize::show).post(authorize::decide))
     .service(web::resource("/token").wrap(for_apps_on_loopback()).post(token::issue))
     // Without CORS: a page of any origin may send here, but none can read the answer.
-    .service(web::resource("/dev/token").post(token::issue_for_development))
+    .service(web::resource("/dev/token").post(development_token::issue))
     .service(web::resource("/logout").get(logout::by_link).post(logout::by_form));
 }
 

@@ -1,14 +1,14 @@
-//! `/token`: codes, refresh tokens and client credentials become access tokens. `/dev/token`: nothing does.
+//! `/token`: codes, refresh tokens and client credentials become access tokens (RFC 6749 section 3.2).
 
-use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
-use openidconnect::StandardErrorResponse;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
 use openidconnect::core::{CoreErrorResponseType, CoreIdToken};
 use serde::{Deserialize, Serialize};
 
 use super::client_authentication::authenticate;
 use super::given;
-use crate::dev::directory::{self, Client, MACHINE_CLIENT};
+use super::refusal::Refusal;
+use crate::dev::directory::Client;
 use crate::dev::grants::{Grant, Redemption};
 use crate::dev::id_token;
 use crate::dev::provider::Provider;
@@ -37,18 +37,9 @@ pub(super) struct TokenRequest {
     resource: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct DevelopmentTokenRequest {
-    #[serde(deserialize_with = "given")]
-    subject: Option<String>,
-    #[serde(deserialize_with = "given")]
-    scope: Option<String>,
-}
-
 /// RFC 6749 section 5.1.
 #[derive(Serialize)]
-struct TokenResponse {
+pub(super) struct TokenResponse {
     access_token: String,
     token_type: &'static str,
     expires_in: i64,
@@ -59,58 +50,13 @@ struct TokenResponse {
     id_token: Option<CoreIdToken>,
 }
 
-/// RFC 6749 section 5.2.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}: {description}")]
-pub(super) struct Refusal {
-    error: CoreErrorResponseType,
-    description: &'static str,
-}
-
-impl Refusal {
-    fn new(error: CoreErrorResponseType, description: &'static str) -> Self {
-        Self { error, description }
-    }
-
-    pub(super) fn request(description: &'static str) -> Self {
-        Self::new(CoreErrorResponseType::InvalidRequest, description)
-    }
-
-    pub(super) fn client(description: &'static str) -> Self {
-        Self::new(CoreErrorResponseType::InvalidClient, description)
-    }
-
-    fn scope() -> Self {
-        Self::new(CoreErrorResponseType::InvalidScope, "a scope is not known here, or was not granted")
-    }
-}
-
-impl ResponseError for Refusal {
-    fn status_code(&self) -> StatusCode {
-        match self.error {
-            CoreErrorResponseType::InvalidClient => StatusCode::UNAUTHORIZED,
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-        if self.error == CoreErrorResponseType::InvalidClient {
-            response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"token\", charset=\"UTF-8\""));
-        }
-        let description = Some(self.description.to_owned());
-        response.json(StandardErrorResponse::new(self.error.clone(), description, None))
-    }
-}
-
 /// The token endpoint.
 pub(super) async fn issue(
     provider: web::Data<Provider>,
     request: HttpRequest,
     form: Result<web::Form<TokenRequest>, actix_web::Error>,
 ) -> Result<HttpResponse, Refusal> {
-    let form = form.map_err(|_| Refusal::request("the form cannot be read, or a parameter is there twice"))?;
+    let form = form.map_err(|_| Refusal::unreadable())?;
     let client = authenticate(request.headers(), form.client_id.as_deref(), form.client_secret.as_deref())?;
     if form.resource.as_ref().is_some_and(|resource| *resource != provider.audience) {
         let invalid_target = CoreErrorResponseType::Extension("invalid_target".to_owned());
@@ -131,21 +77,6 @@ pub(super) async fn issue(
         (None, _) => return Err(Refusal::request("grant_type is missing")),
     };
     Ok(answer(&tokens))
-}
-
-/// A token for the asking, for people at a terminal: `subject` is `alice`, `bob` or `reporter`.
-pub(super) async fn issue_for_development(
-    provider: web::Data<Provider>,
-    form: Result<web::Form<DevelopmentTokenRequest>, actix_web::Error>,
-) -> Result<HttpResponse, Refusal> {
-    let form = form.map_err(|_| Refusal::request("the form cannot be read, or a parameter is there twice"))?;
-    let scopes = provider.grantable_scopes(form.scope.as_deref()).ok_or_else(Refusal::scope)?;
-    let token = match form.subject.as_deref() {
-        Some(MACHINE_CLIENT) => TokenBuilder::new(&provider).machine(MACHINE_CLIENT),
-        Some(login) if directory::find_person(login).is_some() => TokenBuilder::new(&provider).subject(login),
-        _ => return Err(Refusal::request("subject must be alice, bob or reporter")),
-    };
-    Ok(answer(&bearer(token, &scopes)))
 }
 
 fn by_code(provider: &Provider, client: Client, form: &TokenRequest) -> Result<TokenResponse, Refusal> {
@@ -191,7 +122,8 @@ fn for_person(provider: &Provider, grant: &Grant, scopes: &[String], refresh_tok
     TokenResponse { refresh_token: Some(refresh_token), id_token, ..tokens }
 }
 
-fn bearer(token: TokenBuilder, scopes: &[String]) -> TokenResponse {
+/// An access token with these scopes and nothing else.
+pub(super) fn bearer(token: TokenBuilder, scopes: &[String]) -> TokenResponse {
     let scope = scopes.join(" ");
     TokenResponse {
         access_token: token.scope(scope.as_str()).sign(),
@@ -203,6 +135,6 @@ fn bearer(token: TokenBuilder, scopes: &[String]) -> TokenResponse {
     }
 }
 
-fn answer(tokens: &TokenResponse) -> HttpResponse {
+pub(super) fn answer(tokens: &TokenResponse) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(tokens)
 }
