@@ -18,7 +18,9 @@ pub(crate) fn start(config: &LogConfig) {
     let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&config.level));
     // Fails only where a subscriber is set.
     let _ = match config.format {
-        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+        LogFormat::Json => {
+            subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        }
         LogFormat::Pretty => subscriber.try_init(),
     };
     std::panic::set_hook(Box::new(|panic| {

@@ -17,7 +17,9 @@ pub(crate) use me::{AccessResponse, MeResponse, PermissionResponse, UpdateMeRequ
 pub(crate) use metadata::ProtectedResourceResponse;
 pub(crate) use page::{Cursor, PageQuery, PageResponse};
 pub(crate) use roles::{GrantRoleRequest, HeldRoleResponse};
-pub(crate) use service_accounts::{RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse};
+pub(crate) use service_accounts::{
+    RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse,
+};
 pub(crate) use users::{DisableRequest, UserDetailResponse, UserResponse};
 pub(crate) use versioned::Versioned;
 

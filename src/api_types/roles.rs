@@ -22,11 +22,7 @@ pub(crate) struct HeldRoleResponse {
 
 impl From<&HeldRole> for HeldRoleResponse {
     fn from(role: &HeldRole) -> Self {
-        Self {
-            name: role.name.clone(),
-            source: role.source.as_str(),
-            expires_at: role.expires_at.map(moment),
-        }
+        Self { name: role.name.clone(), source: role.source.as_str(), expires_at: role.expires_at.map(moment) }
     }
 }
 

@@ -21,7 +21,11 @@ impl KeySetStore for DatabaseKeySetStore {
     fn load<'a>(&'a self, issuer: &'a str) -> BoxFuture<'a, Result<Option<StoredKeySet>, StoreError>> {
         let issuer = issuer.to_owned();
         let found = self.0.read(move |conn| Ok::<_, DatabaseError>(key_sets::find(conn, &issuer)?));
-        found.map(|found| Ok(found?.map(|row| StoredKeySet { document: row.document, fetched_at: row.fetched_at.utc() }))).boxed()
+        found
+            .map(
+                |found| Ok(found?.map(|row| StoredKeySet { document: row.document, fetched_at: row.fetched_at.utc() })),
+            )
+            .boxed()
     }
 
     fn save<'a>(&'a self, issuer: &'a str, key_set: StoredKeySet) -> BoxFuture<'a, Result<(), StoreError>> {

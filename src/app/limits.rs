@@ -1,9 +1,9 @@
 //! Limits on what a request may bring, checked before anything looks at it.
 
+use actix_web::Error as ActixError;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::Error as ActixError;
 
 use crate::error::Error;
 

@@ -12,6 +12,7 @@ use super::answer::answer;
 use super::key_set_store::DatabaseKeySetStore;
 use super::limits::limit_header_fields;
 use super::{Application, collect};
+use crate::Clock;
 use crate::auth::catalogue::Catalogue;
 use crate::auth::resource::ProtectedResource;
 use crate::auth::{Authenticator, RegistrationError, unknown_path};
@@ -22,7 +23,6 @@ use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{KeySet, ProviderClient, TokenVerifier};
 use crate::services::{FirstContact, MeService, PrincipalService, ServiceAccountService, UserService};
 use crate::telemetry::RequestSpan;
-use crate::Clock;
 
 /// Seconds that open requests get to finish when the server is told to stop.
 const SHUTDOWN_SECONDS: u64 = 30;
@@ -137,7 +137,9 @@ impl Application {
                 .default_service(unknown_path())
                 .wrap(from_fn(limit_header_fields))
                 .wrap(from_fn(answer))
-                .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")).add(("X-Content-Type-Options", "nosniff")))
+                .wrap(
+                    DefaultHeaders::new().add(("Cache-Control", "no-store")).add(("X-Content-Type-Options", "nosniff")),
+                )
                 .wrap(TracingLogger::<RequestSpan>::new())
         });
         Ok(server.shutdown_timeout(SHUTDOWN_SECONDS).listen(listener)?.run())

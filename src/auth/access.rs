@@ -8,7 +8,7 @@ use actix_web::dev::Handler;
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Responder, Resource};
+use actix_web::{FromRequest, Resource, Responder};
 use utoipa::openapi::path::{HttpMethod, Operation as Document};
 use utoipa::openapi::{RefOr, Schema};
 
@@ -221,7 +221,9 @@ fn methods(registered: &Method) -> Vec<Method> {
 }
 
 fn of_method(registered: &Method) -> impl Guard + use<> {
-    methods(registered).into_iter().fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)))
+    methods(registered)
+        .into_iter()
+        .fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)))
 }
 
 /// Sorts a path before every pattern that would match it too: segment by segment, literals first.

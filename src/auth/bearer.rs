@@ -48,8 +48,8 @@ pub(super) fn credential(headers: &HeaderMap) -> Result<Option<&str>, MalformedC
 fn b64token(bytes: &[u8]) -> Option<&str> {
     let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
     let (token, _) = bytes.split_at(bytes.len() - padding);
-    let is_spelt_right = !token.is_empty()
-        && token.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte));
+    let is_spelt_right =
+        !token.is_empty() && token.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte));
     if is_spelt_right { std::str::from_utf8(bytes).ok() } else { None }
 }
 
@@ -91,7 +91,9 @@ mod tests {
 
     #[test]
     fn what_follows_the_scheme_must_be_one_token() {
-        for value in ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer \"a\"", "Bearer a=b", "Bearer =", "Bearer a\tb"] {
+        for value in
+            ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer \"a\"", "Bearer a=b", "Bearer =", "Bearer a\tb"]
+        {
             assert_eq!(credential(&fields(&[value.as_bytes()])), Err(MalformedCredential::NotAToken), "{value}");
         }
         assert_eq!(credential(&fields(&[b"Bearer \xff"])), Err(MalformedCredential::NotAToken));

@@ -92,11 +92,7 @@ impl fmt::Display for RegistrationError {
 
 impl Catalogue {
     /// Checks what was collected; `scope_prefix` is what the issuer puts before a permission's name. Fails with every fault.
-    pub(crate) fn new(
-        api: Api,
-        declared: &DeclaredPermissions,
-        scope_prefix: &str,
-    ) -> Result<Self, RegistrationError> {
+    pub(crate) fn new(api: Api, declared: &DeclaredPermissions, scope_prefix: &str) -> Result<Self, RegistrationError> {
         let faults = faults(&api.routes, declared);
         if !faults.is_empty() {
             return Err(RegistrationError(faults));

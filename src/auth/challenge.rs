@@ -62,7 +62,8 @@ pub(crate) fn of(error: &Error, resource: &ProtectedResource) -> Option<BearerCh
         Error::MissingToken => Some(bare),
         Error::MalformedCredential(_) => Some(bare.with_error(ErrorCode::InvalidRequest, &error.detail())),
         Error::MissingScope(permission) => Some(
-            bare.with_error(ErrorCode::InsufficientScope, &error.detail()).with_scope(resource.scope(permission.name())),
+            bare.with_error(ErrorCode::InsufficientScope, &error.detail())
+                .with_scope(resource.scope(permission.name())),
         ),
         _ if *error.problem() == problem::INVALID_TOKEN => {
             Some(bare.with_error(ErrorCode::InvalidToken, &error.detail()))

@@ -7,7 +7,8 @@ use actix_web::http::Method;
 use utoipa::openapi::path::{HttpMethod, Operation as Document, Paths};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, Response, ResponseBuilder,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, Response,
+    ResponseBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -45,13 +46,14 @@ fn info() -> utoipa::openapi::Info {
         .title("Portcullis")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(env!("CARGO_PKG_DESCRIPTION")))
-        .license(Some(LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).identifier(Some(env!("CARGO_PKG_LICENSE"))).build()))
+        .license(Some(
+            LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).identifier(Some(env!("CARGO_PKG_LICENSE"))).build(),
+        ))
         .build()
 }
 
 fn bearer_scheme(declared: &DeclaredPermissions, scope_prefix: &str) -> SecurityScheme {
-    let scopes: String =
-        declared.all().map(|p| format!("\n- `{scope_prefix}{}`: {}", p.name(), p.summary())).collect();
+    let scopes: String = declared.all().map(|p| format!("\n- `{scope_prefix}{}`: {}", p.name(), p.summary())).collect();
     let description = format!("An access token of the identity provider. Scopes:\n{scopes}");
     SecurityScheme::Http(
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(description)).build(),

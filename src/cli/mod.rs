@@ -20,7 +20,12 @@ use crate::database::DatabaseError;
 use crate::services::Failure;
 
 #[derive(Parser)]
-#[command(name = "portcullis", version, about, after_help = "Without a subcommand it serves. Settings come from the environment; see README.md.")]
+#[command(
+    name = "portcullis",
+    version,
+    about,
+    after_help = "Without a subcommand it serves. Settings come from the environment; see README.md."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

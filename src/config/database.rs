@@ -24,7 +24,8 @@ impl DatabaseSettings {
                 None
             }
         };
-        let migrate_at_start = faults.parse("DATABASE_MIGRATE", raw.migrate, false, "`true` or `false`", |text| text.parse().ok());
+        let migrate_at_start =
+            faults.parse("DATABASE_MIGRATE", raw.migrate, false, "`true` or `false`", |text| text.parse().ok());
         let rule = "`normal` or `full`";
         let synchronous =
             faults.parse("DATABASE_SYNCHRONOUS", raw.synchronous, Synchronous::Normal, rule, |text| match text {

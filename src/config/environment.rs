@@ -50,13 +50,8 @@ section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });
 section!(RawLog, "LOG_", { format: "FORMAT", level: "LEVEL" });
 
 /// Every variable that is read, by concern. `.env.sample` and the README are tested against it.
-const VARIABLES: &[&[&str]] = &[
-    RawServer::VARIABLES,
-    RawDatabase::VARIABLES,
-    RawOidc::VARIABLES,
-    RawBootstrap::VARIABLES,
-    RawLog::VARIABLES,
-];
+const VARIABLES: &[&[&str]] =
+    &[RawServer::VARIABLES, RawDatabase::VARIABLES, RawOidc::VARIABLES, RawBootstrap::VARIABLES, RawLog::VARIABLES];
 
 /// Prefixes that are ours alone: a variable that starts so and is unknown is most likely misspelt.
 const OWN_PREFIXES: &[&str] = &["OIDC_", "BOOTSTRAP_"];

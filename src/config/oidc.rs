@@ -10,7 +10,8 @@ use super::server::ServerConfig;
 use crate::models::JitMode;
 use crate::oidc::{Algorithm, ClaimPath, IssuerSettings, PlainHttp, ScopeMode};
 
-const URL_RULE: &str = "an https URL; http is for loopback while SERVER_PUBLIC_URL is loopback too, and for OIDC_ALLOW_HTTP_HOSTS";
+const URL_RULE: &str =
+    "an https URL; http is for loopback while SERVER_PUBLIC_URL is loopback too, and for OIDC_ALLOW_HTTP_HOSTS";
 
 /// The issuer, and what becomes of its people when they come for the first time.
 #[derive(Clone, Debug)]
@@ -37,7 +38,8 @@ impl OidcConfig {
             return None;
         };
         if audiences.is_empty() {
-            faults.add("OIDC_AUDIENCE", "at least one audience that tokens for this service carry: there is no default");
+            faults
+                .add("OIDC_AUDIENCE", "at least one audience that tokens for this service carry: there is no default");
         }
         let issuer = issuer_url(issuer, &plain_http, faults);
         Some(Self {
@@ -87,7 +89,8 @@ fn plain_http(raw: Option<String>, server: Option<&ServerConfig>, faults: &mut F
 }
 
 fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok())
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok())
 }
 
 fn algorithms(raw: Option<String>, faults: &mut Faults) -> Option<Vec<Algorithm>> {

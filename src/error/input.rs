@@ -24,7 +24,8 @@ pub(crate) fn path_config() -> PathConfig {
 
 /// How the query is read.
 pub(crate) fn query_config() -> QueryConfig {
-    QueryConfig::default().error_handler(|error: QueryPayloadError, _| Error::InvalidParameter(query_sentence(&error)).into())
+    QueryConfig::default()
+        .error_handler(|error: QueryPayloadError, _| Error::InvalidParameter(query_sentence(&error)).into())
 }
 
 fn json_error(error: JsonPayloadError) -> Error {

@@ -121,7 +121,9 @@ impl Error {
     /// The sentence for the caller. Of our own mistakes it says nothing but that they are logged.
     pub(crate) fn detail(&self) -> String {
         match self.problem().status {
-            StatusCode::INTERNAL_SERVER_ERROR => "The cause is in the service's log under this request's id.".to_owned(),
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                "The cause is in the service's log under this request's id.".to_owned()
+            }
             StatusCode::SERVICE_UNAVAILABLE => "It is not your request's fault: send it again later.".to_owned(),
             _ => self.to_string(),
         }

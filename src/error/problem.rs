@@ -70,10 +70,8 @@ mod tests {
 
     #[test]
     fn the_documentation_lists_every_problem_and_no_other() {
-        let documented: Vec<&str> = include_str!("../../docs/problems.md")
-            .lines()
-            .filter(|line| line.starts_with("| `"))
-            .collect();
+        let documented: Vec<&str> =
+            include_str!("../../docs/problems.md").lines().filter(|line| line.starts_with("| `")).collect();
         for problem in ALL {
             let row = format!("| `{}` | {} | {} |", problem.code, problem.status.as_u16(), problem.title);
             assert!(documented.iter().any(|line| line.starts_with(&row)), "docs/problems.md lacks {row}");

@@ -12,9 +12,11 @@ use crate::error::Error;
 use crate::op;
 
 pub(super) fn register(api: &mut Api) {
-    api.get("/openapi.json", PUBLIC, op!(openapi))
-        .get("/docs", PUBLIC, op!(index))
-        .get("/docs/{file:.*}", PUBLIC, op!(file));
+    api.get("/openapi.json", PUBLIC, op!(openapi)).get("/docs", PUBLIC, op!(index)).get(
+        "/docs/{file:.*}",
+        PUBLIC,
+        op!(file),
+    );
 }
 
 /// The OpenAPI document of this service.

@@ -13,9 +13,11 @@ use crate::op;
 use crate::services::{MeService, ProfileEdit};
 
 pub(super) fn register(api: &mut Api) {
-    api.get("/api/v1/me", PROFILE_READ, op!(show))
-        .patch("/api/v1/me", PROFILE_WRITE, op!(update))
-        .get("/api/v1/me/access", AUTHENTICATED, op!(access));
+    api.get("/api/v1/me", PROFILE_READ, op!(show)).patch("/api/v1/me", PROFILE_WRITE, op!(update)).get(
+        "/api/v1/me/access",
+        AUTHENTICATED,
+        op!(access),
+    );
 }
 
 /// One's own profile, with its ETag.

@@ -5,7 +5,8 @@ use tracing_actix_web::RequestId;
 
 use super::paging::page;
 use crate::api_types::{
-    PageQuery, PageResponse, RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse, Versioned,
+    PageQuery, PageResponse, RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse,
+    Versioned,
 };
 use crate::auth::resource::ProtectedResource;
 use crate::auth::{Api, Caller};

@@ -47,7 +47,10 @@ async fn list(
     params(("id" = String, Path, description = "The principal's id")),
     responses((status = 200, body = UserDetailResponse), (status = 404, description = "No such person")),
 )]
-async fn show(id: web::Path<PrincipalId>, users: web::Data<UserService>) -> Result<Versioned<UserDetailResponse>, Error> {
+async fn show(
+    id: web::Path<PrincipalId>,
+    users: web::Data<UserService>,
+) -> Result<Versioned<UserDetailResponse>, Error> {
     Ok(users.find(id.into_inner()).await?.into())
 }
 

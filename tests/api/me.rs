@@ -56,7 +56,8 @@ async fn a_change_without_or_with_an_old_etag_is_refused_and_changes_nothing() {
     assert_eq!((stale.status(), stale.problem().as_str()), (412, "stale-version"));
     let weak = patch(&app, &token, "W/\"2\"", json!({ "given_name": "Rob" })).await;
     assert_eq!(weak.status(), 412);
-    let blind = app.request(Method::PATCH, "/api/v1/me").bearer(&token).json(&json!({ "given_name": "Rob" })).send().await;
+    let blind =
+        app.request(Method::PATCH, "/api/v1/me").bearer(&token).json(&json!({ "given_name": "Rob" })).send().await;
     assert_eq!((blind.status(), blind.problem().as_str()), (428, "precondition-required"));
     assert_eq!(app.get("/api/v1/me", &token).await.json()["given_name"], "Bobby");
 
@@ -129,7 +130,10 @@ async fn first_party_clients_and_roles_only_issuers_need_no_scope() {
 
     let app = TestApp::setup().var("OIDC_SCOPE_MODE", "roles-only").spawn().await;
     assert_eq!(app.get("/api/v1/users", &app.token("alice").without("scope").sign()).await.status(), 200);
-    assert_eq!(app.get("/api/v1/users", &app.token("bob").without("scope").sign()).await.problem(), "missing-permission");
+    assert_eq!(
+        app.get("/api/v1/users", &app.token("bob").without("scope").sign()).await.problem(),
+        "missing-permission"
+    );
 }
 
 #[actix_web::test]

@@ -55,7 +55,7 @@ async fn what_can_t_be_registered_is_refused_by_the_member_at_fault() {
         (json!({ "issuer": issuer, "client_id": "a\u{0}b" }), 400, "client_id"),
         (json!({ "issuer": issuer }), 400, "client_id"),
         (json!({ "issuer": issuer, "client_id": "x", "kind": "human" }), 400, "expected"),
-        (json!({ "issuer": issuer, "client_id": "x", "roles": ["no-such-role"] }), 404, "role"),
+        (json!({ "issuer": issuer, "client_id": "x", "roles": ["no-such-role"] }), 400, "roles"),
     ] {
         let refused = app.post(SERVICE_ACCOUNTS, &app.admin(), body).await;
         assert_eq!(refused.status(), status, "{}", refused.text());

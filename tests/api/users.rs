@@ -106,7 +106,8 @@ async fn a_change_meant_for_another_version_is_refused() {
     let bob = app.introduce("bob").await;
     let shown = app.get(&path(&bob, ""), &app.admin()).await;
     let etag = shown.header("etag").unwrap();
-    let change = |etag: &str| app.request(Method::POST, &path(&bob, "/disable")).bearer(&app.admin()).header("If-Match", etag);
+    let change =
+        |etag: &str| app.request(Method::POST, &path(&bob, "/disable")).bearer(&app.admin()).header("If-Match", etag);
     assert_eq!(change("\"999\"").send().await.problem(), "stale-version");
     assert_eq!(change(etag).send().await.status(), 200);
     assert_eq!(change(etag).send().await.problem(), "stale-version");
