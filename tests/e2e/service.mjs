@@ -1,0 +1,99 @@
+// The binary under test, as an operator runs it: environment in, log lines out, HTTP in between.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { API } from './provider.mjs';
+
+const BINARY = process.env.PORTCULLIS_BIN
+  ?? fileURLToPath(new URL('../../target/debug/portcullis', import.meta.url));
+
+/** How often readiness is asked for, a tenth of a second apart: the provider is up, so this is ample. */
+const READY_ATTEMPTS = 150;
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Resolves when the service says that it listens; rejects when it ends before. */
+function listening(child, log) {
+  return new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        log.push(line);
+        if (/listening/i.test(line)) resolve();
+      });
+    }
+    child.once('error', reject);
+    child.once('exit', (code, signal) => reject(new Error(`the service ended with ${code ?? signal}`)));
+  });
+}
+
+/** Ready is 200; until the keys are fetched it is 503. */
+async function ready(url) {
+  for (let attempt = 0; attempt < READY_ATTEMPTS; attempt += 1) {
+    const response = await fetch(`${url}/health/ready`);
+    if (response.status === 200) return;
+    assert.equal(response.status, 503, 'a service that is not ready says 503');
+    await pause(100);
+  }
+  throw new Error('the service did not become ready');
+}
+
+async function end(child) {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+}
+
+/**
+ * Starts Portcullis for `issuer` on a port and a database of its own, the subject `admin` being the first
+ * administrator, and waits until it is ready. `log` grows with every line that it writes.
+ */
+export async function startService({ issuer, admin, logLevel = 'info' }) {
+  const directory = await mkdtemp(join(tmpdir(), 'portcullis-e2e-'));
+  const bind = `127.0.0.1:${await freePort()}`;
+  const url = `http://${bind}`;
+  const log = [];
+  const child = spawn(BINARY, ['serve'], {
+    // No `.env` there, and nothing of our own environment: what counts is named here.
+    cwd: directory,
+    env: {
+      BOOTSTRAP_ADMIN: `${issuer} ${admin}`,
+      DATABASE_MIGRATE: 'true',
+      DATABASE_URL: `sqlite://${join(directory, 'portcullis.db')}`,
+      LOG_FORMAT: 'json',
+      LOG_LEVEL: logLevel,
+      OIDC_AUDIENCE: API,
+      OIDC_ISSUER: issuer,
+      SERVER_BIND: bind,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const stop = async () => {
+    await end(child);
+    await rm(directory, { recursive: true });
+  };
+  try {
+    await listening(child, log);
+    await ready(url);
+  } catch (cause) {
+    await stop();
+    throw new Error(`${BINARY} did not start: ${cause.message}\n${log.join('\n')}`, { cause });
+  }
+  return { url, log, stop };
+}
