@@ -124,6 +124,8 @@ export async function startProvider() {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  // A test that is cut short shall not wait for it.
+  server.unref();
   const issuer = `http://127.0.0.1:${server.address().port}`;
 
   const serveWith = (published) => {

@@ -75,10 +75,21 @@ for (const [client, how] of [['nightly', 'a secret'], ['exporter', 'a signed ass
     assert.equal(listed.status, 200, JSON.stringify(listed.body));
 
     const { id } = await me(await tokenOf('erin', 'profile:read'));
-    const disabled = await call(service, `/api/v1/users/${id}/disable`, { method: 'POST', token, body: {} });
+    const disabled = await call(service, `/api/v1/users/${id}/disable`, { method: 'POST', token });
     assertProblem(disabled, 403, 'missing-permission');
   });
 }
+
+test('a person whom an administrator disables stays out with the token they have, and comes back with it', async () => {
+  const [frank, alice] = [await tokenOf('frank', 'profile:read'), await tokenOf('alice', 'users:write')];
+  const { id } = await me(frank);
+  const administer = (verb) => call(service, `/api/v1/users/${id}/${verb}`, { method: 'POST', token: alice });
+
+  assert.ok((await administer('disable')).status < 300);
+  assertProblem(await call(service, '/api/v1/me', { token: frank }), 403, 'principal-disabled');
+  assert.ok((await administer('enable')).status < 300);
+  assert.equal((await me(frank)).id, id);
+});
 
 test('a client without a token finds its way to the provider', async () => {
   const { challenge } = await call(service, '/api/v1/me');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,9 +55,26 @@ async function ready(url) {
 
 async function end(child) {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  child.ref();
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   await ended;
+}
+
+/** Starts the binary and waits until it is ready. This process may end before it, and then takes it along. */
+async function launch(directory, env, log) {
+  // No `.env` there, and nothing of our own environment: what counts is named by the caller.
+  const child = spawn(BINARY, ['serve'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  process.once('exit', () => child.kill('SIGKILL'));
+  try {
+    await listening(child, log);
+    await ready(`http://${env.SERVER_BIND}`);
+  } catch (cause) {
+    await end(child);
+    throw new Error(`${BINARY} did not start: ${cause.message}\n${log.join('\n')}`, { cause });
+  }
+  for (const handle of [child, child.stdout, child.stderr]) handle.unref();
+  return child;
 }
 
 /**
@@ -65,35 +82,28 @@ async function end(child) {
  * administrator, and waits until it is ready. `log` grows with every line that it writes.
  */
 export async function startService({ issuer, admin, logLevel = 'info' }) {
-  const directory = await mkdtemp(join(tmpdir(), 'portcullis-e2e-'));
-  const bind = `127.0.0.1:${await freePort()}`;
-  const url = `http://${bind}`;
-  const log = [];
-  const child = spawn(BINARY, ['serve'], {
-    // No `.env` there, and nothing of our own environment: what counts is named here.
-    cwd: directory,
-    env: {
-      BOOTSTRAP_ADMIN: `${issuer} ${admin}`,
-      DATABASE_MIGRATE: 'true',
-      DATABASE_URL: `sqlite://${join(directory, 'portcullis.db')}`,
-      LOG_FORMAT: 'json',
-      LOG_LEVEL: logLevel,
-      OIDC_AUDIENCE: API,
-      OIDC_ISSUER: issuer,
-      SERVER_BIND: bind,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const stop = async () => {
-    await end(child);
-    await rm(directory, { recursive: true });
+  const directory = mkdtempSync(join(tmpdir(), 'portcullis-e2e-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const env = {
+    BOOTSTRAP_ADMIN: `${issuer} ${admin}`,
+    DATABASE_MIGRATE: 'true',
+    DATABASE_URL: `sqlite://${join(directory, 'portcullis.db')}`,
+    LOG_FORMAT: 'json',
+    LOG_LEVEL: logLevel,
+    OIDC_AUDIENCE: API,
+    OIDC_ISSUER: issuer,
+    SERVER_BIND: `127.0.0.1:${await freePort()}`,
   };
-  try {
-    await listening(child, log);
-    await ready(url);
-  } catch (cause) {
-    await stop();
-    throw new Error(`${BINARY} did not start: ${cause.message}\n${log.join('\n')}`, { cause });
-  }
-  return { url, log, stop };
+  const log = [];
+  let child = await launch(directory, env, log);
+  return {
+    url: `http://${env.SERVER_BIND}`,
+    log,
+    /** Ends it and starts it again with the same database. */
+    async restart() {
+      await end(child);
+      child = await launch(directory, env, log);
+    },
+    stop: () => end(child),
+  };
 }
