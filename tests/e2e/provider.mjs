@@ -1,0 +1,157 @@
+// A real OpenID provider (npm's certified `oidc-provider`) on a loopback port: JWT access tokens by resource
+// indicators (RFC 8707, RFC 9068), a sign-in that a script can walk through, and keys that rotate while it serves.
+
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+
+import { exportJWK, generateKeyPair } from 'jose';
+import { Provider } from 'oidc-provider';
+
+import { signInPages } from './sign_in_pages.mjs';
+import { Store } from './store.mjs';
+
+/** The resource that Portcullis is: the `aud` of the tokens it takes. */
+export const API = 'https://api.example.test';
+/** Another resource of the same provider, with JWTs signed by the same keys. */
+export const OTHER_API = 'https://other.example.test';
+/** A resource whose access tokens are opaque. */
+export const OPAQUE_API = 'https://opaque.example.test';
+
+export const REDIRECT_URI = 'https://app.example.test/callback';
+
+const API_SCOPES = [
+  'profile:read', 'profile:write', 'users:read', 'users:write', 'roles:read', 'roles:write',
+  'service-accounts:read', 'service-accounts:write', 'audit:read',
+].join(' ');
+
+const ONE_HOUR = 3600;
+
+/** Which key signs a client's access tokens: each flow of the run proves another algorithm. */
+const ALGORITHM_OF_CLIENT = { nightly: 'RS256', exporter: 'ES256', webapp: 'EdDSA' };
+
+/** One private key per algorithm. No `kid`: the provider names each by its RFC 7638 thumbprint. */
+async function freshKeys() {
+  const algorithms = [['RS256', {}], ['ES256', {}], ['EdDSA', { crv: 'Ed25519' }]];
+  return Promise.all(algorithms.map(async ([alg, options]) => {
+    const { privateKey } = await generateKeyPair(alg, { extractable: true, ...options });
+    return { ...await exportJWK(privateKey), alg, use: 'sig' };
+  }));
+}
+
+async function clients() {
+  const key = await generateKeyPair('ES256');
+  const secret = randomBytes(32).toString('base64url');
+  const machine = { grant_types: ['client_credentials'], response_types: [], redirect_uris: [] };
+  const browser = {
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: [REDIRECT_URI],
+    token_endpoint_auth_method: 'none',
+  };
+  return {
+    secret,
+    privateKey: key.privateKey,
+    metadata: [
+      { ...machine, client_id: 'nightly', client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' },
+      {
+        ...machine,
+        client_id: 'exporter',
+        token_endpoint_auth_method: 'private_key_jwt',
+        token_endpoint_auth_signing_alg: 'ES256',
+        jwks: { keys: [{ ...await exportJWK(key.publicKey), alg: 'ES256', use: 'sig' }] },
+      },
+      { ...browser, client_id: 'webapp' },
+      // Registered under the API's own name, as some teams do: its ID tokens carry the API's audience.
+      { ...browser, client_id: API },
+    ],
+  };
+}
+
+function resourceServer(_ctx, resource, client) {
+  const shared = { scope: API_SCOPES, accessTokenTTL: ONE_HOUR };
+  const alg = ALGORITHM_OF_CLIENT[client.clientId] ?? 'RS256';
+  switch (resource) {
+    case API:
+    case OTHER_API:
+      return { ...shared, accessTokenFormat: 'jwt', jwt: { sign: { alg } } };
+    case OPAQUE_API:
+      return { ...shared, accessTokenFormat: 'opaque' };
+    default:
+      throw new Error(`unknown resource ${resource}`);
+  }
+}
+
+function configuration(keys, metadata, cookieKeys) {
+  const ttl = Object.fromEntries(
+    ['AccessToken', 'AuthorizationCode', 'ClientCredentials', 'Grant', 'IdToken', 'Interaction', 'RefreshToken', 'Session']
+      .map((artifact) => [artifact, ONE_HOUR]),
+  );
+  return {
+    adapter: Store,
+    clients: metadata,
+    cookies: { keys: cookieKeys },
+    findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    jwks: { keys },
+    // One sign-in serves a whole test: its refresh token may be used again.
+    rotateRefreshToken: false,
+    ttl,
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: resourceServer,
+      },
+    },
+  };
+}
+
+/**
+ * Starts a provider. `rotate()` makes every new token be signed by fresh keys, which the key set names from then on;
+ * the former keys stay published unless `{ withdraw: true }`, as after a leak.
+ */
+export async function startProvider() {
+  const { metadata, privateKey, secret } = await clients();
+  const cookieKeys = [randomBytes(32).toString('base64url')];
+  let keys = await freshKeys();
+  let handle;
+  let keySetFetches = 0;
+
+  const server = createServer((request, response) => {
+    if (request.url === '/jwks') keySetFetches += 1;
+    handle(request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // A test that is cut short shall not wait for it.
+  server.unref();
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+
+  const serveWith = (published) => {
+    const provider = new Provider(issuer, configuration(published, metadata, cookieKeys));
+    provider.use(signInPages(provider));
+    handle = provider.callback();
+  };
+  serveWith(keys);
+
+  return {
+    issuer,
+    machines: {
+      nightly: { id: 'nightly', secret },
+      exporter: { id: 'exporter', privateKey },
+    },
+    /** How often the key set was asked for. */
+    keySetFetches: () => keySetFetches,
+    async rotate({ withdraw = false } = {}) {
+      const fresh = await freshKeys();
+      keys = withdraw ? fresh : [...fresh, ...keys];
+      serveWith(keys);
+    },
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

@@ -1,0 +1,101 @@
+// Who signed in at a real provider is served: people and programs, each within what token and roles allow.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { assertProblem, call } from './http.mjs';
+import { startProvider } from './provider.mjs';
+import { startService } from './service.mjs';
+import { machineToken, refresh, signIn } from './tokens.mjs';
+
+let provider;
+let service;
+
+before(async () => {
+  provider = await startProvider();
+  service = await startService({ issuer: provider.issuer, admin: 'alice' });
+});
+
+after(async () => {
+  await service?.stop();
+  await provider?.stop();
+});
+
+async function me(token) {
+  const answer = await call(service, '/api/v1/me', { token });
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  return answer.body;
+}
+
+async function tokenOf(account, scope) {
+  return (await signIn(provider.issuer, account, scope)).access_token;
+}
+
+test('a person is served as one principal, whichever of their tokens comes', async () => {
+  const bob = await signIn(provider.issuer, 'bob', 'profile:read');
+  const first = await me(bob.access_token);
+  assert.equal(first.kind, 'human');
+  assert.equal(first.status, 'active');
+  const renewed = await refresh(provider.issuer, bob.refresh_token);
+  assert.notEqual(renewed, bob.access_token);
+  assert.equal((await me(renewed)).id, first.id);
+});
+
+test('two people are two principals', async () => {
+  const [bob, carol] = await Promise.all(['bob', 'carol'].map((account) => tokenOf(account, 'profile:read')));
+  assert.notEqual((await me(bob)).id, (await me(carol)).id);
+});
+
+test('the first administrator lists the people who came', async () => {
+  const { id } = await me(await tokenOf('dave', 'profile:read'));
+  const answer = await call(service, '/api/v1/users', { token: await tokenOf('alice', 'users:read') });
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.ok(JSON.stringify(answer.body).includes(id));
+});
+
+test('a scope without the role is refused: no client gives its user more than they have', async () => {
+  const answer = await call(service, '/api/v1/users', { token: await tokenOf('bob', 'users:read') });
+  assertProblem(answer, 403, 'missing-permission');
+  assert.equal(answer.challenge?.error, undefined, 'another token would not help');
+});
+
+for (const [client, how] of [['nightly', 'a secret'], ['exporter', 'a signed assertion']]) {
+  test(`a program that proves itself by ${how} is served once registered, within its role`, async () => {
+    const token = await machineToken(provider.issuer, provider.machines[client], 'users:read users:write');
+    assertProblem(await call(service, '/api/v1/users', { token }), 403, 'unknown-principal');
+
+    const registered = await call(service, '/api/v1/service-accounts', {
+      method: 'POST',
+      token: await tokenOf('alice', 'service-accounts:write'),
+      body: { issuer: provider.issuer, client_id: client, display_name: `The ${client}`, roles: ['auditor'] },
+    });
+    assert.equal(registered.status, 201, JSON.stringify(registered.body));
+
+    const listed = await call(service, '/api/v1/users', { token });
+    assert.equal(listed.status, 200, JSON.stringify(listed.body));
+
+    const { id } = await me(await tokenOf('erin', 'profile:read'));
+    const disabled = await call(service, `/api/v1/users/${id}/disable`, { method: 'POST', token });
+    assertProblem(disabled, 403, 'missing-permission');
+  });
+}
+
+test('a person whom an administrator disables stays out with the token they have, and comes back with it', async () => {
+  const [frank, alice] = [await tokenOf('frank', 'profile:read'), await tokenOf('alice', 'users:write')];
+  const { id } = await me(frank);
+  const administer = (verb) => call(service, `/api/v1/users/${id}/${verb}`, { method: 'POST', token: alice });
+
+  assert.ok((await administer('disable')).status < 300);
+  assertProblem(await call(service, '/api/v1/me', { token: frank }), 403, 'principal-disabled');
+  assert.ok((await administer('enable')).status < 300);
+  assert.equal((await me(frank)).id, id);
+});
+
+test('a client without a token finds its way to the provider', async () => {
+  const { challenge } = await call(service, '/api/v1/me');
+  const metadata = await (await fetch(challenge.resource_metadata)).json();
+  assert.equal(metadata.resource, service.url);
+  assert.deepEqual(metadata.authorization_servers, [provider.issuer]);
+  assert.deepEqual(metadata.bearer_methods_supported, ['header']);
+  assert.ok(metadata.scopes_supported.includes('profile:read'));
+});

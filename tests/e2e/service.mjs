@@ -1,0 +1,109 @@
+// The binary under test, as an operator runs it: environment in, log lines out, HTTP in between.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { API } from './provider.mjs';
+
+const BINARY = process.env.PORTCULLIS_BIN
+  ?? fileURLToPath(new URL('../../target/debug/portcullis', import.meta.url));
+
+/** How often readiness is asked for, a tenth of a second apart: the provider is up, so this is ample. */
+const READY_ATTEMPTS = 150;
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Resolves when the service says that it listens; rejects when it ends before. */
+function listening(child, log) {
+  return new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        log.push(line);
+        if (/listening/i.test(line)) resolve();
+      });
+    }
+    child.once('error', reject);
+    child.once('exit', (code, signal) => reject(new Error(`the service ended with ${code ?? signal}`)));
+  });
+}
+
+/** Ready is 200; until the keys are fetched it is 503. */
+async function ready(url) {
+  for (let attempt = 0; attempt < READY_ATTEMPTS; attempt += 1) {
+    const response = await fetch(`${url}/health/ready`);
+    if (response.status === 200) return;
+    assert.equal(response.status, 503, 'a service that is not ready says 503');
+    await pause(100);
+  }
+  throw new Error('the service did not become ready');
+}
+
+async function end(child) {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  child.ref();
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+}
+
+/** Starts the binary and waits until it is ready. This process may end before it, and then takes it along. */
+async function launch(directory, env, log) {
+  // No `.env` there, and nothing of our own environment: what counts is named by the caller.
+  const child = spawn(BINARY, ['serve'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  process.once('exit', () => child.kill('SIGKILL'));
+  try {
+    await listening(child, log);
+    await ready(`http://${env.SERVER_BIND}`);
+  } catch (cause) {
+    await end(child);
+    throw new Error(`${BINARY} did not start: ${cause.message}\n${log.join('\n')}`, { cause });
+  }
+  for (const handle of [child, child.stdout, child.stderr]) handle.unref();
+  return child;
+}
+
+/**
+ * Starts Portcullis for `issuer` on a port and a database of its own, the subject `admin` being the first
+ * administrator, and waits until it is ready. `log` grows with every line that it writes.
+ */
+export async function startService({ issuer, admin, logLevel = 'info' }) {
+  const directory = mkdtempSync(join(tmpdir(), 'portcullis-e2e-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const env = {
+    BOOTSTRAP_ADMIN: `${issuer} ${admin}`,
+    DATABASE_MIGRATE: 'true',
+    DATABASE_URL: `sqlite://${join(directory, 'portcullis.db')}`,
+    LOG_FORMAT: 'json',
+    LOG_LEVEL: logLevel,
+    OIDC_AUDIENCE: API,
+    OIDC_ISSUER: issuer,
+    SERVER_BIND: `127.0.0.1:${await freePort()}`,
+  };
+  const log = [];
+  let child = await launch(directory, env, log);
+  return {
+    url: `http://${env.SERVER_BIND}`,
+    log,
+    /** Ends it and starts it again with the same database. */
+    async restart() {
+      await end(child);
+      child = await launch(directory, env, log);
+    },
+    stop: () => end(child),
+  };
+}
