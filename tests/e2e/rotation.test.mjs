@@ -50,13 +50,13 @@ test('keys rotate while requests run, and none fails', async (t) => {
       const token = tokens[started % tokens.length];
       const answer = await call(service, '/api/v1/me', { token });
       if (answer.status === 200) served.set(token, (served.get(token) ?? 0) + 1);
-      else failures.push(answer);
+      else failures.push(`${answer.status} ${answer.body.type}`);
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, keepAsking));
 
   t.diagnostic(`${failures.length} of ${REQUESTS} requests failed; with the former key and the new one: ${[...served.values()]}`);
-  assert.deepEqual(failures, []);
+  assert.deepEqual([...new Set(failures)], []);
   assert.equal(served.size, 2, 'both keys were in use');
   assert.equal(provider.keySetFetches() - fetchesBefore, 1, 'all who met the new key waited for one fetch');
 });

@@ -8,6 +8,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED = 22;
+/** A file whose tests hang is ended after this: the whole run takes seconds. */
+const LIMIT = 180000;
 
 const directory = fileURLToPath(new URL('.', import.meta.url));
 const pinned = `${directory}node_modules/node-${process.platform}-${process.arch}/bin/node`;
@@ -18,6 +20,6 @@ if (node === process.execPath && Number.parseInt(process.versions.node, 10) < NE
   process.exit(1);
 }
 
-const { status, error } = spawnSync(node, ['--test', ...process.argv.slice(2)], { cwd: directory, stdio: 'inherit' });
+const { status, error } = spawnSync(node, ['--test', `--test-timeout=${LIMIT}`, ...process.argv.slice(2)], { cwd: directory, stdio: 'inherit' });
 if (error) throw error;
 process.exit(status === null ? 1 : status);

@@ -35,7 +35,6 @@ test('a person is served as one principal, whichever of their tokens comes', asy
   const bob = await signIn(provider.issuer, 'bob', 'profile:read');
   const first = await me(bob.access_token);
   assert.equal(first.kind, 'human');
-  assert.equal(first.status, 'active');
   const renewed = await refresh(provider.issuer, bob.refresh_token);
   assert.notEqual(renewed, bob.access_token);
   assert.equal((await me(renewed)).id, first.id);
@@ -50,7 +49,7 @@ test('the first administrator lists the people who came', async () => {
   const { id } = await me(await tokenOf('dave', 'profile:read'));
   const answer = await call(service, '/api/v1/users', { token: await tokenOf('alice', 'users:read') });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
-  assert.ok(JSON.stringify(answer.body).includes(id));
+  assert.ok(answer.body.items.some((user) => user.id === id && user.status === 'active'));
 });
 
 test('a scope without the role is refused: no client gives its user more than they have', async () => {

@@ -16,7 +16,9 @@ import { API } from './provider.mjs';
 const BINARY = process.env.PORTCULLIS_BIN
   ?? fileURLToPath(new URL('../../target/debug/portcullis', import.meta.url));
 
-/** How often readiness is asked for, a tenth of a second apart: the provider is up, so this is ample. */
+/** How long the start may take until the service says that it listens. Its goal is a tenth of a second. */
+const START_LIMIT = 30_000;
+/** How often readiness is asked for after that, a tenth of a second apart: ample with keys in reach. */
 const READY_ATTEMPTS = 150;
 
 async function freePort() {
@@ -28,7 +30,7 @@ async function freePort() {
   return port;
 }
 
-/** Resolves when the service says that it listens; rejects when it ends before. */
+/** Resolves when the service says that it listens; rejects when it ends before, or says nothing of the kind. */
 function listening(child, log) {
   return new Promise((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
@@ -37,6 +39,8 @@ function listening(child, log) {
         if (/listening/i.test(line)) resolve();
       });
     }
+    const late = () => reject(new Error('the service did not say that it listens'));
+    AbortSignal.timeout(START_LIMIT).addEventListener('abort', late);
     child.once('error', reject);
     child.once('exit', (code, signal) => reject(new Error(`the service ended with ${code ?? signal}`)));
   });
