@@ -361,7 +361,7 @@ fn second_opinion(token: &str, key: &SigningKey) -> bool {
     let algorithm = key.algorithm.name().parse().unwrap();
     let Some((text, signature)) = token.rsplit_once('.') else { return false };
     let key = DecodingKey::from_jwk(&jwk).unwrap();
-    jsonwebtoken::crypto::verify(signature.as_bytes(), text.as_bytes(), &key, algorithm).unwrap_or(false)
+    jsonwebtoken::crypto::verify(signature, text.as_bytes(), &key, algorithm).unwrap_or(false)
 }
 
 #[test]
