@@ -10,6 +10,8 @@ mod error;
 mod lane;
 mod manager;
 mod migrations;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -77,5 +79,16 @@ impl Database {
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Database {
+    /// A migrated database of its own in a folder that goes when the guard is dropped.
+    pub(crate) fn temporary() -> (tempfile::TempDir, Self) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Self::open(&tests::config(&folder)).unwrap();
+        database.migrate(&[]).unwrap();
+        (folder, database)
     }
 }

@@ -143,4 +143,16 @@ impl Claims {
             expires_at: issued_at + chrono::TimeDelta::minutes(5),
         }
     }
+
+    pub(crate) fn with_roles(self, roles: &[&str]) -> Self {
+        Self { roles: roles.iter().map(ToString::to_string).collect(), ..self }
+    }
+
+    pub(crate) fn with_profile(self, profile: Profile) -> Self {
+        Self { profile, ..self }
+    }
+
+    pub(crate) fn without_issued_at(self) -> Self {
+        Self { issued_at: None, ..self }
+    }
 }

@@ -83,6 +83,7 @@ impl Observed {
 
 /// Brings `principal` up to what the contact says of it, in memory.
 pub(super) fn observe(principal: &mut Principal, contact: &Contact) -> Observed {
+    let said_before = principal.provider_profile.clone();
     let followed = match principal.kind {
         PrincipalKind::Human => provider_profile::follow(principal, &contact.profile),
         // A program is described by the admin who registered it.
@@ -92,7 +93,9 @@ pub(super) fn observe(principal: &mut Principal, contact: &Contact) -> Observed 
         principal.mark_edited(contact.moment());
     }
     let is_due = principal.last_seen_at.is_none_or(|seen| contact.now - seen.utc() >= NOTICE_EVERY);
-    let noticed = is_due || principal.claim_roles.0 != contact.roles;
+    // What the provider says of an edited field is not shown, but kept: the edit may be taken back.
+    let is_news = principal.claim_roles.0 != contact.roles || principal.provider_profile != said_before;
+    let noticed = is_due || is_news;
     if noticed {
         principal.last_seen_at = Some(contact.moment());
         principal.claim_roles = ClaimRoles(contact.roles.clone());
@@ -164,6 +167,8 @@ pub(super) fn make_first_admin(
     principal.status = PrincipalStatus::Active;
     principal.mark_edited(now);
     principals::update(conn, principal)?;
+    // An earlier grant that has an end, or came too early, gives way.
+    grants::delete_given_here(conn, principal.id, ADMIN)?;
     grants::insert(conn, &given_by_service(principal.id, ADMIN, GrantSource::Bootstrap, now))?;
     let event = AuditEvent::new(now, AuditAction::BootstrapAdmin, principal.id).with("role", ADMIN);
     Ok(audit_events::append(conn, &event)?)

@@ -17,6 +17,11 @@ mod text;
 mod user_edit;
 mod users;
 
+#[cfg(test)]
+mod test_support;
+#[cfg(test)]
+mod tests;
+
 pub use actor::Actor;
 pub use failure::Failure;
 pub use held_role::{HeldRole, KnownPrincipal, RoleSource};

@@ -1,0 +1,204 @@
+use diesel::connection::SimpleConnection;
+use diesel::migration::MigrationSource;
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tempfile::TempDir;
+
+use super::*;
+use crate::models::{Moment, StoredKeySet};
+use crate::repositories::key_sets;
+use crate::schema::key_sets as table;
+
+/// The service's own migrations, a second time.
+const OWN: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+pub(super) fn config(folder: &TempDir) -> DatabaseConfig {
+    let url = DatabaseUrl::sqlite(folder.path().join("test.db"));
+    DatabaseConfig { url, synchronous: Synchronous::Normal }
+}
+
+fn key_set(issuer: &str) -> StoredKeySet {
+    let fetched_at = Moment::from(chrono::DateTime::UNIX_EPOCH);
+    StoredKeySet { issuer: issuer.to_owned(), document: "0".to_owned(), fetched_at }
+}
+
+async fn count(database: &Database) -> i64 {
+    database.read(|conn| Ok::<_, DatabaseError>(table::table.count().get_result(conn)?)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_failed_write_leaves_nothing_behind() {
+    let (_folder, database) = Database::temporary();
+    let outcome: Result<(), DatabaseError> = database
+        .write(|conn| {
+            key_sets::save(conn, &key_set("a"))?;
+            Err(diesel::result::Error::NotFound.into())
+        })
+        .await;
+    assert!(matches!(outcome, Err(DatabaseError::Query(diesel::result::Error::NotFound))));
+    assert_eq!(count(&database).await, 0);
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write() {
+    let (_folder, database) = Database::temporary();
+    let outcome: Result<(), DatabaseError> = database.read(|conn| Ok(key_sets::save(conn, &key_set("a"))?)).await;
+    assert!(outcome.is_err());
+    assert_eq!(count(&database).await, 0);
+}
+
+#[tokio::test]
+async fn work_that_panics_is_undone_and_the_next_goes_through() {
+    let (_folder, database) = Database::temporary();
+    let panicking = tokio::spawn({
+        let database = database.clone();
+        async move {
+            let outcome: Result<(), DatabaseError> = database
+                .write(|conn| {
+                    key_sets::save(conn, &key_set("a"))?;
+                    panic!("on purpose");
+                })
+                .await;
+            outcome
+        }
+    });
+    assert!(panicking.await.unwrap_err().is_panic());
+    assert_eq!(count(&database).await, 0);
+    let next: Result<(), DatabaseError> = database.write(|conn| Ok(key_sets::save(conn, &key_set("b"))?)).await;
+    next.unwrap();
+    assert_eq!(count(&database).await, 1);
+}
+
+#[tokio::test]
+async fn writers_that_read_first_do_not_lose_each_others_work() {
+    let (_folder, database) = Database::temporary();
+    let seed: Result<(), DatabaseError> = database.write(|conn| Ok(key_sets::save(conn, &key_set("a"))?)).await;
+    seed.unwrap();
+    let writers = (0..40).map(|_| {
+        database.write(|conn| {
+            let mut counter = key_sets::find(conn, "a")?.ok_or(diesel::result::Error::NotFound)?;
+            counter.document = (counter.document.parse::<u32>().unwrap() + 1).to_string();
+            Ok::<_, DatabaseError>(key_sets::save(conn, &counter)?)
+        })
+    });
+    futures_util::future::try_join_all(writers).await.unwrap();
+    let counter = database.read(|conn| Ok::<_, DatabaseError>(key_sets::find(conn, "a")?)).await.unwrap().unwrap();
+    assert_eq!(counter.document, "40");
+}
+
+#[test]
+fn a_locked_database_is_an_outage_and_a_broken_statement_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("locked.db");
+    let mut holder = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    holder.batch_execute("BEGIN EXCLUSIVE").unwrap();
+    let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let locked = other.batch_execute("BEGIN IMMEDIATE").unwrap_err();
+    assert!(matches!(DatabaseError::from(locked), DatabaseError::Unavailable(_)));
+    let broken = other.batch_execute("SELEC 1").unwrap_err();
+    assert!(matches!(DatabaseError::from(broken), DatabaseError::Query(_)));
+}
+
+#[test]
+fn what_cannot_be_opened_is_said_in_words_and_without_the_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = DatabaseUrl::sqlite(folder.path().join("no-such-folder").join("test.db"));
+    for url in [nowhere, DatabaseUrl::sqlite(folder.path())] {
+        let refusal = Database::open(&DatabaseConfig { url, synchronous: Synchronous::Full }).unwrap_err();
+        assert!(matches!(refusal, DatabaseError::Open(_)), "{refusal:?}");
+        assert!(!format!("{refusal} {refusal:?}").contains(folder.path().to_str().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn an_unmigrated_database_is_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&config(&folder)).unwrap();
+    assert!(database.ping().await.is_err());
+    database.migrate(&[]).unwrap();
+    database.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_migration_goes_down_as_it_went_up() {
+    let (_folder, database) = Database::temporary();
+    let left: Vec<String> = database
+        .write(|conn| {
+            let mut migrations = MigrationSource::<MultiBackend>::migrations(&OWN).unwrap();
+            migrations.sort_by_key(|migration| migration.name().to_string());
+            for migration in migrations.iter().rev() {
+                conn.revert_migration(migration).unwrap();
+            }
+            let names = diesel::dsl::sql::<diesel::sql_types::Text>(
+                "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> '__diesel_schema_migrations'",
+            );
+            Ok::<_, DatabaseError>(names.load(conn)?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(left, Vec::<String>::new());
+    assert!(!database.migrate(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn what_was_applied_is_not_pending() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&config(&folder)).unwrap();
+    let pending = database.pending_migrations(&[]).unwrap();
+    assert!(pending.first().unwrap().ends_with("_create_principals"), "{pending:?}");
+    assert_eq!(database.migrate(&[]).unwrap(), pending);
+    assert_eq!(database.migrate(&[]).unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_build_is_refused() {
+    let (_folder, database) = Database::temporary();
+    database
+        .write(|conn| {
+            conn.batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')")?;
+            Ok::<_, DatabaseError>(())
+        })
+        .await
+        .unwrap();
+    let refusal = database.migrate(&[]).unwrap_err();
+    assert!(matches!(&refusal, DatabaseError::UnknownMigrations(names) if names == &["99990101000000"]), "{refusal:?}");
+}
+
+#[test]
+fn two_migrations_of_one_version_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&config(&folder)).unwrap();
+    let refusal = database.migrate(&[OWN]).unwrap_err();
+    assert!(matches!(refusal, DatabaseError::MigrationVersionTaken(_)), "{refusal:?}");
+}
+
+#[test]
+fn several_processes_may_start_and_migrate_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&folder);
+    let applied: usize = std::thread::scope(|scope| {
+        let starts: Vec<_> =
+            (0..6).map(|_| scope.spawn(|| Database::open(&config).unwrap().migrate(&[]).unwrap().len())).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).sum()
+    });
+    assert_eq!(applied, 4);
+}
+
+#[tokio::test]
+async fn audit_events_can_be_neither_changed_nor_removed() {
+    let (_folder, database) = Database::temporary();
+    for statement in ["UPDATE audit_events SET action = 'x'", "DELETE FROM audit_events"] {
+        let outcome: Result<(), DatabaseError> = database
+            .write(move |conn| {
+                conn.batch_execute(
+                    "INSERT INTO audit_events (id, at, action, target, outcome, changes)
+                     VALUES ('1', CURRENT_TIMESTAMP, 'a', 't', 'done', '{}')",
+                )?;
+                Ok(conn.batch_execute(statement)?)
+            })
+            .await;
+        let refusal = std::error::Error::source(&outcome.unwrap_err()).unwrap().to_string();
+        assert_eq!(refusal, "audit events are append only", "{statement}");
+    }
+}

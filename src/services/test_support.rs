@@ -1,0 +1,139 @@
+//! A small world to try the services in: a database of its own, a clock that is moved by hand, one issuer.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use tempfile::TempDir;
+
+use super::{Actor, FirstContact, KnownPrincipal, MeService, PrincipalService, ServiceAccountService, UserService};
+use crate::clock::Clock;
+use crate::database::{Database, DatabaseError};
+use crate::models::permission::DeclaredPermissions;
+use crate::models::{IdentityKey, JitMode, PrincipalId};
+use crate::oidc::{Claims, SubjectKind};
+use crate::repositories::grants;
+use crate::schema::{audit_events, principals};
+
+pub(super) const ISSUER: &str = "https://issuer.test";
+
+pub(super) struct World {
+    _folder: TempDir,
+    pub(super) database: Database,
+    pub(super) clock: Clock,
+    pub(super) permissions: Arc<DeclaredPermissions>,
+    pub(super) principals: PrincipalService,
+    pub(super) users: UserService,
+    pub(super) me: MeService,
+    pub(super) service_accounts: ServiceAccountService,
+}
+
+impl World {
+    /// People are let in at first contact; nobody is named as bootstrap admin.
+    pub(super) fn new() -> Self {
+        Self::with(JitMode::Active, None)
+    }
+
+    pub(super) fn with(jit: JitMode, bootstrap_admin: Option<&str>) -> Self {
+        let (folder, database) = Database::temporary();
+        let clock = Clock::manual("2026-01-02T03:04:05.678Z".parse().unwrap());
+        let permissions = Arc::new(DeclaredPermissions::new([]).unwrap());
+        let bootstrap_admin = bootstrap_admin.map(|subject| IdentityKey::human(ISSUER, subject));
+        let first_contact = FirstContact { jit, bootstrap_admin };
+        Self {
+            principals: PrincipalService::new(database.clone(), clock.clone(), permissions.clone(), first_contact),
+            users: UserService::new(database.clone(), clock.clone(), permissions.clone()),
+            me: MeService::new(database.clone(), clock.clone()),
+            service_accounts: ServiceAccountService::new(
+                database.clone(),
+                clock.clone(),
+                permissions.clone(),
+                [ISSUER.to_owned()],
+            ),
+            _folder: folder,
+            database,
+            clock,
+            permissions,
+        }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub(super) fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// A person's claims, issued now.
+    pub(super) fn person(&self, subject: &str) -> Claims {
+        Claims::for_test(ISSUER, SubjectKind::Human, subject, self.now())
+    }
+
+    /// A program's claims, issued now.
+    pub(super) fn program(&self, client_id: &str) -> Claims {
+        Claims::for_test(ISSUER, SubjectKind::Machine, client_id, self.now())
+    }
+
+    /// The id of a person, made by first contact.
+    pub(super) async fn known(&self, subject: &str) -> PrincipalId {
+        self.principals.resolve(&self.person(subject)).await.unwrap().principal().id
+    }
+
+    /// The id of a person who was given `role` on the command line.
+    pub(super) async fn known_with(&self, subject: &str, role: &str) -> PrincipalId {
+        let id = self.known(subject).await;
+        self.users.grant_role(&self.command_line(), id, role, None, None).await.unwrap();
+        id
+    }
+
+    pub(super) fn command_line(&self) -> Actor {
+        Actor::command_line(&self.permissions)
+    }
+
+    /// This person acting through the API.
+    pub(super) async fn actor(&self, id: PrincipalId) -> Actor {
+        let permissions = self.user(id).await.permissions();
+        Actor { principal: Some(id), client: Some("spa".into()), permissions, request_id: Some("r1".into()) }
+    }
+
+    pub(super) async fn user(&self, id: PrincipalId) -> KnownPrincipal {
+        self.users.find(id).await.unwrap()
+    }
+
+    /// What the audit trail says of a principal, oldest first, as `action outcome`.
+    pub(super) async fn trail(&self, target: PrincipalId) -> Vec<String> {
+        let events: Vec<(String, String)> = self
+            .query(move |conn| {
+                audit_events::table
+                    .filter(audit_events::target.eq(target))
+                    .order(audit_events::id)
+                    .select((audit_events::action, audit_events::outcome))
+                    .load(conn)
+            })
+            .await;
+        events.into_iter().map(|(action, outcome)| format!("{action} {outcome}")).collect()
+    }
+
+    pub(super) async fn count_principals(&self) -> i64 {
+        self.query(|conn| principals::table.count().get_result(conn)).await
+    }
+
+    pub(super) async fn has_counted_admin(&self) -> bool {
+        self.query(grants::has_counted_admin).await
+    }
+
+    pub(super) async fn query<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut crate::database::DbConnection) -> QueryResult<T> + Send + 'static,
+    ) -> T {
+        self.database.read(|conn| Ok::<_, DatabaseError>(query(conn)?)).await.unwrap()
+    }
+}
+
+/// The names of the roles held.
+pub(super) fn names(known: &KnownPrincipal) -> BTreeSet<&str> {
+    known.roles().iter().map(|role| role.name.as_str()).collect()
+}

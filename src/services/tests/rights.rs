@@ -1,0 +1,172 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::super::test_support::World;
+use super::super::{Failure, NewServiceAccount};
+use crate::models::PrincipalId;
+
+/// Whether the outcome is a refusal that names `roles:write`, the administrative permission that only admins have.
+fn is_above<T>(outcome: Result<T, Failure>) -> bool {
+    matches!(outcome, Err(Failure::AboveYourRights { missing }) if missing == ["roles:write"])
+}
+
+#[tokio::test]
+async fn a_user_manager_reaches_no_admin_on_any_path() {
+    let world = World::new();
+    let admin = world.known_with("admin", "admin").await;
+    let manager = world.known_with("manager", "user-manager").await;
+    let bob = world.known("bob").await;
+    let actor = world.actor(manager).await;
+    let users = &world.users;
+    assert!(is_above(users.grant_role(&actor, bob, "admin", None, None).await));
+    assert!(is_above(users.grant_role(&actor, manager, "admin", None, None).await));
+    assert!(is_above(users.revoke_role(&actor, admin, "admin", None).await));
+    assert!(is_above(users.disable(&actor, admin, None, None).await));
+    assert!(is_above(users.enable(&actor, admin, None).await));
+    assert!(is_above(users.revoke(&actor, admin, None).await));
+    let account = NewServiceAccount {
+        issuer: super::super::test_support::ISSUER.into(),
+        client_id: "robot".into(),
+        display_name: "Robot".into(),
+        roles: BTreeSet::from(["admin".to_owned()]),
+    };
+    assert!(is_above(world.service_accounts.register(&actor, account).await));
+    assert_eq!(world.count_principals().await, 3);
+}
+
+#[tokio::test]
+async fn a_refusal_is_in_the_audit_trail_and_changes_nothing() {
+    let world = World::new();
+    world.known_with("admin", "admin").await;
+    let actor = world.actor(world.known_with("manager", "user-manager").await).await;
+    let bob = world.known("bob").await;
+    assert!(is_above(world.users.grant_role(&actor, bob, "admin", None, None).await));
+    assert_eq!(world.trail(bob).await, ["user.create done", "role.grant refused"]);
+    assert_eq!(world.user(bob).await.principal().version, 1);
+}
+
+#[tokio::test]
+async fn rights_from_the_last_token_are_out_of_reach_too() {
+    let world = World::new();
+    let claims = world.person("bob").with_roles(&["user-manager"]);
+    let bob = world.principals.resolve(&claims).await.unwrap().principal().id;
+    let mut actor = world.command_line();
+    actor.permissions.remove(&crate::models::permission::SERVICE_ACCOUNTS_WRITE);
+    let outcome = world.users.disable(&actor, bob, None, None).await;
+    assert!(matches!(outcome, Err(Failure::AboveYourRights { missing }) if missing == ["service-accounts:write"]));
+}
+
+#[tokio::test]
+async fn what_is_not_administrative_is_free_to_give() {
+    let world = World::new();
+    let actor = world.actor(world.known_with("manager", "user-manager").await).await;
+    let bob = world.known("bob").await;
+    let auditor = world.users.grant_role(&actor, bob, "auditor", None, None).await.unwrap();
+    assert!(auditor.permissions().contains(&crate::models::permission::AUDIT_READ));
+    assert!(!actor.permissions.contains(&crate::models::permission::AUDIT_READ));
+}
+
+#[tokio::test]
+async fn the_last_admin_cannot_be_shut_out_demoted_or_given_an_end() {
+    let world = World::new();
+    let admin = world.known_with("admin", "admin").await;
+    let (cli, users) = (world.command_line(), &world.users);
+    let end = Some(world.now() + chrono::TimeDelta::days(1));
+    assert!(matches!(users.disable(&cli, admin, None, None).await, Err(Failure::LastAdmin)));
+    assert!(matches!(users.revoke_role(&cli, admin, "admin", None).await, Err(Failure::LastAdmin)));
+    assert!(matches!(users.grant_role(&cli, admin, "admin", end, None).await, Err(Failure::LastAdmin)));
+    assert!(world.has_counted_admin().await);
+    let heir = world.known("heir").await;
+    users.grant_role(&cli, heir, "admin", end, None).await.unwrap();
+    assert!(matches!(users.disable(&cli, admin, None, None).await, Err(Failure::LastAdmin)));
+    users.grant_role(&cli, heir, "admin", None, None).await.unwrap();
+    users.disable(&cli, admin, None, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_admins_cannot_remove_each_other() {
+    let world = World::new();
+    let (a, b) = (world.known_with("a", "admin").await, world.known_with("b", "admin").await);
+    let (by_a, by_b) = (world.actor(a).await, world.actor(b).await);
+    let (first, second) =
+        tokio::join!(world.users.disable(&by_a, b, None, None), world.users.disable(&by_b, a, None, None));
+    assert_eq!([first.is_ok(), second.is_ok()].into_iter().filter(|done| *done).count(), 1);
+    assert!(world.has_counted_admin().await);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Grant(usize),
+    GrantUntil(usize),
+    Revoke(usize),
+    Disable(usize),
+    Enable(usize),
+    RevokeTokens(usize),
+    Pass,
+    Contact(usize),
+}
+
+const PEOPLE: [&str; 3] = ["root", "alice", "bob"];
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = (0..PEOPLE.len()).prop_flat_map(|who| {
+        select(vec![
+            Step::Grant(who),
+            Step::GrantUntil(who),
+            Step::Revoke(who),
+            Step::Disable(who),
+            Step::Enable(who),
+            Step::RevokeTokens(who),
+            Step::Pass,
+            Step::Contact(who),
+        ])
+    });
+    proptest::collection::vec(step, 1..25)
+}
+
+async fn take(world: &World, ids: &[PrincipalId], step: Step) {
+    let (cli, users) = (world.command_line(), &world.users);
+    let end = Some(world.now() + chrono::TimeDelta::seconds(5));
+    let outcome = match step {
+        Step::Grant(who) => users.grant_role(&cli, ids[who], "admin", None, None).await,
+        Step::GrantUntil(who) => users.grant_role(&cli, ids[who], "admin", end, None).await,
+        Step::Revoke(who) => users.revoke_role(&cli, ids[who], "admin", None).await,
+        Step::Disable(who) => users.disable(&cli, ids[who], None, None).await,
+        Step::Enable(who) => users.enable(&cli, ids[who], None).await,
+        Step::RevokeTokens(who) => users.revoke(&cli, ids[who], None).await,
+        Step::Contact(who) => world.principals.resolve(&world.person(PEOPLE[who])).await,
+        Step::Pass => {
+            world.pass(10);
+            return;
+        }
+    };
+    let is_expected =
+        matches!(outcome, Ok(_) | Err(Failure::LastAdmin | Failure::PrincipalDisabled | Failure::TokenRevoked));
+    assert!(is_expected, "{step:?}: {outcome:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_done_an_admin_is_left(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let left = runtime.block_on(async {
+            let world = World::new();
+            let mut ids = vec![world.known_with(PEOPLE[0], "admin").await];
+            for name in &PEOPLE[1..] {
+                ids.push(world.known(name).await);
+            }
+            for step in steps {
+                take(&world, &ids, step).await;
+                if !world.has_counted_admin().await {
+                    return false;
+                }
+            }
+            true
+        });
+        prop_assert!(left);
+    }
+}
