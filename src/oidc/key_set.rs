@@ -1,7 +1,8 @@
 //! The keys of one issuer: a snapshot that readers use without waiting, replaced in the background.
 //!
 //! Holders of known keys never wait. A key that is not known makes the reader wait for one fetch, which all such readers share, and
-//! only if none has finished in the last 30 seconds. Past 24 hours without a good fetch the keys are not used any more.
+//! only if none that readers caused, and none that failed, has finished in the last 30 seconds: a provider that rotates right after a
+//! scheduled fetch is not made to wait, and strangers with made-up key ids cause two fetches a minute at the most. Past 24 hours without a good fetch the keys are not used any more.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use super::refresher::Refresher;
 use super::{Algorithm, IssuerSettings, KeySetStore, ProviderClient, Rejection};
 use crate::Clock;
 
-/// How long after an attempt, good or bad, no reader can cause another.
+/// How long after an attempt that a reader caused, good or bad, or one that failed, no reader can cause another.
 const COOLDOWN: TimeDelta = TimeDelta::seconds(30);
 /// How long keys are used without a good fetch.
 const MAX_AGE: TimeDelta = TimeDelta::hours(24);
@@ -107,10 +108,11 @@ pub(super) struct Snapshot {
     pub(super) fetched_at: DateTime<Utc>,
 }
 
-/// One finished attempt to fetch.
+/// The latest finished attempt to fetch.
 pub(super) struct Attempt {
-    pub(super) finished_at: DateTime<Utc>,
     pub(super) error: Option<String>,
+    /// When the latest attempt finished that readers caused or that failed: from then on readers have to wait for the next.
+    pub(super) resting_since: Option<DateTime<Utc>>,
 }
 
 /// What readers and the refresher share.
@@ -151,11 +153,11 @@ impl Shared {
         attempts.borrow().as_ref().is_some_and(|attempt| attempt.error.is_none())
     }
 
-    /// Whether the latest attempt is so recent that no reader may cause another. A clock that was set back ends the rest.
+    /// Whether no reader may cause an attempt yet. A clock that was set back ends the rest.
     pub(super) fn is_resting(&self, latest: Option<&Attempt>) -> bool {
-        latest.is_some_and(|attempt| {
-            let since = self.clock.now() - attempt.finished_at;
-            (TimeDelta::zero()..COOLDOWN).contains(&since)
+        latest.and_then(|attempt| attempt.resting_since).is_some_and(|since| {
+            let rested = self.clock.now() - since;
+            (TimeDelta::zero()..COOLDOWN).contains(&rested)
         })
     }
 

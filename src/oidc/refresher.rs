@@ -22,6 +22,15 @@ const REFRESH_SECONDS: f64 = 600.0;
 /// After a failed attempt, or up to a tenth more: never within the cooldown.
 const RETRY_SECONDS: f64 = 30.0;
 
+/// Why keys are fetched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// It was time to.
+    Schedule,
+    /// A reader lacked a key.
+    Reader,
+}
+
 /// Fetches until it is dropped.
 pub(super) struct Refresher {
     provider: Provider,
@@ -36,15 +45,16 @@ impl Refresher {
 
     pub(super) async fn run(self) {
         self.restore().await;
+        let mut cause = Cause::Schedule;
         loop {
-            let pause = match self.refresh().await {
+            let pause = match self.refresh(cause).await {
                 Ok(()) => seconds(REFRESH_SECONDS * (0.9 + 0.2 * random_fraction())),
                 Err(error) => {
                     tracing::warn!(issuer = self.provider.issuer(), %error, "an issuer's keys could not be fetched");
                     seconds(RETRY_SECONDS * (1.0 + 0.1 * random_fraction()))
                 }
             };
-            self.rest(pause).await;
+            cause = self.rest(pause).await;
         }
     }
 
@@ -67,7 +77,7 @@ impl Refresher {
         }
     }
 
-    async fn refresh(&self) -> Result<(), ProviderError> {
+    async fn refresh(&self, cause: Cause) -> Result<(), ProviderError> {
         let outcome = self.provider.fetch_keys().await;
         let finished_at = self.shared.clock.now();
         let error = outcome.as_ref().err().map(ToString::to_string);
@@ -75,7 +85,12 @@ impl Refresher {
             self.publish(document.clone(), keys, finished_at);
             document
         });
-        self.shared.attempts.send_replace(Some(Attempt { finished_at, error }));
+        let tires = cause == Cause::Reader || error.is_some();
+        self.shared.attempts.send_modify(|latest| {
+            let before = latest.as_ref().and_then(|attempt| attempt.resting_since);
+            let resting_since = if tires { Some(finished_at) } else { before };
+            *latest = Some(Attempt { error, resting_since });
+        });
         self.keep(StoredKeySet { document: document?, fetched_at: finished_at }).await;
         Ok(())
     }
@@ -106,14 +121,14 @@ impl Refresher {
         }
     }
 
-    /// Returns after `pause`, or earlier if a reader lacks a key and the cooldown is over.
-    async fn rest(&self, pause: Duration) {
+    /// Returns after `pause`, or earlier if a reader lacks a key and the cooldown is over; tells which.
+    async fn rest(&self, pause: Duration) -> Cause {
         let mut pause = pin!(self.shared.clock.sleep(pause));
         loop {
             match select(pause.as_mut(), pin!(self.shared.wanted.notified())).await {
-                Either::Left(_) => return,
+                Either::Left(_) => return Cause::Schedule,
                 Either::Right(_) if self.shared.is_resting(self.shared.attempts.borrow().as_ref()) => {}
-                Either::Right(_) => return,
+                Either::Right(_) => return Cause::Reader,
             }
         }
     }
