@@ -151,6 +151,18 @@ async fn claim_roles_count_with_their_token_only_and_never_make_an_admin() {
 }
 
 #[tokio::test]
+async fn clients_whose_tokens_differ_do_not_make_every_request_a_write() {
+    let world = World::new();
+    let alice = world.known("alice").await;
+    let other = || world.person("alice").with_roles(&["auditor"]);
+    world.principals.resolve(&other()).await.unwrap();
+    assert!(world.user(alice).await.principal().claim_roles.0.is_empty());
+    world.pass(60);
+    world.principals.resolve(&other()).await.unwrap();
+    assert!(world.user(alice).await.principal().claim_roles.0.contains("auditor"));
+}
+
+#[tokio::test]
 async fn a_disabled_person_stays_out_whatever_the_token_says() {
     let world = World::new();
     let alice = world.known("alice").await;
