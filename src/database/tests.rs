@@ -1,3 +1,5 @@
+//! The doors keep their promises, and the migrations theirs.
+
 use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;

@@ -1,3 +1,5 @@
+//! From token to principal: who is made, found, let in and kept out.
+
 use std::collections::BTreeSet;
 
 use super::super::test_support::{World, names};

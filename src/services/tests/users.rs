@@ -1,3 +1,5 @@
+//! What admins do with users, once and again.
+
 use std::collections::BTreeSet;
 
 use super::super::Failure;
