@@ -1,7 +1,11 @@
 //! The one connection type that queries are written against, whichever database is behind it.
 
-// The derive writes a module of types that nobody names, with one fallback arm too many while there is a single backend.
-#![allow(unreachable_patterns, unreachable_pub, missing_docs)]
+#![allow(
+    unreachable_patterns,
+    unreachable_pub,
+    missing_docs,
+    reason = "the derive writes types that nobody names, with one fallback arm too many while there is a single backend"
+)]
 
 /// A connection to the database that `DATABASE_URL` names.
 #[derive(diesel::MultiConnection)]

@@ -1,3 +1,5 @@
+//! The doors keep their promises, and the migrations theirs.
+
 use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
@@ -6,9 +8,13 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tempfile::TempDir;
 
 use super::*;
-use crate::models::{Moment, StoredKeySet};
-use crate::repositories::key_sets;
-use crate::schema::key_sets as table;
+
+diesel::table! {
+    counters (id) {
+        id -> Integer,
+        value -> Integer,
+    }
+}
 
 /// The service's own migrations, a second time.
 const OWN: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -18,21 +24,31 @@ pub(super) fn config(folder: &TempDir) -> DatabaseConfig {
     DatabaseConfig { url, synchronous: Synchronous::Normal }
 }
 
-fn key_set(issuer: &str) -> StoredKeySet {
-    let fetched_at = Moment::from(chrono::DateTime::UNIX_EPOCH);
-    StoredKeySet { issuer: issuer.to_owned(), document: "0".to_owned(), fetched_at }
+/// A database with a table to try things on.
+async fn with_counters() -> (TempDir, Database) {
+    let (folder, database) = Database::temporary();
+    let made: Result<(), DatabaseError> = database
+        .write(|conn| Ok(conn.batch_execute("CREATE TABLE counters (id INTEGER PRIMARY KEY, value INTEGER NOT NULL)")?))
+        .await;
+    made.unwrap();
+    (folder, database)
+}
+
+fn add(conn: &mut DbConnection, id: i32) -> Result<(), DatabaseError> {
+    diesel::insert_into(counters::table).values((counters::id.eq(id), counters::value.eq(0))).execute(conn)?;
+    Ok(())
 }
 
 async fn count(database: &Database) -> i64 {
-    database.read(|conn| Ok::<_, DatabaseError>(table::table.count().get_result(conn)?)).await.unwrap()
+    database.read(|conn| Ok::<_, DatabaseError>(counters::table.count().get_result(conn)?)).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_failed_write_leaves_nothing_behind() {
-    let (_folder, database) = Database::temporary();
+    let (_folder, database) = with_counters().await;
     let outcome: Result<(), DatabaseError> = database
         .write(|conn| {
-            key_sets::save(conn, &key_set("a"))?;
+            add(conn, 1)?;
             Err(diesel::result::Error::NotFound.into())
         })
         .await;
@@ -42,21 +58,21 @@ async fn a_failed_write_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_reader_cannot_write() {
-    let (_folder, database) = Database::temporary();
-    let outcome: Result<(), DatabaseError> = database.read(|conn| Ok(key_sets::save(conn, &key_set("a"))?)).await;
+    let (_folder, database) = with_counters().await;
+    let outcome: Result<(), DatabaseError> = database.read(|conn| add(conn, 1)).await;
     assert!(outcome.is_err());
     assert_eq!(count(&database).await, 0);
 }
 
 #[tokio::test]
 async fn work_that_panics_is_undone_and_the_next_goes_through() {
-    let (_folder, database) = Database::temporary();
+    let (_folder, database) = with_counters().await;
     let panicking = tokio::spawn({
         let database = database.clone();
         async move {
             let outcome: Result<(), DatabaseError> = database
                 .write(|conn| {
-                    key_sets::save(conn, &key_set("a"))?;
+                    add(conn, 1)?;
                     panic!("on purpose");
                 })
                 .await;
@@ -65,26 +81,29 @@ async fn work_that_panics_is_undone_and_the_next_goes_through() {
     });
     assert!(panicking.await.unwrap_err().is_panic());
     assert_eq!(count(&database).await, 0);
-    let next: Result<(), DatabaseError> = database.write(|conn| Ok(key_sets::save(conn, &key_set("b"))?)).await;
+    let next: Result<(), DatabaseError> = database.write(|conn| add(conn, 2)).await;
     next.unwrap();
     assert_eq!(count(&database).await, 1);
 }
 
 #[tokio::test]
 async fn writers_that_read_first_do_not_lose_each_others_work() {
-    let (_folder, database) = Database::temporary();
-    let seed: Result<(), DatabaseError> = database.write(|conn| Ok(key_sets::save(conn, &key_set("a"))?)).await;
+    let (_folder, database) = with_counters().await;
+    let seed: Result<(), DatabaseError> = database.write(|conn| add(conn, 1)).await;
     seed.unwrap();
     let writers = (0..40).map(|_| {
         database.write(|conn| {
-            let mut counter = key_sets::find(conn, "a")?.ok_or(diesel::result::Error::NotFound)?;
-            counter.document = (counter.document.parse::<u32>().unwrap() + 1).to_string();
-            Ok::<_, DatabaseError>(key_sets::save(conn, &counter)?)
+            let before: i32 = counters::table.find(1).select(counters::value).first(conn)?;
+            diesel::update(counters::table.find(1)).set(counters::value.eq(before + 1)).execute(conn)?;
+            Ok::<_, DatabaseError>(())
         })
     });
     futures_util::future::try_join_all(writers).await.unwrap();
-    let counter = database.read(|conn| Ok::<_, DatabaseError>(key_sets::find(conn, "a")?)).await.unwrap().unwrap();
-    assert_eq!(counter.document, "40");
+    let counted: i32 = database
+        .read(|conn| Ok::<_, DatabaseError>(counters::table.select(counters::value).first(conn)?))
+        .await
+        .unwrap();
+    assert_eq!(counted, 40);
 }
 
 #[test]

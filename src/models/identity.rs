@@ -3,6 +3,7 @@
 use std::fmt;
 
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::{Moment, PrincipalId, PrincipalKind};
 use crate::database::MultiBackend;
@@ -43,8 +44,7 @@ impl fmt::Debug for IdentityKey {
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = identities, check_for_backend(MultiBackend))]
 pub struct Identity {
-    /// Its own id.
-    pub id: PrincipalId,
+    id: String,
     /// Whose it is.
     pub principal_id: PrincipalId,
     /// The canonical issuer.
@@ -55,6 +55,20 @@ pub struct Identity {
     pub subject: String,
     /// When it was linked.
     pub created_at: Moment,
+}
+
+impl Identity {
+    /// Links `key` to a principal.
+    pub fn new(principal_id: PrincipalId, key: &IdentityKey, now: Moment) -> Self {
+        Self {
+            id: Uuid::now_v7().to_string(),
+            principal_id,
+            issuer: key.issuer.clone(),
+            kind: key.kind,
+            subject: key.subject.clone(),
+            created_at: now,
+        }
+    }
 }
 
 impl fmt::Debug for Identity {

@@ -10,12 +10,14 @@ pub mod permission;
 mod principal;
 mod principal_id;
 mod profile;
+mod standing;
 
 pub use audit::{AuditAction, AuditEvent, Changes, Outcome};
 pub use grant::{ADMIN, Grant, GrantSource, MEMBER, Role};
 pub use identity::{Identity, IdentityKey};
 pub use key_set::StoredKeySet;
 pub use moment::Moment;
-pub use principal::{ClaimRoles, DisabledBy, EmailState, JitMode, Origin, Principal, PrincipalKind, PrincipalStatus};
+pub use principal::Principal;
 pub use principal_id::{NotAPrincipalId, PrincipalId};
 pub use profile::{EditedFields, ProfileField, ProviderProfile};
+pub use standing::{ClaimRoles, DisabledBy, EmailState, JitMode, Origin, PrincipalKind, PrincipalStatus};

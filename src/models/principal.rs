@@ -1,98 +1,16 @@
 //! A person or a program known here.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use diesel::deserialize::FromSqlRow;
-use diesel::expression::AsExpression;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
-use serde::{Deserialize, Serialize};
 
-use super::column::{json_column, text_enum};
-use super::{EditedFields, Moment, PrincipalId, ProfileField, ProviderProfile};
+use super::{
+    ClaimRoles, DisabledBy, EditedFields, EmailState, Moment, Origin, PrincipalId, PrincipalKind, PrincipalStatus,
+    ProfileField, ProviderProfile,
+};
 use crate::database::MultiBackend;
 use crate::schema::principals;
-
-text_enum! {
-    /// Person or program.
-    pub enum PrincipalKind {
-        /// A person.
-        Human = "human",
-        /// A program: a service account.
-        Machine = "machine",
-    }
-}
-
-text_enum! {
-    /// Whether a principal may come in.
-    pub enum PrincipalStatus {
-        /// Known, not yet let in.
-        Pending = "pending",
-        /// May come in.
-        Active = "active",
-        /// Shut out, whatever its token says.
-        Disabled = "disabled",
-        /// Gone, whatever its token says.
-        Deleted = "deleted",
-    }
-}
-
-text_enum! {
-    /// Who shut a principal out.
-    pub enum DisabledBy {
-        /// An admin, over the API or the command line.
-        Admin = "admin",
-        /// The provider's provisioning.
-        Scim = "scim",
-        /// A rule of the service.
-        Policy = "policy",
-    }
-}
-
-text_enum! {
-    /// How a principal came to be known.
-    pub enum Origin {
-        /// By its first token.
-        FirstContact = "first-contact",
-        /// An admin made it.
-        Manual = "manual",
-        /// The provider's provisioning made it.
-        Scim = "scim",
-    }
-}
-
-text_enum! {
-    /// What the provider says of the e-mail address.
-    pub enum EmailState {
-        /// The provider verified it.
-        Verified = "verified",
-        /// The provider did not verify it.
-        Unverified = "unverified",
-        /// The provider does not say.
-        Unknown = "unknown",
-    }
-}
-
-text_enum! {
-    /// What happens when a person is seen for the first time (`OIDC_JIT`).
-    pub enum JitMode {
-        /// They are let in.
-        Active = "active",
-        /// They are known from now on and wait for an admin.
-        Pending = "pending",
-        /// They stay unknown.
-        Off = "off",
-    }
-}
-
-/// The role names of the last token seen, for display only: they grant nothing by being stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
-#[diesel(sql_type = Text)]
-pub struct ClaimRoles(pub BTreeSet<String>);
-
-json_column!(ClaimRoles);
 
 /// A person or a program, as stored. Its `Debug` prints nothing personal.
 #[derive(Clone, PartialEq, Eq, Queryable, Selectable, Identifiable, Insertable, AsChangeset)]
@@ -158,7 +76,7 @@ impl Principal {
     /// A principal that nobody has described yet.
     pub fn new(kind: PrincipalKind, status: PrincipalStatus, origin: Origin, now: Moment) -> Self {
         Self {
-            id: PrincipalId::new(),
+            id: PrincipalId::generate(),
             kind,
             display_name: None,
             display_name_ci: String::new(),

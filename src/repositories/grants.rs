@@ -52,15 +52,18 @@ pub fn insert(conn: &mut DbConnection, grant: &Grant) -> QueryResult<()> {
 
 /// Whether there is a counted admin: an active person whose account does not end, with `admin` given here and without end.
 pub fn has_counted_admin(conn: &mut DbConnection) -> QueryResult<bool> {
-    role_grants::table
-        .inner_join(principals::table)
+    // Not a join: without statistics SQLite would walk through all people and look for the grant of each.
+    let granted = role_grants::table
         .filter(role_grants::role.eq(ADMIN))
         .filter(role_grants::source.ne(GrantSource::Scim))
         .filter(role_grants::expires_at.is_null())
+        .select(role_grants::principal_id);
+    principals::table
+        .filter(principals::id.eq_any(granted))
         .filter(principals::kind.eq(PrincipalKind::Human))
         .filter(principals::status.eq(PrincipalStatus::Active))
         .filter(principals::expires_at.is_null())
-        .select(role_grants::principal_id)
+        .select(principals::id)
         .first::<PrincipalId>(conn)
         .optional()
         .map(|admin| admin.is_some())

@@ -17,3 +17,25 @@ pub fn save(conn: &mut DbConnection, key_set: &StoredKeySet) -> QueryResult<()> 
     diesel::replace_into(key_sets::table).values(key_set).execute(sqlite)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::{Database, DatabaseError};
+
+    #[tokio::test]
+    async fn an_issuer_has_one_key_set_the_last() {
+        let (_folder, database) = Database::temporary();
+        let kept = |document: &str| StoredKeySet {
+            issuer: "https://issuer.test".into(),
+            document: document.into(),
+            fetched_at: chrono::DateTime::UNIX_EPOCH.into(),
+        };
+        for key_set in [kept("first"), kept("second")] {
+            database.write(move |conn| Ok::<_, DatabaseError>(save(conn, &key_set)?)).await.unwrap();
+        }
+        let found = |issuer: &'static str| database.read(move |conn| Ok::<_, DatabaseError>(find(conn, issuer)?));
+        assert_eq!(found("https://issuer.test").await.unwrap(), Some(kept("second")));
+        assert_eq!(found("https://issuer.test/").await.unwrap(), None);
+    }
+}

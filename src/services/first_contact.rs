@@ -19,6 +19,10 @@ use super::{Failure, provider_profile};
 /// How long a principal may come and go before it is noted again that it was seen.
 const NOTICE_EVERY: TimeDelta = TimeDelta::hours(1);
 
+/// How long role names seen are kept before other ones take their place: somebody with two clients, whose tokens differ, is not
+/// written with every request.
+const KEEP_ROLES_FOR: TimeDelta = TimeDelta::minutes(1);
+
 /// One presentation of a proved token.
 pub(super) struct Contact {
     pub(super) identity: IdentityKey,
@@ -93,9 +97,10 @@ pub(super) fn observe(principal: &mut Principal, contact: &Contact) -> Observed 
         principal.mark_edited(contact.moment());
     }
     let is_due = principal.last_seen_at.is_none_or(|seen| contact.now - seen.utc() >= NOTICE_EVERY);
+    let has_other_roles = principal.claim_roles.0 != contact.roles
+        && principal.claim_roles_at.is_none_or(|seen| contact.now - seen.utc() >= KEEP_ROLES_FOR);
     // What the provider says of an edited field is not shown, but kept: the edit may be taken back.
-    let is_news = principal.claim_roles.0 != contact.roles || principal.provider_profile != said_before;
-    let noticed = is_due || is_news;
+    let noticed = is_due || has_other_roles || principal.provider_profile != said_before;
     if noticed {
         principal.last_seen_at = Some(contact.moment());
         principal.claim_roles = ClaimRoles(contact.roles.clone());
@@ -132,29 +137,11 @@ pub(super) fn make_person(conn: &mut DbConnection, contact: &Contact, jit: JitMo
     observe(&mut person, contact);
     person.version = 1;
     principals::insert(conn, &person)?;
-    link(conn, person.id, &contact.identity, now)?;
+    identities::insert(conn, &Identity::new(person.id, &contact.identity, now))?;
     grants::insert(conn, &given_by_service(person.id, MEMBER, GrantSource::Manual, now))?;
     let event = AuditEvent::new(now, AuditAction::CreateUser, person.id).with("status", status.as_str());
     audit_events::append(conn, &event)?;
     Ok(person)
-}
-
-/// Links an identity to a principal that has just been made.
-pub(super) fn link(
-    conn: &mut DbConnection,
-    principal: PrincipalId,
-    identity: &IdentityKey,
-    now: Moment,
-) -> Result<(), Failure> {
-    let identity = Identity {
-        id: PrincipalId::new(),
-        principal_id: principal,
-        issuer: identity.issuer.clone(),
-        kind: identity.kind,
-        subject: identity.subject.clone(),
-        created_at: now,
-    };
-    Ok(identities::insert(conn, &identity)?)
 }
 
 /// Makes `principal` an active admin, because there is none.

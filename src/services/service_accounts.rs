@@ -12,7 +12,7 @@ use crate::models::{
 };
 use crate::repositories::{audit_events, grants, identities, principals};
 
-use super::{Actor, Failure, HeldRole, Page, first_contact, held_role, rights, text};
+use super::{Actor, Failure, HeldRole, Page, held_role, rights, text};
 
 /// What an admin says to register a program.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ fn register(
     let mut program = Principal::new(PrincipalKind::Machine, PrincipalStatus::Active, Origin::Manual, now);
     program.set_profile_field(ProfileField::DisplayName, Some(new.display_name));
     principals::insert(conn, &program)?;
-    first_contact::link(conn, program.id, &identity, now)?;
+    identities::insert(conn, &Identity::new(program.id, &identity, now))?;
     for role in &new.roles {
         grants::insert(conn, &grant(actor, program.id, role, now))?;
     }

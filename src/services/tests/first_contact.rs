@@ -1,3 +1,5 @@
+//! From token to principal: who is made, found, let in and kept out.
+
 use std::collections::BTreeSet;
 
 use super::super::test_support::{World, names};
@@ -148,6 +150,18 @@ async fn claim_roles_count_with_their_token_only_and_never_make_an_admin() {
     assert_eq!(auditor.source, RoleSource::Claim);
     let next = world.principals.resolve(&world.person("alice")).await.unwrap();
     assert_eq!(names(&next), BTreeSet::from(["member"]));
+}
+
+#[tokio::test]
+async fn clients_whose_tokens_differ_do_not_make_every_request_a_write() {
+    let world = World::new();
+    let alice = world.known("alice").await;
+    let other = || world.person("alice").with_roles(&["auditor"]);
+    world.principals.resolve(&other()).await.unwrap();
+    assert!(world.user(alice).await.principal().claim_roles.0.is_empty());
+    world.pass(60);
+    world.principals.resolve(&other()).await.unwrap();
+    assert!(world.user(alice).await.principal().claim_roles.0.contains("auditor"));
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! Who owns a name.
+
 use super::super::test_support::World;
 use super::super::{Actor, Failure, ProfileEdit};
 use crate::models::{PrincipalId, ProfileField};

@@ -1,3 +1,5 @@
+//! The use cases, tried over a database of their own.
+
 mod first_contact;
 mod me;
 mod rights;

@@ -1,3 +1,5 @@
+//! Nobody reaches above their rights, and an admin is always left.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Programs are registered, never made from a token.
+
 use std::collections::BTreeSet;
 
 use super::super::test_support::{ISSUER, World, names};

@@ -1,3 +1,5 @@
+//! What admins do with users, once and again.
+
 use std::collections::BTreeSet;
 
 use super::super::Failure;
@@ -66,7 +68,7 @@ async fn unknown_users_and_roles_are_named_as_such() {
     let world = World::new();
     let alice = world.known("alice").await;
     let (cli, users) = (world.command_line(), &world.users);
-    let nobody = PrincipalId::new();
+    let nobody = PrincipalId::generate();
     assert!(matches!(users.find(nobody).await, Err(Failure::NoSuchUser)));
     assert!(matches!(users.revoke(&cli, nobody, None).await, Err(Failure::NoSuchUser)));
     assert!(matches!(users.grant_role(&cli, alice, "nothing", None, None).await, Err(Failure::NoSuchRole)));
