@@ -90,6 +90,8 @@ pub(crate) struct AccessResponse {
     pub(crate) first_party: bool,
     /// Whether the issuer delegates by scope; where it does not, roles decide alone.
     pub(crate) delegates_by_scope: bool,
+    /// When the presented token ends; RFC 3339.
+    pub(crate) token_expires_at: String,
     /// The scopes of the token, without the issuer's prefix.
     pub(crate) scopes: Vec<String>,
     /// The roles that count.

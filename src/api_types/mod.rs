@@ -23,11 +23,15 @@ pub(crate) use service_accounts::{
 pub(crate) use users::{DisableRequest, UserDetailResponse, UserResponse};
 pub(crate) use versioned::Versioned;
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::models::Moment;
 
-/// A time as clients see it: RFC 3339 in UTC, to the microsecond.
+/// A time as clients see it: RFC 3339 in UTC.
+pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
 fn moment(moment: Moment) -> String {
-    moment.utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    rfc3339(moment.utc())
 }

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_its_text() {
-        let cursor = Cursor(PrincipalId::new());
+        let cursor = Cursor(PrincipalId::generate());
         assert_eq!(read(&format!("cursor={cursor}")).unwrap().cursor, Some(cursor));
     }
 

@@ -6,9 +6,10 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 
 use crate::error::Error;
+use crate::oidc::TokenVerifier;
 
-/// The longest header field that is read, in bytes; so the longest token, too.
-const HEADER_FIELD_LIMIT: usize = 16 * 1024;
+/// The longest header field that is read, in bytes: no field has to be longer than a token may be.
+const HEADER_FIELD_LIMIT: usize = TokenVerifier::MAX_TOKEN_BYTES;
 
 /// Refuses a request with an oversized header field, whichever it is.
 pub(super) async fn limit_header_fields(

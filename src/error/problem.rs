@@ -27,6 +27,7 @@ macro_rules! problems {
         $(pub(crate) const $name: Problem = Problem { code: $code, status: StatusCode::$status, title: $title };)+
 
         /// All of them.
+        #[cfg(test)]
         pub(crate) const ALL: &[&Problem] = &[$(&$name),+];
     };
 }

@@ -18,6 +18,6 @@ pub use identity::{Identity, IdentityKey};
 pub use key_set::StoredKeySet;
 pub use moment::Moment;
 pub use principal::Principal;
-pub use principal_id::{NotAPrincipalId, PrincipalId};
+pub use principal_id::PrincipalId;
 pub use profile::{EditedFields, ProfileField, ProviderProfile};
 pub use standing::{ClaimRoles, DisabledBy, EmailState, JitMode, Origin, PrincipalKind, PrincipalStatus};

@@ -32,11 +32,11 @@ mod token_kind;
 mod validity;
 mod verifier;
 
-pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use algorithm::Algorithm;
 pub use claim_path::ClaimPath;
 pub use claims::{Claims, Profile, SubjectKind};
 pub use fetch::ProviderClient;
-pub use key_set::{KeySet, KeySetCondition, KeySetState};
+pub use key_set::{KeySet, KeySetCondition};
 pub use rejection::Rejection;
 pub use settings::{IssuerSettings, PlainHttp, ScopeMode};
 pub use store::{KeySetStore, StoreError, StoredKeySet};

@@ -4,7 +4,7 @@ use actix_web::web;
 use tracing_actix_web::RequestId;
 
 use super::preconditions::RequiredVersion;
-use crate::api_types::{AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest, Versioned};
+use crate::api_types::{self, AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest, Versioned};
 use crate::auth::{AUTHENTICATED, Api, Caller, Decision};
 use crate::error::Error;
 use crate::models::ProfileField;
@@ -75,6 +75,7 @@ async fn access(caller: Caller, declared: web::Data<DeclaredPermissions>) -> web
         client_id: claims.client_id().map(str::to_owned),
         first_party: claims.is_first_party(),
         delegates_by_scope: !claims.are_scopes_unused(),
+        token_expires_at: api_types::rfc3339(claims.expires_at()),
         scopes: claims.scopes().iter().cloned().collect(),
         roles: caller.principal().roles().iter().map(Into::into).collect(),
         permissions: declared.all().map(|permission| explain(&caller, permission)).collect(),

@@ -24,7 +24,7 @@ mod tests;
 
 pub use actor::Actor;
 pub use failure::Failure;
-pub use held_role::{HeldRole, KnownPrincipal, RoleSource};
+pub use held_role::{HeldRole, KnownPrincipal};
 pub use me::{MeService, ProfileEdit};
 pub use page::Page;
 pub use principals::{FirstContact, PrincipalService};

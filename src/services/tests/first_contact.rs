@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::super::Failure;
+use super::super::held_role::RoleSource;
 use super::super::test_support::{World, names};
-use super::super::{Failure, RoleSource};
 use crate::models::{EmailState, GrantSource, JitMode, PrincipalKind, PrincipalStatus};
 use crate::oidc::Profile;
 

@@ -100,7 +100,7 @@ async fn a_grant_by_hand_takes_the_place_of_the_bootstrap_grant() {
     world.users.grant_role(&world.command_line(), root, ADMIN, None, None).await.unwrap();
     let sources: Vec<_> =
         world.user(root).await.roles().iter().filter(|role| role.name == ADMIN).map(|role| role.source).collect();
-    assert_eq!(sources, [super::super::RoleSource::Grant(GrantSource::Manual)]);
+    assert_eq!(sources, [super::super::held_role::RoleSource::Grant(GrantSource::Manual)]);
 }
 
 #[tokio::test]

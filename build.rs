@@ -1,0 +1,5 @@
+//! Embedded migrations are read by a macro, which does not see that a folder was added: Cargo has to be told.
+
+fn main() {
+    println!("cargo::rerun-if-changed=migrations");
+}
