@@ -42,7 +42,7 @@ pub(super) enum ProviderError {
     #[error(
         "the metadata at {url} is of issuer {published:?}, but the configured issuer is {configured:?}: configure it exactly as published"
     )]
-    OtherIssuer { url: Url, published: String, configured: String },
+    OtherIssuer { url: String, published: String, configured: String },
     #[error("the metadata at {url} has {jwks_uri:?} for `jwks_uri`, which is not a URL: configure the URL of the keys")]
     BadKeyAddress { url: Url, jwks_uri: String },
     #[error("the key set at {url} cannot be used: {cause}")]
@@ -106,7 +106,7 @@ impl Provider {
         let metadata: Metadata = serde_json::from_slice(body).map_err(|_| ProviderError::NotMetadata(url.clone()))?;
         if metadata.issuer != self.issuer {
             return Err(ProviderError::OtherIssuer {
-                url: url.clone(),
+                url: url.to_string(),
                 published: metadata.issuer,
                 configured: self.issuer.clone(),
             });

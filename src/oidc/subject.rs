@@ -40,9 +40,9 @@ impl Subject {
 
 /// A text that may name somebody: not empty, not too long, without control characters.
 pub(super) fn name(value: &Value) -> Option<&str> {
-    value.as_str().filter(|text| {
-        !text.is_empty() && text.chars().nth(MAX_NAME_CHARS).is_none() && !text.chars().any(char::is_control)
-    })
+    // Counting characters is left to the rare text that has more bytes than characters are allowed.
+    let is_short = |text: &str| text.len() <= MAX_NAME_CHARS || text.chars().nth(MAX_NAME_CHARS).is_none();
+    value.as_str().filter(|text| !text.is_empty() && is_short(text) && !text.chars().any(char::is_control))
 }
 
 #[cfg(test)]

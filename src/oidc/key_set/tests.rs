@@ -77,6 +77,11 @@ async fn unknown_key_ids_cost_one_fetch_in_each_cooldown_however_many_they_are()
     let ids: Vec<_> = (500..1_000).map(|number| format!("unknown-{number}")).collect();
     let outcomes = join_all(ids.iter().map(|id| scene.find(id))).await;
     assert!(outcomes.iter().all(|outcome| *outcome == Err(Rejection::UnknownKey)));
+    // Whatever the refresher had begun by now would be served before this.
+    let later = format!("{}/later", scene.provider.url).parse().unwrap();
+    let plain_http = scene.provider.settings().plain_http;
+    assert!(ProviderClient::new().unwrap().fetch(&later, &plain_http).await.unwrap_err().is_not_found());
+    assert_eq!(scene.provider.asked("/.well-known/openid-configuration"), 3);
     assert_eq!(scene.fetches(), 3);
 }
 
