@@ -42,8 +42,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 FROM gcr.io/distroless/cc-debian13:nonroot AS production
 LABEL org.opencontainers.image.title="Portcullis" \
-      org.opencontainers.image.description="Proves bearer tokens against your identity provider, keeps local principals and decides rights before a handler runs." \
-      org.opencontainers.image.licenses="MIT OR Apache-2.0"
+      org.opencontainers.image.description="Proves bearer tokens against your identity provider, keeps local principals and decides rights before a handler runs."
 COPY --from=build /image/ /
 # Everything else is the operator's: OIDC_ISSUER, OIDC_AUDIENCE, and SERVER_PUBLIC_URL, which is never guessed.
 ENV DATABASE_URL=sqlite:///data/portcullis.db \

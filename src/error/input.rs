@@ -99,7 +99,7 @@ mod tests {
         for json in [
             r#"{"marked": 1}"#,
             r#"{"name": {"marked": 1}}"#,
-            r#"["marked"]"#,
+            r#"[["marked"]]"#,
             r#""marked""#,
             r#"{"a, expected marked": 1}"#,
             r#"{"missing field marked": 1}"#,

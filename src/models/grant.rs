@@ -3,14 +3,27 @@
 use diesel::prelude::*;
 
 use super::column::text_enum;
+use super::permission::{DeclaredPermissions, Permission, PermissionSet};
 use super::{Moment, PrincipalId};
 use crate::database::MultiBackend;
 use crate::schema::{role_grants, roles};
 
 /// The role that holds every declared permission.
 pub const ADMIN: &str = "admin";
+/// The role that reads everything and changes nothing.
+pub const AUDITOR: &str = "auditor";
 /// The role that new people get.
 pub const MEMBER: &str = "member";
+
+/// What a role grants whose permissions follow from what is declared, so that they hold an application's own too; `None` for a role whose
+/// permissions are listed in the database.
+pub fn computed_permissions(role: &str, declared: &DeclaredPermissions) -> Option<PermissionSet> {
+    match role {
+        ADMIN => Some(declared.all().collect()),
+        AUDITOR => Some(declared.all().filter(Permission::is_reading).collect()),
+        _ => None,
+    }
+}
 
 /// A named set of permissions. The permissions are rows of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]

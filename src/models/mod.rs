@@ -13,7 +13,7 @@ mod profile;
 mod standing;
 
 pub use audit::{AuditAction, AuditEvent, Changes, Outcome};
-pub use grant::{ADMIN, Grant, GrantSource, MEMBER, Role};
+pub use grant::{ADMIN, Grant, GrantSource, MEMBER, Role, computed_permissions};
 pub use identity::{Identity, IdentityKey};
 pub use key_set::StoredKeySet;
 pub use moment::Moment;

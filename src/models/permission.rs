@@ -49,6 +49,11 @@ impl Permission {
         self.summary
     }
 
+    /// Whether its action is `read`.
+    pub fn is_reading(&self) -> bool {
+        self.name.ends_with(":read")
+    }
+
     /// Whether granting or touching it takes holding it.
     pub const fn is_administrative(&self) -> bool {
         self.administrative
@@ -179,6 +184,16 @@ mod tests {
     fn a_permission_declared_twice_is_refused() {
         let twice = Permission::new("users:read", "Something else.");
         assert_eq!(DeclaredPermissions::new([twice]).unwrap_err(), "users:read");
+    }
+
+    #[test]
+    fn the_documentation_lists_every_permission_of_the_service() {
+        let documented = include_str!("../../docs/access.md");
+        for permission in BUILT_IN {
+            let administrative = if permission.is_administrative() { " yes" } else { "" };
+            let row = format!("| `{}` |{administrative} | {} |", permission.name(), permission.summary());
+            assert!(documented.contains(&row), "docs/access.md lacks {row}");
+        }
     }
 
     #[test]

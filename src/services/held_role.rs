@@ -7,7 +7,7 @@ use diesel::QueryResult;
 
 use crate::database::DbConnection;
 use crate::models::permission::{DeclaredPermissions, PermissionSet};
-use crate::models::{ADMIN, GrantSource, Moment, Principal, PrincipalId};
+use crate::models::{ADMIN, GrantSource, Moment, Principal, PrincipalId, computed_permissions};
 use crate::repositories::{grants, roles};
 
 /// Where a held role comes from.
@@ -114,7 +114,7 @@ fn add(
     match held.last_mut() {
         Some(last) if last.name == name && last.source == source => last.permissions.extend(permission),
         _ => {
-            let permissions = if name == ADMIN { declared.all().collect() } else { permission.into_iter().collect() };
+            let permissions = computed_permissions(&name, declared).unwrap_or_else(|| permission.into_iter().collect());
             held.push(HeldRole { name, source, expires_at, permissions });
         }
     }

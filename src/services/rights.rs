@@ -1,7 +1,7 @@
 //! What nobody may do: reach above their own rights, or leave the service without an admin.
 
 use crate::database::DbConnection;
-use crate::models::ADMIN;
+use crate::models::computed_permissions;
 use crate::models::permission::{DeclaredPermissions, PermissionSet};
 use crate::repositories::{grants, roles};
 
@@ -26,8 +26,8 @@ pub(super) fn permissions_of_role(
     if roles::find(conn, role)?.is_none() {
         return Ok(None);
     }
-    if role == ADMIN {
-        return Ok(Some(declared.all().collect()));
+    if let Some(computed) = computed_permissions(role, declared) {
+        return Ok(Some(computed));
     }
     let listed = roles::list_permissions(conn, role)?;
     Ok(Some(listed.iter().filter_map(|name| declared.find(name)).collect()))

@@ -1,4 +1,5 @@
--- Roles are named sets of permissions. `admin` holds every permission that is declared, so none is listed for it.
+-- Roles are named sets of permissions. What `admin` and `auditor` hold follows from the permissions that are declared (all of them, and those
+-- that read), so none is listed for them.
 CREATE TABLE roles (
     name TEXT NOT NULL PRIMARY KEY,
     summary TEXT NOT NULL,
@@ -44,10 +45,5 @@ VALUES
     ('user-manager', 'service-accounts:read'),
     ('user-manager', 'service-accounts:write'),
     ('user-manager', 'roles:read'),
-    ('auditor', 'profile:read'),
-    ('auditor', 'users:read'),
-    ('auditor', 'roles:read'),
-    ('auditor', 'service-accounts:read'),
-    ('auditor', 'audit:read'),
     ('member', 'profile:read'),
     ('member', 'profile:write');
