@@ -22,6 +22,10 @@ pub(crate) struct CheckResponse {
     /// `database` or `key_set`.
     #[schema(example = "key_set")]
     name: &'static str,
+    /// Whose key set it is: the issuer's short name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "keycloak")]
+    issuer: Option<String>,
     /// Whether the service can do its work as far as this goes.
     passed: bool,
     /// `reachable` or `unreachable`; of a key set `fresh`, `stale`, `closed` (too old to be trusted) or `empty` (never fetched).
@@ -42,10 +46,15 @@ impl ReadinessResponse {
 
 impl CheckResponse {
     pub(crate) fn passed(name: &'static str, state: &'static str) -> Self {
-        Self { name, passed: true, state }
+        Self { name, issuer: None, passed: true, state }
     }
 
     pub(crate) fn failed(name: &'static str, state: &'static str) -> Self {
-        Self { name, passed: false, state }
+        Self { name, issuer: None, passed: false, state }
+    }
+
+    /// The check as one of this issuer's.
+    pub(crate) fn of_issuer(self, short_name: String) -> Self {
+        Self { issuer: Some(short_name), ..self }
     }
 }

@@ -9,19 +9,19 @@ use actix_web::{App, HttpServer, web};
 use tracing_actix_web::TracingLogger;
 
 use super::answer::answer;
-use super::key_set_store::DatabaseKeySetStore;
+use super::issuer_reload::IssuerReload;
 use super::limits::limit_header_fields;
 use super::{Application, collect};
 use crate::Clock;
 use crate::auth::catalogue::Catalogue;
 use crate::auth::resource::ProtectedResource;
 use crate::auth::{Authenticator, RegistrationError, unknown_path};
-use crate::config::{Config, OidcConfig};
+use crate::config::Config;
 use crate::database::{Database, DatabaseError};
 use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
-use crate::oidc::{KeySet, ProviderClient, TokenVerifier};
-use crate::services::{FirstContact, MeService, PrincipalService, ServiceAccountService, UserService};
+use crate::oidc::{TokenVerifier, TrustedIssuers};
+use crate::services::{MeService, PrincipalService, ServiceAccountService, UserService};
 use crate::telemetry::RequestSpan;
 
 /// Seconds that open requests get to finish when the server is told to stop.
@@ -64,6 +64,7 @@ pub struct RunningService {
     url: String,
     handle: ServerHandle,
     server: Server,
+    issuers: IssuerReload,
 }
 
 impl RunningService {
@@ -82,13 +83,21 @@ impl RunningService {
         self.handle.clone()
     }
 
+    /// Reads the issuers' file again from elsewhere: a handle that can be kept while [`wait`](Self::wait) runs. SIGHUP does the same.
+    pub fn issuer_reload(&self) -> IssuerReload {
+        self.issuers.clone()
+    }
+
     /// Serves until told to stop, by a signal or by the handle. Nothing is served before this runs.
     ///
     /// # Errors
     ///
     /// When the listening itself fails.
     pub async fn wait(self) -> std::io::Result<()> {
-        self.server.await
+        let reloading = self.issuers.on_hangup()?;
+        let served = self.server.await;
+        reloading.abort();
+        served
     }
 }
 
@@ -103,15 +112,15 @@ impl Application {
     pub async fn start(self, config: Config, clock: Clock) -> Result<RunningService, StartError> {
         let oidc = config.oidc.clone().ok_or(StartError::NoIssuer)?;
         let declared = Arc::new(self.declared_permissions()?);
-        let catalogue = self.catalogue(&declared, &oidc.issuer.scope_prefix)?;
+        let catalogue = self.catalogue(&declared, oidc.scope_prefix())?;
         let database = self.open_database(&config)?;
         let listener = listen(config.server.bind)?;
         let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.server.bind, cause })?;
         let url = config.server.public_url(address);
-        let resource = protected_resource(url.clone(), &oidc);
-        let state = State::new(config, oidc, database, declared, clock, catalogue, resource)?;
+        let issuers = IssuerReload::start(oidc, &database, &clock)?;
+        let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue);
         let server = self.serve(listener, state).map_err(|cause| StartError::Bind { address, cause })?;
-        Ok(RunningService { address, url, handle: server.handle(), server })
+        Ok(RunningService { address, url, handle: server.handle(), server, issuers })
     }
 
     /// The database of the configuration, migrated or known to need no migration.
@@ -154,10 +163,6 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     bound.map_err(|cause| StartError::Bind { address, cause })
 }
 
-fn protected_resource(url: String, oidc: &OidcConfig) -> ProtectedResource {
-    ProtectedResource::new(url, vec![oidc.issuer.issuer.clone()], oidc.issuer.scope_prefix.clone())
-}
-
 /// What the workers share.
 #[derive(Clone)]
 struct State {
@@ -165,7 +170,7 @@ struct State {
     catalogue: web::Data<Catalogue>,
     database: web::Data<Database>,
     declared: web::Data<DeclaredPermissions>,
-    key_set: web::Data<KeySet>,
+    issuers: web::Data<TrustedIssuers>,
     me: web::Data<MeService>,
     resource: web::Data<ProtectedResource>,
     service_accounts: web::Data<ServiceAccountService>,
@@ -175,26 +180,23 @@ struct State {
 impl State {
     fn new(
         config: Config,
-        oidc: OidcConfig,
+        url: String,
+        reload: &IssuerReload,
         database: Database,
         declared: Arc<DeclaredPermissions>,
         clock: Clock,
         catalogue: Catalogue,
-        resource: ProtectedResource,
-    ) -> Result<Self, StartError> {
-        let client = ProviderClient::new().map_err(|cause| StartError::ProviderClient(cause.into()))?;
-        let store = Arc::new(DatabaseKeySetStore::new(database.clone()));
-        let key_set = KeySet::start(&oidc.issuer, client, store, clock.clone());
-        let issuers = vec![oidc.issuer.issuer.clone()];
-        let verifier = TokenVerifier::new([(oidc.issuer, key_set.clone())], clock.clone());
-        let first_contact = FirstContact { jit: oidc.jit, bootstrap_admin: config.bootstrap_admin };
-        let principals = PrincipalService::new(database.clone(), clock.clone(), declared.clone(), first_contact);
-        Ok(Self {
+    ) -> Self {
+        let issuers = reload.issuers().clone();
+        let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
+        let principals =
+            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin);
+        Self {
             authenticator: web::Data::new(Authenticator::new(verifier, principals)),
             catalogue: web::Data::new(catalogue),
-            key_set: web::Data::new(key_set),
+            issuers: web::Data::new(issuers.clone()),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
-            resource: web::Data::new(resource),
+            resource: web::Data::new(ProtectedResource::new(url, issuers.clone())),
             service_accounts: web::Data::new(ServiceAccountService::new(
                 database.clone(),
                 clock.clone(),
@@ -204,7 +206,7 @@ impl State {
             users: web::Data::new(UserService::new(database.clone(), clock, declared.clone())),
             declared: web::Data::from(declared),
             database: web::Data::new(database),
-        })
+        }
     }
 
     fn register(&self, services: &mut web::ServiceConfig) {
@@ -216,7 +218,7 @@ impl State {
             .app_data(self.catalogue.clone())
             .app_data(self.database.clone())
             .app_data(self.declared.clone())
-            .app_data(self.key_set.clone())
+            .app_data(self.issuers.clone())
             .app_data(self.me.clone())
             .app_data(self.resource.clone())
             .app_data(self.service_accounts.clone())

@@ -2,23 +2,24 @@
 
 use url::Url;
 
+use crate::models::permission::PermissionSet;
+use crate::oidc::TrustedIssuers;
+
 /// The well-known name of the metadata document (RFC 9728 section 3).
 pub(crate) const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// The service as a protected resource.
-#[derive(Debug)]
 pub(crate) struct ProtectedResource {
     identifier: String,
     metadata_url: String,
-    authorization_servers: Vec<String>,
-    scope_prefix: String,
+    issuers: TrustedIssuers,
 }
 
 impl ProtectedResource {
     /// `identifier` is the public URL. With a path in it, the well-known segment goes before the path (RFC 9728 section 3.1).
-    pub(crate) fn new(identifier: String, authorization_servers: Vec<String>, scope_prefix: String) -> Self {
+    pub(crate) fn new(identifier: String, issuers: TrustedIssuers) -> Self {
         let metadata_url = metadata_url(&identifier);
-        Self { identifier, metadata_url, authorization_servers, scope_prefix }
+        Self { identifier, metadata_url, issuers }
     }
 
     /// The resource identifier: the public URL.
@@ -32,13 +33,17 @@ impl ProtectedResource {
     }
 
     /// The canonical issuers whose tokens are taken.
-    pub(crate) fn authorization_servers(&self) -> &[String] {
-        &self.authorization_servers
+    pub(crate) fn authorization_servers(&self) -> Vec<String> {
+        self.issuers.canonical_issuers()
     }
 
-    /// A permission's name as the scope that a client asks the provider for.
-    pub(crate) fn scope(&self, permission: &str) -> String {
-        format!("{}{permission}", self.scope_prefix)
+    /// Permissions as the scopes that clients ask the issuers for: once for each way in which an issuer spells them.
+    pub(crate) fn scopes(&self, permissions: &PermissionSet) -> Vec<String> {
+        let prefixes = self.issuers.scope_prefixes();
+        let spelled = |prefix: &String| {
+            permissions.iter().map(move |permission| format!("{prefix}{}", permission.name())).collect::<Vec<_>>()
+        };
+        prefixes.iter().flat_map(spelled).collect()
     }
 }
 

@@ -35,11 +35,17 @@ section!(RawServer, "SERVER_", { bind: "BIND", public_url: "PUBLIC_URL" });
 section!(RawDatabase, "DATABASE_", { url: "URL", migrate: "MIGRATE", synchronous: "SYNCHRONOUS" });
 section!(RawOidc, "OIDC_", {
     issuer: "ISSUER",
+    issuers_file: "ISSUERS_FILE",
+    provider: "PROVIDER",
+    tenants: "TENANTS",
     discovery_url: "DISCOVERY_URL",
     jwks_url: "JWKS_URL",
     audience: "AUDIENCE",
+    allowed_clients: "ALLOWED_CLIENTS",
     algorithms: "ALGORITHMS",
+    accept_id_tokens: "ACCEPT_ID_TOKENS",
     roles_claim: "ROLES_CLAIM",
+    allow_admin_role: "ALLOW_ADMIN_ROLE",
     scope_mode: "SCOPE_MODE",
     scope_prefix: "SCOPE_PREFIX",
     jit: "JIT",

@@ -8,6 +8,7 @@ mod bootstrap;
 mod database;
 mod environment;
 mod faults;
+mod issuer;
 mod log;
 mod oidc;
 mod server;
@@ -157,7 +158,7 @@ mod tests {
         std::fs::write(&path, "https://id.example.com\n").unwrap();
         let vars = [("OIDC_ISSUER_FILE", path.to_str().unwrap()), AUDIENCE];
         let config = Config::from_vars(vars).unwrap();
-        assert_eq!(config.oidc.unwrap().issuer.issuer, "https://id.example.com");
+        assert_eq!(config.oidc.unwrap().issuers[0].issuer, "https://id.example.com");
     }
 
     #[test]

@@ -29,12 +29,17 @@ pub enum Error {
     /// 400: the credential can't be read.
     #[error("{0}")]
     MalformedCredential(&'static str),
-    /// 401 for a token that is not acceptable; 503 if it could not be judged.
+    /// 401 for a token that is not acceptable; 403 if it is proved but lacks what the operator demands; 503 if it could not be judged.
     #[error(transparent)]
     Token(#[from] Rejection),
     /// 403: the token does not carry the scope.
-    #[error("The access token does not carry the scope for `{}`: ask the provider for it.", .0.name())]
-    MissingScope(Permission),
+    #[error("The access token does not carry the scope for `{}`: ask the provider for it.", .permission.name())]
+    MissingScope {
+        /// What the route asks for.
+        permission: Permission,
+        /// The scope as the token's issuer spells it.
+        scope: String,
+    },
     /// 403: no role of the principal grants the permission.
     #[error("None of your roles grants `{}`: ask an administrator.", .0.name())]
     MissingPermission(Permission),
@@ -101,8 +106,9 @@ impl Error {
             Self::MissingToken => &problem::MISSING_TOKEN,
             Self::MalformedCredential(_) => &problem::INVALID_REQUEST,
             Self::Token(rejection) if rejection.is_our_outage() => &problem::KEYS_UNAVAILABLE,
+            Self::Token(Rejection::RequirementUnmet(_)) => &problem::REQUIREMENT_UNMET,
             Self::Token(_) => &problem::INVALID_TOKEN,
-            Self::MissingScope(_) => &problem::INSUFFICIENT_SCOPE,
+            Self::MissingScope { .. } => &problem::INSUFFICIENT_SCOPE,
             Self::MissingPermission(_) => &problem::MISSING_PERMISSION,
             Self::Refused(failure) => problem_of(failure),
             Self::InvalidBody(_) => &problem::INVALID_BODY,

@@ -39,6 +39,7 @@ problems! {
     MISSING_TOKEN: UNAUTHORIZED, "missing-token", "An access token is needed";
     INVALID_TOKEN: UNAUTHORIZED, "invalid-token", "The access token is not accepted";
     INSUFFICIENT_SCOPE: FORBIDDEN, "insufficient-scope", "The access token lacks a scope";
+    REQUIREMENT_UNMET: FORBIDDEN, "requirement-unmet", "The access token does not meet a requirement of this service";
     MISSING_PERMISSION: FORBIDDEN, "missing-permission", "Your roles do not allow this";
     PRINCIPAL_DISABLED: FORBIDDEN, "principal-disabled", "This account is disabled";
     PRINCIPAL_PENDING: FORBIDDEN, "principal-pending", "This account waits for approval";

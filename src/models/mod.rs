@@ -20,4 +20,4 @@ pub use moment::Moment;
 pub use principal::Principal;
 pub use principal_id::PrincipalId;
 pub use profile::{EditedFields, ProfileField, ProviderProfile};
-pub use standing::{ClaimRoles, DisabledBy, EmailState, JitMode, Origin, PrincipalKind, PrincipalStatus};
+pub use standing::{ClaimRoles, DisabledBy, EmailState, Origin, PrincipalKind, PrincipalStatus};

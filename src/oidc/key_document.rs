@@ -67,6 +67,11 @@ impl KeyDocument {
     }
 }
 
+/// Whether `document` is a key set with a key for one of the algorithms in `allowed`.
+pub fn has_usable_key(document: &str, allowed: &[Algorithm]) -> bool {
+    KeyDocument::parse(document, allowed).is_ok()
+}
+
 fn read_entries(document: &str) -> Option<Vec<UnjudgedKey>> {
     let mut deserializer = serde_json::Deserializer::from_str(document);
     let entries = deserializer.deserialize_map(SetVisitor).ok()?;

@@ -14,6 +14,7 @@ pub(super) struct Provider {
     issuer: String,
     discovery_url: Option<Url>,
     jwks_url: Option<Url>,
+    static_keys: Option<String>,
     algorithms: Vec<Algorithm>,
     plain_http: PlainHttp,
     client: ProviderClient,
@@ -47,6 +48,8 @@ pub(super) enum ProviderError {
     BadKeyAddress { url: Url, jwks_uri: String },
     #[error("the key set at {url} cannot be used: {cause}")]
     BadKeySet { url: Url, cause: DocumentError },
+    #[error("the configured key set cannot be used: {0}")]
+    BadStaticKeys(DocumentError),
 }
 
 impl Provider {
@@ -55,6 +58,7 @@ impl Provider {
             issuer: settings.issuer.clone(),
             discovery_url: settings.discovery_url.clone(),
             jwks_url: settings.jwks_url.clone(),
+            static_keys: settings.static_keys.clone(),
             algorithms: settings.algorithms.clone(),
             plain_http: settings.plain_http.clone(),
             client,
@@ -65,8 +69,12 @@ impl Provider {
         &self.issuer
     }
 
-    /// The published key set, as text and as keys.
+    /// The published key set, as text and as keys; the configured one, if there is one.
     pub(super) async fn fetch_keys(&self) -> Result<(String, KeyDocument), ProviderError> {
+        if let Some(document) = &self.static_keys {
+            let keys = self.parse_keys(document).map_err(ProviderError::BadStaticKeys)?;
+            return Ok((document.clone(), keys));
+        }
         let url = match &self.jwks_url {
             Some(url) => url.clone(),
             None => self.discover_keys().await?,

@@ -1,6 +1,6 @@
 //! What the tests of these modules share: keys that sign, a provider that answers as it is told, and a store in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::{
-    Algorithm, IssuerSettings, KeySet, KeySetStore, PlainHttp, ProviderClient, ScopeMode, StoreError, StoredKeySet,
-    base64url,
+    Algorithm, ClaimMapping, ClaimPath, IssuerSettings, JitMode, KeySet, KeySetStore, PlainHttp, Preset,
+    ProviderClient, ScopeMode, StoreError, StoredKeySet, base64url,
 };
 use crate::Clock;
 
@@ -129,6 +129,31 @@ pub(super) fn key_document(keys: &[&SigningKey]) -> String {
     json!({ "keys": keys.iter().map(|key| key.public_jwk()).collect::<Vec<_>>() }).to_string()
 }
 
+/// An issuer like most: nothing but the audience and the place of the roles is told.
+pub(super) fn settings(issuer: &str) -> IssuerSettings {
+    IssuerSettings {
+        issuer: issuer.to_owned(),
+        short_name: "test".to_owned(),
+        accepted_issuers: Vec::new(),
+        tenants: Vec::new(),
+        discovery_url: None,
+        jwks_url: None,
+        static_keys: None,
+        audiences: vec![AUDIENCE.to_owned()],
+        allowed_clients: BTreeSet::new(),
+        algorithms: Algorithm::DEFAULTS.to_vec(),
+        requires_at_jwt: false,
+        accepts_id_tokens: false,
+        mapping: ClaimMapping { roles: vec![ClaimPath::member("roles")], ..Preset::Generic.mapping() },
+        requirements: Vec::new(),
+        scope_mode: ScopeMode::Intersect,
+        scope_prefix: String::new(),
+        first_party_clients: ["first-party".to_owned()].into(),
+        jit: JitMode::Active,
+        plain_http: PlainHttp { loopback: true, ..PlainHttp::default() },
+    }
+}
+
 /// Answers each path as it was told last, 404 for the others, and counts.
 pub(super) struct ScriptedProvider {
     pub(super) url: String,
@@ -190,18 +215,7 @@ impl ScriptedProvider {
     }
 
     pub(super) fn settings(&self) -> IssuerSettings {
-        IssuerSettings {
-            issuer: self.url.clone(),
-            discovery_url: None,
-            jwks_url: None,
-            audiences: vec![AUDIENCE.to_owned()],
-            algorithms: Algorithm::DEFAULTS.to_vec(),
-            roles_claim: Some("roles".parse().unwrap()),
-            scope_mode: ScopeMode::Intersect,
-            scope_prefix: String::new(),
-            first_party_clients: ["first-party".to_owned()].into(),
-            plain_http: PlainHttp { loopback: true, ..PlainHttp::default() },
-        }
+        settings(&self.url)
     }
 
     pub(super) fn key_set(&self, store: &Arc<MemoryStore>, clock: &Clock) -> KeySet {

@@ -27,6 +27,6 @@ pub use failure::Failure;
 pub use held_role::{HeldRole, KnownPrincipal};
 pub use me::{MeService, ProfileEdit};
 pub use page::Page;
-pub use principals::{FirstContact, PrincipalService};
+pub use principals::PrincipalService;
 pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountService};
 pub use users::UserService;

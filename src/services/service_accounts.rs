@@ -10,6 +10,7 @@ use crate::models::{
     AuditAction, Grant, GrantSource, Identity, IdentityKey, Moment, Origin, Principal, PrincipalId, PrincipalKind,
     PrincipalStatus, ProfileField,
 };
+use crate::oidc::TrustedIssuers;
 use crate::repositories::{audit_events, grants, identities, principals};
 
 use super::{Actor, Failure, HeldRole, Page, held_role, rights, text};
@@ -44,7 +45,25 @@ pub struct ServiceAccountService {
     database: Database,
     clock: Clock,
     permissions: Arc<DeclaredPermissions>,
-    issuers: Arc<[String]>,
+    issuers: Arc<dyn KnownIssuers>,
+}
+
+/// Whose programs can be registered.
+pub trait KnownIssuers: Send + Sync {
+    /// Whether tokens of this canonical issuer are taken at the moment.
+    fn know(&self, issuer: &str) -> bool;
+}
+
+impl KnownIssuers for TrustedIssuers {
+    fn know(&self, issuer: &str) -> bool {
+        self.canonical_issuers().iter().any(|known| known == issuer)
+    }
+}
+
+impl KnownIssuers for Vec<String> {
+    fn know(&self, issuer: &str) -> bool {
+        self.iter().any(|known| known == issuer)
+    }
 }
 
 impl ServiceAccountService {
@@ -53,9 +72,9 @@ impl ServiceAccountService {
         database: Database,
         clock: Clock,
         permissions: Arc<DeclaredPermissions>,
-        issuers: impl IntoIterator<Item = String>,
+        issuers: impl KnownIssuers + 'static,
     ) -> Self {
-        Self { database, clock, permissions, issuers: issuers.into_iter().collect() }
+        Self { database, clock, permissions, issuers: Arc::new(issuers) }
     }
 
     /// Registers a program. Fails with [`Failure::Invalid`] when a member cannot be accepted, with [`Failure::Conflict`] when the
@@ -91,7 +110,7 @@ impl ServiceAccountService {
     }
 
     fn checked(&self, account: NewServiceAccount) -> Result<NewServiceAccount, Failure> {
-        if !self.issuers.contains(&account.issuer) {
+        if !self.issuers.know(&account.issuer) {
             return Err(Failure::Invalid { field: "issuer", reason: "must be one of the issuers configured here" });
         }
         // Compared byte by byte with tokens, hence not trimmed.

@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use tempfile::TempDir;
 
-use super::{Actor, FirstContact, KnownPrincipal, MeService, PrincipalService, ServiceAccountService, UserService};
+use super::{Actor, KnownPrincipal, MeService, PrincipalService, ServiceAccountService, UserService};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 use crate::models::permission::DeclaredPermissions;
-use crate::models::{IdentityKey, JitMode, PrincipalId};
-use crate::oidc::{Claims, SubjectKind};
+use crate::models::{IdentityKey, PrincipalId};
+use crate::oidc::{Claims, JitMode, SubjectKind};
 use crate::repositories::grants;
 use crate::schema::{audit_events, principals};
 
@@ -21,6 +21,7 @@ pub(super) const ISSUER: &str = "https://issuer.test";
 
 pub(super) struct World {
     _folder: TempDir,
+    jit: JitMode,
     pub(super) database: Database,
     pub(super) clock: Clock,
     pub(super) permissions: Arc<DeclaredPermissions>,
@@ -41,18 +42,18 @@ impl World {
         let clock = Clock::manual("2026-01-02T03:04:05.678Z".parse().unwrap());
         let permissions = Arc::new(DeclaredPermissions::new([]).unwrap());
         let bootstrap_admin = bootstrap_admin.map(|subject| IdentityKey::human(ISSUER, subject));
-        let first_contact = FirstContact { jit, bootstrap_admin };
         Self {
-            principals: PrincipalService::new(database.clone(), clock.clone(), permissions.clone(), first_contact),
+            principals: PrincipalService::new(database.clone(), clock.clone(), permissions.clone(), bootstrap_admin),
             users: UserService::new(database.clone(), clock.clone(), permissions.clone()),
             me: MeService::new(database.clone(), clock.clone()),
             service_accounts: ServiceAccountService::new(
                 database.clone(),
                 clock.clone(),
                 permissions.clone(),
-                [ISSUER.to_owned()],
+                vec![ISSUER.to_owned()],
             ),
             _folder: folder,
+            jit,
             database,
             clock,
             permissions,
@@ -69,7 +70,7 @@ impl World {
 
     /// A person's claims, issued now.
     pub(super) fn person(&self, subject: &str) -> Claims {
-        Claims::for_test(ISSUER, SubjectKind::Human, subject, self.now())
+        Claims::for_test(ISSUER, SubjectKind::Human, subject, self.now()).with_jit(self.jit)
     }
 
     /// A program's claims, issued now.

@@ -29,7 +29,7 @@ impl Scene {
         let key_set = provider.key_set(&Arc::<MemoryStore>::default(), &clock);
         let mut settings = provider.settings();
         change(&mut settings);
-        let verifier = TokenVerifier::new([(settings, key_set)], clock.clone());
+        let verifier = TokenVerifier::new(TrustedIssuers::new([(settings, key_set)]), clock.clone());
         Self { provider, clock, keys, verifier }
     }
 
@@ -98,7 +98,7 @@ async fn settings_decide_what_claims_mean() {
     let scene = Scene::with(|settings| {
         settings.scope_mode = ScopeMode::RolesOnly;
         settings.scope_prefix = "api/".to_owned();
-        settings.roles_claim = Some("/realm_access/roles".parse().unwrap());
+        settings.mapping.roles = vec!["/realm_access/roles".parse().unwrap()];
     })
     .await;
     let mut claims = scene.claims_with("scope", json!("api/users:read openid"));

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::super::Failure;
 use super::super::held_role::RoleSource;
 use super::super::test_support::{World, names};
-use crate::models::{EmailState, GrantSource, JitMode, PrincipalKind, PrincipalStatus};
-use crate::oidc::Profile;
+use crate::models::{EmailState, GrantSource, PrincipalKind, PrincipalStatus};
+use crate::oidc::{JitMode, Profile};
 
 fn alice_profile() -> Profile {
     Profile {

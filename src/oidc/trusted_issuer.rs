@@ -1,0 +1,98 @@
+//! One trusted issuer at work: its settings, its keys, and what the claims of its proved tokens mean.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::gaps::{Gap, Gaps};
+use super::rule::Judged;
+use super::subject::Subject;
+use super::validity::Validity;
+use super::{Claims, IssuerSettings, KeySet, Rejection, ScopeMode, SubjectKind, mapping};
+
+/// One trusted issuer.
+pub(super) struct TrustedIssuer {
+    pub(super) settings: IssuerSettings,
+    pub(super) keys: KeySet,
+    gaps: Gaps,
+}
+
+impl TrustedIssuer {
+    pub(super) fn new(settings: IssuerSettings, keys: KeySet) -> Self {
+        Self { settings, keys, gaps: Gaps::default() }
+    }
+
+    /// Refuses a proved token that does not say what the operator demands of this issuer's tokens.
+    pub(super) fn require(&self, claims: &Map<String, Value>) -> Result<(), Rejection> {
+        let unmet = self.settings.requirements.iter().find(|required| required.when.judge(claims) != Judged::Holds);
+        unmet.map_or(Ok(()), |required| Err(Rejection::RequirementUnmet(Arc::clone(&required.message))))
+    }
+
+    /// What the claims of a proved token mean. `issuer` is the canonical one of its `iss`.
+    pub(super) fn interpret(
+        &self,
+        issuer: Arc<str>,
+        claims: &Map<String, Value>,
+        subject: Subject,
+        validity: Validity,
+    ) -> Claims {
+        let settings = &self.settings;
+        let Subject { kind, name, client_id } = subject;
+        Claims {
+            scopes: self.scopes(claims, kind),
+            roles: self.roles(claims, kind),
+            issuer,
+            kind,
+            subject: name,
+            first_party: client_id.as_ref().is_some_and(|client| settings.first_party_clients.contains(client)),
+            client_id,
+            scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
+            scope_prefix: settings.scope_prefix.as_str().into(),
+            admin_allowed: settings.mapping.allows_admin_role,
+            jit: settings.jit,
+            profile: mapping::profile(claims, &settings.mapping),
+            issued_at: validity.issued_at,
+            expires_at: validity.expires_at,
+        }
+    }
+
+    fn scopes(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {
+        if self.settings.scope_mode == ScopeMode::RolesOnly {
+            return BTreeSet::new();
+        }
+        let places = match (&self.settings.mapping.machine_scopes, kind) {
+            (Some(place), SubjectKind::Machine) => std::slice::from_ref(place),
+            _ => &self.settings.mapping.scopes,
+        };
+        self.or_nothing("scopes", mapping::scopes(claims, places, &self.settings.scope_prefix))
+    }
+
+    fn roles(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {
+        let places = &self.settings.mapping.roles;
+        // What is a program's scope must not be its role as well.
+        let delegates =
+            |place| kind == SubjectKind::Machine && self.settings.mapping.machine_scopes.as_ref() == Some(place);
+        let named = places.iter().filter(|place| !delegates(place));
+        let named = named.flat_map(|place| self.or_nothing(place, mapping::roles(claims, place)));
+        let ruled = self.settings.mapping.role_rules.iter().filter_map(|rule| match rule.when.judge(claims) {
+            Judged::Holds => Some(rule.role.clone()),
+            Judged::DoesNotHold => None,
+            Judged::Absent(claim) => self.nothing(&rule.role, mapping::absent_or_cut_off(claims, &claim)),
+            Judged::Malformed => self.nothing(&rule.role, Gap::Malformed),
+        });
+        named.chain(ruled).collect()
+    }
+
+    fn or_nothing(&self, claim: impl std::fmt::Display, found: Result<BTreeSet<String>, Gap>) -> BTreeSet<String> {
+        found.unwrap_or_else(|gap| {
+            self.gaps.note(&self.settings.short_name, claim, gap);
+            BTreeSet::new()
+        })
+    }
+
+    fn nothing<T>(&self, role: &str, gap: Gap) -> Option<T> {
+        self.gaps.note(&self.settings.short_name, format_args!("of the rule for role {role}"), gap);
+        None
+    }
+}
