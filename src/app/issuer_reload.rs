@@ -9,7 +9,7 @@ use super::key_set_store::DatabaseKeySetStore;
 use crate::Clock;
 use crate::config::{ConfigError, OidcConfig};
 use crate::database::Database;
-use crate::oidc::{IssuerSettings, KeySet, KeySetStore, ProviderClient, TrustedIssuers};
+use crate::oidc::{IntrospectionClient, IssuerSettings, KeySet, KeySetStore, ProviderClient, TrustedIssuers};
 
 /// Reads the issuers' file again. Cheap to clone.
 #[derive(Clone)]
@@ -25,10 +25,12 @@ impl IssuerReload {
     /// Trusts the issuers of `config` and starts to fetch their keys.
     pub(super) fn start(config: OidcConfig, database: &Database, clock: &Clock) -> Result<Self, StartError> {
         let client = ProviderClient::new().map_err(|cause| StartError::ProviderClient(cause.into()))?;
+        let introspection = IntrospectionClient::new(client.clone(), clock.clone())
+            .map_err(|cause| StartError::ProviderClient(cause.into()))?;
         let store = Arc::new(DatabaseKeySetStore::new(database.clone()));
         let key_sets = KeySetMaker { client, store, clock: clock.clone() };
         let issuers = config.issuers.iter().map(|settings| (settings.clone(), key_sets.make(settings)));
-        let issuers = TrustedIssuers::new(issuers);
+        let issuers = TrustedIssuers::new(issuers, introspection);
         Ok(Self(Arc::new(Inner { config, issuers, key_sets })))
     }
 

@@ -50,6 +50,15 @@ section!(RawOidc, "OIDC_", {
     scope_prefix: "SCOPE_PREFIX",
     jit: "JIT",
     first_party_clients: "FIRST_PARTY_CLIENTS",
+    opaque: "OPAQUE",
+    introspect: "INTROSPECT",
+    introspection_url: "INTROSPECTION_URL",
+    introspection_client_id: "INTROSPECTION_CLIENT_ID",
+    introspection_auth: "INTROSPECTION_AUTH",
+    introspection_client_secret: "INTROSPECTION_CLIENT_SECRET",
+    introspection_private_key: "INTROSPECTION_PRIVATE_KEY",
+    introspection_private_key_id: "INTROSPECTION_PRIVATE_KEY_ID",
+    trust_active: "TRUST_ACTIVE",
     allow_http_hosts: "ALLOW_HTTP_HOSTS",
 });
 section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });

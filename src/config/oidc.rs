@@ -27,6 +27,15 @@ const VARIABLES: &[(&str, &str)] = &[
     ("scope_prefix", "OIDC_SCOPE_PREFIX"),
     ("jit", "OIDC_JIT"),
     ("first_party_clients", "OIDC_FIRST_PARTY_CLIENTS"),
+    ("opaque", "OIDC_OPAQUE"),
+    ("introspect", "OIDC_INTROSPECT"),
+    ("introspection_url", "OIDC_INTROSPECTION_URL"),
+    ("introspection_client_id", "OIDC_INTROSPECTION_CLIENT_ID"),
+    ("introspection_auth", "OIDC_INTROSPECTION_AUTH"),
+    ("introspection_client_secret", "OIDC_INTROSPECTION_CLIENT_SECRET"),
+    ("introspection_private_key", "OIDC_INTROSPECTION_PRIVATE_KEY"),
+    ("introspection_private_key_id", "OIDC_INTROSPECTION_PRIVATE_KEY_ID"),
+    ("trust_active", "OIDC_TRUST_ACTIVE"),
 ];
 
 /// The issuers, and where to read of them again.
@@ -112,6 +121,13 @@ fn tell_doubles(issuers: &[(String, IssuerSettings)], faults: &mut Faults) {
             faults.add(place.clone(), "beside a `name` that no other issuer has");
         }
     }
+    let is_opaque = |settings: &IssuerSettings| settings.introspection.as_ref().is_some_and(|asked| asked.opaque);
+    for (place, _) in issuers.iter().filter(|(_, settings)| is_opaque(settings)).skip(1) {
+        faults.add(
+            place.clone(),
+            "without `opaque`, which one issuer has already: an opaque token does not say whose it is",
+        );
+    }
 }
 
 fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Option<IssuerSettings> {
@@ -140,6 +156,15 @@ fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Op
         raw.scope_prefix,
         raw.jit,
         raw.first_party_clients,
+        raw.opaque,
+        raw.introspect,
+        raw.introspection_url,
+        raw.introspection_client_id,
+        raw.introspection_auth,
+        raw.introspection_client_secret,
+        raw.introspection_private_key,
+        raw.introspection_private_key_id,
+        raw.trust_active,
     ];
     issuer::read(Block::of_variables(VARIABLES, values), plain_http, faults)
 }

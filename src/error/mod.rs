@@ -105,6 +105,7 @@ impl Error {
         match self {
             Self::MissingToken => &problem::MISSING_TOKEN,
             Self::MalformedCredential(_) => &problem::INVALID_REQUEST,
+            Self::Token(Rejection::IntrospectionUnavailable) => &problem::INTROSPECTION_UNAVAILABLE,
             Self::Token(rejection) if rejection.is_our_outage() => &problem::KEYS_UNAVAILABLE,
             Self::Token(Rejection::RequirementUnmet(_)) => &problem::REQUIREMENT_UNMET,
             Self::Token(_) => &problem::INVALID_TOKEN,

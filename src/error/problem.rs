@@ -57,6 +57,7 @@ problems! {
     HEADER_TOO_LARGE: REQUEST_HEADER_FIELDS_TOO_LARGE, "header-too-large", "A header field is too large";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal", "Something went wrong here";
     KEYS_UNAVAILABLE: SERVICE_UNAVAILABLE, "keys-unavailable", "Access tokens can't be checked at the moment";
+    INTROSPECTION_UNAVAILABLE: SERVICE_UNAVAILABLE, "introspection-unavailable", "The identity provider can't be asked at the moment";
     DATABASE_UNAVAILABLE: SERVICE_UNAVAILABLE, "database-unavailable", "The database can't be reached at the moment";
 }
 

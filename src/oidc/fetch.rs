@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use reqwest::{StatusCode, header, redirect};
+use reqwest::{RequestBuilder, StatusCode, header, redirect};
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::PlainHttp;
@@ -18,6 +19,23 @@ pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The HTTP client for identity providers. Cheap to clone; clones share what they need for TLS.
 #[derive(Clone, Debug)]
 pub struct ProviderClient(reqwest::Client);
+
+/// A form to post. Its `Debug` prints no secret.
+#[derive(Debug)]
+pub(super) struct FormRequest {
+    pub(super) accept: &'static str,
+    /// The whole Authorization field.
+    pub(super) authorization: Option<SecretString>,
+    /// The fields, form-encoded.
+    pub(super) body: SecretString,
+}
+
+/// A 200 answer.
+pub(super) struct Answer {
+    /// As the Content-Type field says; empty where there is none.
+    pub(super) media_type: String,
+    pub(super) body: Vec<u8>,
+}
 
 /// Why a document could not be had. The texts are for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -69,16 +87,43 @@ impl ProviderClient {
             .map(Self)
     }
 
-    /// The body of a 200 answer. Its length is counted as it is read: a Content-Length proves nothing.
+    /// The body of a 200 answer to a GET.
     pub(super) async fn fetch(&self, url: &Url, plain_http: &PlainHttp) -> Result<Vec<u8>, FetchError> {
+        let request = self.0.get(url.clone()).header(header::ACCEPT, "application/json");
+        Ok(Self::send(request, url, plain_http).await?.body)
+    }
+
+    /// The 200 answer to a form.
+    pub(super) async fn post(
+        &self,
+        url: &Url,
+        plain_http: &PlainHttp,
+        form: FormRequest,
+    ) -> Result<Answer, FetchError> {
+        let FormRequest { accept, authorization, body } = form;
+        let mut request = self
+            .0
+            .post(url.clone())
+            .header(header::ACCEPT, accept)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body.expose_secret().to_owned());
+        if let Some(field) = authorization {
+            request = request.header(header::AUTHORIZATION, field.expose_secret());
+        }
+        Self::send(request, url, plain_http).await
+    }
+
+    /// The length of the answer is counted as it is read: a Content-Length proves nothing.
+    async fn send(request: RequestBuilder, url: &Url, plain_http: &PlainHttp) -> Result<Answer, FetchError> {
         if !plain_http.is_fetchable(url) {
             return Err(FetchError::NotAllowed(url.clone()));
         }
-        let request = self.0.get(url.clone()).header(header::ACCEPT, "application/json");
         let mut response = request.send().await.map_err(|error| FetchError::unreachable(url, error))?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status { url: url.clone(), status: response.status() });
         }
+        let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = media_type.unwrap_or_default().to_owned();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| FetchError::unreachable(url, error))? {
             if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
@@ -86,6 +131,6 @@ impl ProviderClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok(Answer { media_type, body })
     }
 }

@@ -20,11 +20,12 @@ pub(super) struct Provider {
     client: ProviderClient,
 }
 
-/// The two members of the metadata that are needed. A stricter type would refuse honest documents for want of others.
+/// The members of the metadata that are needed. A stricter type would refuse honest documents for want of others.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
     jwks_uri: String,
+    introspection_endpoint: Option<String>,
 }
 
 /// Why an issuer's keys could not be had. The texts are for the operator: they name what differs and say what to do.
@@ -46,6 +47,10 @@ pub(super) enum ProviderError {
     OtherIssuer { url: String, published: String, configured: String },
     #[error("the metadata at {url} has {jwks_uri:?} for `jwks_uri`, which is not a URL: configure the URL of the keys")]
     BadKeyAddress { url: Url, jwks_uri: String },
+    #[error(
+        "the metadata at {0} has no URL for `introspection_endpoint`: configure the URL at which tokens can be asked about"
+    )]
+    NoIntrospection(Url),
     #[error("the key set at {url} cannot be used: {cause}")]
     BadKeySet { url: Url, cause: DocumentError },
     #[error("the configured key set cannot be used: {0}")]
@@ -77,7 +82,10 @@ impl Provider {
         }
         let url = match &self.jwks_url {
             Some(url) => url.clone(),
-            None => self.discover_keys().await?,
+            None => {
+                let (url, metadata) = self.discover().await?;
+                key_address(url, metadata)?
+            }
         };
         let body = self.client.fetch(&url, &self.plain_http).await?;
         let parsed = String::from_utf8(body).map_err(|_| DocumentError::NotAKeySet).and_then(|text| {
@@ -92,26 +100,36 @@ impl Provider {
         KeyDocument::parse(document, &self.algorithms)
     }
 
-    async fn discover_keys(&self) -> Result<Url, ProviderError> {
+    /// Where the issuer says that it can be asked about tokens (RFC 8414 section 2).
+    pub(super) async fn introspection_endpoint(&self) -> Result<Url, ProviderError> {
+        let (url, metadata) = self.discover().await?;
+        let endpoint = metadata.introspection_endpoint.and_then(|endpoint| Url::parse(&endpoint).ok());
+        endpoint.ok_or(ProviderError::NoIntrospection(url))
+    }
+
+    /// The metadata, and where it was found.
+    async fn discover(&self) -> Result<(Url, Metadata), ProviderError> {
         if let Some(url) = &self.discovery_url {
             let body = self.client.fetch(url, &self.plain_http).await?;
-            return self.key_address(url, &body);
+            return self.read_metadata(url.clone(), &body);
         }
         let no_place = || ProviderError::NoPlaceForMetadata(self.issuer.clone());
         let url = openid_metadata_url(&self.issuer).ok_or_else(no_place)?;
         match self.client.fetch(&url, &self.plain_http).await {
-            Ok(body) => self.key_address(&url, &body),
+            Ok(body) => self.read_metadata(url, &body),
             Err(error) if error.is_not_found() => {
                 let url = oauth_metadata_url(&self.issuer).ok_or_else(no_place)?;
                 let body = self.client.fetch(&url, &self.plain_http).await?;
-                self.key_address(&url, &body)
+                self.read_metadata(url, &body)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn key_address(&self, url: &Url, body: &[u8]) -> Result<Url, ProviderError> {
-        let metadata: Metadata = serde_json::from_slice(body).map_err(|_| ProviderError::NotMetadata(url.clone()))?;
+    fn read_metadata(&self, url: Url, body: &[u8]) -> Result<(Url, Metadata), ProviderError> {
+        let Ok(metadata) = serde_json::from_slice::<Metadata>(body) else {
+            return Err(ProviderError::NotMetadata(url));
+        };
         if metadata.issuer != self.issuer {
             return Err(ProviderError::OtherIssuer {
                 url: url.to_string(),
@@ -119,9 +137,12 @@ impl Provider {
                 configured: self.issuer.clone(),
             });
         }
-        Url::parse(&metadata.jwks_uri)
-            .map_err(|_| ProviderError::BadKeyAddress { url: url.clone(), jwks_uri: metadata.jwks_uri })
+        Ok((url, metadata))
     }
+}
+
+fn key_address(url: Url, metadata: Metadata) -> Result<Url, ProviderError> {
+    Url::parse(&metadata.jwks_uri).map_err(|_| ProviderError::BadKeyAddress { url, jwks_uri: metadata.jwks_uri })
 }
 
 /// OIDC Discovery section 4: appended to the issuer.

@@ -82,6 +82,13 @@ pub enum Rejection {
     /// The signature does not verify.
     #[error("The token's signature is not valid.")]
     BadSignature,
+    /// The issuer was asked and says that it is not active: expired, revoked, or never issued (RFC 7662 section 2.2).
+    #[error("The token's issuer says that it is not active.")]
+    NotActive,
+    /// The issuer could not be asked, or did not answer so that the answer can be relied on. Nothing is wrong with the token as far as
+    /// we know.
+    #[error("The token's issuer could not be asked about it.")]
+    IntrospectionUnavailable,
     /// The issuer's keys could not be had, so the token could not be judged. Nothing is wrong with it as far as we know.
     #[error("The keys of the token's issuer are out of reach.")]
     KeysUnavailable,
@@ -116,12 +123,14 @@ impl Rejection {
             Self::KeyMismatch => "key-mismatch",
             Self::AmbiguousKey => "ambiguous-key",
             Self::BadSignature => "bad-signature",
+            Self::NotActive => "not-active",
+            Self::IntrospectionUnavailable => "introspection-unavailable",
             Self::KeysUnavailable => "keys-unavailable",
         }
     }
 
-    /// Whether the token could not be judged for want of keys, which is our outage and not its bearer's fault.
+    /// Whether the token could not be judged for want of keys or of an answer, which is our outage and not its bearer's fault.
     pub const fn is_our_outage(&self) -> bool {
-        matches!(self, Self::KeysUnavailable)
+        matches!(self, Self::KeysUnavailable | Self::IntrospectionUnavailable)
     }
 }

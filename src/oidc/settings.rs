@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use super::{Algorithm, ClaimMapping, PlainHttp, Requirement};
+use super::{Algorithm, ClaimMapping, IntrospectionSettings, PlainHttp, Requirement};
 
 /// What stands for the tenant in the issuer of a provider that has one per tenant, as Entra publishes it.
 pub const TENANT_PLACE: &str = "{tenantid}";
@@ -49,6 +49,8 @@ pub struct IssuerSettings {
     pub first_party_clients: BTreeSet<String>,
     /// What becomes of its people when they come for the first time.
     pub jit: JitMode,
+    /// How it is asked about tokens; without it, it is not.
+    pub introspection: Option<IntrospectionSettings>,
     /// Where plain http may be spoken.
     pub plain_http: PlainHttp,
 }

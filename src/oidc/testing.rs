@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::{
-    Algorithm, ClaimMapping, ClaimPath, IssuerSettings, JitMode, KeySet, KeySetStore, PlainHttp, Preset,
-    ProviderClient, ScopeMode, StoreError, StoredKeySet, base64url,
+    Algorithm, ClaimMapping, ClaimPath, IntrospectionClient, IssuerSettings, JitMode, KeySet, KeySetStore, PlainHttp,
+    Preset, ProviderClient, ScopeMode, StoreError, StoredKeySet, base64url,
 };
 use crate::Clock;
 
@@ -150,8 +150,14 @@ pub(super) fn settings(issuer: &str) -> IssuerSettings {
         scope_prefix: String::new(),
         first_party_clients: ["first-party".to_owned()].into(),
         jit: JitMode::Active,
+        introspection: None,
         plain_http: PlainHttp { loopback: true, ..PlainHttp::default() },
     }
+}
+
+/// Who asks issuers about tokens.
+pub(super) fn introspection_client(clock: &Clock) -> IntrospectionClient {
+    IntrospectionClient::new(ProviderClient::new().unwrap(), clock.clone()).unwrap()
 }
 
 /// Answers each path as it was told last, 404 for the others, and counts.
@@ -165,6 +171,7 @@ pub(super) struct ScriptedProvider {
 struct Script {
     answers: HashMap<String, Vec<u8>>,
     asked: Vec<String>,
+    requests: Vec<String>,
     gate: Option<Arc<Semaphore>>,
 }
 
@@ -214,6 +221,13 @@ impl ScriptedProvider {
         self.script.lock().unwrap().asked.iter().filter(|asked| *asked == path).count()
     }
 
+    /// The latest request to `path`, head and body.
+    pub(super) fn latest_request(&self, path: &str) -> String {
+        let script = self.script.lock().unwrap();
+        let is_to = |request: &&String| request.split(' ').nth(1) == Some(path);
+        script.requests.iter().rfind(is_to).unwrap().clone()
+    }
+
     pub(super) fn settings(&self) -> IssuerSettings {
         settings(&self.url)
     }
@@ -230,10 +244,16 @@ async fn answer(mut stream: TcpStream, script: Arc<Mutex<Script>>) {
         let Ok(octet) = stream.read_u8().await else { return };
         request.push(octet);
     }
-    let path = String::from_utf8(request).unwrap().split(' ').nth(1).unwrap().to_owned();
+    let mut request = String::from_utf8(request).unwrap();
+    let length = request.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body).await.unwrap();
+    request.push_str(std::str::from_utf8(&body).unwrap());
+    let path = request.split(' ').nth(1).unwrap().to_owned();
     let (answer, gate) = {
         let mut script = script.lock().unwrap();
         script.asked.push(path.clone());
+        script.requests.push(request);
         (script.answers.get(&path).cloned(), script.gate.clone())
     };
     if let Some(gate) = gate {

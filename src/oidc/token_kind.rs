@@ -44,6 +44,25 @@ pub(super) fn check(
     if is_access_token || (expected.or_id_token && is_id_token()) { Ok(()) } else { Err(Rejection::NotAnAccessToken) }
 }
 
+/// Refuses a token that its issuer calls active (RFC 7662 section 2.2) but no access token, or usable by one sender alone. Whether the
+/// issuer says at all that it is an access token: some call refresh and ID tokens active too.
+pub(super) fn check_answer(claims: &Map<String, Value>) -> Result<bool, Rejection> {
+    if claims.contains_key("cnf") {
+        return Err(Rejection::SenderConstrained);
+    }
+    let names: [(&str, &[&str]); 3] = [
+        ("token_type", &["Bearer", "access_token"]),
+        ("token_use", &["access", "access_token"]),
+        ("typ", &["Bearer", "at+jwt", "access_token"]),
+    ];
+    let statements = names.map(|(member, names)| claims.get(member).map(|value| is_any_of(value, names)));
+    if statements.contains(&Some(false)) {
+        Err(Rejection::NotAnAccessToken)
+    } else {
+        Ok(statements.contains(&Some(true)))
+    }
+}
+
 /// Whether a token says that it is of one kind, and nothing against it; or is silent and bears no sign of another.
 fn is(
     header_says_so: bool,

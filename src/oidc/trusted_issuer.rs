@@ -9,18 +9,32 @@ use super::gaps::{Gap, Gaps};
 use super::rule::Judged;
 use super::subject::Subject;
 use super::validity::Validity;
-use super::{Claims, IssuerSettings, KeySet, Rejection, ScopeMode, SubjectKind, mapping};
+use super::{
+    Claims, IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection, ScopeMode, SubjectKind, mapping,
+};
 
 /// One trusted issuer.
 pub(super) struct TrustedIssuer {
     pub(super) settings: IssuerSettings,
     pub(super) keys: KeySet,
+    introspector: Option<Introspector>,
     gaps: Gaps,
 }
 
 impl TrustedIssuer {
-    pub(super) fn new(settings: IssuerSettings, keys: KeySet) -> Self {
-        Self { settings, keys, gaps: Gaps::default() }
+    pub(super) fn new(settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
+        let introspector = client.introspector(&settings, &keys);
+        Self { settings, keys, introspector, gaps: Gaps::default() }
+    }
+
+    /// Who asks the issuer about its JWTs, if it is to be asked.
+    pub(super) fn asked_about_jwts(&self) -> Option<&Introspector> {
+        self.introspector.as_ref().filter(|introspector| introspector.settings().always)
+    }
+
+    /// Who asks the issuer about tokens that say nothing themselves, if it gives out such.
+    pub(super) fn asked_about_opaque(&self) -> Option<&Introspector> {
+        self.introspector.as_ref().filter(|introspector| introspector.settings().opaque)
     }
 
     /// Refuses a proved token that does not say what the operator demands of this issuer's tokens.

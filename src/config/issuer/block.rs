@@ -76,6 +76,11 @@ impl Block {
         self.entries.contains_key(setting)
     }
 
+    /// Leaves a setting aside that has been told of.
+    pub(super) fn drop(&mut self, setting: &str) {
+        self.entries.remove(setting);
+    }
+
     /// The text of a setting as `parse` reads it, or `default` where it is absent.
     pub(super) fn parse<T>(
         &mut self,

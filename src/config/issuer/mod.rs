@@ -3,6 +3,7 @@
 mod block;
 mod claims;
 mod file;
+mod introspection;
 
 pub(super) use block::{Block, split};
 pub(super) use file::blocks;
@@ -35,6 +36,7 @@ pub(super) fn read(mut block: Block, plain_http: &PlainHttp, faults: &mut Faults
     let first_party_clients = set(block.list("first_party_clients", faults));
     let mapping = claims::mapping(&mut block, preset_or_generic, faults);
     let requirements = claims::requirements(&mut block, faults);
+    let introspection = introspection::read(&mut block, plain_http, faults);
     block.finish(faults);
     let (_, place) = (preset?, place?);
     Some(IssuerSettings {
@@ -56,6 +58,7 @@ pub(super) fn read(mut block: Block, plain_http: &PlainHttp, faults: &mut Faults
         scope_prefix: scope_prefix?,
         first_party_clients,
         jit: jit?,
+        introspection: introspection?,
         plain_http: plain_http.clone(),
     })
 }
