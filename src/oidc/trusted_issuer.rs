@@ -58,14 +58,16 @@ impl TrustedIssuer {
     }
 
     fn scopes(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {
-        if self.settings.scope_mode == ScopeMode::RolesOnly {
-            return BTreeSet::new();
-        }
         let places = match (&self.settings.mapping.machine_scopes, kind) {
             (Some(place), SubjectKind::Machine) => std::slice::from_ref(place),
             _ => &self.settings.mapping.scopes,
         };
-        self.or_nothing("scopes", mapping::scopes(claims, places, &self.settings.scope_prefix))
+        let scopes = mapping::scopes(claims, places, &self.settings.scope_prefix);
+        match self.settings.scope_mode {
+            ScopeMode::Intersect => self.or_nothing("scopes", scopes),
+            // Nobody waits for them, so it is no loss where there are none.
+            ScopeMode::RolesOnly => scopes.unwrap_or_default(),
+        }
     }
 
     fn roles(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {

@@ -223,3 +223,6 @@ fn jit(block: &mut Block, must_be_set: bool, faults: &mut Faults) -> Option<JitM
 fn set(list: Vec<(String, String)>) -> BTreeSet<String> {
     list.into_iter().map(|(_, text)| text).collect()
 }
+
+#[cfg(test)]
+mod tests;
