@@ -106,6 +106,14 @@ fn the_file_env_is_read_and_the_environment_wins() {
     assert!(!program.folder().join("from-file.db").exists());
 }
 
+#[test]
+fn the_file_env_of_a_folder_above_is_somebody_else_s() {
+    let program = Program::portcullis().below("service");
+    fs::write(program.folder().join("../.env"), "DATABASE_URL=sqlite://from-above.db\n").unwrap();
+    program.run(&["migrate"]).printed();
+    assert!(program.folder().join("portcullis.db").is_file());
+}
+
 #[actix_web::test]
 async fn openapi_prints_the_document_that_is_served() {
     let app = TestApp::spawn().await;

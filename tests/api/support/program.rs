@@ -11,6 +11,7 @@ use tempfile::TempDir;
 pub struct Program {
     path: PathBuf,
     folder: TempDir,
+    working_folder: PathBuf,
     vars: Vec<(String, String)>,
 }
 
@@ -29,7 +30,9 @@ impl Program {
     }
 
     fn at(path: PathBuf) -> Self {
-        Self { path, folder: tempfile::tempdir().unwrap(), vars: Vec::new() }
+        let folder = tempfile::tempdir().unwrap();
+        let working_folder = folder.path().to_owned();
+        Self { path, folder, working_folder, vars: Vec::new() }
     }
 
     /// Sets a variable of its environment.
@@ -38,9 +41,16 @@ impl Program {
         self
     }
 
+    /// Runs it in a folder below the one that it would run in.
+    pub fn below(mut self, name: &str) -> Self {
+        self.working_folder = self.working_folder.join(name);
+        std::fs::create_dir(&self.working_folder).unwrap();
+        self
+    }
+
     /// The folder that it runs in.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.working_folder
     }
 
     /// Runs it to its end.
@@ -61,7 +71,7 @@ impl Program {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.path);
-        command.args(arguments).current_dir(self.folder.path()).env_clear();
+        command.args(arguments).current_dir(&self.working_folder).env_clear();
         command.envs(self.vars.iter().map(|(name, value)| (name, value)));
         command
     }
