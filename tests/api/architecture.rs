@@ -84,6 +84,13 @@ impl Source {
         pairs.flat_map(|pair| first_segments(pair[1])).map(|name| module_of(&name)).collect()
     }
 
+    /// Whether `super` leads out of the room, past what `imports` sees.
+    fn climbs_out(&self) -> bool {
+        let is_top_of_room =
+            !self.path.contains('/') || self.path.ends_with("/mod.rs") && self.path.matches('/').count() == 1;
+        self.code.contains(if is_top_of_room { "super::" } else { "super::super::" })
+    }
+
     fn names(&self, word: &str) -> bool {
         let is_part = |c: char| c.is_alphanumeric() || c == '_';
         self.code.match_indices(word).any(|(at, _)| {
@@ -157,6 +164,9 @@ fn imports_follow_the_arrow_and_never_turn_back() {
     for source in sources() {
         let room = source.room().to_owned();
         let allowed = arrow.get(&*room).unwrap_or_else(|| panic!("the room `{room}` has no place on the arrow"));
+        if source.climbs_out() {
+            violations.push(format!("src/{} leaves its room by `super`", source.path));
+        }
         for import in source.imports().into_iter().filter(|import| *import != room) {
             if !allowed.contains(&&*import) {
                 violations.push(format!("src/{} imports `{import}`", source.path));
