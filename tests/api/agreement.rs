@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::routes::{self, RouteLine};
-use crate::support::{ALL_SCOPES, TestApp};
+use crate::support::{ALL_SCOPES, Request, TestApp};
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
@@ -14,6 +14,10 @@ async fn document(app: &TestApp) -> Value {
     let reply = app.get_without_token("/openapi.json").await;
     assert_eq!(reply.status(), 200);
     reply.json()
+}
+
+async fn fresh_request(app: &TestApp, route: &RouteLine) -> Request {
+    routes::fresh_request(app, &route.method, &route.path).await
 }
 
 /// Every operation of the document with its path and method.
@@ -68,9 +72,9 @@ async fn the_guard_asks_for_what_the_table_says_and_for_no_more() {
     let app = TestApp::spawn().await;
     for route in routes::registered() {
         let name = format!("{} {}", route.method, route.path);
-        let without = routes::fresh_request(&app, &route).await.send().await;
+        let without = fresh_request(&app, &route).await.send().await;
         let bare = app.token("alice").without("scope").sign();
-        let with_bare = routes::fresh_request(&app, &route).await.bearer(&bare).send().await;
+        let with_bare = fresh_request(&app, &route).await.bearer(&bare).send().await;
         match route.permission() {
             None if route.access == "public" => assert!(without.status() < 400, "{name}: {}", without.text()),
             None => {
@@ -79,16 +83,20 @@ async fn the_guard_asks_for_what_the_table_says_and_for_no_more() {
             }
             Some(permission) => {
                 assert_eq!(without.problem(), "missing-token", "{name}");
-                let all_others: Vec<_> = ALL_SCOPES.split(' ').filter(|scope| *scope != permission).collect();
-                let others = app.token("alice").scope(all_others.join(" ")).sign();
-                let refused = routes::fresh_request(&app, &route).await.bearer(&others).send().await;
-                assert_eq!(refused.challenge_parameter("scope").as_deref(), Some(permission), "{name}");
-                let alone = app.token("alice").scope(permission).sign();
-                let served = routes::fresh_request(&app, &route).await.bearer(&alone).send().await;
-                assert!(served.status() < 400, "{name}: {}", served.text());
+                assert_this_scope_alone_opens(&app, &route, permission).await;
             }
         }
     }
+}
+
+async fn assert_this_scope_alone_opens(app: &TestApp, route: &RouteLine, permission: &str) {
+    let others: Vec<_> = ALL_SCOPES.split(' ').filter(|scope| *scope != permission).collect();
+    let token = app.token("alice").scope(others.join(" ")).sign();
+    let refused = fresh_request(app, route).await.bearer(&token).send().await;
+    assert_eq!(refused.challenge_parameter("scope").as_deref(), Some(permission), "{route:?}");
+    let token = app.token("alice").scope(permission).sign();
+    let served = fresh_request(app, route).await.bearer(&token).send().await;
+    assert!(served.status() < 400, "{route:?}: {}", served.text());
 }
 
 #[actix_web::test]
@@ -184,7 +192,7 @@ async fn what_a_route_answers_is_documented_for_it() {
         for (case, token) in
             [("no token", None), ("a bad token", Some("bad")), ("no scope", Some(&*narrow)), ("all", Some(&*good))]
         {
-            let request = routes::fresh_request(&app, &route).await;
+            let request = fresh_request(&app, &route).await;
             let request = token.iter().fold(request, |request, token| request.bearer(token));
             let reply = request.send().await;
             let documented = &responses[reply.status().to_string()];

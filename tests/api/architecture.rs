@@ -7,53 +7,38 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. Whatever is not listed here is refused, a new room too.
-const ARROW: &[(&str, &[&str])] = &[
+const ARROW: &[(&str, &str)] = &[
     // Wires the others: nothing else knows them all.
-    (
-        "app",
-        &[
-            "auth",
-            "cli",
-            "clock",
-            "config",
-            "database",
-            "error",
-            "models",
-            "oidc",
-            "repositories",
-            "routes",
-            "services",
-            "telemetry",
-        ],
-    ),
-    ("cli", &["api_types", "app", "auth", "clock", "config", "database", "dev", "models", "services", "telemetry"]),
-    ("routes", &["api_types", "auth", "database", "error", "models", "oidc", "services"]),
+    ("app", "auth cli clock config database error models oidc repositories routes services telemetry"),
+    ("cli", "api_types app auth clock config database dev models services telemetry"),
+    // Health asks the database and the key set themselves.
+    ("routes", "api_types auth database error models oidc services"),
     // The metadata document shows what the guard's challenges call this service.
-    ("api_types", &["auth", "models", "services"]),
-    ("auth", &["error", "models", "oidc", "services"]),
-    ("error", &["database", "models", "oidc", "services"]),
+    ("api_types", "auth models services"),
+    ("auth", "error models oidc services"),
+    ("error", "database models oidc services"),
     // The claims of a proved token are what principals are resolved from.
-    ("services", &["clock", "database", "models", "oidc", "repositories"]),
-    ("repositories", &["database", "models", "schema"]),
+    ("services", "clock database models oidc repositories"),
+    ("repositories", "database models schema"),
     // Rows name the backends that they are stored in.
-    ("models", &["database", "schema"]),
-    ("database", &["schema"]),
-    ("oidc", &["clock"]),
-    ("config", &["database", "models", "oidc"]),
-    ("telemetry", &["config"]),
-    ("dev", &["clock", "models"]),
-    ("clock", &[]),
-    ("schema", &[]),
+    ("models", "database schema"),
+    ("database", "schema"),
+    ("oidc", "clock"),
+    ("config", "database models oidc"),
+    ("telemetry", "config"),
+    ("dev", "clock models"),
+    ("clock", ""),
+    ("schema", ""),
 ];
 
-/// Which rooms may name a library, each for a reason that its name tells.
-const LIBRARIES: &[(&str, &[&str])] = &[
-    ("actix_web", &["api_types", "app", "auth", "cli", "dev", "error", "routes", "telemetry"]),
-    ("diesel", &["app", "database", "error", "models", "repositories", "schema", "services"]),
-    ("reqwest", &["cli", "oidc"]),
-    ("utoipa", &["api_types", "auth", "error", "routes"]),
-    ("clap", &["cli"]),
-    ("openidconnect", &["dev"]),
+/// Which rooms may name a library; every other room can be read and tested without it.
+const LIBRARIES: &[(&str, &str)] = &[
+    ("actix_web", "api_types app auth cli dev error routes telemetry"),
+    ("diesel", "app database error models repositories schema services"),
+    ("reqwest", "cli oidc"),
+    ("utoipa", "api_types auth error routes"),
+    ("clap", "cli"),
+    ("openidconnect", "dev"),
 ];
 
 /// Files beside `error` that name HTTP status codes of answers.
@@ -159,7 +144,7 @@ fn code(text: &str) -> String {
 
 #[test]
 fn imports_follow_the_arrow_and_never_turn_back() {
-    let arrow: BTreeMap<&str, &[&str]> = ARROW.iter().copied().collect();
+    let arrow: BTreeMap<&str, BTreeSet<&str>> = ARROW.iter().map(|(room, allowed)| (*room, words(allowed))).collect();
     let (mut violations, mut used) = (Vec::new(), BTreeSet::new());
     for source in sources() {
         let room = source.room().to_owned();
@@ -168,7 +153,7 @@ fn imports_follow_the_arrow_and_never_turn_back() {
             violations.push(format!("src/{} leaves its room by `super`", source.path));
         }
         for import in source.imports().into_iter().filter(|import| *import != room) {
-            if !allowed.contains(&&*import) {
+            if !allowed.contains(&*import) {
                 violations.push(format!("src/{} imports `{import}`", source.path));
             }
             used.insert((room.clone(), import));
@@ -176,9 +161,9 @@ fn imports_follow_the_arrow_and_never_turn_back() {
     }
     assert!(violations.is_empty(), "{}", violations.join("\n"));
     // What nobody uses is not allowed either, so that the table stays true.
-    for (room, allowed) in ARROW {
-        for import in *allowed {
-            assert!(used.contains(&((*room).to_owned(), (*import).to_owned())), "`{room}` does not import `{import}`");
+    for (room, allowed) in arrow {
+        for import in allowed {
+            assert!(used.contains(&(room.to_owned(), import.to_owned())), "`{room}` does not import `{import}`");
         }
     }
 }
@@ -188,9 +173,13 @@ fn each_library_is_known_to_the_rooms_that_need_it_alone() {
     for source in sources() {
         for (library, rooms) in LIBRARIES {
             let is_named = source.code.contains(&format!("{library}::")) && source.names(library);
-            assert!(!is_named || rooms.contains(&source.room()), "src/{} names `{library}`", source.path);
+            assert!(!is_named || words(rooms).contains(source.room()), "src/{} names `{library}`", source.path);
         }
     }
+}
+
+fn words(list: &str) -> BTreeSet<&str> {
+    list.split_whitespace().collect()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::program::Program;
 use super::{Request, TestApp};
 
 /// A line of `portcullis routes`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 pub struct RouteLine {
     pub method: String,
     pub path: String,
@@ -43,19 +43,18 @@ pub fn registered() -> Vec<RouteLine> {
 }
 
 /// A request to the route whose targets nobody has touched, so that the order of requests does not matter.
-pub async fn fresh_request(app: &TestApp, route: &RouteLine) -> Request {
+pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("target-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let mut path = route.path.replace("{file:.*}", "").replace("{role}", "auditor");
-    if path.contains("{id}") {
+    let mut target = path.replace("{file:.*}", "").replace("{role}", "auditor");
+    if target.contains("{id}") {
         let is_program = path.contains("/service-accounts/");
         let id = if is_program { app.register_machine(&name, &[]).await } else { app.introduce(&name).await };
-        path = path.replace("{id}", &id);
+        target = target.replace("{id}", &id);
     }
-    assert!(!path.contains('{'), "no value for a parameter of {path}");
-    let method = Method::from_bytes(route.method.as_bytes()).unwrap();
-    let request = app.request(method, &path);
-    match (route.method.as_str(), route.path.as_str()) {
+    assert!(!target.contains('{'), "no value for a parameter of {target}");
+    let request = app.request(Method::from_bytes(method.as_bytes()).unwrap(), &target);
+    match (method, path) {
         ("PATCH", "/api/v1/me") => request.header("If-Match", "*").json(&json!({ "given_name": name })),
         ("POST", "/api/v1/service-accounts") => request.json(&json!({ "issuer": app.idp.url(), "client_id": name })),
         _ => request,
