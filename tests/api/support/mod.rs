@@ -34,7 +34,6 @@ pub struct TestApp {
 
 /// What a test sets before the service starts.
 pub struct Setup {
-    application: Application,
     vars: Vec<(String, String)>,
 }
 
@@ -42,12 +41,6 @@ impl Setup {
     /// Sets a variable of the service.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Serves another application than the plain one.
-    pub fn application(mut self, application: Application) -> Self {
-        self.application = application;
         self
     }
 
@@ -77,7 +70,7 @@ impl Setup {
         vars.retain(|(name, _)| self.vars.iter().all(|(own, _)| own != name));
         vars.extend(self.vars);
         let config = Config::from_vars(vars).unwrap();
-        let service = self.application.start(config, clock.clone()).await.unwrap();
+        let service = Application::new().start(config, clock.clone()).await.unwrap();
         let (url, handle) = (service.url().to_owned(), service.handle());
         portcullis::actix_web::rt::spawn(service.wait());
         TestApp { idp, clock, url, handle, client: client(), folder }
@@ -97,7 +90,7 @@ fn start_time() -> DateTime<Utc> {
 impl TestApp {
     /// What there is to set before a start.
     pub fn setup() -> Setup {
-        Setup { application: Application::new(), vars: Vec::new() }
+        Setup { vars: Vec::new() }
     }
 
     /// The service as most tests want it.
