@@ -1,7 +1,9 @@
 //! A real service on a free port, with a fresh database, the development issuer as its provider and a clock that the test moves.
 
+pub mod program;
 pub mod raw;
 mod reply;
+pub mod routes;
 
 pub use reply::Reply;
 
@@ -32,7 +34,6 @@ pub struct TestApp {
 
 /// What a test sets before the service starts.
 pub struct Setup {
-    application: Application,
     vars: Vec<(String, String)>,
 }
 
@@ -40,12 +41,6 @@ impl Setup {
     /// Sets a variable of the service.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Serves another application than the plain one.
-    pub fn application(mut self, application: Application) -> Self {
-        self.application = application;
         self
     }
 
@@ -75,12 +70,16 @@ impl Setup {
         vars.retain(|(name, _)| self.vars.iter().all(|(own, _)| own != name));
         vars.extend(self.vars);
         let config = Config::from_vars(vars).unwrap();
-        let service = self.application.start(config, clock.clone()).await.unwrap();
+        let service = Application::new().start(config, clock.clone()).await.unwrap();
         let (url, handle) = (service.url().to_owned(), service.handle());
         portcullis::actix_web::rt::spawn(service.wait());
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        TestApp { idp, clock, url, handle, client, folder }
+        TestApp { idp, clock, url, handle, client: client(), folder }
     }
+}
+
+/// A client that follows no redirects and knows no proxy.
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// The same moment for every test, so that no test depends on the day.
@@ -91,7 +90,7 @@ fn start_time() -> DateTime<Utc> {
 impl TestApp {
     /// What there is to set before a start.
     pub fn setup() -> Setup {
-        Setup { application: Application::new(), vars: Vec::new() }
+        Setup { vars: Vec::new() }
     }
 
     /// The service as most tests want it.
@@ -148,7 +147,7 @@ impl TestApp {
 
     /// A request in the making.
     pub fn request(&self, method: Method, path: &str) -> Request {
-        Request(self.client.request(method, format!("{}{path}", self.url)))
+        Request::new(&self.client, method, &format!("{}{path}", self.url))
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Reply {
@@ -191,6 +190,10 @@ impl TestApp {
 pub struct Request(reqwest::RequestBuilder);
 
 impl Request {
+    pub fn new(client: &reqwest::Client, method: Method, url: &str) -> Self {
+        Self(client.request(method, url))
+    }
+
     pub fn bearer(self, token: &str) -> Self {
         self.header("Authorization", &format!("Bearer {token}"))
     }
