@@ -33,7 +33,7 @@ mod store;
 mod strict_json;
 mod subject;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod token_kind;
 mod trusted_issuer;
 mod trusted_issuers;

@@ -225,4 +225,6 @@ fn set(list: Vec<(String, String)>) -> BTreeSet<String> {
 }
 
 #[cfg(test)]
+mod provider_tests;
+#[cfg(test)]
 mod tests;
