@@ -2,6 +2,7 @@
 
 #[cfg(feature = "dev")]
 mod dev;
+mod issuers;
 mod migrate;
 mod openapi;
 mod routes;
@@ -38,6 +39,8 @@ enum Command {
     /// Serve with a development identity provider beside it; needs no settings.
     #[cfg(feature = "dev")]
     Dev(dev::Arguments),
+    /// Move everybody of an issuer whose URL changes.
+    Issuers(issuers::Arguments),
     /// Bring the database's schema up to date.
     Migrate,
     /// Print every route with the access that it asks for.
@@ -87,6 +90,7 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         Command::Serve => serve::run(application, Config::from_env()?).await,
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => dev::run(application, arguments).await,
+        Command::Issuers(arguments) => issuers::run(&application, &Config::from_env()?, arguments).await,
         Command::Migrate => migrate::run(&application, &Config::from_env()?),
         Command::Routes => routes::run(&application),
         Command::Openapi => openapi::run(&application, &Config::from_env()?),
