@@ -11,8 +11,11 @@
 mod dev_issuer;
 mod first_contact;
 mod health;
+mod http_heads;
 mod input;
 mod me;
+mod outages;
+mod refusals;
 mod service_accounts;
 mod support;
 mod users;
