@@ -109,7 +109,7 @@ impl Case {
         let answer = format!("{reply:?}").replace(app.url(), "");
         let words = self.words();
         let texts = words.iter().filter_map(|word| serde_json::from_slice(&jose::decode(word)?).ok()).flat_map(texts);
-        for secret in texts.chain(words.clone()).filter(is_telling) {
+        for secret in texts.chain(words.clone()).filter(|text| is_telling(text)) {
             assert!(!answer.contains(&secret), "{rule}: the answer repeats {secret:?}");
         }
     }
@@ -125,7 +125,7 @@ impl Case {
 }
 
 /// Shorter ones (`JWT`, `alice`) may well stand in a sentence of ours.
-fn is_telling(text: &String) -> bool {
+fn is_telling(text: &str) -> bool {
     text.len() >= 8
 }
 

@@ -3,8 +3,6 @@
 //! Every flaw is one change to an entry whose private half signs the token, and the token passes while the entry is sound. Where no
 //! sound entry exists, the token is a forgery that the flawed key would let through.
 
-use std::rc::Rc;
-
 use openidconnect::PrivateSigningKey;
 use openidconnect::core::{CoreJwsSigningAlgorithm, CoreRsaPrivateSigningKey};
 use portcullis::dev::{Algorithm, SigningKey};
@@ -35,12 +33,15 @@ fn octets(jwk: &Value, member: &str) -> Vec<u8> {
     jose::decode(jwk[member].as_str().unwrap()).unwrap()
 }
 
+/// Makes the signature of a text.
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// Something that is wrong with a published key.
 pub struct Flaw {
     rule: String,
     kid: String,
     algorithm: &'static str,
-    sign: Rc<dyn Fn(&[u8]) -> Vec<u8>>,
+    sign: Sign,
     sound: Option<Value>,
     flawed: Vec<String>,
     because: &'static str,
@@ -123,7 +124,7 @@ impl Flaws {
             rule: rule.to_owned(),
             kid: sound["kid"].as_str().unwrap().to_owned(),
             algorithm: key.algorithm().name(),
-            sign: Rc::new(move |text| key.sign(text)),
+            sign: Box::new(move |text| key.sign(text)),
             sound: Some(sound),
             flawed,
             because,
@@ -139,7 +140,7 @@ impl Flaws {
             rule: rule.to_owned(),
             kid,
             algorithm: algorithm.name(),
-            sign: Rc::new(sign),
+            sign: Box::new(sign),
             sound: None,
             flawed: vec![jwk.to_string()],
             because: UNPUBLISHED,
