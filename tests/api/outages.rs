@@ -154,6 +154,8 @@ async fn a_withdrawn_key_stops_working_at_the_next_refresh() {
     }
     app.idp.withdraw_old_keys();
     assert_eq!(app.get(ME, &old).await.status(), 200, "nobody has asked yet");
+    // There is one writer: once alice is written down the last fetch is kept, and the pause before the next has begun.
+    app.introduce("alice").await;
 
     let before = app.idp.jwks().requests();
     app.idp.jwks().hold();
