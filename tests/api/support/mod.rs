@@ -1,5 +1,7 @@
 //! A real service on a free port, with a fresh database, the development issuer as its provider and a clock that the test moves.
 
+pub mod jose;
+pub mod log;
 pub mod program;
 pub mod raw;
 mod reply;
@@ -143,6 +145,22 @@ impl TestApp {
     /// Lets time pass for the service and its provider.
     pub fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// Returns once the service has asked for the keys anew, and says what it answered to the token of an unknown key that made it ask.
+    pub async fn refetch_keys(&self) -> Reply {
+        // The first fetch may still be under way; who lacks a key waits for it.
+        self.get_with_unknown_key().await;
+        self.pass(31);
+        let fetches = self.idp.discovery().requests();
+        let reply = self.get_with_unknown_key().await;
+        assert_eq!(self.idp.discovery().requests(), fetches + 1, "the cooldown is over, and one fetch is enough");
+        reply
+    }
+
+    /// What the service answers to a token that is right in all but that nobody publishes its key.
+    pub async fn get_with_unknown_key(&self) -> Reply {
+        self.get("/api/v1/me", &self.token("bob").kid("published-by-nobody").sign()).await
     }
 
     /// A request in the making.
