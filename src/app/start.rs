@@ -32,7 +32,7 @@ const SHUTDOWN_SECONDS: u64 = 30;
 pub enum StartError {
     /// No issuer is configured.
     #[error(
-        "set OIDC_ISSUER and OIDC_AUDIENCE to the identity provider whose tokens are taken; to try it without one, \
+        "set OIDC_ISSUER and OIDC_AUDIENCE to the identity provider whose tokens are taken, or OIDC_ISSUERS_FILE to several; to try it without one, \
          `portcullis dev` needs nothing"
     )]
     NoIssuer,

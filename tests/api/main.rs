@@ -17,6 +17,7 @@ mod first_contact;
 mod health;
 mod http_heads;
 mod input;
+mod issuers;
 mod me;
 mod notes;
 mod outages;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeZone, Utc};
 use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
-use portcullis::{Application, Clock, Config};
+use portcullis::{Application, Clock, Config, IssuerReload};
 use reqwest::Method;
 use tempfile::TempDir;
 
@@ -28,6 +28,7 @@ pub const ALL_SCOPES: &str = "profile:read profile:write users:read users:write 
 pub struct TestApp {
     pub idp: Issuer,
     pub clock: Clock,
+    pub issuers: IssuerReload,
     url: String,
     handle: portcullis::actix_web::dev::ServerHandle,
     client: reqwest::Client,
@@ -73,9 +74,9 @@ impl Setup {
         vars.extend(self.vars);
         let config = Config::from_vars(vars).unwrap();
         let service = Application::new().start(config, clock.clone()).await.unwrap();
-        let (url, handle) = (service.url().to_owned(), service.handle());
+        let (url, handle, issuers) = (service.url().to_owned(), service.handle(), service.issuer_reload());
         portcullis::actix_web::rt::spawn(service.wait());
-        TestApp { idp, clock, url, handle, client: client(), folder }
+        TestApp { idp, clock, issuers, url, handle, client: client(), folder }
     }
 }
 
@@ -85,7 +86,7 @@ pub fn client() -> reqwest::Client {
 }
 
 /// The same moment for every test, so that no test depends on the day.
-fn start_time() -> DateTime<Utc> {
+pub fn start_time() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2030, 1, 2, 3, 4, 5).unwrap()
 }
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -65,8 +66,9 @@ impl Program {
         let mut log = BufReader::new(process.0.stdout.take().unwrap());
         let url = listening_url(&mut log);
         // Read on, so that a full pipe never stops the service.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Service { url, _process: process, _folder: program.folder }
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(|line| drop(tell.send(line))));
+        Service { url, log: told, process, _folder: program.folder }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -115,7 +117,8 @@ fn text(bytes: &[u8]) -> &str {
 /// A service in a process of its own, which ends with this value.
 pub struct Service {
     url: String,
-    _process: Process,
+    log: mpsc::Receiver<String>,
+    process: Process,
     _folder: TempDir,
 }
 
@@ -123,6 +126,14 @@ impl Service {
     /// Its URL, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Tells it to hang up, and returns once it has logged this.
+    pub fn hang_up(&self, message: &str) {
+        let sent = Command::new("kill").args(["-HUP", &self.process.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let is_it = |line: String| serde_json::from_str::<Value>(&line).unwrap_or_default()["message"] == message;
+        assert!(self.log.iter().any(is_it), "the service ended before it logged: {message}");
     }
 }
 
