@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::ClaimPath;
-use super::rule::{Judged, RoleRule, Rule};
+use super::rule::{Facts, Judged, RoleRule, Rule};
 
 /// Where an issuer's tokens carry what. Of several places the first that is there counts, but for roles, which add up.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ impl MachineMark {
                 let named = at.find(claims).and_then(Value::as_str).and_then(|name| name.strip_prefix(before));
                 named.and_then(|name| name.strip_suffix(after)) == Some(client_id)
             }
-            Self::Rule(rule) => rule.judge(claims) == Judged::Holds,
+            Self::Rule(rule) => rule.judge(&Facts::of(claims)) == Judged::Holds,
         }
     }
 }

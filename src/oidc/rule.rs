@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use cel::common::ast::Expr;
-use cel::{Context, ExecutionError, Program};
+use cel::{Context, ExecutionError, Program, SerializationError};
 use serde_json::{Map, Value};
 
 /// The one variable of a rule.
@@ -79,15 +79,15 @@ impl Rule {
             return Err(RuleFault::UnknownName(name.to_owned()));
         }
         let rule = Self { source: source.into(), program: Arc::new(program) };
-        match rule.run(&Map::new()) {
+        match rule.run(&Facts::of(&Map::new())) {
             Err(ExecutionError::UndeclaredReference(name)) => Err(RuleFault::UnknownName(name.to_string())),
             Ok(cel::Value::Bool(_)) | Err(_) => Ok(rule),
             Ok(_) => Err(RuleFault::NotATruth),
         }
     }
 
-    pub(super) fn judge(&self, claims: &Map<String, Value>) -> Judged {
-        match self.run(claims) {
+    pub(super) fn judge(&self, facts: &Facts<'_>) -> Judged {
+        match self.run(facts) {
             Ok(cel::Value::Bool(true)) => Judged::Holds,
             Ok(cel::Value::Bool(false)) => Judged::DoesNotHold,
             Err(ExecutionError::NoSuchKey(name)) => Judged::Absent(name.to_string()),
@@ -95,10 +95,19 @@ impl Rule {
         }
     }
 
-    fn run(&self, claims: &Map<String, Value>) -> Result<cel::Value, ExecutionError> {
+    fn run(&self, Facts(context): &Facts<'_>) -> Result<cel::Value, ExecutionError> {
+        let context = context.as_ref().map_err(|error| ExecutionError::function_error(CLAIMS, error))?;
+        self.program.execute(context)
+    }
+}
+
+/// Claims in the form that rules read: made once for all rules of a token.
+pub(super) struct Facts<'a>(Result<Context<'a, 'a>, SerializationError>);
+
+impl Facts<'_> {
+    pub(super) fn of(claims: &Map<String, Value>) -> Self {
         let mut context = Context::default();
-        context.add_variable(CLAIMS, claims).map_err(|error| ExecutionError::function_error(CLAIMS, error))?;
-        self.program.execute(&context)
+        Self(context.add_variable(CLAIMS, claims).map(|()| context))
     }
 }
 
@@ -136,7 +145,7 @@ mod tests {
     use super::*;
 
     fn judge(rule: &str, claims: Value) -> Judged {
-        Rule::compile(rule).unwrap().judge(claims.as_object().unwrap())
+        Rule::compile(rule).unwrap().judge(&Facts::of(claims.as_object().unwrap()))
     }
 
     #[test]
