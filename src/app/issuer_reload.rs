@@ -1,6 +1,6 @@
 //! The issuers as they are trusted now, and how they are read again without a restart.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::AbortHandle;
 
@@ -9,7 +9,7 @@ use super::key_set_store::DatabaseKeySetStore;
 use crate::Clock;
 use crate::config::{ConfigError, OidcConfig};
 use crate::database::Database;
-use crate::oidc::{IssuerSettings, KeySet, KeySetStore, ProviderClient, TrustedIssuers};
+use crate::oidc::{IssuerSettings, KeySet, KeySetStore, ProviderClient, ScopeMode, TrustedIssuers};
 
 /// Reads the issuers' file again. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +19,7 @@ struct Inner {
     config: OidcConfig,
     issuers: TrustedIssuers,
     key_sets: KeySetMaker,
+    turn: Mutex<()>,
 }
 
 impl IssuerReload {
@@ -27,9 +28,10 @@ impl IssuerReload {
         let client = ProviderClient::new().map_err(|cause| StartError::ProviderClient(cause.into()))?;
         let store = Arc::new(DatabaseKeySetStore::new(database.clone()));
         let key_sets = KeySetMaker { client, store, clock: clock.clone() };
+        config.issuers.iter().for_each(tell_exceptions);
         let issuers = config.issuers.iter().map(|settings| (settings.clone(), key_sets.make(settings)));
         let issuers = TrustedIssuers::new(issuers);
-        Ok(Self(Arc::new(Inner { config, issuers, key_sets })))
+        Ok(Self(Arc::new(Inner { config, issuers, key_sets, turn: Mutex::default() })))
     }
 
     pub(super) fn issuers(&self) -> &TrustedIssuers {
@@ -42,20 +44,23 @@ impl IssuerReload {
     /// # Errors
     ///
     /// If the file can't be used: then everything stays as it was. All faults at once, which are logged too.
-    pub async fn reload(&self) -> Result<(), ConfigError> {
-        let inner = Arc::clone(&self.0);
-        // A file can be on a disk that is slow to answer.
-        let read = tokio::task::spawn_blocking(move || inner.config.read_again()).await;
-        let Ok(read) = read else { return Ok(()) };
-        let settings = read.inspect_err(|error| {
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime, on which keys are fetched.
+    pub fn reload(&self) -> Result<(), ConfigError> {
+        let Inner { config, issuers, key_sets, turn } = &*self.0;
+        // One after the other: what was read last is trusted last.
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = config.read_again().inspect_err(|error| {
             tracing::error!(%error, "the issuers can't be read again: those from before stay");
         })?;
-        let Inner { issuers, key_sets, .. } = &*self.0;
         let with_keys = |settings: IssuerSettings| {
             let keys = issuers.keys_of(&settings).unwrap_or_else(|| key_sets.make(&settings));
             (settings, keys)
         };
-        issuers.replace(settings.into_iter().map(with_keys).collect::<Vec<_>>());
+        settings.iter().for_each(tell_exceptions);
+        issuers.replace(settings.into_iter().map(with_keys));
         tracing::info!(issuers = ?issuers.canonical_issuers(), "the issuers were read again");
         Ok(())
     }
@@ -70,7 +75,7 @@ impl IssuerReload {
         let reloading = tokio::spawn(async move {
             while hangup.recv().await.is_some() {
                 // Whoever sent the signal reads the log, where it has been told.
-                let _ = reload.reload().await;
+                let _ = reload.reload();
             }
         });
         Ok(reloading.abort_handle())
@@ -80,6 +85,23 @@ impl IssuerReload {
     #[cfg(not(unix))]
     pub(super) fn on_hangup(&self) -> std::io::Result<AbortHandle> {
         Ok(tokio::spawn(std::future::pending::<()>()).abort_handle())
+    }
+}
+
+/// Settings that widen what is accepted are told whenever they take effect.
+fn tell_exceptions(settings: &IssuerSettings) {
+    let issuer = settings.issuer.as_str();
+    if settings.scope_mode == ScopeMode::RolesOnly {
+        tracing::warn!(issuer, "this issuer does not delegate by scope: roles decide alone");
+    }
+    if settings.accepts_id_tokens {
+        tracing::warn!(issuer, "ID tokens of this issuer are taken");
+    }
+    if settings.mapping.allows_admin_role {
+        tracing::warn!(issuer, "the role admin may come from this issuer's tokens");
+    }
+    for host in &settings.plain_http.hosts {
+        tracing::warn!(issuer, host, "this host may be asked by plain http");
     }
 }
 

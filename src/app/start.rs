@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::database::{Database, DatabaseError};
 use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
-use crate::oidc::{IssuerSettings, ScopeMode, TokenVerifier, TrustedIssuers};
+use crate::oidc::{TokenVerifier, TrustedIssuers};
 use crate::services::{MeService, PrincipalService, ServiceAccountService, UserService};
 use crate::telemetry::RequestSpan;
 
@@ -111,7 +111,6 @@ impl Application {
     /// See [`StartError`].
     pub async fn start(self, config: Config, clock: Clock) -> Result<RunningService, StartError> {
         let oidc = config.oidc.clone().ok_or(StartError::NoIssuer)?;
-        oidc.issuers.iter().for_each(tell_exceptions);
         let declared = Arc::new(self.declared_permissions()?);
         let catalogue = self.catalogue(&declared, oidc.scope_prefix())?;
         let database = self.open_database(&config)?;
@@ -153,17 +152,6 @@ impl Application {
                 .wrap(TracingLogger::<RequestSpan>::new())
         });
         Ok(server.shutdown_timeout(SHUTDOWN_SECONDS).listen(listener)?.run())
-    }
-}
-
-/// Settings that widen what is accepted are told at every start.
-fn tell_exceptions(issuer: &IssuerSettings) {
-    let name = issuer.issuer.as_str();
-    if issuer.scope_mode == ScopeMode::RolesOnly {
-        tracing::warn!(issuer = name, "this issuer does not delegate by scope: roles decide alone");
-    }
-    for host in &issuer.plain_http.hosts {
-        tracing::warn!(issuer = name, host, "this host may be asked by plain http");
     }
 }
 

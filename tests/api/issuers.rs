@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::SecondsFormat;
 use portcullis::Clock;
 use portcullis::dev::{Algorithm, Issuer, IssuerOptions};
 use serde_json::{Value, json};
@@ -72,9 +73,12 @@ async fn metadata_and_readiness_tell_of_each_issuer() {
     let scopes = metadata["scopes_supported"].as_array().unwrap();
     assert!(scopes.contains(&json!("users:read")) && scopes.contains(&json!("api/users:read")));
 
+    // Answered once its keys are there.
+    app.get("/api/v1/me", &token(&second, "bob")).await;
     let ready = app.get_without_token("/health/ready").await.json();
     let names: Vec<&Value> = ready["checks"].as_array().unwrap().iter().map(|check| &check["issuer"]).collect();
     assert_eq!(names, [&Value::Null, &json!("127.0.0.1"), &json!("second")]);
+    assert_eq!(ready["checks"][2]["fetched_at"], json!(start_time().to_rfc3339_opts(SecondsFormat::Secs, true)));
 }
 
 #[actix_web::test]
@@ -130,14 +134,14 @@ async fn the_file_is_read_again_without_a_restart() {
 
     let fetches = second.jwks().requests();
     file.write(&(block(&second, "second", "scope_mode = 'roles-only'") + &block(&third, "third", "")));
-    app.issuers.reload().await.unwrap();
+    app.issuers.reload().unwrap();
     assert_eq!(app.get("/api/v1/me", &token(&third, "bob")).await.status(), 200);
     let scopeless = second.token().subject("bob").scope("").algorithm(Algorithm::Es256).sign();
     assert_eq!(app.get("/api/v1/me", &scopeless).await.status(), 200);
     assert_eq!(second.jwks().requests(), fetches, "the keys of an issuer that is asked as before are kept");
 
     file.write(&block(&third, "third", ""));
-    app.issuers.reload().await.unwrap();
+    app.issuers.reload().unwrap();
     let refused = app.get("/api/v1/me", &token(&second, "bob")).await;
     assert_eq!((refused.status(), refused.problem().as_str()), (401, "invalid-token"));
     assert_eq!(app.get("/api/v1/me", &app.token("bob").sign()).await.status(), 200);
@@ -150,10 +154,10 @@ async fn a_bad_file_changes_nothing() {
     let app = serve(&file).await;
     for bad in ["", "[[issuer]]\n", "[[issuer]\n", &block(&second, "second", "misspelt = 1")] {
         file.write(bad);
-        assert!(app.issuers.reload().await.is_err(), "{bad}");
+        assert!(app.issuers.reload().is_err(), "{bad}");
     }
     std::fs::remove_file(file.path()).unwrap();
-    assert!(app.issuers.reload().await.is_err());
+    assert!(app.issuers.reload().is_err());
     assert_eq!(app.get("/api/v1/me", &token(&second, "bob")).await.status(), 200);
 }
 

@@ -19,6 +19,31 @@ fn faults(text: &str) -> Vec<String> {
 
 const LEAST: &str = "[[issuer]]\nissuer = 'https://id.example.com'\naudiences = ['api']\n";
 
+/// What a block can hold.
+const SETTINGS: [&str; 21] = [
+    "issuer",
+    "name",
+    "preset",
+    "accepted_issuers",
+    "tenants",
+    "discovery_url",
+    "jwks_url",
+    "static_keys",
+    "audiences",
+    "allowed_clients",
+    "algorithms",
+    "accept_id_tokens",
+    "require_at_jwt",
+    "jit",
+    "scope_mode",
+    "scope_prefix",
+    "first_party_clients",
+    "allow_admin_role",
+    "claims",
+    "role_rules",
+    "required",
+];
+
 fn with(lines: &str) -> String {
     format!("{LEAST}{lines}")
 }
@@ -102,6 +127,24 @@ fn every_setting_reaches_its_place() {
     assert!(mapping.allows_admin_role);
     assert_eq!(mapping.role_rules[0].role, "admin");
     assert_eq!(&*settings.requirements[0].message, "Verify your address.");
+}
+
+#[test]
+fn the_documentation_has_every_setting_and_every_preset_and_no_setting_that_is_none() {
+    let documentation = include_str!("../../../docs/identity-providers.md");
+    let settings = documentation.split("## The settings of an issuer").nth(1).unwrap().split("\n## ").next().unwrap();
+    let first_column = |line: &str| line.strip_prefix("| `")?.split('`').next().map(str::to_owned);
+    for name in settings.lines().filter_map(first_column) {
+        let name = name.trim_matches(['[', ']']).replace("issuer.", "");
+        let told = read(&with(&format!("{name} = 1979-05-27\n"))).unwrap_err().to_string();
+        assert!(!told.contains("no such setting"), "{name} is documented and no setting");
+    }
+    for name in SETTINGS {
+        assert!(settings.contains(&format!("`{name}`")) || settings.contains(&format!("issuer.{name}]")), "{name}");
+    }
+    for preset in Preset::ALL {
+        assert!(documentation.contains(&format!("\n| `{}` |", preset.as_str())), "{}", preset.as_str());
+    }
 }
 
 #[test]
