@@ -1,6 +1,6 @@
 //! The issuers as they are trusted now, and how they are read again without a restart.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::AbortHandle;
 
@@ -19,6 +19,7 @@ struct Inner {
     config: OidcConfig,
     issuers: TrustedIssuers,
     key_sets: KeySetMaker,
+    turn: Mutex<()>,
 }
 
 impl IssuerReload {
@@ -29,9 +30,10 @@ impl IssuerReload {
             .map_err(|cause| StartError::ProviderClient(cause.into()))?;
         let store = Arc::new(DatabaseKeySetStore::new(database.clone()));
         let key_sets = KeySetMaker { client, store, clock: clock.clone() };
+        config.issuers.iter().for_each(tell_exceptions);
         let issuers = config.issuers.iter().map(|settings| (settings.clone(), key_sets.make(settings)));
         let issuers = TrustedIssuers::new(issuers, introspection);
-        Ok(Self(Arc::new(Inner { config, issuers, key_sets })))
+        Ok(Self(Arc::new(Inner { config, issuers, key_sets, turn: Mutex::default() })))
     }
 
     pub(super) fn issuers(&self) -> &TrustedIssuers {
@@ -44,20 +46,23 @@ impl IssuerReload {
     /// # Errors
     ///
     /// If the file can't be used: then everything stays as it was. All faults at once, which are logged too.
-    pub async fn reload(&self) -> Result<(), ConfigError> {
-        let inner = Arc::clone(&self.0);
-        // A file can be on a disk that is slow to answer.
-        let read = tokio::task::spawn_blocking(move || inner.config.read_again()).await;
-        let Ok(read) = read else { return Ok(()) };
-        let settings = read.inspect_err(|error| {
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime, on which keys are fetched.
+    pub fn reload(&self) -> Result<(), ConfigError> {
+        let Inner { config, issuers, key_sets, turn } = &*self.0;
+        // One after the other: what was read last is trusted last.
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = config.read_again().inspect_err(|error| {
             tracing::error!(%error, "the issuers can't be read again: those from before stay");
         })?;
-        let Inner { issuers, key_sets, .. } = &*self.0;
         let with_keys = |settings: IssuerSettings| {
             let keys = issuers.keys_of(&settings).unwrap_or_else(|| key_sets.make(&settings));
             (settings, keys)
         };
-        issuers.replace(settings.into_iter().map(with_keys).collect::<Vec<_>>());
+        settings.iter().for_each(tell_exceptions);
+        issuers.replace(settings.into_iter().map(with_keys));
         tracing::info!(issuers = ?issuers.canonical_issuers(), "the issuers were read again");
         Ok(())
     }
@@ -72,7 +77,7 @@ impl IssuerReload {
         let reloading = tokio::spawn(async move {
             while hangup.recv().await.is_some() {
                 // Whoever sent the signal reads the log, where it has been told.
-                let _ = reload.reload().await;
+                let _ = reload.reload();
             }
         });
         Ok(reloading.abort_handle())
@@ -82,6 +87,14 @@ impl IssuerReload {
     #[cfg(not(unix))]
     pub(super) fn on_hangup(&self) -> std::io::Result<AbortHandle> {
         Ok(tokio::spawn(std::future::pending::<()>()).abort_handle())
+    }
+}
+
+/// Settings that widen what is accepted are told whenever they take effect.
+fn tell_exceptions(settings: &IssuerSettings) {
+    let issuer = settings.issuer.as_str();
+    for exception in settings.exceptions() {
+        tracing::warn!(issuer, "{exception}");
     }
 }
 

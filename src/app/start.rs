@@ -32,7 +32,7 @@ const SHUTDOWN_SECONDS: u64 = 30;
 pub enum StartError {
     /// No issuer is configured.
     #[error(
-        "set OIDC_ISSUER and OIDC_AUDIENCE to the identity provider whose tokens are taken; to try it without one, \
+        "set OIDC_ISSUER and OIDC_AUDIENCE to the identity provider whose tokens are taken, or OIDC_ISSUERS_FILE to several; to try it without one, \
          `portcullis dev` needs nothing"
     )]
     NoIssuer,
@@ -131,6 +131,18 @@ impl Application {
                 tracing::info!(migration = name, "migrated");
             }
         }
+        self.migrated(database)
+    }
+
+    /// The database of the configuration as it is, if there is one: neither made nor migrated.
+    pub(crate) fn existing_database(&self, config: &Config) -> Result<Option<Database>, StartError> {
+        if !config.database.connection.url.exists() {
+            return Ok(None);
+        }
+        self.migrated(Database::open(&config.database.connection)?).map(Some)
+    }
+
+    fn migrated(&self, database: Database) -> Result<Database, StartError> {
         let pending = database.pending_migrations(self.own_migrations())?;
         if pending.is_empty() { Ok(database) } else { Err(StartError::PendingMigrations(pending)) }
     }

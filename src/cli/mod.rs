@@ -2,6 +2,8 @@
 
 #[cfg(feature = "dev")]
 mod dev;
+mod doctor;
+mod issuers;
 mod migrate;
 mod openapi;
 mod routes;
@@ -38,6 +40,10 @@ enum Command {
     /// Serve with a development identity provider beside it; needs no settings.
     #[cfg(feature = "dev")]
     Dev(dev::Arguments),
+    /// Say what is right, what is wrong and what to change: settings, issuers, and a token if one is given.
+    Doctor(doctor::Arguments),
+    /// Move everybody of an issuer whose URL changes.
+    Issuers(issuers::Arguments),
     /// Bring the database's schema up to date.
     Migrate,
     /// Print every route with the access that it asks for.
@@ -61,6 +67,8 @@ enum CommandError {
     Refused(#[from] Failure),
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    #[error("{0} faults")]
+    Unwell(usize),
     #[error("the output can't be written")]
     Output(#[from] serde_json::Error),
     #[error("the server stopped")]
@@ -87,6 +95,8 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         Command::Serve => serve::run(application, Config::from_env()?).await,
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => dev::run(application, arguments).await,
+        Command::Issuers(arguments) => issuers::run(&application, &Config::from_env()?, arguments).await,
+        Command::Doctor(arguments) => doctor::run(&application, arguments).await,
         Command::Migrate => migrate::run(&application, &Config::from_env()?),
         Command::Routes => routes::run(&application),
         Command::Openapi => openapi::run(&application, &Config::from_env()?),

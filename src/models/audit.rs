@@ -32,6 +32,8 @@ text_enum! {
         RevokeRole = "role.revoke",
         /// `BOOTSTRAP_ADMIN` took effect.
         BootstrapAdmin = "admin.bootstrap",
+        /// An identity moved to its issuer's new URL.
+        MoveIdentity = "identity.move",
         /// A program was registered.
         RegisterServiceAccount = "service-account.register",
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::ClaimPath;
-use super::rule::{Judged, RoleRule, Rule};
+use super::rule::{Facts, Judged, RoleRule, Rule};
 
 /// Where an issuer's tokens carry what. Of several places the first that is there counts, but for roles, which add up.
 #[derive(Clone, Debug)]
@@ -42,9 +42,16 @@ pub enum MachineMark {
         /// What it must be.
         value: String,
     },
-    /// `preferred_username` is that of the client's service account. Keycloak leaves `sub` out of the tokens of people too if it is told to,
-    /// so there nothing follows from its absence.
-    KeycloakServiceAccount,
+    /// A claim is the client id with these texts around it, as Auth0's `sub` is `<client>@clients`. Where only this tells a program,
+    /// nothing follows from an absent `sub`: Keycloak leaves it out of the tokens of people too if it is told to.
+    NamesClient {
+        /// Where it is.
+        at: ClaimPath,
+        /// What stands before the client id.
+        before: &'static str,
+        /// What stands after it.
+        after: &'static str,
+    },
     /// A rule holds.
     Rule(Rule),
 }
@@ -52,14 +59,14 @@ pub enum MachineMark {
 impl MachineMark {
     /// Whether the claims bear the mark; where that can't be told, they don't.
     pub(super) fn is_borne(&self, claims: &Map<String, Value>, client_id: &str) -> bool {
-        let text = |name: &str| claims.get(name).and_then(Value::as_str);
         match self {
             Self::SubjectIsClient => claims.get("sub").is_none_or(|subject| subject.as_str() == Some(client_id)),
             Self::Claim { at, value } => at.find(claims).and_then(Value::as_str) == Some(value),
-            Self::KeycloakServiceAccount => {
-                text("preferred_username").and_then(|name| name.strip_prefix("service-account-")) == Some(client_id)
+            Self::NamesClient { at, before, after } => {
+                let named = at.find(claims).and_then(Value::as_str).and_then(|name| name.strip_prefix(before));
+                named.and_then(|name| name.strip_suffix(after)) == Some(client_id)
             }
-            Self::Rule(rule) => rule.judge(claims) == Judged::Holds,
+            Self::Rule(rule) => rule.judge(&Facts::of(claims)) == Judged::Holds,
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Gaps {
 impl Gaps {
     /// Counts a gap, and logs it if its count has doubled: a claim that is always missing fills no log.
     pub(super) fn note(&self, issuer: &str, claim: impl fmt::Display, gap: Gap) {
-        let count = self.counter(gap).fetch_add(1, Ordering::Relaxed) + 1;
+        let count = self.count(gap);
         if !count.is_power_of_two() {
             return;
         }
@@ -43,11 +43,30 @@ impl Gaps {
         }
     }
 
+    /// How many gaps of this kind there have been, with this one.
+    fn count(&self, gap: Gap) -> u64 {
+        self.counter(gap).fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     fn counter(&self, gap: Gap) -> &AtomicU64 {
         match gap {
             Gap::Absent => &self.absent,
             Gap::Malformed => &self.malformed,
             Gap::CutOff => &self.cut_off,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_is_counted_for_itself() {
+        let gaps = Gaps::default();
+        assert_eq!((gaps.count(Gap::Absent), gaps.count(Gap::Absent)), (1, 2));
+        assert_eq!((gaps.count(Gap::Malformed), gaps.count(Gap::CutOff)), (1, 1));
+        gaps.note("issuer", "roles", Gap::CutOff);
+        assert_eq!(gaps.count(Gap::CutOff), 3);
     }
 }

@@ -16,6 +16,7 @@ mod claim_mapping;
 mod claim_path;
 mod claims;
 mod compact;
+mod exceptions;
 mod fetch;
 mod gaps;
 mod header;
@@ -35,7 +36,7 @@ mod store;
 mod strict_json;
 mod subject;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod token_kind;
 mod trusted_issuer;
 mod trusted_issuers;

@@ -145,11 +145,12 @@ impl Preset {
     }
 
     fn machine_mark(self) -> MachineMark {
-        let claim = |name, value: &str| MachineMark::Claim { at: ClaimPath::member(name), value: value.to_owned() };
+        let around_client =
+            |name, before, after| MachineMark::NamesClient { at: ClaimPath::member(name), before, after };
         match self {
-            Self::Keycloak => MachineMark::KeycloakServiceAccount,
-            Self::Entra => claim("idtyp", "app"),
-            Self::Auth0 => claim("gty", "client-credentials"),
+            Self::Keycloak => around_client("preferred_username", "service-account-", ""),
+            Self::Auth0 => around_client("sub", "", "@clients"),
+            Self::Entra => MachineMark::Claim { at: ClaimPath::member("idtyp"), value: "app".to_owned() },
             _ => MachineMark::SubjectIsClient,
         }
     }

@@ -3,10 +3,12 @@
 //! A rule is compiled and tried when the configuration is read, so that one which could never hold is told then. Where it can't be
 //! decided for a token, because a claim is absent or of another shape, it does not hold.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use cel::{Context, ExecutionError, Program};
+use cel::common::ast::Expr;
+use cel::{Context, ExecutionError, Program, SerializationError};
 use serde_json::{Map, Value};
 
 /// The one variable of a rule.
@@ -70,20 +72,22 @@ impl Rule {
     /// If it can't be read, names anything but `claims` and known functions, or yields something else than a truth.
     pub fn compile(source: &str) -> Result<Self, RuleFault> {
         let program = Program::compile(source).map_err(|_| RuleFault::Unreadable)?;
-        let stranger = program.references().variables().into_iter().find(|name| *name != CLAIMS).map(str::to_owned);
-        if let Some(name) = stranger {
-            return Err(RuleFault::UnknownName(name));
+        let mut known = BTreeSet::from([CLAIMS]);
+        collect_bound(&program.expression().expr, &mut known);
+        let references = program.references();
+        if let Some(name) = references.variables().into_iter().find(|name| !known.contains(name)) {
+            return Err(RuleFault::UnknownName(name.to_owned()));
         }
         let rule = Self { source: source.into(), program: Arc::new(program) };
-        match rule.run(&Map::new()) {
+        match rule.run(&Facts::of(&Map::new())) {
             Err(ExecutionError::UndeclaredReference(name)) => Err(RuleFault::UnknownName(name.to_string())),
             Ok(cel::Value::Bool(_)) | Err(_) => Ok(rule),
             Ok(_) => Err(RuleFault::NotATruth),
         }
     }
 
-    pub(super) fn judge(&self, claims: &Map<String, Value>) -> Judged {
-        match self.run(claims) {
+    pub(super) fn judge(&self, facts: &Facts<'_>) -> Judged {
+        match self.run(facts) {
             Ok(cel::Value::Bool(true)) => Judged::Holds,
             Ok(cel::Value::Bool(false)) => Judged::DoesNotHold,
             Err(ExecutionError::NoSuchKey(name)) => Judged::Absent(name.to_string()),
@@ -91,10 +95,40 @@ impl Rule {
         }
     }
 
-    fn run(&self, claims: &Map<String, Value>) -> Result<cel::Value, ExecutionError> {
+    fn run(&self, Facts(context): &Facts<'_>) -> Result<cel::Value, ExecutionError> {
+        let context = context.as_ref().map_err(|error| ExecutionError::function_error(CLAIMS, error))?;
+        self.program.execute(context)
+    }
+}
+
+/// Claims in the form that rules read: made once for all rules of a token.
+pub(super) struct Facts<'a>(Result<Context<'a, 'a>, SerializationError>);
+
+impl Facts<'_> {
+    pub(super) fn of(claims: &Map<String, Value>) -> Self {
         let mut context = Context::default();
-        context.add_variable(CLAIMS, claims).map_err(|error| ExecutionError::function_error(CLAIMS, error))?;
-        self.program.execute(&context)
+        Self(context.add_variable(CLAIMS, claims).map(|()| context))
+    }
+}
+
+/// The names that macros bind, such as `group` in `claims.groups.exists(group, …)`.
+fn collect_bound<'a>(expression: &'a Expr, names: &mut BTreeSet<&'a str>) {
+    match expression {
+        Expr::Comprehension(comprehension) => {
+            names.insert(&comprehension.iter_var);
+            names.extend(comprehension.iter_var2.as_deref());
+            for part in [&comprehension.iter_range, &comprehension.loop_step, &comprehension.result] {
+                collect_bound(&part.expr, names);
+            }
+        }
+        Expr::Call(call) => {
+            call.target.iter().for_each(|target| collect_bound(&target.expr, names));
+            call.args.iter().for_each(|argument| collect_bound(&argument.expr, names));
+        }
+        Expr::List(list) => list.elements.iter().for_each(|element| collect_bound(&element.expr, names)),
+        Expr::Select(select) => collect_bound(&select.operand.expr, names),
+        // Neither a literal nor a map that is written out holds a macro in any rule that makes sense.
+        _ => {}
     }
 }
 
@@ -111,7 +145,7 @@ mod tests {
     use super::*;
 
     fn judge(rule: &str, claims: Value) -> Judged {
-        Rule::compile(rule).unwrap().judge(claims.as_object().unwrap())
+        Rule::compile(rule).unwrap().judge(&Facts::of(claims.as_object().unwrap()))
     }
 
     #[test]

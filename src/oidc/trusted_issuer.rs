@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::gaps::{Gap, Gaps};
-use super::rule::Judged;
+use super::rule::{Facts, Judged};
 use super::subject::Subject;
 use super::validity::Validity;
 use super::{
@@ -27,6 +27,11 @@ impl TrustedIssuer {
         Self { settings, keys, introspector, gaps: Gaps::default() }
     }
 
+    /// Who asks the issuer about tokens, if it is asked about any.
+    pub(super) fn introspector(&self) -> Option<&Introspector> {
+        self.introspector.as_ref()
+    }
+
     /// Who asks the issuer about its JWTs, if it is to be asked.
     pub(super) fn asked_about_jwts(&self) -> Option<&Introspector> {
         self.introspector.as_ref().filter(|introspector| introspector.settings().always)
@@ -39,7 +44,11 @@ impl TrustedIssuer {
 
     /// Refuses a proved token that does not say what the operator demands of this issuer's tokens.
     pub(super) fn require(&self, claims: &Map<String, Value>) -> Result<(), Rejection> {
-        let unmet = self.settings.requirements.iter().find(|required| required.when.judge(claims) != Judged::Holds);
+        if self.settings.requirements.is_empty() {
+            return Ok(());
+        }
+        let facts = Facts::of(claims);
+        let unmet = self.settings.requirements.iter().find(|required| required.when.judge(&facts) != Judged::Holds);
         unmet.map_or(Ok(()), |required| Err(Rejection::RequirementUnmet(Arc::clone(&required.message))))
     }
 
@@ -72,14 +81,16 @@ impl TrustedIssuer {
     }
 
     fn scopes(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {
-        if self.settings.scope_mode == ScopeMode::RolesOnly {
-            return BTreeSet::new();
-        }
         let places = match (&self.settings.mapping.machine_scopes, kind) {
             (Some(place), SubjectKind::Machine) => std::slice::from_ref(place),
             _ => &self.settings.mapping.scopes,
         };
-        self.or_nothing("scopes", mapping::scopes(claims, places, &self.settings.scope_prefix))
+        let scopes = mapping::scopes(claims, places, &self.settings.scope_prefix);
+        match self.settings.scope_mode {
+            ScopeMode::Intersect => self.or_nothing("scopes", scopes),
+            // Nobody waits for them, so it is no loss where there are none.
+            ScopeMode::RolesOnly => scopes.unwrap_or_default(),
+        }
     }
 
     fn roles(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {
@@ -89,13 +100,22 @@ impl TrustedIssuer {
             |place| kind == SubjectKind::Machine && self.settings.mapping.machine_scopes.as_ref() == Some(place);
         let named = places.iter().filter(|place| !delegates(place));
         let named = named.flat_map(|place| self.or_nothing(place, mapping::roles(claims, place)));
-        let ruled = self.settings.mapping.role_rules.iter().filter_map(|rule| match rule.when.judge(claims) {
+        named.chain(self.ruled_roles(claims)).collect()
+    }
+
+    fn ruled_roles(&self, claims: &Map<String, Value>) -> Vec<String> {
+        let rules = &self.settings.mapping.role_rules;
+        if rules.is_empty() {
+            return Vec::new();
+        }
+        let facts = Facts::of(claims);
+        let given = rules.iter().filter_map(|rule| match rule.when.judge(&facts) {
             Judged::Holds => Some(rule.role.clone()),
             Judged::DoesNotHold => None,
             Judged::Absent(claim) => self.nothing(&rule.role, mapping::absent_or_cut_off(claims, &claim)),
             Judged::Malformed => self.nothing(&rule.role, Gap::Malformed),
         });
-        named.chain(ruled).collect()
+        given.collect()
     }
 
     fn or_nothing(&self, claim: impl std::fmt::Display, found: Result<BTreeSet<String>, Gap>) -> BTreeSet<String> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::key_set::KeySetState;
 use super::trusted_issuer::TrustedIssuer;
@@ -66,6 +67,19 @@ impl TrustedIssuers {
     pub fn key_states(&self) -> Vec<(String, KeySetState)> {
         let table = self.0.table.load();
         table.issuers.iter().map(|issuer| (issuer.settings.short_name.clone(), issuer.keys.state())).collect()
+    }
+
+    /// Where each issuer that is asked about tokens is asked, by its short name; or why that is not known, for the operator.
+    pub async fn introspection_endpoints(&self) -> Vec<(String, Result<Url, String>)> {
+        let table = self.table();
+        let mut endpoints = Vec::new();
+        for issuer in &table.issuers {
+            if let Some(introspector) = issuer.introspector() {
+                let endpoint = introspector.endpoint().await.cloned().map_err(|error| error.to_string());
+                endpoints.push((issuer.settings.short_name.clone(), endpoint));
+            }
+        }
+        endpoints
     }
 
     pub(super) fn table(&self) -> Arc<Table> {

@@ -176,4 +176,6 @@ impl<P: FnMut(Check)> Examination<'_, P> {
 }
 
 #[cfg(test)]
+mod introspection_tests;
+#[cfg(test)]
 mod tests;

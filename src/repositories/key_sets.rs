@@ -18,6 +18,12 @@ pub fn save(conn: &mut DbConnection, key_set: &StoredKeySet) -> QueryResult<()> 
     Ok(())
 }
 
+/// Forgets the key set of `issuer`.
+pub fn delete(conn: &mut DbConnection, issuer: &str) -> QueryResult<()> {
+    diesel::delete(key_sets::table.find(issuer)).execute(conn)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::database::DbConnection;
-use crate::models::{Identity, IdentityKey, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
+use crate::models::{Identity, IdentityKey, Moment, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
 use crate::schema::{identities, principals};
 
 /// The principal of this id, if there is one.
@@ -32,6 +32,15 @@ pub fn insert(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()>
 /// Writes all columns of a principal that is there already.
 pub fn update(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
     diesel::update(principals::table.find(principal.id)).set(principal).execute(conn)?;
+    Ok(())
+}
+
+/// Marks that something bears on the requests of every principal that this issuer knows.
+pub fn mark_changed_of_issuer(conn: &mut DbConnection, issuer: &str, now: Moment) -> QueryResult<()> {
+    let known = identities::table.filter(identities::issuer.eq(issuer)).select(identities::principal_id);
+    diesel::update(principals::table.filter(principals::id.eq_any(known)))
+        .set(principals::changed_at.eq(now))
+        .execute(conn)?;
     Ok(())
 }
 

@@ -26,8 +26,8 @@ async fn live() -> HttpResponse {
 ))]
 async fn ready(database: web::Data<Database>, issuers: web::Data<TrustedIssuers>) -> HttpResponse {
     let mut checks = vec![database_check(&database).await];
-    checks
-        .extend(issuers.key_states().into_iter().map(|(issuer, keys)| key_set_check(keys.condition).of_issuer(issuer)));
+    let key_sets = issuers.key_states().into_iter();
+    checks.extend(key_sets.map(|(issuer, keys)| key_set_check(keys.condition).of_issuer(issuer, keys.fetched_at)));
     let readiness = ReadinessResponse::new(checks);
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(status).json(readiness)

@@ -66,6 +66,14 @@ impl PrincipalService {
         Ok(KnownPrincipal::new(sighting.principal, sighting.roles))
     }
 
+    /// As [`resolve`](Self::resolve), without making, noting or changing anything: `None` where nobody is known yet.
+    pub async fn find(&self, claims: &Claims) -> Result<Option<KnownPrincipal>, Failure> {
+        let contact = Arc::new(Contact::new(claims, self.clock.now()));
+        let Some(sighting) = self.sight(&contact).await? else { return Ok(None) };
+        first_contact::admit(&sighting.principal, &contact, sighting.is_bootstrap)?;
+        Ok(Some(KnownPrincipal::new(sighting.principal, sighting.roles)))
+    }
+
     async fn sight(&self, contact: &Arc<Contact>) -> Result<Option<Sighting>, Failure> {
         let (rules, contact) = (Arc::clone(&self.rules), Arc::clone(contact));
         self.database.read(move |conn| sight(conn, &rules, &contact)).await

@@ -8,11 +8,20 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod agreement;
+mod architecture;
+mod authorization;
+mod command_line;
 mod dev_issuer;
 mod first_contact;
 mod health;
+mod http_heads;
 mod input;
+mod issuers;
 mod me;
+mod notes;
+mod outages;
+mod refusals;
 mod service_accounts;
 mod support;
 mod users;

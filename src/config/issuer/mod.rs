@@ -226,3 +226,8 @@ fn jit(block: &mut Block, must_be_set: bool, faults: &mut Faults) -> Option<JitM
 fn set(list: Vec<(String, String)>) -> BTreeSet<String> {
     list.into_iter().map(|(_, text)| text).collect()
 }
+
+#[cfg(test)]
+mod provider_tests;
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,7 @@ impl Introspector {
     }
 
     /// Where to ask: as configured, or as the metadata says, which is read once.
-    async fn endpoint(&self) -> Result<&Url, ProviderError> {
+    pub(super) async fn endpoint(&self) -> Result<&Url, ProviderError> {
         match &self.settings.url {
             Some(url) => Ok(url),
             None => self.endpoint.get_or_try_init(|| self.provider.introspection_endpoint()).await,

@@ -1,6 +1,7 @@
 //! The use cases, tried over a database of their own.
 
 mod first_contact;
+mod issuers;
 mod me;
 mod rights;
 mod service_accounts;

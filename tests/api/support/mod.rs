@@ -1,7 +1,11 @@
 //! A real service on a free port, with a fresh database, the development issuer as its provider and a clock that the test moves.
 
+pub mod jose;
+pub mod log;
+pub mod program;
 pub mod raw;
 mod reply;
+pub mod routes;
 
 pub use reply::Reply;
 
@@ -9,7 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeZone, Utc};
 use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
-use portcullis::{Application, Clock, Config};
+use portcullis::{Application, Clock, Config, IssuerReload};
 use reqwest::Method;
 use tempfile::TempDir;
 
@@ -24,6 +28,7 @@ pub const ALL_SCOPES: &str = "profile:read profile:write users:read users:write 
 pub struct TestApp {
     pub idp: Issuer,
     pub clock: Clock,
+    pub issuers: IssuerReload,
     url: String,
     handle: portcullis::actix_web::dev::ServerHandle,
     client: reqwest::Client,
@@ -32,7 +37,6 @@ pub struct TestApp {
 
 /// What a test sets before the service starts.
 pub struct Setup {
-    application: Application,
     vars: Vec<(String, String)>,
 }
 
@@ -40,12 +44,6 @@ impl Setup {
     /// Sets a variable of the service.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Serves another application than the plain one.
-    pub fn application(mut self, application: Application) -> Self {
-        self.application = application;
         self
     }
 
@@ -75,23 +73,27 @@ impl Setup {
         vars.retain(|(name, _)| self.vars.iter().all(|(own, _)| own != name));
         vars.extend(self.vars);
         let config = Config::from_vars(vars).unwrap();
-        let service = self.application.start(config, clock.clone()).await.unwrap();
-        let (url, handle) = (service.url().to_owned(), service.handle());
+        let service = Application::new().start(config, clock.clone()).await.unwrap();
+        let (url, handle, issuers) = (service.url().to_owned(), service.handle(), service.issuer_reload());
         portcullis::actix_web::rt::spawn(service.wait());
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        TestApp { idp, clock, url, handle, client, folder }
+        TestApp { idp, clock, issuers, url, handle, client: client(), folder }
     }
 }
 
+/// A client that follows no redirects and knows no proxy.
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
 /// The same moment for every test, so that no test depends on the day.
-fn start_time() -> DateTime<Utc> {
+pub fn start_time() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2030, 1, 2, 3, 4, 5).unwrap()
 }
 
 impl TestApp {
     /// What there is to set before a start.
     pub fn setup() -> Setup {
-        Setup { application: Application::new(), vars: Vec::new() }
+        Setup { vars: Vec::new() }
     }
 
     /// The service as most tests want it.
@@ -146,9 +148,25 @@ impl TestApp {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    /// Returns once the service has asked for the keys anew, and says what it answered to the token of an unknown key that made it ask.
+    pub async fn refetch_keys(&self) -> Reply {
+        // The first fetch may still be under way; who lacks a key waits for it.
+        self.get_with_unknown_key().await;
+        self.pass(31);
+        let fetches = self.idp.discovery().requests();
+        let reply = self.get_with_unknown_key().await;
+        assert_eq!(self.idp.discovery().requests(), fetches + 1, "the cooldown is over, and one fetch is enough");
+        reply
+    }
+
+    /// What the service answers to a token that is right in all but that nobody publishes its key.
+    pub async fn get_with_unknown_key(&self) -> Reply {
+        self.get("/api/v1/me", &self.token("bob").kid("published-by-nobody").sign()).await
+    }
+
     /// A request in the making.
     pub fn request(&self, method: Method, path: &str) -> Request {
-        Request(self.client.request(method, format!("{}{path}", self.url)))
+        Request::new(&self.client, method, &format!("{}{path}", self.url))
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Reply {
@@ -191,6 +209,10 @@ impl TestApp {
 pub struct Request(reqwest::RequestBuilder);
 
 impl Request {
+    pub fn new(client: &reqwest::Client, method: Method, url: &str) -> Self {
+        Self(client.request(method, url))
+    }
+
     pub fn bearer(self, token: &str) -> Self {
         self.header("Authorization", &format!("Bearer {token}"))
     }
