@@ -103,6 +103,16 @@ impl Outcome {
         text(&self.0.stdout)
     }
 
+    /// Whether it did what it was told.
+    pub fn succeeded(&self) -> bool {
+        self.0.status.success()
+    }
+
+    /// What it printed, whether it succeeded or not.
+    pub fn output(&self) -> &str {
+        text(&self.0.stdout)
+    }
+
     /// What it said on standard error, when it did not.
     pub fn complaint(&self) -> &str {
         assert!(!self.0.status.success(), "succeeded: {}", text(&self.0.stdout));
