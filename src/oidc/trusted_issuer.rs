@@ -15,12 +15,14 @@ use super::{Claims, IssuerSettings, KeySet, Rejection, ScopeMode, SubjectKind, m
 pub(super) struct TrustedIssuer {
     pub(super) settings: IssuerSettings,
     pub(super) keys: KeySet,
+    scope_prefix: Arc<str>,
     gaps: Gaps,
 }
 
 impl TrustedIssuer {
     pub(super) fn new(settings: IssuerSettings, keys: KeySet) -> Self {
-        Self { settings, keys, gaps: Gaps::default() }
+        let scope_prefix = settings.scope_prefix.as_str().into();
+        Self { settings, keys, scope_prefix, gaps: Gaps::default() }
     }
 
     /// Refuses a proved token that does not say what the operator demands of this issuer's tokens.
@@ -52,7 +54,7 @@ impl TrustedIssuer {
             first_party: client_id.as_ref().is_some_and(|client| settings.first_party_clients.contains(client)),
             client_id,
             scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
-            scope_prefix: settings.scope_prefix.as_str().into(),
+            scope_prefix: Arc::clone(&self.scope_prefix),
             admin_allowed: settings.mapping.allows_admin_role,
             jit: settings.jit,
             profile: mapping::profile(claims, &settings.mapping),
