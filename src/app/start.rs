@@ -118,6 +118,7 @@ impl Application {
         let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.server.bind, cause })?;
         let url = config.server.public_url(address);
         let issuers = IssuerReload::start(oidc, &database, &clock)?;
+        tell_stranded_admin(&config, issuers.issuers());
         let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue);
         let server = self.serve(listener, state).map_err(|cause| StartError::Bind { address, cause })?;
         Ok(RunningService { address, url, handle: server.handle(), server, issuers })
@@ -164,6 +165,14 @@ impl Application {
                 .wrap(TracingLogger::<RequestSpan>::new())
         });
         Ok(server.shutdown_timeout(SHUTDOWN_SECONDS).listen(listener)?.run())
+    }
+}
+
+/// The first admin can't come by an issuer whose tokens are not taken: most likely one of the two names is misspelt.
+fn tell_stranded_admin(config: &Config, issuers: &TrustedIssuers) {
+    let named = config.bootstrap_admin.as_ref();
+    if named.is_some_and(|admin| !issuers.canonical_issuers().contains(&admin.issuer)) {
+        tracing::warn!("BOOTSTRAP_ADMIN names an issuer that is not configured, so nobody can come as this admin");
     }
 }
 

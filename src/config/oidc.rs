@@ -131,15 +131,6 @@ fn tell_doubles(issuers: &[(String, IssuerSettings)], faults: &mut Faults) {
 }
 
 fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Option<IssuerSettings> {
-    let is_named = raw.issuer.is_some();
-    let others_are_set =
-        raw.audience.is_some() || raw.discovery_url.is_some() || raw.jwks_url.is_some() || raw.provider.is_some();
-    if !is_named {
-        if others_are_set {
-            faults.add("OIDC_ISSUER", "set where other OIDC_ variables are");
-        }
-        return None;
-    }
     let values = [
         raw.issuer,
         raw.provider,
@@ -166,6 +157,13 @@ fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Op
         raw.introspection_private_key_id,
         raw.trust_active,
     ];
+    let [issuer, others @ ..] = &values;
+    if issuer.is_none() {
+        if others.iter().any(Option::is_some) {
+            faults.add("OIDC_ISSUER", "set where other variables of an issuer are");
+        }
+        return None;
+    }
     issuer::read(Block::of_variables(VARIABLES, values), plain_http, faults)
 }
 

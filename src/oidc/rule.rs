@@ -140,6 +140,7 @@ impl fmt::Debug for Rule {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -180,5 +181,12 @@ mod tests {
         assert_eq!(fault("false && groups"), RuleFault::UnknownName("groups".to_owned()));
         assert_eq!(fault("1 + 1"), RuleFault::NotATruth);
         assert_eq!(fault("frobnicate(1)"), RuleFault::UnknownName("frobnicate".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_more_than_refused(text in "[a-c'\"\\\\.,:?|&!=<>+*/%() \\[\\]{}0-9\u{e9}\n-]{0,32}|\\PC{0,16}") {
+            let _ = Rule::compile(&text).map(|rule| rule.judge(&Facts::of(&Map::new())));
+        }
     }
 }

@@ -18,13 +18,15 @@ pub(super) struct TrustedIssuer {
     pub(super) settings: IssuerSettings,
     pub(super) keys: KeySet,
     introspector: Option<Introspector>,
+    scope_prefix: Arc<str>,
     gaps: Gaps,
 }
 
 impl TrustedIssuer {
     pub(super) fn new(settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
-        Self { settings, keys, introspector, gaps: Gaps::default() }
+        let scope_prefix = settings.scope_prefix.as_str().into();
+        Self { settings, keys, introspector, scope_prefix, gaps: Gaps::default() }
     }
 
     /// Who asks the issuer about tokens, if it is asked about any.
@@ -71,7 +73,7 @@ impl TrustedIssuer {
             first_party: client_id.as_ref().is_some_and(|client| settings.first_party_clients.contains(client)),
             client_id,
             scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
-            scope_prefix: settings.scope_prefix.as_str().into(),
+            scope_prefix: Arc::clone(&self.scope_prefix),
             admin_allowed: settings.mapping.allows_admin_role,
             jit: settings.jit,
             profile: mapping::profile(claims, &settings.mapping),

@@ -102,6 +102,42 @@ async fn what_an_issuer_s_block_says_holds_for_its_tokens_alone() {
 }
 
 #[actix_web::test]
+async fn an_issuer_is_served_that_is_asked_at_another_address_than_its_name() {
+    let second = another_issuer().await;
+    let inside = second.url().replace("127.0.0.1", "localhost");
+    let lines = format!("discovery_url = '{inside}/.well-known/openid-configuration'");
+    let app = serve(&IssuersFile::new(&block(&second, "second", &lines))).await;
+    assert_eq!(app.get("/api/v1/me", &token(&second, "bob")).await.status(), 200);
+    let by_address = second.token().issuer(&inside).subject("bob").scope(ALL_SCOPES).algorithm(Algorithm::Es256).sign();
+    assert_eq!(app.get("/api/v1/me", &by_address).await.status(), 401);
+}
+
+#[actix_web::test]
+async fn tenants_share_keys_and_nobody_else() {
+    let second = another_issuer().await;
+    let template = format!("{}/{{tenantid}}", second.url());
+    let app = serve(&IssuersFile::new(&format!(
+        "[[issuer]]\nissuer = '{template}'\nname = 'tenants'\naudiences = ['{AUDIENCE}']\ntenants = ['one', 'two']\n\
+         jit = 'active'\nstatic_keys = '{}'\n",
+        second.key_set()
+    )))
+    .await;
+    let come = async |tenant: &str| {
+        let token = second.token().issuer(&format!("{}/{tenant}", second.url())).subject("bob").scope(ALL_SCOPES);
+        app.get("/api/v1/me", &token.algorithm(Algorithm::Es256).sign()).await
+    };
+    let (one, two) = (come("one").await, come("two").await);
+    assert_eq!((one.status(), two.status()), (200, 200), "{}", one.text());
+    assert_ne!(one.json()["id"], two.json()["id"]);
+    for stranger in ["three", "One", "{tenantid}", "one/"] {
+        assert_eq!(come(stranger).await.status(), 401, "{stranger}");
+    }
+    let metadata = app.get_without_token("/.well-known/oauth-protected-resource").await.json();
+    let servers = [app.idp.url().to_owned(), format!("{}/one", second.url()), format!("{}/two", second.url())];
+    assert_eq!(metadata["authorization_servers"], json!(servers));
+}
+
+#[actix_web::test]
 async fn rules_give_roles_and_what_is_required_refuses_without_a_challenge() {
     let second = another_issuer().await;
     let lines = "allow_admin_role = true\n\

@@ -13,6 +13,7 @@ mod architecture;
 mod authorization;
 mod command_line;
 mod dev_issuer;
+mod development;
 mod doctor;
 mod first_contact;
 mod health;

@@ -8,16 +8,16 @@ use crate::oidc::{ClaimMapping, ClaimPath, MachineMark, Preset, Requirement, Rol
 /// The preset's mapping, with what `roles_claim`, `[issuer.claims]` and `[[issuer.role_rules]]` say in its place.
 pub(super) fn mapping(block: &mut Block, preset: Preset, faults: &mut Faults) -> Option<ClaimMapping> {
     let mut mapping = preset.mapping();
-    let allows_admin_role = block.flag("allow_admin_role", false, faults)?;
-    mapping.allows_admin_role = allows_admin_role;
+    let allows_admin_role = block.flag("allow_admin_role", false, faults);
+    mapping.allows_admin_role = allows_admin_role == Some(true);
     replace_all(&mut mapping.roles, block, "roles_claim", faults);
     for claims in block.blocks("claims", faults) {
         replace(&mut mapping, claims, faults);
     }
     for rule in block.blocks("role_rules", faults) {
-        mapping.role_rules.extend(role_rule(rule, allows_admin_role, faults));
+        mapping.role_rules.extend(role_rule(rule, mapping.allows_admin_role, faults));
     }
-    Some(mapping)
+    allows_admin_role.map(|_| mapping)
 }
 
 /// What `[[issuer.required]]` demands. `None` where a part of it can't be read.

@@ -4,6 +4,7 @@ mod block;
 mod claims;
 mod file;
 mod introspection;
+mod place;
 
 pub(super) use block::{Block, split};
 pub(super) use file::blocks;
@@ -13,7 +14,7 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use super::faults::Faults;
-use crate::oidc::{self, Algorithm, IssuerSettings, JitMode, PlainHttp, Preset, ScopeMode, TENANT_PLACE};
+use crate::oidc::{self, Algorithm, IssuerSettings, JitMode, PlainHttp, Preset, ScopeMode};
 
 const URL_RULE: &str =
     "an https URL; http is for loopback while SERVER_PUBLIC_URL is loopback too, and for OIDC_ALLOW_HTTP_HOSTS";
@@ -22,7 +23,7 @@ const URL_RULE: &str =
 pub(super) fn read(mut block: Block, plain_http: &PlainHttp, faults: &mut Faults) -> Option<IssuerSettings> {
     let preset = preset(&mut block, faults);
     let preset_or_generic = preset.unwrap_or_default();
-    let place = place(&mut block, preset_or_generic, plain_http, faults);
+    let place = place::read(&mut block, preset_or_generic, plain_http, faults);
     let algorithms = algorithms(&mut block, faults);
     let static_keys = static_keys(&mut block, algorithms.as_deref(), faults);
     let allowed_clients = set(block.list("allowed_clients", faults));
@@ -61,90 +62,6 @@ pub(super) fn read(mut block: Block, plain_http: &PlainHttp, faults: &mut Faults
         introspection: introspection?,
         plain_http: plain_http.clone(),
     })
-}
-
-/// Who the issuer is and where it is asked.
-struct IssuerPlace {
-    issuer: String,
-    short_name: String,
-    accepted_issuers: Vec<String>,
-    tenants: Vec<String>,
-    discovery_url: Option<Url>,
-    jwks_url: Option<Url>,
-}
-
-fn place(block: &mut Block, preset: Preset, plain_http: &PlainHttp, faults: &mut Faults) -> Option<IssuerPlace> {
-    let tenants = tenants(block, faults);
-    let accepted_issuers = accepted_issuers(block, !tenants.is_empty(), faults);
-    let has_place_for_keys = ["discovery_url", "jwks_url", "static_keys"].iter().any(|setting| block.has(setting));
-    let discovery_url = endpoint(block, "discovery_url", plain_http, faults);
-    let jwks_url = endpoint(block, "jwks_url", plain_http, faults);
-    let issuer_place = block.place_of("issuer");
-    let issuer = issuer(block, plain_http, faults)?;
-    let is_template = issuer.contains(TENANT_PLACE);
-    if is_template == tenants.is_empty() {
-        let must_be = format!("with {TENANT_PLACE} in it exactly where tenants are listed");
-        faults.add(issuer_place, must_be);
-        return None;
-    }
-    let mut discovery_url = discovery_url?;
-    if is_template && !has_place_for_keys {
-        discovery_url = keys_of_all_tenants(&issuer, preset);
-        if discovery_url.is_none() {
-            faults.add(
-                block.place_of("discovery_url"),
-                "set where the issuer is a template: keys are the same for all tenants",
-            );
-        }
-    }
-    let short_name = short_name(block, &issuer, faults)?;
-    Some(IssuerPlace { issuer, short_name, accepted_issuers, tenants, discovery_url, jwks_url: jwks_url? })
-}
-
-/// Where Entra publishes the metadata of all tenants, in which the issuer is the template itself.
-fn keys_of_all_tenants(issuer: &str, preset: Preset) -> Option<Url> {
-    let metadata = issuer.replace(TENANT_PLACE, "organizations") + "/.well-known/openid-configuration";
-    if preset == Preset::Entra { Url::parse(&metadata).ok() } else { None }
-}
-
-/// The issuer is compared octet by octet with what tokens say, so it is kept as it is written.
-fn issuer(block: &mut Block, plain_http: &PlainHttp, faults: &mut Faults) -> Option<String> {
-    // OIDC Discovery section 3, RFC 8414 section 2.
-    let rule = format!("the issuer's identifier, {URL_RULE}; without query and fragment");
-    let is_issuer = |url: &Url| url.query().is_none() && url.fragment().is_none() && plain_http.is_fetchable(url);
-    let place = block.place_of("issuer");
-    let parse = |text: &str| Url::parse(text).is_ok_and(|url| is_issuer(&url)).then(|| text.to_owned());
-    let issuer = block.parse("issuer", String::new(), &rule, parse, faults)?;
-    if issuer.is_empty() {
-        faults.add(place, rule);
-        return None;
-    }
-    Some(issuer)
-}
-
-/// What operators call the issuer: its host, if nothing else is said.
-fn short_name(block: &mut Block, issuer: &str, faults: &mut Faults) -> Option<String> {
-    let host = Url::parse(issuer).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    let is_short = |text: &&str| !text.is_empty() && text.len() <= 64 && !text.chars().any(char::is_control);
-    let rule = "a short name, of at most 64 bytes";
-    block.parse("name", host, rule, |text| Some(text).filter(is_short).map(str::to_owned), faults)
-}
-
-fn tenants(block: &mut Block, faults: &mut Faults) -> Vec<String> {
-    let is_tenant = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
-    let listed = block.list("tenants", faults);
-    for (place, _) in listed.iter().filter(|(_, tenant)| !is_tenant(tenant)) {
-        faults.add(place.clone(), "tenant ids: letters, digits, `-`, `.` and `_`");
-    }
-    listed.into_iter().map(|(_, tenant)| tenant).collect()
-}
-
-fn accepted_issuers(block: &mut Block, has_tenants: bool, faults: &mut Faults) -> Vec<String> {
-    let listed = block.list("accepted_issuers", faults);
-    for (place, _) in listed.iter().filter(|(_, issuer)| issuer.contains(TENANT_PLACE) != has_tenants) {
-        faults.add(place.clone(), format!("with {TENANT_PLACE} in it exactly where tenants are listed"));
-    }
-    listed.into_iter().map(|(_, issuer)| issuer).collect()
 }
 
 fn endpoint(block: &mut Block, setting: &str, plain_http: &PlainHttp, faults: &mut Faults) -> Option<Option<Url>> {
