@@ -67,7 +67,7 @@ enum CommandError {
     Refused(#[from] Failure),
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    #[error("{0} faults")]
+    #[error("faults found: {0}")]
     Unwell(usize),
     #[error("the output can't be written")]
     Output(#[from] serde_json::Error),

@@ -42,12 +42,25 @@ pub(super) struct Answer {
 pub(super) enum FetchError {
     #[error("{0} may not be fetched: it must be https, or its host and port must be listed as allowed over plain http")]
     NotAllowed(Url),
-    #[error("{url} answered {status}")]
+    #[error("{url} answered {status}{}", advice(*status))]
     Status { url: Url, status: StatusCode },
     #[error("{0} answered more than {MAX_DOCUMENT_BYTES} bytes")]
     TooLarge(Url),
     #[error("{url} could not be reached: {cause}")]
     Unreachable { url: Url, cause: String },
+}
+
+/// What to do about an answer that is not 200.
+fn advice(status: StatusCode) -> &'static str {
+    if status.is_redirection() {
+        ", and redirects are not followed: configure the address that it leads to"
+    } else if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
+        ": check that this service may ask there, and with which credentials"
+    } else if status == StatusCode::NOT_FOUND {
+        ": check the address"
+    } else {
+        ""
+    }
 }
 
 impl FetchError {

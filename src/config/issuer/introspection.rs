@@ -1,6 +1,6 @@
 //! How an issuer is asked about its tokens, and about which.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::block::Block;
 use super::endpoint;
@@ -115,8 +115,6 @@ fn method(text: &str) -> Option<Method> {
 }
 
 fn secret_key(block: &mut Block, key_id: String, faults: &mut Faults) -> Option<Option<AssertionKey>> {
-    use secrecy::ExposeSecret;
-
     let place = block.place_of("introspection_private_key");
     let Some(pem) = secret(block, "introspection_private_key", faults)? else { return Some(None) };
     let key_id = Some(key_id).filter(|key_id| !key_id.is_empty());
@@ -139,9 +137,87 @@ fn secret(block: &mut Block, setting: &str, faults: &mut Faults) -> Option<Optio
     let written = block.parse(setting, None, "a text that is not empty", filled, faults);
     let read = |path: &str| {
         let text = SecretString::from(std::fs::read_to_string(path).ok()?);
-        filled(secrecy::ExposeSecret::expose_secret(&text).trim_end_matches(['\r', '\n']))
+        filled(text.expose_secret().trim_end_matches(['\r', '\n']))
     };
     let rule = "the path of a readable UTF-8 file that holds the secret";
     let in_file = block.parse(&file_setting, None, rule, read, faults);
     Some(written?.or(in_file?))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Config;
+    use crate::oidc::{ClientCredential, IntrospectionSettings};
+
+    const ISSUER: [(&str, &str); 2] = [("OIDC_ISSUER", "https://id.example.com"), ("OIDC_AUDIENCE", "api")];
+    const ID: (&str, &str) = ("OIDC_INTROSPECTION_CLIENT_ID", "api");
+    const SECRET: (&str, &str) = ("OIDC_INTROSPECTION_CLIENT_SECRET", "marked-secret");
+    const OPAQUE: (&str, &str) = ("OIDC_OPAQUE", "true");
+
+    fn config(vars: &[(&str, &str)]) -> Result<Config, String> {
+        Config::from_vars(ISSUER.iter().chain(vars).copied()).map_err(|error| error.to_string())
+    }
+
+    fn introspection(vars: &[(&str, &str)]) -> Option<IntrospectionSettings> {
+        config(vars).unwrap().oidc.unwrap().issuers.remove(0).introspection
+    }
+
+    #[test]
+    fn nobody_is_asked_unless_that_is_wanted() {
+        assert!(introspection(&[]).is_none());
+        let told = config(&[ID, SECRET]).unwrap_err();
+        assert!(told.contains("OIDC_INTROSPECTION_CLIENT_SECRET must be absent unless"), "{told}");
+        assert!(!told.contains("marked-secret"));
+    }
+
+    #[test]
+    fn a_secret_goes_into_the_header_unless_the_form_is_wanted() {
+        let asked = introspection(&[OPAQUE, ID, SECRET]).unwrap();
+        assert!(asked.opaque && !asked.always && !asked.trust_active);
+        assert!(matches!(asked.credential, ClientCredential::SecretBasic(_)));
+        let post = ("OIDC_INTROSPECTION_AUTH", "client_secret_post");
+        let asked = introspection(&[("OIDC_INTROSPECT", "always"), ID, SECRET, post]).unwrap();
+        assert!(!asked.opaque && asked.always);
+        assert!(matches!(asked.credential, ClientCredential::SecretPost(_)));
+    }
+
+    #[test]
+    fn a_credential_must_fit_how_it_is_used() {
+        let by_key = ("OIDC_INTROSPECTION_AUTH", "private_key_jwt");
+        let not_a_key = ("OIDC_INTROSPECTION_PRIVATE_KEY", "marked-secret");
+        for (vars, place) in [
+            (vec![OPAQUE, SECRET], "OIDC_INTROSPECTION_CLIENT_ID"),
+            (vec![OPAQUE, ID], "OIDC_INTROSPECTION_CLIENT_SECRET"),
+            (vec![OPAQUE, ID, SECRET, by_key], "OIDC_INTROSPECTION_PRIVATE_KEY"),
+            (vec![OPAQUE, ID, by_key, not_a_key], "OIDC_INTROSPECTION_PRIVATE_KEY"),
+            (vec![OPAQUE, ID, SECRET, ("OIDC_INTROSPECTION_URL", "http://id.example.com/")], "OIDC_INTROSPECTION_URL"),
+            (vec![("OIDC_INTROSPECT", "sometimes")], "OIDC_INTROSPECT"),
+        ] {
+            let told = config(&vars).unwrap_err();
+            assert!(told.contains(&format!("{place} must be")), "{told}");
+            assert!(!told.contains("marked-secret"), "{told}");
+        }
+    }
+
+    #[test]
+    fn two_issuers_of_opaque_tokens_stop_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("issuers.toml");
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "marked-secret\n").unwrap();
+        let block = |name: &str| {
+            format!(
+                "[[issuer]]\nissuer = \"https://{name}.example.com\"\naudiences = [\"api\"]\nopaque = true\n\
+                 introspection_client_id = \"api\"\nintrospection_client_secret_file = \"{}\"\n",
+                secret.display()
+            )
+        };
+        let read = |text: String| {
+            std::fs::write(&file, text).unwrap();
+            Config::from_vars([("OIDC_ISSUERS_FILE", file.as_os_str())]).map_err(|error| error.to_string())
+        };
+        assert!(read(block("one")).is_ok());
+        let told = read(block("one") + &block("two")).unwrap_err();
+        assert!(told.contains("line 8, `issuer` must be without `opaque`"), "{told}");
+    }
 }
