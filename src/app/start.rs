@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use tracing_actix_web::TracingLogger;
 
@@ -131,16 +131,13 @@ impl Application {
         let registrars = self.registrars;
         let server = HttpServer::new(move || {
             let api = collect(&registrars);
-            // The wrap that is registered last runs first: trace, headers, answer, limits; then each route's own guard.
+            // The wrap that is registered last runs first: trace, answer, limits; then each route's own guard.
             App::new()
                 .configure(|services| state.register(services))
                 .configure(|services| api.mount(services))
                 .default_service(unknown_path())
                 .wrap(from_fn(limit_header_fields))
                 .wrap(from_fn(answer))
-                .wrap(
-                    DefaultHeaders::new().add(("Cache-Control", "no-store")).add(("X-Content-Type-Options", "nosniff")),
-                )
                 .wrap(TracingLogger::<RequestSpan>::new())
         });
         Ok(server.shutdown_timeout(SHUTDOWN_SECONDS).listen(listener)?.run())

@@ -65,7 +65,7 @@ pub(crate) fn of(error: &Error, resource: &ProtectedResource) -> Option<BearerCh
             bare.with_error(ErrorCode::InsufficientScope, &error.detail())
                 .with_scope(resource.scope(permission.name())),
         ),
-        _ if *error.problem() == problem::INVALID_TOKEN => {
+        _ if error.problem() == problem::INVALID_TOKEN => {
             Some(bare.with_error(ErrorCode::InvalidToken, &error.detail()))
         }
         _ => None,

@@ -36,6 +36,7 @@ pub struct TestApp {
 
 /// What a test sets before the service starts.
 pub struct Setup {
+    application: Application,
     vars: Vec<(String, String)>,
 }
 
@@ -43,6 +44,12 @@ impl Setup {
     /// Sets a variable of the service.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Serves another application than the plain one.
+    pub fn application(mut self, application: Application) -> Self {
+        self.application = application;
         self
     }
 
@@ -72,10 +79,11 @@ impl Setup {
         vars.retain(|(name, _)| self.vars.iter().all(|(own, _)| own != name));
         vars.extend(self.vars);
         let config = Config::from_vars(vars).unwrap();
-        let service = Application::new().start(config, clock.clone()).await.unwrap();
-        let (url, handle) = (service.url().to_owned(), service.handle());
+        let service = self.application.start(config, clock.clone()).await.unwrap();
+        // Where it listens, which is not always what it is called.
+        let (address, handle) = (service.address(), service.handle());
         portcullis::actix_web::rt::spawn(service.wait());
-        TestApp { idp, clock, url, handle, client: client(), folder }
+        TestApp { idp, clock, url: format!("http://{address}"), handle, client: client(), folder }
     }
 }
 
@@ -92,7 +100,7 @@ fn start_time() -> DateTime<Utc> {
 impl TestApp {
     /// What there is to set before a start.
     pub fn setup() -> Setup {
-        Setup { vars: Vec::new() }
+        Setup { application: Application::new(), vars: Vec::new() }
     }
 
     /// The service as most tests want it.
