@@ -17,7 +17,12 @@ pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The HTTP client for identity providers. Cheap to clone; clones share what they need for TLS.
 #[derive(Clone, Debug)]
-pub struct ProviderClient(reqwest::Client);
+pub struct ProviderClient {
+    https: reqwest::Client,
+    /// For plain http, which is spoken to this machine and to hosts inside the network alone: a proxy would be a third party that could
+    /// change what it passes on.
+    http: reqwest::Client,
+}
 
 /// Why a document could not be had. The texts are for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -58,15 +63,20 @@ impl ProviderClient {
     ///
     /// Fails where TLS cannot be set up, for example for want of root certificates.
     pub fn new() -> Result<Self, reqwest::Error> {
-        reqwest::Client::builder()
-            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(FETCH_TIMEOUT)
-            // Fetches are minutes apart: a connection kept open would be found closed.
-            .pool_max_idle_per_host(0)
-            .build()
-            .map(Self)
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+                .redirect(redirect::Policy::none())
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(FETCH_TIMEOUT)
+                // Fetches are minutes apart: a connection kept open would be found closed.
+                .pool_max_idle_per_host(0)
+        };
+        Ok(Self { https: builder().build()?, http: builder().no_proxy().build()? })
+    }
+
+    fn client_for(&self, url: &Url) -> &reqwest::Client {
+        if url.scheme() == "https" { &self.https } else { &self.http }
     }
 
     /// The body of a 200 answer. Its length is counted as it is read: a Content-Length proves nothing.
@@ -74,7 +84,7 @@ impl ProviderClient {
         if !plain_http.is_fetchable(url) {
             return Err(FetchError::NotAllowed(url.clone()));
         }
-        let request = self.0.get(url.clone()).header(header::ACCEPT, "application/json");
+        let request = self.client_for(url).get(url.clone()).header(header::ACCEPT, "application/json");
         let mut response = request.send().await.map_err(|error| FetchError::unreachable(url, error))?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status { url: url.clone(), status: response.status() });

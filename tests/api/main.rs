@@ -11,9 +11,11 @@
 mod agreement;
 mod architecture;
 mod authorization;
+mod challenges;
 mod command_line;
 mod dev_issuer;
 mod development;
+mod failures;
 mod first_contact;
 mod health;
 mod http_heads;
