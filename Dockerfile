@@ -10,7 +10,7 @@
 #   production  (the default) the service and what it links to: no shell, no package manager, no development issuer.
 #                 docker build --tag portcullis .
 #                 docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --memory 256m --pids-limit 128 \
-#                   --env-file .env --publish 8080:8080 --volume portcullis:/data portcullis
+#                   --env-file .env --env DATABASE_MIGRATE=true --publish 8080:8080 --volume portcullis:/data portcullis
 
 ARG RUST_VERSION=1.95.0
 ARG DEBIAN=trixie

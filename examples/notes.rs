@@ -11,7 +11,6 @@
 
 use std::process::ExitCode;
 
-use chrono::{NaiveDateTime, Utc};
 use portcullis::actix_web::{HttpResponse, web};
 use portcullis::diesel::prelude::*;
 use portcullis::diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -24,6 +23,8 @@ const NOTES_READ: Permission = Permission::new("notes:read", "Read one's own not
 const NOTES_WRITE: Permission = Permission::new("notes:write", "Write notes of one's own.");
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("examples/notes/migrations");
 
+/// The most notes that one answer holds.
+const LIST_LIMIT: i64 = 200;
 /// The most characters of a note.
 const TEXT_LIMIT: usize = 10_000;
 
@@ -40,7 +41,6 @@ diesel::table! {
         id -> Text,
         owner -> Text,
         text -> Text,
-        created_at -> Timestamp,
     }
 }
 
@@ -50,7 +50,6 @@ struct Note {
     id: String,
     owner: PrincipalId,
     text: String,
-    created_at: NaiveDateTime,
 }
 
 /// A note, as its owner sees it.
@@ -73,7 +72,7 @@ impl From<Note> for NoteResponse {
     }
 }
 
-/// One's own notes, the oldest first.
+/// One's own latest notes, the newest first.
 #[utoipa::path(get, path = "", responses((status = 200, body = Vec<NoteResponse>)))]
 async fn list(caller: Caller, database: web::Data<Database>) -> Result<web::Json<Vec<NoteResponse>>, Error> {
     let owner = *caller.principal_id();
@@ -93,7 +92,7 @@ async fn create(
         return Err(Error::InvalidBody(format!("`text` may have at most {TEXT_LIMIT} characters.")));
     }
     let owner = *caller.principal_id();
-    let note = Note { id: Uuid::now_v7().to_string(), owner, text, created_at: Utc::now().naive_utc() };
+    let note = Note { id: Uuid::now_v7().to_string(), owner, text };
     let note = database
         .write(move |conn| {
             diesel::insert_into(notes::table).values(&note).execute(conn)?;
@@ -105,5 +104,5 @@ async fn create(
 
 /// The owner is part of the query, so nobody's notes are ever loaded for somebody else.
 fn notes_of(conn: &mut DbConnection, owner: PrincipalId) -> QueryResult<Vec<Note>> {
-    notes::table.filter(notes::owner.eq(owner)).order(notes::id).load(conn)
+    notes::table.filter(notes::owner.eq(owner)).order(notes::id.desc()).limit(LIST_LIMIT).load(conn)
 }

@@ -35,7 +35,8 @@ pub(crate) struct RequestSpan;
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let id = request.extensions().get::<RequestId>().copied();
-        tracing::info_span!(
+        // Of the highest level, so that a failure carries the request's id whatever else is left out of the log.
+        tracing::error_span!(
             "request",
             request_id = id.map(field::display),
             method = %request.method(),
@@ -44,10 +45,13 @@ impl RootSpanBuilder for RequestSpan {
     }
 
     fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, ActixError>) {
-        let Ok(response) = outcome else { return };
-        let pattern = response.request().match_pattern();
+        let (pattern, status) = match outcome {
+            Ok(response) => (response.request().match_pattern(), response.status()),
+            // The request went down with the failure.
+            Err(error) => (None, error.as_response_error().status_code()),
+        };
         span.record("route", pattern.as_deref().unwrap_or("unknown"));
-        let status = response.status().as_u16();
+        let status = status.as_u16();
         span.in_scope(|| tracing::info!(status, "answered"));
     }
 }

@@ -96,7 +96,7 @@ pub(crate) struct AccessResponse {
     pub(crate) scopes: Vec<String>,
     /// The roles that count.
     pub(crate) roles: Vec<HeldRoleResponse>,
-    /// Each permission that the token delegates or a role grants.
+    /// Every permission that is declared, and how it stands with it.
     pub(crate) permissions: Vec<PermissionResponse>,
 }
 

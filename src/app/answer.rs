@@ -6,7 +6,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, HttpResponse, web};
 use actix_web_httpauth::headers::www_authenticate::Challenge;
@@ -29,7 +29,7 @@ pub(super) async fn answer(
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => Ok(leaving.finish(response.map_into_boxed_body())),
         // The request went down with the failure, so the answer travels as one.
-        Ok(Err(error)) => Err(leaving.wrap(&Error::from(error))),
+        Ok(Err(error)) => Err(leaving.wrap(&Error::from(&error))),
         Err(_panic) => Err(leaving.wrap(&Error::Internal("the handler panicked".into()))),
     }
 }
@@ -49,19 +49,19 @@ impl Leaving {
     fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         let failure = response.response().error().map(|error| match error.as_error::<Error>() {
             Some(error) => self.failure(error),
-            None => self.failure(&Error::foreign(response.status())),
+            None => self.failure(&Error::from(error)),
         });
         let mut response = match failure {
             Some(failure) => response.into_response(failure),
             None => response,
         };
-        self.identify(response.response_mut());
+        self.finish_head(response.response_mut());
         response
     }
 
     fn wrap(&self, error: &Error) -> ActixError {
         let mut response = self.failure(error);
-        self.identify(&mut response);
+        self.finish_head(&mut response);
         InternalError::from_response("answered", response).into()
     }
 
@@ -75,9 +75,13 @@ impl Leaving {
         response
     }
 
-    fn identify(&self, response: &mut HttpResponse) {
+    /// What every answer carries, failures and panics among them.
+    fn finish_head(&self, response: &mut HttpResponse) {
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
-            response.headers_mut().insert(REQUEST_ID, id);
+            headers.insert(REQUEST_ID, id);
         }
     }
 }

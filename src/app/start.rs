@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use tracing_actix_web::TracingLogger;
 
@@ -118,7 +118,6 @@ impl Application {
         let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.server.bind, cause })?;
         let url = config.server.public_url(address);
         let issuers = IssuerReload::start(oidc, &database, &clock)?;
-        tell_stranded_admin(&config, issuers.issuers());
         let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue);
         let server = self.serve(listener, state).map_err(|cause| StartError::Bind { address, cause })?;
         Ok(RunningService { address, url, handle: server.handle(), server, issuers })
@@ -152,27 +151,16 @@ impl Application {
         let registrars = self.registrars;
         let server = HttpServer::new(move || {
             let api = collect(&registrars);
-            // The wrap that is registered last runs first: trace, headers, answer, limits; then each route's own guard.
+            // The wrap that is registered last runs first: trace, answer, limits; then each route's own guard.
             App::new()
                 .configure(|services| state.register(services))
                 .configure(|services| api.mount(services))
                 .default_service(unknown_path())
                 .wrap(from_fn(limit_header_fields))
                 .wrap(from_fn(answer))
-                .wrap(
-                    DefaultHeaders::new().add(("Cache-Control", "no-store")).add(("X-Content-Type-Options", "nosniff")),
-                )
                 .wrap(TracingLogger::<RequestSpan>::new())
         });
         Ok(server.shutdown_timeout(SHUTDOWN_SECONDS).listen(listener)?.run())
-    }
-}
-
-/// The first admin can't come by an issuer whose tokens are not taken: most likely one of the two names is misspelt.
-fn tell_stranded_admin(config: &Config, issuers: &TrustedIssuers) {
-    let named = config.bootstrap_admin.as_ref();
-    if named.is_some_and(|admin| !issuers.canonical_issuers().contains(&admin.issuer)) {
-        tracing::warn!("BOOTSTRAP_ADMIN names an issuer that is not configured, so nobody can come as this admin");
     }
 }
 

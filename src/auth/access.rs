@@ -226,9 +226,15 @@ fn of_method(registered: &Method) -> impl Guard + use<> {
         .fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)))
 }
 
-/// Sorts a path before every pattern that would match it too: segment by segment, literals first.
-fn specificity(path: &str) -> Vec<(bool, String)> {
-    path.split('/').map(|segment| (segment.contains('{'), segment.to_owned())).collect()
+/// Sorts a path before every pattern that would match it too: segment by segment, literals first, then parameters, and patterns that may
+/// hold slashes last.
+fn specificity(path: &str) -> Vec<(u8, String)> {
+    let rank = |segment: &str| match (segment.contains('{'), segment.contains(':')) {
+        (false, _) => 0,
+        (true, false) => 1,
+        (true, true) => 2,
+    };
+    path.split('/').map(|segment| (rank(segment), segment.to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -237,9 +243,9 @@ mod tests {
 
     #[test]
     fn literal_paths_come_before_patterns_that_would_match_them() {
-        let mut paths = ["/users/{id}", "/users/{id}/roles", "/users/me", "/users"];
+        let mut paths = ["/users/{all:.*}", "/users/{id}", "/users/{id}/roles", "/users/me", "/users"];
         paths.sort_by_cached_key(|path| specificity(path));
-        assert_eq!(paths, ["/users", "/users/me", "/users/{id}", "/users/{id}/roles"]);
+        assert_eq!(paths, ["/users", "/users/me", "/users/{id}", "/users/{id}/roles", "/users/{all:.*}"]);
     }
 
     #[test]

@@ -2,10 +2,11 @@
 //!
 //! Enforcement, the OpenAPI document, the published scopes and `portcullis routes` all come from here, so they can't disagree.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use actix_web::http::Method;
+use actix_web::web::Bytes;
 use utoipa::openapi::OpenApi;
 
 use super::access::{Access, Api, Route};
@@ -24,6 +25,7 @@ pub(crate) struct RouteEntry {
 pub(crate) struct Catalogue {
     entries: Vec<RouteEntry>,
     openapi: OpenApi,
+    openapi_json: Bytes,
 }
 
 /// What a registration got wrong; the service does not start with it.
@@ -45,6 +47,14 @@ pub enum RegistrationFault {
     /// Two routes would answer the same requests.
     #[error("{method} {path} is registered twice")]
     RouteTwice {
+        /// The route's method.
+        method: Method,
+        /// The route's path.
+        path: String,
+    },
+    /// One path with its parameters called otherwise: requests would reach the routes of one spelling alone.
+    #[error("{method} {path} is registered elsewhere with its parameters called otherwise")]
+    ParametersRenamed {
         /// The route's method.
         method: Method,
         /// The route's path.
@@ -100,7 +110,8 @@ impl Catalogue {
         let openapi = openapi::document(&api.routes, declared, scope_prefix);
         let mut entries: Vec<RouteEntry> = api.routes.into_iter().map(RouteEntry::from).collect();
         entries.sort_by(|a, b| (&a.path, a.method.as_str()).cmp(&(&b.path, b.method.as_str())));
-        Ok(Self { entries, openapi })
+        let openapi_json = serde_json::to_vec(&openapi).unwrap_or_default().into();
+        Ok(Self { entries, openapi, openapi_json })
     }
 
     /// The routes, by path and method.
@@ -111,6 +122,11 @@ impl Catalogue {
     /// Every permission that some route asks for: the scopes worth asking a provider for.
     pub(crate) fn permissions(&self) -> PermissionSet {
         self.entries.iter().filter_map(|entry| required(entry.access)).collect()
+    }
+
+    /// The OpenAPI document, written out once.
+    pub(crate) fn openapi_json(&self) -> Bytes {
+        self.openapi_json.clone()
     }
 
     /// The OpenAPI document.
@@ -133,23 +149,29 @@ fn required(access: Access) -> Option<Permission> {
 }
 
 fn faults(routes: &[Route], declared: &DeclaredPermissions) -> Vec<RegistrationFault> {
-    let mut seen = BTreeSet::new();
+    let mut seen = Seen::default();
     routes.iter().flat_map(|route| route_faults(route, declared, &mut seen)).collect()
 }
 
-fn route_faults(
-    route: &Route,
-    declared: &DeclaredPermissions,
-    seen: &mut BTreeSet<(String, String)>,
-) -> Vec<RegistrationFault> {
+/// What was registered before the route at hand.
+#[derive(Default)]
+struct Seen {
+    routes: BTreeSet<(String, String)>,
+    /// How the path of each shape is spelt.
+    spellings: BTreeMap<String, String>,
+}
+
+fn route_faults(route: &Route, declared: &DeclaredPermissions, seen: &mut Seen) -> Vec<RegistrationFault> {
     let (method, path) = (route.method.clone(), route.path.clone());
     let mut faults = Vec::new();
     if let Some(permission) = required(route.access).filter(|permission| declared.find(permission.name()).is_none()) {
         let permission = permission.name();
         faults.push(RegistrationFault::UndeclaredPermission { method: method.clone(), path: path.clone(), permission });
     }
-    if !seen.insert((method.to_string(), shape(&path))) {
+    if !seen.routes.insert((method.to_string(), shape(&path))) {
         faults.push(RegistrationFault::RouteTwice { method: method.clone(), path: path.clone() });
+    } else if *seen.spellings.entry(shape(&path)).or_insert_with(|| path.clone()) != path {
+        faults.push(RegistrationFault::ParametersRenamed { method: method.clone(), path: path.clone() });
     }
     if !path.starts_with('/') {
         faults.push(RegistrationFault::RelativePath { method: method.clone(), path: path.clone() });
@@ -204,6 +226,19 @@ mod tests {
             api.get("/users/{id}", PUBLIC, op!(show)).get("/users/{user}", USERS_READ, op!(show));
         });
         assert_eq!(faults, [RegistrationFault::RouteTwice { method: Method::GET, path: "/users/{user}".to_owned() }]);
+    }
+
+    #[test]
+    fn a_path_spelt_in_two_ways_stops_the_start() {
+        #[utoipa::path(patch, path = "", responses((status = 200)))]
+        async fn change() -> &'static str {
+            ""
+        }
+        let faults = faults_of(|api| {
+            api.get("/users/{id}", PUBLIC, op!(show)).patch("/users/{user}", PUBLIC, op!(change));
+        });
+        let path = "/users/{user}".to_owned();
+        assert_eq!(faults, [RegistrationFault::ParametersRenamed { method: Method::PATCH, path }]);
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(crate) fn of(error: &Error, resource: &ProtectedResource) -> Option<BearerCh
         Error::MissingScope { scope, .. } => {
             Some(bare.with_error(ErrorCode::InsufficientScope, &error.detail()).with_scope(scope.clone()))
         }
-        _ if *error.problem() == problem::INVALID_TOKEN => {
+        _ if error.problem() == problem::INVALID_TOKEN => {
             Some(bare.with_error(ErrorCode::InvalidToken, &error.detail()))
         }
         _ => None,

@@ -7,12 +7,13 @@ use actix_web::http::Method;
 use utoipa::openapi::path::{HttpMethod, Operation as Document, Paths};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, Response, ResponseBuilder,
+    ComponentsBuilder, Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
+    ResponseBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
 
 use super::access::{Access, Operation, Route};
-use crate::error::{Problem, ProblemBody, problem};
+use crate::error::{PROBLEM_MEDIA_TYPE, Problem, ProblemBody, problem};
 use crate::models::permission::DeclaredPermissions;
 
 /// Name of the security scheme in the document.
@@ -72,6 +73,13 @@ fn complete(mut operation: Document, route: &Route, scope_prefix: &str) -> Docum
         let status = problem.status.as_str().to_owned();
         operation.responses.responses.entry(status).or_insert_with(|| response(problem).into());
     }
+    for (status, answer) in &mut operation.responses.responses {
+        if let (true, RefOr::T(answer)) = (is_failure(status), answer)
+            && answer.content.is_empty()
+        {
+            answer.content.insert(PROBLEM_MEDIA_TYPE.to_owned(), RefOr::T(problem_content()));
+        }
+    }
     operation
 }
 
@@ -97,8 +105,16 @@ fn common_problems(operation: &Document, access: Access) -> Vec<&'static Problem
 }
 
 fn response(problem: &Problem) -> Response {
-    let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
-    ResponseBuilder::new().description(problem.title).content("application/problem+json", body).build()
+    ResponseBuilder::new().description(problem.title).build()
+}
+
+/// Whether an answer of this status is a problem, unless its handler describes its body itself.
+fn is_failure(status: &str) -> bool {
+    status.starts_with('4') || status.starts_with('5')
+}
+
+fn problem_content() -> Content {
+    ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build()
 }
 
 fn openapi_method(method: &Method) -> Option<HttpMethod> {

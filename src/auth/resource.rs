@@ -11,6 +11,7 @@ pub(crate) const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 /// The service as a protected resource.
 pub(crate) struct ProtectedResource {
     identifier: String,
+    path: String,
     metadata_url: String,
     issuers: TrustedIssuers,
 }
@@ -18,13 +19,19 @@ pub(crate) struct ProtectedResource {
 impl ProtectedResource {
     /// `identifier` is the public URL. With a path in it, the well-known segment goes before the path (RFC 9728 section 3.1).
     pub(crate) fn new(identifier: String, issuers: TrustedIssuers) -> Self {
-        let metadata_url = metadata_url(&identifier);
-        Self { identifier, metadata_url, issuers }
+        let path = path_of(&identifier);
+        let metadata_url = metadata_url(&identifier, &path);
+        Self { identifier, path, metadata_url, issuers }
     }
 
     /// The resource identifier: the public URL.
     pub(crate) fn identifier(&self) -> &str {
         &self.identifier
+    }
+
+    /// The path of the public URL, empty or from its first slash.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Where the metadata document is.
@@ -47,9 +54,12 @@ impl ProtectedResource {
     }
 }
 
-fn metadata_url(identifier: &str) -> String {
-    let path = Url::parse(identifier).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
-    let origin = identifier.strip_suffix(path.as_str()).unwrap_or(identifier);
+fn path_of(identifier: &str) -> String {
+    Url::parse(identifier).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
+}
+
+fn metadata_url(identifier: &str, path: &str) -> String {
+    let origin = identifier.strip_suffix(path).unwrap_or(identifier);
     format!("{origin}{METADATA_PATH}{path}")
 }
 
@@ -59,10 +69,12 @@ mod tests {
 
     #[test]
     fn the_well_known_segment_goes_between_host_and_path() {
-        assert_eq!(metadata_url("https://a.example"), "https://a.example/.well-known/oauth-protected-resource");
-        assert_eq!(
-            metadata_url("https://a.example:8443/base/v2"),
-            "https://a.example:8443/.well-known/oauth-protected-resource/base/v2"
-        );
+        for (identifier, expected) in [
+            ("https://a.example", "https://a.example/.well-known/oauth-protected-resource"),
+            ("https://a.example:8443/b/v2", "https://a.example:8443/.well-known/oauth-protected-resource/b/v2"),
+        ] {
+            let resource = ProtectedResource::new(identifier.to_owned(), TrustedIssuers::new([]));
+            assert_eq!(resource.metadata_url(), expected);
+        }
     }
 }

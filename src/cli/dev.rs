@@ -1,5 +1,6 @@
 //! `portcullis dev`: the service with the development issuer beside it, on loopback, without any setting; and tokens to try it with.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +11,12 @@ use serde::Deserialize;
 use super::CommandError;
 use crate::app::Application;
 use crate::config::Config;
-use crate::dev::{Issuer, IssuerOptions, MACHINE_CLIENT, StartError};
+use crate::dev::{Issuer, IssuerOptions, MACHINE_CLIENT, SPA_CLIENT, StartError};
 use crate::services::{Actor, Failure, NewServiceAccount, ServiceAccountService};
 use crate::{Clock, telemetry};
 
-/// The database of the development service, in the working folder.
-const DATABASE_URL: &str = "sqlite://portcullis-dev.db";
+/// The port of the development issuer, unless another is asked for.
+const ISSUER_PORT: u16 = 8081;
 /// What the development issuer's tokens carry as `aud`.
 const AUDIENCE: &str = "portcullis-dev";
 /// The role of the registered machine: reads everything, changes nothing.
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 8080)]
     port: u16,
     /// The port of the development issuer; 0 for a free one.
-    #[arg(long, default_value_t = 8081, global = true)]
+    #[arg(long, default_value_t = ISSUER_PORT, global = true)]
     issuer_port: u16,
     #[command(subcommand)]
     command: Option<Command>,
@@ -84,11 +85,12 @@ pub(super) async fn run(application: Application, arguments: Arguments) -> Resul
 
 async fn serve(application: Application, port: u16, issuer_port: u16) -> Result<(), CommandError> {
     let issuer = start_issuer(&application, issuer_port).await?;
-    let config = config(port, issuer.url())?;
+    let issuer_port = issuer.address().port();
+    let config = config(port, issuer.url(), &database_url(issuer_port))?;
     telemetry::start(&config.log);
     register_machine(&application, &config, issuer.url()).await?;
     let service = application.start(config, Clock::system()).await?;
-    print_welcome(service.url(), issuer.url());
+    print_welcome(service.url(), issuer.url(), issuer_port);
     Ok(service.wait().await?)
 }
 
@@ -102,18 +104,28 @@ async fn start_issuer(application: &Application, port: u16) -> Result<Issuer, Co
     Ok(Issuer::start(options).await.map_err(DevError::from)?)
 }
 
+/// The database of the development service, in the working folder: one for each issuer, since to another issuer's alice the alice of the
+/// first is a stranger, and the administrator is taken.
+fn database_url(issuer_port: u16) -> String {
+    match issuer_port {
+        ISSUER_PORT => "sqlite://portcullis-dev.db".to_owned(),
+        other => format!("sqlite://portcullis-dev-{other}.db"),
+    }
+}
+
 /// Nothing comes from the environment but how to log: a setting meant for a real service must not leak in.
-fn config(port: u16, issuer_url: &str) -> Result<Config, CommandError> {
-    let mut vars: Vec<(String, String)> = vec![
-        ("SERVER_BIND".to_owned(), format!("127.0.0.1:{port}")),
-        ("DATABASE_URL".to_owned(), DATABASE_URL.to_owned()),
-        ("DATABASE_MIGRATE".to_owned(), "true".to_owned()),
-        ("OIDC_ISSUER".to_owned(), issuer_url.to_owned()),
-        ("OIDC_AUDIENCE".to_owned(), AUDIENCE.to_owned()),
-        ("BOOTSTRAP_ADMIN".to_owned(), format!("{issuer_url} alice")),
+fn config(port: u16, issuer_url: &str, database_url: &str) -> Result<Config, CommandError> {
+    let vars = [
+        ("SERVER_BIND", format!("127.0.0.1:{port}")),
+        ("DATABASE_URL", database_url.to_owned()),
+        ("DATABASE_MIGRATE", "true".to_owned()),
+        ("OIDC_ISSUER", issuer_url.to_owned()),
+        ("OIDC_AUDIENCE", AUDIENCE.to_owned()),
+        ("BOOTSTRAP_ADMIN", format!("{issuer_url} alice")),
     ];
-    vars.extend(std::env::vars().filter(|(name, _)| name.starts_with("LOG_")));
-    Ok(Config::from_vars(vars)?)
+    let vars = vars.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let is_for_the_log = |(name, _): &(OsString, OsString)| name.to_str().is_some_and(|name| name.starts_with("LOG_"));
+    Ok(Config::from_vars(vars.into_iter().chain(std::env::vars_os().filter(is_for_the_log)))?)
 }
 
 /// Programs are never made from a token, so the issuer's machine is registered here as an admin would do it.
@@ -135,7 +147,10 @@ async fn register_machine(application: &Application, config: &Config, issuer_url
     }
 }
 
-fn print_welcome(service: &str, issuer: &str) {
+fn print_welcome(service: &str, issuer: &str, issuer_port: u16) {
+    // As it was called: by its path where cargo runs it, which works from the same folder.
+    let program = std::env::args().next().unwrap_or_else(|| "portcullis".to_owned());
+    let port = if issuer_port == ISSUER_PORT { String::new() } else { format!(" --issuer-port {issuer_port}") };
     println!(
         "\
 Portcullis listens on {service}, its development issuer on {issuer}.
@@ -144,10 +159,11 @@ Portcullis listens on {service}, its development issuer on {issuer}.
   alice               an administrator
   bob                 a member
   reporter            a program that may read
+  {SPA_CLIENT}      the client id for a single-page app (code with PKCE, any address on loopback)
 
 Try it:
 
-  TOKEN=$(cargo run -q -- dev token alice)
+  TOKEN=$({program} dev token alice{port})
   curl -s -H \"Authorization: Bearer $TOKEN\" {service}/api/v1/me
 "
     );

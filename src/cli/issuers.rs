@@ -32,7 +32,7 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
     let Command::Rename { old, new, dry_run } = arguments.command;
     let actor = Actor::command_line(&application.declared_permissions()?);
     let issuers = IssuerService::new(application.open_database(config)?, Clock::system());
-    if !is_configured(config, &new) {
+    if !config.oidc.as_ref().is_some_and(|oidc| oidc.trusts(&new)) {
         eprintln!(
             "portcullis: {new} is not among the issuers that are configured here: its tokens are not taken until it is"
         );
@@ -45,9 +45,4 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
     };
     println!("{verb} {} people and {} programs from {old} to {new}", moved.people, moved.programs);
     Ok(())
-}
-
-fn is_configured(config: &Config, issuer: &str) -> bool {
-    let issuers = config.oidc.iter().flat_map(|oidc| &oidc.issuers);
-    issuers.flat_map(|settings| settings.canonical_issuers()).any(|known| known == issuer)
 }

@@ -49,7 +49,9 @@ impl Config {
         let mut faults = Faults::default();
         // By its path: `dotenvy::dotenv` would go on looking in the folders above, which may be somebody else's.
         match dotenvy::from_path(".env") {
-            Err(error) if !error.not_found() => faults.add(".env", "lines of the form NAME=value, in UTF-8"),
+            Err(error) if !error.not_found() => {
+                faults.add(".env", "lines of the form NAME=value in UTF-8, with values that hold spaces in quotes")
+            }
             _ => {}
         }
         Self::read(std::env::vars_os(), faults)
@@ -80,7 +82,7 @@ impl Config {
         let server = ServerConfig::parse(raw.server, &mut faults);
         let database = DatabaseSettings::parse(raw.database, &mut faults);
         let oidc = OidcConfig::parse(raw.oidc, server.as_ref(), &mut faults);
-        let bootstrap_admin = bootstrap::parse(raw.bootstrap, &mut faults);
+        let bootstrap_admin = bootstrap::parse(raw.bootstrap, oidc.as_ref(), &mut faults);
         let log = LogConfig::parse(raw.log, &mut faults);
         faults.into_result()?;
         match (server, database, log) {
@@ -181,6 +183,17 @@ mod tests {
         assert!(faults_of(&[inside, AUDIENCE]).contains("OIDC_ISSUER"));
         assert!(Config::from_vars([inside, AUDIENCE, allowed]).is_ok());
         assert!(faults_of(&[inside, AUDIENCE, allowed, public]).contains("OIDC_ALLOW_HTTP_HOSTS"));
+    }
+
+    #[test]
+    fn the_first_administrator_is_of_the_trusted_issuer() {
+        let named = |admin: &'static str| Config::from_vars([ISSUER, AUDIENCE, ("BOOTSTRAP_ADMIN", admin)]);
+        assert!(named("https://id.example.com 3f6c 1d2e").unwrap().bootstrap_admin.is_some());
+        for wrong in
+            ["https://id.example.com/ 3f6c", "\"https://id.example.com 3f6c\"", "https://id.example.com", "3f6c"]
+        {
+            assert!(named(wrong).unwrap_err().to_string().contains("BOOTSTRAP_ADMIN"), "{wrong}");
+        }
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl OidcConfig {
         (!issuers.is_empty()).then_some(Self { issuers, source })
     }
 
+    /// Whether this is the canonical name of an issuer whose tokens are taken.
+    pub(crate) fn trusts(&self, issuer: &str) -> bool {
+        self.issuers.iter().flat_map(IssuerSettings::canonical_issuers).any(|trusted| trusted == issuer)
+    }
+
     /// What the first issuer puts before a permission to spell the scope: the one that documents are written for.
     pub(crate) fn scope_prefix(&self) -> &str {
         self.issuers.first().map_or("", |issuer| &issuer.scope_prefix)

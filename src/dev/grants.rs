@@ -34,6 +34,22 @@ pub(super) struct Grant {
     pub(super) signed_in_at: DateTime<Utc>,
 }
 
+impl Grant {
+    /// Whether every scope of this list (RFC 6749 section 3.3) was granted.
+    fn holds(&self, scope: &str) -> bool {
+        scope.split(' ').all(|scope| self.scopes.iter().any(|granted| granted == scope))
+    }
+}
+
+/// Why a grant was not refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotRefreshed {
+    /// The token is unknown, spent, late or another's.
+    NoGrant,
+    /// More scopes were asked for than were granted. The token is not spent.
+    TooMuch,
+}
+
 /// What a code is bound to besides its grant.
 #[derive(Clone, Debug)]
 pub(super) struct Binding {
@@ -97,19 +113,29 @@ impl Grants {
         })
     }
 
-    /// The grant and its next refresh token. `None` for a token that is unknown, spent, late or another's.
-    pub(super) fn refresh(&self, client: Client, token: &str, now: DateTime<Utc>) -> Option<(Grant, String)> {
+    /// The grant and its next refresh token.
+    pub(super) fn refresh(
+        &self,
+        client: Client,
+        token: &str,
+        scope: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<(Grant, String), NotRefreshed> {
         let mut ledger = self.ledger();
-        let code = ledger.refresh_tokens.get(token)?.clone();
-        let family = ledger.families.get(&code)?;
+        let code = ledger.refresh_tokens.get(token).ok_or(NotRefreshed::NoGrant)?.clone();
+        let family = ledger.families.get(&code).ok_or(NotRefreshed::NoGrant)?;
         let fits = family.grant.client == client && family.current == token && !family.is_over(now);
         if !fits {
             ledger.end_family(&code);
-            return None;
+            return Err(NotRefreshed::NoGrant);
         }
         let grant = family.grant.clone();
+        // Before the token is spent: a client that asked for too much may ask again.
+        if scope.is_some_and(|scope| !grant.holds(scope)) {
+            return Err(NotRefreshed::TooMuch);
+        }
         let next = ledger.rotate(&code, grant.clone());
-        Some((grant, next))
+        Ok((grant, next))
     }
 
     /// Ends what this person granted to this client: nothing of it can be refreshed or redeemed any more.
@@ -220,7 +246,7 @@ mod tests {
         let code = code(&grants);
         let (_, refresh_token) = grants.redeem(&right(&code), START).unwrap();
         assert!(grants.redeem(&right(&code), START).is_none());
-        assert!(grants.refresh(Client::Spa, &refresh_token, START).is_none());
+        assert!(grants.refresh(Client::Spa, &refresh_token, None, START).is_err());
     }
 
     #[test]
@@ -228,18 +254,27 @@ mod tests {
         let grants = Grants::default();
         let (_, first) = grants.redeem(&right(&code(&grants)), START).unwrap();
         let (_, other) = grants.redeem(&right(&code(&grants)), START).unwrap();
-        let (_, second) = grants.refresh(Client::Spa, &first, START).unwrap();
-        assert!(grants.refresh(Client::Spa, &first, START).is_none());
-        assert!(grants.refresh(Client::Spa, &second, START).is_none());
-        assert!(grants.refresh(Client::Spa, &other, START).is_some());
+        let (_, second) = grants.refresh(Client::Spa, &first, None, START).unwrap();
+        assert!(grants.refresh(Client::Spa, &first, None, START).is_err());
+        assert!(grants.refresh(Client::Spa, &second, None, START).is_err());
+        assert!(grants.refresh(Client::Spa, &other, None, START).is_ok());
+    }
+
+    #[test]
+    fn asking_for_too_much_does_not_spend_the_token() {
+        let grants = Grants::default();
+        let (_, token) = grants.redeem(&right(&code(&grants)), START).unwrap();
+        let refused = grants.refresh(Client::Spa, &token, Some("everything"), START);
+        assert_eq!(refused.unwrap_err(), NotRefreshed::TooMuch);
+        assert!(grants.refresh(Client::Spa, &token, None, START).is_ok());
     }
 
     #[test]
     fn refreshing_does_not_prolong_a_sign_in() {
         let grants = Grants::default();
         let (_, first) = grants.redeem(&right(&code(&grants)), START).unwrap();
-        let (_, second) = grants.refresh(Client::Spa, &first, START + TimeDelta::hours(7)).unwrap();
-        assert!(grants.refresh(Client::Spa, &second, START + TimeDelta::hours(8)).is_none());
+        let (_, second) = grants.refresh(Client::Spa, &first, None, START + TimeDelta::hours(7)).unwrap();
+        assert!(grants.refresh(Client::Spa, &second, None, START + TimeDelta::hours(8)).is_err());
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub enum StartError {
 /// Its server has a thread of its own, so that it answers whatever runtime the owner is in, even a blocked one.
 pub struct Issuer {
     provider: Arc<Provider>,
+    address: SocketAddr,
     server: ServerHandle,
 }
 
@@ -88,10 +89,11 @@ impl Issuer {
         }
         let cannot_listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).map_err(cannot_listen)?;
-        let url = format!("http://{}", listener.local_addr().map_err(cannot_listen)?);
+        let address = listener.local_addr().map_err(cannot_listen)?;
+        let url = format!("http://{address}");
         let provider = Arc::new(Provider::new(url, options.audience, options.api_scopes, options.clock)?);
         let server = serve(listener, Arc::clone(&provider)).await.map_err(StartError::Server)?;
-        Ok(Self { provider, server })
+        Ok(Self { provider, address, server })
     }
 
     /// Stops the server and returns once its port is free. Requests under way are cut off.
@@ -102,6 +104,11 @@ impl Issuer {
     /// The issuer's name: the `iss` of its tokens and the base of its endpoints, without a slash at the end.
     pub fn url(&self) -> &str {
         self.provider.issuer.as_str()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// An access token in the making, valid unless changed.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::{Error, list};
 
 /// Media type of a problem (RFC 9457 section 6.1).
-const MEDIA_TYPE: &str = "application/problem+json";
+pub(crate) const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
 
 /// Seconds after which a request that met an outage of ours is worth sending again.
 const RETRY_AFTER_SECONDS: u32 = 5;
@@ -44,7 +44,7 @@ pub(crate) fn answer_for(error: &Error, request_id: &str) -> HttpResponse {
         response.insert_header((ALLOW, list(methods)));
     }
     // `json` keeps a content type that is set already.
-    response.content_type(MEDIA_TYPE).json(ProblemBody {
+    response.content_type(PROBLEM_MEDIA_TYPE).json(ProblemBody {
         kind: problem.type_uri(),
         title: problem.title,
         status: problem.status.as_u16(),

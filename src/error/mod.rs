@@ -7,7 +7,7 @@ mod body;
 mod input;
 pub(crate) mod problem;
 
-pub(crate) use body::{ProblemBody, answer_for};
+pub(crate) use body::{PROBLEM_MEDIA_TYPE, ProblemBody, answer_for};
 pub(crate) use input::{json_config, path_config, query_config};
 pub(crate) use problem::Problem;
 
@@ -76,6 +76,12 @@ pub enum Error {
         /// Bytes.
         limit: usize,
     },
+    /// A refusal with this status by something that does not answer in our words.
+    #[error("The request was refused.")]
+    Foreign(StatusCode),
+    /// 409: what is to be made exists, or stands in the way; the sentence says what.
+    #[error("{0}")]
+    Conflict(String),
     /// 503 while the database can't be reached, else 500.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -87,9 +93,16 @@ pub enum Error {
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl From<actix_web::Error> for Error {
-    fn from(error: actix_web::Error) -> Self {
-        Self::foreign(error.as_response_error().status_code())
+impl From<&actix_web::Error> for Error {
+    /// What a library, or a handler with another error type, answers in our words: its status, and its text for the log alone.
+    fn from(error: &actix_web::Error) -> Self {
+        let status = error.as_response_error().status_code();
+        match status {
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge { limit: input::BODY_LIMIT },
+            status if status.is_client_error() => Self::Foreign(status),
+            _ => Self::Internal(error.to_string().into()),
+        }
     }
 }
 
@@ -101,7 +114,14 @@ impl From<diesel::result::Error> for Error {
 
 impl Error {
     /// The entry in the list of problems.
-    pub(crate) fn problem(&self) -> &'static Problem {
+    pub(crate) fn problem(&self) -> Problem {
+        if let Self::Foreign(status) = self {
+            return Problem::of_status(*status);
+        }
+        *self.listed_problem()
+    }
+
+    fn listed_problem(&self) -> &'static Problem {
         match self {
             Self::MissingToken => &problem::MISSING_TOKEN,
             Self::MalformedCredential(_) => &problem::INVALID_REQUEST,
@@ -121,7 +141,8 @@ impl Error {
             Self::PreconditionRequired => &problem::PRECONDITION_REQUIRED,
             Self::HeaderTooLarge { .. } => &problem::HEADER_TOO_LARGE,
             Self::Database(error) => problem_of_database(error),
-            Self::Unguarded | Self::Internal(_) => &problem::INTERNAL,
+            Self::Conflict(_) => &problem::CONFLICT,
+            Self::Unguarded | Self::Internal(_) | Self::Foreign(_) => &problem::INTERNAL,
         }
     }
 
@@ -136,16 +157,6 @@ impl Error {
         }
     }
 
-    /// A failure that a library answered with this status, in our words.
-    pub(crate) fn foreign(status: StatusCode) -> Self {
-        match status {
-            StatusCode::NOT_FOUND => Self::NotFound,
-            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge { limit: input::BODY_LIMIT },
-            status if status.is_client_error() => Self::InvalidBody("The request could not be read.".to_owned()),
-            _ => Self::Internal("a library failed".into()),
-        }
-    }
-
     /// The reason for the log and for counting, finer than the problem's code where that says too little.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
@@ -157,7 +168,8 @@ impl Error {
 
 fn problem_of(failure: &Failure) -> &'static Problem {
     match failure {
-        Failure::UnknownPrincipal => &problem::UNKNOWN_PRINCIPAL,
+        Failure::UnknownPrincipal | Failure::UnregisteredProgram => &problem::UNKNOWN_PRINCIPAL,
+        Failure::NotAPerson => &problem::NOT_A_PERSON,
         Failure::PrincipalDisabled => &problem::PRINCIPAL_DISABLED,
         Failure::PrincipalPending => &problem::PRINCIPAL_PENDING,
         Failure::PrincipalDeleted => &problem::PRINCIPAL_DELETED,

@@ -7,8 +7,11 @@ use actix_web::http::StatusCode;
 /// Namespace of the problem types (RFC 9457 section 3.1.1).
 const TYPE_PREFIX: &str = "urn:portcullis:problem:";
 
+/// The type of problems that have none (RFC 9457 section 4.2.1).
+const BLANK: &str = "about:blank";
+
 /// One kind of failure.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) code: &'static str,
     pub(crate) status: StatusCode,
@@ -16,9 +19,14 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    /// A problem of which no more is known than its status (RFC 9457 section 4.2.1).
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        Self { code: BLANK, status, title: status.canonical_reason().unwrap_or("Refused") }
+    }
+
     /// The `type` member of the body.
     pub(crate) fn type_uri(&self) -> String {
-        format!("{TYPE_PREFIX}{}", self.code)
+        if self.code == BLANK { BLANK.to_owned() } else { format!("{TYPE_PREFIX}{}", self.code) }
     }
 }
 
@@ -45,6 +53,7 @@ problems! {
     PRINCIPAL_PENDING: FORBIDDEN, "principal-pending", "This account waits for approval";
     PRINCIPAL_DELETED: FORBIDDEN, "principal-deleted", "This account was deleted";
     UNKNOWN_PRINCIPAL: FORBIDDEN, "unknown-principal", "This account is not known here";
+    NOT_A_PERSON: FORBIDDEN, "not-a-person", "This is for people";
     ABOVE_YOUR_RIGHTS: FORBIDDEN, "above-your-rights", "This touches rights that you do not hold";
     NOT_FOUND: NOT_FOUND, "not-found", "There is nothing here";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here";

@@ -18,7 +18,12 @@ pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The HTTP client for identity providers. Cheap to clone; clones share what they need for TLS.
 #[derive(Clone, Debug)]
-pub struct ProviderClient(reqwest::Client);
+pub struct ProviderClient {
+    https: reqwest::Client,
+    /// For plain http, which is spoken to this machine and to hosts inside the network alone: a proxy would be a third party that could
+    /// change what it passes on.
+    http: reqwest::Client,
+}
 
 /// A form to post. Its `Debug` prints no secret.
 #[derive(Debug)]
@@ -89,20 +94,25 @@ impl ProviderClient {
     ///
     /// Fails where TLS cannot be set up, for example for want of root certificates.
     pub fn new() -> Result<Self, reqwest::Error> {
-        reqwest::Client::builder()
-            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(FETCH_TIMEOUT)
-            // Fetches are minutes apart: a connection kept open would be found closed.
-            .pool_max_idle_per_host(0)
-            .build()
-            .map(Self)
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+                .redirect(redirect::Policy::none())
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(FETCH_TIMEOUT)
+                // Fetches are minutes apart: a connection kept open would be found closed.
+                .pool_max_idle_per_host(0)
+        };
+        Ok(Self { https: builder().build()?, http: builder().no_proxy().build()? })
+    }
+
+    fn client_for(&self, url: &Url) -> &reqwest::Client {
+        if url.scheme() == "https" { &self.https } else { &self.http }
     }
 
     /// The body of a 200 answer to a GET.
     pub(super) async fn fetch(&self, url: &Url, plain_http: &PlainHttp) -> Result<Vec<u8>, FetchError> {
-        let request = self.0.get(url.clone()).header(header::ACCEPT, "application/json");
+        let request = self.client_for(url).get(url.clone()).header(header::ACCEPT, "application/json");
         Ok(Self::send(request, url, plain_http).await?.body)
     }
 
@@ -115,7 +125,7 @@ impl ProviderClient {
     ) -> Result<Answer, FetchError> {
         let FormRequest { accept, authorization, body } = form;
         let mut request = self
-            .0
+            .client_for(url)
             .post(url.clone())
             .header(header::ACCEPT, accept)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")

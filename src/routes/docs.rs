@@ -1,8 +1,9 @@
 //! The API's documentation: the OpenAPI document, and a page that shows it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{ContentType, LOCATION};
 use actix_web::{HttpResponse, web};
 use utoipa_swagger_ui::Config;
 
@@ -21,14 +22,14 @@ pub(super) fn register(api: &mut Api) {
 
 /// The OpenAPI document of this service.
 #[utoipa::path(get, path = "", responses((status = 200, description = "An OpenAPI 3.1 document", content_type = "application/json")))]
-async fn openapi(catalogue: web::Data<Catalogue>) -> web::Json<utoipa::openapi::OpenApi> {
-    web::Json(catalogue.openapi().clone())
+async fn openapi(catalogue: web::Data<Catalogue>) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).body(catalogue.openapi_json())
 }
 
 /// Leads to the documentation page.
 #[utoipa::path(get, path = "", responses((status = 308, description = "The page is at `/docs/`")))]
 async fn index() -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
+    HttpResponse::PermanentRedirect().insert_header((LOCATION, "docs/")).finish()
 }
 
 /// The documentation page and the files that it loads.
@@ -43,5 +44,10 @@ async fn file(file: web::Path<String>) -> Result<HttpResponse, Error> {
     let file = utoipa_swagger_ui::serve(&file, config)
         .map_err(|_| Error::Internal("the documentation page could not be made".into()))?
         .ok_or(Error::NotFound)?;
-    Ok(HttpResponse::Ok().content_type(file.content_type).body(file.bytes.into_owned()))
+    let bytes = match file.bytes {
+        // The large ones are part of the program, and need no copy.
+        Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
+        Cow::Owned(bytes) => web::Bytes::from(bytes),
+    };
+    Ok(HttpResponse::Ok().content_type(file.content_type).body(bytes))
 }

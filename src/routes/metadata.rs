@@ -6,10 +6,11 @@ use crate::api_types::ProtectedResourceResponse;
 use crate::auth::catalogue::Catalogue;
 use crate::auth::resource::{METADATA_PATH, ProtectedResource};
 use crate::auth::{Api, PUBLIC};
+use crate::error::Error;
 use crate::op;
 
 pub(super) fn register(api: &mut Api) {
-    api.get(METADATA_PATH, PUBLIC, op!(show));
+    api.get(METADATA_PATH, PUBLIC, op!(show)).get(&format!("{METADATA_PATH}/{{path:.*}}"), PUBLIC, op!(show_below));
 }
 
 /// OAuth 2.0 Protected Resource Metadata: which issuers are trusted, and which scopes are worth asking for.
@@ -19,4 +20,22 @@ async fn show(
     catalogue: web::Data<Catalogue>,
 ) -> web::Json<ProtectedResourceResponse> {
     web::Json(ProtectedResourceResponse::new(&resource, catalogue.permissions()))
+}
+
+/// The same document, where the public URL has a path: the well-known segment then goes before it (RFC 9728 section 3.1).
+#[utoipa::path(
+    get,
+    path = "",
+    params(("path" = String, Path, description = "The path of the public URL")),
+    responses((status = 200, body = ProtectedResourceResponse), (status = 404, description = "The public URL has another path")),
+)]
+async fn show_below(
+    path: web::Path<String>,
+    resource: web::Data<ProtectedResource>,
+    catalogue: web::Data<Catalogue>,
+) -> Result<web::Json<ProtectedResourceResponse>, Error> {
+    if resource.path() != format!("/{path}") {
+        return Err(Error::NotFound);
+    }
+    Ok(show(resource, catalogue).await)
 }

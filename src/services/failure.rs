@@ -10,8 +10,17 @@ pub enum Failure {
     Database(#[source] DatabaseError),
 
     /// An admin's: nobody is registered under the token's issuer, kind and subject.
-    #[error("nobody is registered here for this token; ask an admin to register the account")]
+    #[error("Nobody is known here by this token's issuer and subject. Ask an administrator to add the account.")]
     UnknownPrincipal,
+    /// An admin's: the token is a program's, and programs are registered before their first token counts.
+    #[error(
+        "This program is not registered here. Ask an administrator to register the token's issuer (`iss`) and client id \
+         (`azp` or `client_id`) as a service account."
+    )]
+    UnregisteredProgram,
+    /// The caller's: what it asks for is a person's, and it is a program.
+    #[error("This is for people: a program is described by the administrator who registered it.")]
+    NotAPerson,
     /// An admin's: the principal is shut out, or its account has ended.
     #[error("the account is disabled")]
     PrincipalDisabled,

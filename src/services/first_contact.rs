@@ -50,6 +50,20 @@ impl Contact {
         }
     }
 
+    /// When the token said what it says: when it was issued, or now where it does not tell.
+    fn said_at(&self) -> DateTime<Utc> {
+        self.issued_at.unwrap_or(self.now)
+    }
+
+    /// Whether the token is no older than the last one that `principal` was described by. One that does not tell its age counts once in a
+    /// while, so that two of them that differ do not make every request a write.
+    fn is_news_to(&self, principal: &Principal) -> bool {
+        principal.provider_profile.as_of.is_none_or(|as_of| match self.issued_at {
+            Some(issued_at) => issued_at >= as_of,
+            None => self.now - as_of >= KEEP_ROLES_FOR,
+        })
+    }
+
     fn moment(&self) -> Moment {
         self.now.into()
     }
@@ -73,6 +87,14 @@ pub(super) fn admit(principal: &Principal, contact: &Contact, is_bootstrap: bool
     }
 }
 
+/// Why somebody whom nobody knows is not let in.
+pub(super) fn unknown(contact: &Contact) -> Failure {
+    match contact.identity.kind {
+        PrincipalKind::Human => Failure::UnknownPrincipal,
+        PrincipalKind::Machine => Failure::UnregisteredProgram,
+    }
+}
+
 /// What a contact changed in a principal.
 #[derive(Default)]
 pub(super) struct Observed {
@@ -92,12 +114,17 @@ impl Observed {
 pub(super) fn observe(principal: &mut Principal, contact: &Contact) -> Observed {
     let said_before = principal.provider_profile.clone();
     let followed = match principal.kind {
-        PrincipalKind::Human => provider_profile::follow(principal, &contact.profile),
+        PrincipalKind::Human if contact.is_news_to(principal) => provider_profile::follow(principal, &contact.profile),
+        // An older token must not bring back what a newer one has changed.
+        PrincipalKind::Human => Vec::new(),
         // A program is described by the admin who registered it.
         PrincipalKind::Machine => Vec::new(),
     };
     if !followed.is_empty() {
         principal.mark_edited(contact.moment());
+    }
+    if !followed.is_empty() || principal.provider_profile != said_before {
+        principal.provider_profile.as_of = Some(contact.said_at());
     }
     let is_due = principal.last_seen_at.is_none_or(|seen| contact.now - seen.utc() >= NOTICE_EVERY);
     let has_other_roles = principal.claim_roles.0 != contact.roles

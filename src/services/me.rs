@@ -51,7 +51,7 @@ impl MeService {
     /// Applies `edit` to the actor's own profile and returns it as it is then. An edit that changes nothing leaves the version.
     ///
     /// Fails with [`Failure::StaleVersion`] when the profile is not at version `if_match`, with [`Failure::Invalid`] when a value
-    /// cannot be kept, and with [`Failure::NoSuchUser`] for whoever is no person: a program is described by an admin.
+    /// cannot be kept, and with [`Failure::NotAPerson`] for a program, which is described by an admin.
     pub async fn update(&self, actor: &Actor, edit: ProfileEdit, if_match: Option<i64>) -> Result<Principal, Failure> {
         let id = actor.principal.ok_or(Failure::NoSuchUser)?;
         let edit = edit.checked()?;
@@ -78,7 +78,7 @@ impl MeService {
 fn find_person(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
     principals::find(conn, id)?
         .filter(|found| found.kind == PrincipalKind::Human && found.status == PrincipalStatus::Active)
-        .ok_or(Failure::NoSuchUser)
+        .ok_or(Failure::NotAPerson)
 }
 
 /// Returns the names of the fields whose value or owner changed.

@@ -58,7 +58,7 @@ impl PrincipalService {
                 return Ok(KnownPrincipal::new(sighting.principal, sighting.roles));
             }
         } else if !self.rules.may_make(&contact) {
-            return Err(Failure::UnknownPrincipal);
+            return Err(first_contact::unknown(&contact));
         }
         let sighting = self.record(&contact).await?;
         // Only now, outside the transaction: what was recorded is kept though the answer may be no.

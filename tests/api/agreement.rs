@@ -76,7 +76,9 @@ async fn the_guard_asks_for_what_the_table_says_and_for_no_more() {
         let bare = app.token("alice").without("scope").sign();
         let with_bare = fresh_request(&app, &route).await.bearer(&bare).send().await;
         match route.permission() {
-            None if route.access == "public" => assert!(without.status() < 400, "{name}: {}", without.text()),
+            None if route.access == "public" => {
+                assert!(![401, 403].contains(&without.status()), "{name}: {}", without.text());
+            }
             None => {
                 assert_eq!(without.problem(), "missing-token", "{name}");
                 assert!(with_bare.status() < 400, "{name}: {}", with_bare.text());
@@ -209,7 +211,7 @@ async fn what_a_route_answers_is_documented_for_it() {
 async fn the_documentation_page_and_its_files_come_from_here_and_show_this_document() {
     let app = TestApp::spawn().await;
     let moved = app.get_without_token("/docs").await;
-    assert_eq!((moved.status(), moved.header("location")), (308, Some("/docs/")));
+    assert_eq!((moved.status(), moved.header("location")), (308, Some("docs/")));
     let page = app.get_without_token("/docs/").await;
     assert_eq!((page.status(), page.header("content-type")), (200, Some("text/html")));
     let files = linked(page.text());

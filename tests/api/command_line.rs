@@ -42,7 +42,7 @@ fn event(action: &str, outcome: &str) -> Event {
 #[test]
 fn help_lists_every_subcommand() {
     let help = Program::portcullis().run(&["--help"]);
-    for name in ["serve", "dev", "migrate", "routes", "openapi", "users"] {
+    for name in ["serve", "dev", "issuers", "migrate", "routes", "openapi", "users"] {
         let is_listed = help.printed().lines().any(|line| line.split_whitespace().next() == Some(name));
         assert!(is_listed, "{name} is not in:\n{}", help.printed());
     }

@@ -11,10 +11,12 @@
 mod agreement;
 mod architecture;
 mod authorization;
+mod challenges;
 mod command_line;
 mod dev_issuer;
 mod development;
 mod doctor;
+mod failures;
 mod first_contact;
 mod health;
 mod http_heads;

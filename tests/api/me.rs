@@ -46,6 +46,29 @@ async fn an_edited_name_stays_until_it_is_given_back_to_the_provider() {
 }
 
 #[actix_web::test]
+async fn an_older_token_does_not_bring_back_what_a_newer_one_has_changed() {
+    let app = TestApp::spawn().await;
+    let older = app.token("bob").sign();
+    app.get("/api/v1/me", &older).await;
+    app.pass(1);
+    let newer = app.token("bob").claim("name", "Robert Baker").claim("email", "robert@example.test").sign();
+    let renamed = app.get("/api/v1/me", &newer).await;
+    assert_eq!(renamed.json()["display_name"], "Robert Baker");
+    for token in [&older, &newer, &older] {
+        let me = app.get("/api/v1/me", token).await;
+        assert_eq!((me.json(), me.header("etag")), (renamed.json(), renamed.header("etag")));
+    }
+}
+
+#[actix_web::test]
+async fn a_program_has_no_profile_of_its_own_to_edit() {
+    let app = TestApp::spawn().await;
+    app.register_machine("reporter", &["member"]).await;
+    let refused = patch(&app, &app.machine_token("reporter").sign(), "*", json!({ "display_name": "Robot" })).await;
+    assert_eq!((refused.status(), refused.problem().as_str()), (403, "not-a-person"));
+}
+
+#[actix_web::test]
 async fn a_change_without_or_with_an_old_etag_is_refused_and_changes_nothing() {
     let app = TestApp::spawn().await;
     let token = app.token("bob").sign();

@@ -59,7 +59,7 @@ async fn each_person_sees_their_own_notes_alone() {
     assert_eq!((written.status(), &written.json()["text"]), (201, &json!("Buy milk")));
     assert_eq!(notes.write(&alice, "Buy bread").await.status(), 201);
     assert_eq!(notes.write(&bob, "Sell milk").await.status(), 201);
-    assert_eq!(texts(&notes.list(&alice).await), ["Buy milk", "Buy bread"]);
+    assert_eq!(texts(&notes.list(&alice).await), ["Buy bread", "Buy milk"]);
     assert_eq!(texts(&notes.list(&bob).await), ["Sell milk"]);
     assert!(texts(&notes.list(&notes.token("carol").sign()).await).is_empty());
 }

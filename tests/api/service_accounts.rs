@@ -12,6 +12,7 @@ async fn a_program_is_let_in_once_an_admin_has_registered_it_within_its_own_role
     let token = app.machine_token("reporter").sign();
     let unknown = app.get("/api/v1/users", &token).await;
     assert_eq!((unknown.status(), unknown.problem().as_str()), (403, "unknown-principal"));
+    assert!(unknown.json()["detail"].as_str().unwrap().contains("client id"), "{}", unknown.text());
 
     app.register_machine("reporter", &["auditor"]).await;
     assert_eq!(app.get("/api/v1/users", &token).await.status(), 200);

@@ -108,14 +108,12 @@ impl Block {
 
     /// A truth; a variable spells it as `true` or `false`.
     pub(super) fn flag(&mut self, setting: &str, default: bool, faults: &mut Faults) -> Option<bool> {
-        match self.entries.get(setting).map(|entry| &entry.value) {
-            Some(Written::Flag(flag)) => {
-                let flag = *flag;
-                self.entries.remove(setting);
-                Some(flag)
-            }
-            _ => self.parse(setting, default, "`true` or `false`", |text| text.parse().ok(), faults),
+        if let Some(Entry { value: Written::Flag(flag), .. }) = self.entries.get(setting) {
+            let flag = *flag;
+            self.entries.remove(setting);
+            return Some(flag);
         }
+        self.parse(setting, default, "`true` or `false`", |text| text.parse().ok(), faults)
     }
 
     /// Texts, each with its place; one text stands for the comma-separated list that a variable holds.

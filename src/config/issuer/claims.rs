@@ -22,7 +22,10 @@ pub(super) fn mapping(block: &mut Block, preset: Preset, faults: &mut Faults) ->
 
 /// What `[[issuer.required]]` demands. `None` where a part of it can't be read.
 pub(super) fn requirements(block: &mut Block, faults: &mut Faults) -> Option<Vec<Requirement>> {
-    block.blocks("required", faults).into_iter().map(|required| requirement(required, faults)).collect()
+    // All are read before the first that is missing counts: each fault is told.
+    let read: Vec<_> =
+        block.blocks("required", faults).into_iter().map(|required| requirement(required, faults)).collect();
+    read.into_iter().collect()
 }
 
 fn replace(mapping: &mut ClaimMapping, mut claims: Block, faults: &mut Faults) {

@@ -38,27 +38,23 @@ impl File<'_> {
 
     fn block(&self, place: String, table: DeTable<'_>) -> Block {
         let entries = table.into_iter().map(|(name, value)| {
-            let place = format!("{}, `{}`", self.line(name.span().start), name.get_ref());
-            (name.into_inner().into_owned(), self.entry(place, value))
+            let name = name.into_inner();
+            (name.to_string(), self.entry(&name, value))
         });
         Block::new(Place::File(place), entries.collect())
     }
 
-    fn entry(&self, place: String, value: Spanned<DeValue<'_>>) -> Entry {
+    /// The setting `name`, or an element of its list.
+    fn entry(&self, name: &str, value: Spanned<DeValue<'_>>) -> Entry {
         let line = self.line(value.span().start);
+        let place = format!("{line}, `{name}`");
         let value = match value.into_inner() {
             DeValue::String(text) => Written::Text(text.into_owned()),
             DeValue::Boolean(flag) => Written::Flag(flag),
-            DeValue::Array(list) => Written::List(list.into_iter().map(|value| self.element(&place, value)).collect()),
+            DeValue::Array(list) => Written::List(list.into_iter().map(|value| self.entry(name, value)).collect()),
             DeValue::Table(table) => Written::Block(self.block(line, table)),
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) => Written::Other,
         };
         Entry { place, value }
-    }
-
-    /// An element has the name of its list and a line of its own.
-    fn element(&self, list: &str, value: Spanned<DeValue<'_>>) -> Entry {
-        let name = list.rsplit_once(", ").map_or("", |(_, name)| name);
-        self.entry(format!("{}, {name}", self.line(value.span().start)), value)
     }
 }

@@ -177,6 +177,15 @@ fn all_faults_are_told_at_once_each_with_its_line() {
 }
 
 #[test]
+fn a_fault_of_one_rule_does_not_hide_the_next() {
+    let twice = |name: &str, lines: &str| with(&format!("[[issuer.{name}]]\n{lines}[[issuer.{name}]]\n{lines}"));
+    let broken = "role = 'auditor'\nwhen = '('\n";
+    assert_eq!(faults(&twice("role_rules", broken)), ["line 6, `when`", "line 9, `when`"]);
+    let broken = "message = 'No.'\nwhen = '('\n";
+    assert_eq!(faults(&twice("required", broken)), ["line 6, `when`", "line 9, `when`"]);
+}
+
+#[test]
 fn what_is_no_toml_is_told_with_its_line() {
     assert_eq!(faults("[[issuer]]\nissuer = \n"), ["line 2"]);
     assert_eq!(faults(""), ["OIDC_ISSUERS_FILE"]);

@@ -9,7 +9,7 @@ use super::client_authentication::authenticate;
 use super::given;
 use super::refusal::Refusal;
 use crate::dev::directory::Client;
-use crate::dev::grants::{Grant, Redemption};
+use crate::dev::grants::{Grant, NotRefreshed, Redemption};
 use crate::dev::id_token;
 use crate::dev::provider::Provider;
 use crate::dev::token_builder::{TOKEN_LIFETIME, TokenBuilder};
@@ -94,19 +94,18 @@ fn by_code(provider: &Provider, client: Client, form: &TokenRequest) -> Result<T
 /// The new refresh token has the extent of the first, whatever is asked for this time (RFC 6749 section 6).
 fn by_refresh_token(provider: &Provider, client: Client, form: &TokenRequest) -> Result<TokenResponse, Refusal> {
     let token = form.refresh_token.as_deref().ok_or(Refusal::request("refresh_token is missing"))?;
-    let (grant, next) = provider.grants.refresh(client, token, provider.clock.now()).ok_or(Refusal::new(
-        CoreErrorResponseType::InvalidGrant,
-        "the refresh token is unknown, used, expired or revoked",
-    ))?;
+    let refreshed = provider.grants.refresh(client, token, form.scope.as_deref(), provider.clock.now());
+    let (grant, next) = refreshed.map_err(|why| match why {
+        NotRefreshed::NoGrant => {
+            Refusal::new(CoreErrorResponseType::InvalidGrant, "the refresh token is unknown, used, expired or revoked")
+        }
+        NotRefreshed::TooMuch => Refusal::scope(),
+    })?;
     let scopes = match &form.scope {
         None => grant.scopes.clone(),
         Some(narrower) => narrower.split(' ').map(str::to_owned).collect(),
     };
-    if scopes.iter().all(|scope| grant.scopes.contains(scope)) {
-        Ok(for_person(provider, &grant, &scopes, next))
-    } else {
-        Err(Refusal::scope())
-    }
+    Ok(for_person(provider, &grant, &scopes, next))
 }
 
 fn for_itself(provider: &Provider, client: Client, form: &TokenRequest) -> Result<TokenResponse, Refusal> {

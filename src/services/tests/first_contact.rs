@@ -65,7 +65,7 @@ async fn the_same_subject_of_another_issuer_or_kind_is_somebody_else() {
     let other_case = world.known("Alice").await;
     assert_ne!(other_case, alice);
     let program = world.principals.resolve(&world.program("alice")).await;
-    assert!(matches!(program, Err(Failure::UnknownPrincipal)));
+    assert!(matches!(program, Err(Failure::UnregisteredProgram)));
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn the_bootstrap_admin_acts_only_while_there_is_no_admin() {
     world.known_with("alice", "admin").await;
     let root = world.principals.resolve(&world.person("root")).await.unwrap();
     assert_eq!(names(&root), BTreeSet::from(["member"]));
-    assert!(matches!(world.principals.resolve(&world.program("root")).await, Err(Failure::UnknownPrincipal)));
+    assert!(matches!(world.principals.resolve(&world.program("root")).await, Err(Failure::UnregisteredProgram)));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ fn reporter() -> NewServiceAccount {
 async fn a_program_is_unknown_until_it_is_registered() {
     let world = World::new();
     let before = world.principals.resolve(&world.program("reporter")).await;
-    assert!(matches!(before, Err(Failure::UnknownPrincipal)));
+    assert!(matches!(before, Err(Failure::UnregisteredProgram)));
     assert_eq!(world.count_principals().await, 0);
     let account = world.service_accounts.register(&world.command_line(), reporter()).await.unwrap();
     let known = world.principals.resolve(&world.program("reporter")).await.unwrap();

@@ -37,6 +37,7 @@ pub struct TestApp {
 
 /// What a test sets before the service starts.
 pub struct Setup {
+    application: Application,
     vars: Vec<(String, String)>,
 }
 
@@ -44,6 +45,12 @@ impl Setup {
     /// Sets a variable of the service.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Serves another application than the plain one.
+    pub fn application(mut self, application: Application) -> Self {
+        self.application = application;
         self
     }
 
@@ -73,10 +80,11 @@ impl Setup {
         vars.retain(|(name, _)| self.vars.iter().all(|(own, _)| own != name));
         vars.extend(self.vars);
         let config = Config::from_vars(vars).unwrap();
-        let service = Application::new().start(config, clock.clone()).await.unwrap();
-        let (url, handle, issuers) = (service.url().to_owned(), service.handle(), service.issuer_reload());
+        let service = self.application.start(config, clock.clone()).await.unwrap();
+        // Where it listens, which is not always what it is called.
+        let (address, handle, issuers) = (service.address(), service.handle(), service.issuer_reload());
         portcullis::actix_web::rt::spawn(service.wait());
-        TestApp { idp, clock, issuers, url, handle, client: client(), folder }
+        TestApp { idp, clock, issuers, url: format!("http://{address}"), handle, client: client(), folder }
     }
 }
 
@@ -93,7 +101,7 @@ pub fn start_time() -> DateTime<Utc> {
 impl TestApp {
     /// What there is to set before a start.
     pub fn setup() -> Setup {
-        Setup { vars: Vec::new() }
+        Setup { application: Application::new(), vars: Vec::new() }
     }
 
     /// The service as most tests want it.

@@ -32,7 +32,7 @@ impl RouteLine {
 
     /// The path as OpenAPI spells it: without the pattern of a parameter.
     pub fn template(&self) -> String {
-        self.path.replace("{file:.*}", "{file}")
+        self.path.replace(":.*}", "}")
     }
 }
 
@@ -46,7 +46,7 @@ pub fn registered() -> Vec<RouteLine> {
 pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("target-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let mut target = path.replace("{file:.*}", "").replace("{role}", "auditor");
+    let mut target = path.replace("{file:.*}", "").replace("{path:.*}", "elsewhere").replace("{role}", "auditor");
     if target.contains("{id}") {
         let is_program = path.contains("/service-accounts/");
         let id = if is_program { app.register_machine(&name, &[]).await } else { app.introduce(&name).await };
