@@ -115,10 +115,15 @@ test('ID and refresh tokens of Keycloak are refused', async () => {
   }
 });
 
-test('an opaque token is served as what its provider says it is, and no longer once that says it is not active', async () => {
+test('an opaque token is served as what its provider says it is, in an answer that it signed', async () => {
   const { access_token: token } = await signIn(provider.issuer, 'dora', 'profile:read', { resource: OPAQUE_API });
   assert.equal(token.split('.').length, 1);
   await served(ME, token);
+  assert.ok(provider.signedAnswers() > 0);
+});
+
+test('an opaque token that its provider does not know is refused', async () => {
+  const { access_token: token } = await signIn(provider.issuer, 'dora', 'profile:read', { resource: OPAQUE_API });
   assertChallenged(service, await call(service, ME, { token: `${token.slice(0, -4)}AAAA` }), INVALID);
 });
 

@@ -130,9 +130,13 @@ export async function startProvider() {
   let keys = await freshKeys();
   let handle;
   let keySetFetches = 0;
+  let signedAnswers = 0;
 
   const server = createServer((request, response) => {
     if (request.url === '/jwks') keySetFetches += 1;
+    response.once('finish', () => {
+      if (/^application\/token-introspection\+jwt/.test(response.getHeader('content-type'))) signedAnswers += 1;
+    });
     handle(request, response);
   });
   server.listen(0, '127.0.0.1');
@@ -158,6 +162,8 @@ export async function startProvider() {
     },
     /** How often the key set was asked for. */
     keySetFetches: () => keySetFetches,
+    /** How often it signed what it answered about a token (RFC 9701). */
+    signedAnswers: () => signedAnswers,
     async rotate({ withdraw = false } = {}) {
       const fresh = await freshKeys();
       keys = withdraw ? fresh : [...fresh, ...keys];
