@@ -69,11 +69,12 @@ mod tests {
 
     #[test]
     fn the_well_known_segment_goes_between_host_and_path() {
+        let client = crate::oidc::testing::introspection_client(&crate::Clock::system());
         for (identifier, expected) in [
             ("https://a.example", "https://a.example/.well-known/oauth-protected-resource"),
             ("https://a.example:8443/b/v2", "https://a.example:8443/.well-known/oauth-protected-resource/b/v2"),
         ] {
-            let resource = ProtectedResource::new(identifier.to_owned(), TrustedIssuers::new([]));
+            let resource = ProtectedResource::new(identifier.to_owned(), TrustedIssuers::new([], client.clone()));
             assert_eq!(resource.metadata_url(), expected);
         }
     }

@@ -59,6 +59,7 @@ section!(RawOidc, "OIDC_", {
     introspection_private_key: "INTROSPECTION_PRIVATE_KEY",
     introspection_private_key_id: "INTROSPECTION_PRIVATE_KEY_ID",
     trust_active: "TRUST_ACTIVE",
+    extra_ca: "EXTRA_CA",
     allow_http_hosts: "ALLOW_HTTP_HOSTS",
 });
 section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });

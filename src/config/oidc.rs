@@ -36,6 +36,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("introspection_private_key", "OIDC_INTROSPECTION_PRIVATE_KEY"),
     ("introspection_private_key_id", "OIDC_INTROSPECTION_PRIVATE_KEY_ID"),
     ("trust_active", "OIDC_TRUST_ACTIVE"),
+    ("extra_ca", "OIDC_EXTRA_CA"),
 ];
 
 /// The issuers, and where to read of them again.
@@ -161,6 +162,7 @@ fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Op
         raw.introspection_private_key,
         raw.introspection_private_key_id,
         raw.trust_active,
+        raw.extra_ca,
     ];
     let [issuer, others @ ..] = &values;
     if issuer.is_none() {

@@ -50,3 +50,40 @@ impl fmt::Debug for ExtraAuthorities {
         f.debug_struct("ExtraAuthorities").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by `openssl req -x509` for this test alone; good for a century.
+    const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBiDCCAS+gAwIBAgIUGS2QmaCLKi+jgC6tKsVvykHLnZ4wCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOVGVzdCBhdXRob3JpdHkwIBcNMjYxMTI0MDYxMDQzWhgPMjEy
+NjEwMzEwNjEwNDNaMBkxFzAVBgNVBAMMDlRlc3QgYXV0aG9yaXR5MFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAEOyHUn73RymoFY80QqKRx61igZUWgxRCC3g+83tgE
+V2GUXUCcY+HfRCG5xBRRZV13jLjDH+caS5UuxY6TelffIaNTMFEwHQYDVR0OBBYE
+FCfxFzGnavTQ/lsb6jSF87FULxI2MB8GA1UdIwQYMBaAFCfxFzGnavTQ/lsb6jSF
+87FULxI2MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgWMYuFrqV
+qckZ6nGCJIobqMdtEFe5J77Wg+69PKL+5b8CICMHIJyQs//vk4+JSw2qF1RNBgGM
+uRtueXCoEXnnLD1d
+-----END CERTIFICATE-----
+";
+
+    #[test]
+    fn authorities_are_certificates_in_pem() {
+        assert!(ExtraAuthorities::from_pem(AUTHORITY).is_ok());
+        assert!(ExtraAuthorities::from_pem(&AUTHORITY.repeat(2)).is_ok());
+        let broken = AUTHORITY.replace("MII", "AII");
+        for text in ["", "text", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &broken] {
+            assert_eq!(ExtraAuthorities::from_pem(text).unwrap_err(), UnusableAuthorities, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_authorities_mean_another_client() {
+        let one = ExtraAuthorities::from_pem(AUTHORITY).unwrap();
+        assert_eq!(one, one.clone());
+        assert_ne!(one, ExtraAuthorities::from_pem(&AUTHORITY.repeat(2)).unwrap());
+    }
+}

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, StatusCode, header, redirect};
+use reqwest::{Certificate, RequestBuilder, StatusCode, header, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -94,6 +94,11 @@ impl ProviderClient {
     ///
     /// Fails where TLS cannot be set up, for example for want of root certificates.
     pub fn new() -> Result<Self, reqwest::Error> {
+        Self::trusting(&[])
+    }
+
+    /// A client to which these authorities are as good as the system's.
+    pub(super) fn trusting(authorities: &[Certificate]) -> Result<Self, reqwest::Error> {
         let builder = || {
             reqwest::Client::builder()
                 .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
@@ -103,7 +108,8 @@ impl ProviderClient {
                 // Fetches are minutes apart: a connection kept open would be found closed.
                 .pool_max_idle_per_host(0)
         };
-        Ok(Self { https: builder().build()?, http: builder().no_proxy().build()? })
+        let https = builder().tls_certs_merge(authorities.iter().cloned()).build()?;
+        Ok(Self { https, http: builder().no_proxy().build()? })
     }
 
     fn client_for(&self, url: &Url) -> &reqwest::Client {

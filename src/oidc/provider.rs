@@ -66,7 +66,7 @@ impl Provider {
             static_keys: settings.static_keys.clone(),
             algorithms: settings.algorithms.clone(),
             plain_http: settings.plain_http.clone(),
-            client,
+            client: settings.client(&client),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use super::{Algorithm, ClaimMapping, IntrospectionSettings, PlainHttp, Requirement};
+use super::{Algorithm, ClaimMapping, ExtraAuthorities, IntrospectionSettings, PlainHttp, ProviderClient, Requirement};
 
 /// What stands for the tenant in the issuer of a provider that has one per tenant, as Entra publishes it.
 pub const TENANT_PLACE: &str = "{tenantid}";
@@ -51,6 +51,8 @@ pub struct IssuerSettings {
     pub jit: JitMode,
     /// How it is asked about tokens; without it, it is not.
     pub introspection: Option<IntrospectionSettings>,
+    /// Who may sign its certificate, beside the authorities that the system trusts.
+    pub extra_authorities: Option<ExtraAuthorities>,
     /// Where plain http may be spoken.
     pub plain_http: PlainHttp,
 }
@@ -131,7 +133,13 @@ impl IssuerSettings {
             && self.jwks_url == other.jwks_url
             && self.static_keys == other.static_keys
             && self.algorithms == other.algorithms
+            && self.extra_authorities == other.extra_authorities
             && self.plain_http == other.plain_http
+    }
+
+    /// The client that asks this issuer: `usual`, unless it is trusted by authorities of its own.
+    pub(super) fn client(&self, usual: &ProviderClient) -> ProviderClient {
+        self.extra_authorities.as_ref().map_or(usual, ExtraAuthorities::client).clone()
     }
 }
 

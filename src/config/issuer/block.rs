@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::{ExposeSecret, SecretString};
+
 use crate::config::faults::Faults;
 
 /// Settings that belong together. What nobody has taken in the end is unknown, and told.
@@ -104,6 +106,23 @@ impl Block {
     /// A text that may be anything; `default` where it is absent.
     pub(super) fn text(&mut self, setting: &str, default: &str, faults: &mut Faults) -> Option<String> {
         self.parse(setting, default.to_owned(), "a text", |text| Some(text.to_owned()), faults)
+    }
+
+    /// A text that is written out, or is in the file that `<setting>_file` names; often it is a secret.
+    pub(super) fn text_or_file(&mut self, setting: &str, faults: &mut Faults) -> Option<Option<SecretString>> {
+        let file_setting = format!("{setting}_file");
+        if self.has(setting) && self.has(&file_setting) {
+            faults.add(self.place_of(&file_setting), format!("absent where `{setting}` is set"));
+        }
+        let filled = |text: &str| Some(text).filter(|text| !text.is_empty()).map(|text| Some(SecretString::from(text)));
+        let written = self.parse(setting, None, "a text that is not empty", filled, faults);
+        let read = |path: &str| {
+            let text = SecretString::from(std::fs::read_to_string(path).ok()?);
+            filled(text.expose_secret().trim_end_matches(['\r', '\n']))
+        };
+        let rule = "the path of a readable UTF-8 file that is not empty";
+        let in_file = self.parse(&file_setting, None, rule, read, faults);
+        Some(written?.or(in_file?))
     }
 
     /// A truth; a variable spells it as `true` or `false`.

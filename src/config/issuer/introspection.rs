@@ -1,6 +1,6 @@
 //! How an issuer is asked about its tokens, and about which.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::block::Block;
 use super::endpoint;
@@ -86,7 +86,7 @@ fn credential(block: &mut Block, faults: &mut Faults) -> Option<ClientCredential
     let rule = "`client_secret_basic`, `client_secret_post` or `private_key_jwt`";
     let method = block.parse("introspection_auth", Method::SecretBasic, rule, method, faults)?;
     let key_id = block.text("introspection_private_key_id", "", faults)?;
-    let secret = secret(block, "introspection_client_secret", faults)?;
+    let secret = block.text_or_file("introspection_client_secret", faults)?;
     let key = secret_key(block, key_id, faults)?;
     match (method, secret, key) {
         (Method::SecretBasic, Some(secret), None) => Some(ClientCredential::SecretBasic(secret)),
@@ -116,7 +116,7 @@ fn method(text: &str) -> Option<Method> {
 
 fn secret_key(block: &mut Block, key_id: String, faults: &mut Faults) -> Option<Option<AssertionKey>> {
     let place = block.place_of("introspection_private_key");
-    let Some(pem) = secret(block, "introspection_private_key", faults)? else { return Some(None) };
+    let Some(pem) = block.text_or_file("introspection_private_key", faults)? else { return Some(None) };
     let key_id = Some(key_id).filter(|key_id| !key_id.is_empty());
     match AssertionKey::from_pem(pem.expose_secret(), key_id) {
         Ok(key) => Some(Some(key)),
@@ -125,23 +125,6 @@ fn secret_key(block: &mut Block, key_id: String, faults: &mut Faults) -> Option<
             None
         }
     }
-}
-
-/// A secret, written out or in a file of its own.
-fn secret(block: &mut Block, setting: &str, faults: &mut Faults) -> Option<Option<SecretString>> {
-    let file_setting = format!("{setting}_file");
-    if block.has(setting) && block.has(&file_setting) {
-        faults.add(block.place_of(&file_setting), format!("absent where `{setting}` is set"));
-    }
-    let filled = |text: &str| Some(text).filter(|text| !text.is_empty()).map(|text| Some(SecretString::from(text)));
-    let written = block.parse(setting, None, "a text that is not empty", filled, faults);
-    let read = |path: &str| {
-        let text = SecretString::from(std::fs::read_to_string(path).ok()?);
-        filled(text.expose_secret().trim_end_matches(['\r', '\n']))
-    };
-    let rule = "the path of a readable UTF-8 file that holds the secret";
-    let in_file = block.parse(&file_setting, None, rule, read, faults);
-    Some(written?.or(in_file?))
 }
 
 #[cfg(test)]

@@ -11,10 +11,11 @@ pub(super) use file::blocks;
 
 use std::collections::BTreeSet;
 
+use secrecy::ExposeSecret;
 use url::Url;
 
 use super::faults::Faults;
-use crate::oidc::{self, Algorithm, IssuerSettings, JitMode, PlainHttp, Preset, ScopeMode};
+use crate::oidc::{self, Algorithm, ExtraAuthorities, IssuerSettings, JitMode, PlainHttp, Preset, ScopeMode};
 
 const URL_RULE: &str =
     "an https URL; http is for loopback while SERVER_PUBLIC_URL is loopback too, and for OIDC_ALLOW_HTTP_HOSTS";
@@ -38,6 +39,7 @@ pub(super) fn read(mut block: Block, plain_http: &PlainHttp, faults: &mut Faults
     let mapping = claims::mapping(&mut block, preset_or_generic, faults);
     let requirements = claims::requirements(&mut block, faults);
     let introspection = introspection::read(&mut block, plain_http, faults);
+    let extra_authorities = extra_authorities(&mut block, faults);
     block.finish(faults);
     let (_, place) = (preset?, place?);
     Some(IssuerSettings {
@@ -60,8 +62,16 @@ pub(super) fn read(mut block: Block, plain_http: &PlainHttp, faults: &mut Faults
         first_party_clients,
         jit: jit?,
         introspection: introspection?,
+        extra_authorities: extra_authorities?,
         plain_http: plain_http.clone(),
     })
+}
+
+fn extra_authorities(block: &mut Block, faults: &mut Faults) -> Option<Option<ExtraAuthorities>> {
+    let place = block.place_of("extra_ca");
+    let Some(pem) = block.text_or_file("extra_ca", faults)? else { return Some(None) };
+    let read = ExtraAuthorities::from_pem(pem.expose_secret());
+    read.inspect_err(|_| faults.add(place, "certificates of authorities, in PEM")).ok().map(Some)
 }
 
 fn endpoint(block: &mut Block, setting: &str, plain_http: &PlainHttp, faults: &mut Faults) -> Option<Option<Url>> {

@@ -84,14 +84,15 @@ impl IntrospectionClient {
 
     /// Who asks the issuer of `settings`, whose signed answers `keys` verify; `None` where it is not to be asked.
     pub(super) fn introspector(&self, settings: &IssuerSettings, keys: &KeySet) -> Option<Introspector> {
+        let client = settings.client(&self.client);
         Some(Introspector {
             settings: settings.introspection.clone()?,
             issuer: settings.issuer.clone(),
             algorithms: settings.algorithms.clone(),
             plain_http: settings.plain_http.clone(),
             keys: keys.clone(),
-            provider: Provider::new(settings, self.client.clone()),
-            client: self.client.clone(),
+            provider: Provider::new(settings, client.clone()),
+            client,
             clock: self.clock.clone(),
             endpoint: OnceCell::new(),
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
