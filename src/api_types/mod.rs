@@ -9,6 +9,7 @@ mod metadata;
 mod page;
 mod roles;
 mod service_accounts;
+mod user_list;
 mod users;
 mod versioned;
 
@@ -20,6 +21,7 @@ pub(crate) use roles::{GrantRoleRequest, HeldRoleResponse};
 pub(crate) use service_accounts::{
     RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse,
 };
+pub(crate) use user_list::{Contradiction, ListUsersQuery};
 pub(crate) use users::{DisableRequest, UserDetailResponse, UserResponse};
 pub(crate) use versioned::Versioned;
 

@@ -196,12 +196,13 @@ fn two_migrations_of_one_version_are_refused() {
 fn several_processes_may_start_and_migrate_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(&folder);
+    let all = Database::open(&config).unwrap().pending_migrations(&[]).unwrap().len();
     let applied: usize = std::thread::scope(|scope| {
         let starts: Vec<_> =
             (0..6).map(|_| scope.spawn(|| Database::open(&config).unwrap().migrate(&[]).unwrap().len())).collect();
         starts.into_iter().map(|start| start.join().unwrap()).sum()
     });
-    assert_eq!(applied, 4);
+    assert_eq!(applied, all);
 }
 
 #[tokio::test]

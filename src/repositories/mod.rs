@@ -5,5 +5,7 @@ pub mod audit_events;
 pub mod grants;
 pub mod identities;
 pub mod key_sets;
+pub mod people;
+mod principal_terms;
 pub mod principals;
 pub mod roles;

@@ -6,6 +6,8 @@ use crate::database::DbConnection;
 use crate::models::{Identity, IdentityKey, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
 use crate::schema::{identities, principals};
 
+use super::principal_terms;
+
 /// The principal of this id, if there is one.
 pub fn find(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<Option<Principal>> {
     principals::table.find(id).select(Principal::as_select()).first(conn).optional()
@@ -23,16 +25,16 @@ pub fn find_by_identity(conn: &mut DbConnection, identity: &IdentityKey) -> Quer
         .optional()
 }
 
-/// Adds a principal.
+/// Adds a principal and what it is found by.
 pub fn insert(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
     diesel::insert_into(principals::table).values(principal).execute(conn)?;
-    Ok(())
+    principal_terms::insert(conn, principal)
 }
 
-/// Writes all columns of a principal that is there already.
+/// Writes all columns of a principal that is there already, and what it is found by.
 pub fn update(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
     diesel::update(principals::table.find(principal.id)).set(principal).execute(conn)?;
-    Ok(())
+    principal_terms::update(conn, principal)
 }
 
 /// Up to `limit` people that are not deleted, in the order of their ids, from the one after `after`.

@@ -8,6 +8,7 @@ mod optional_json;
 mod paging;
 mod preconditions;
 mod service_accounts;
+mod user_list;
 mod users;
 
 use crate::auth::Api;
@@ -19,5 +20,6 @@ pub(crate) fn register(api: &mut Api) {
     me::register(api);
     metadata::register(api);
     service_accounts::register(api);
+    user_list::register(api);
     users::register(api);
 }

@@ -1,15 +1,11 @@
 //! People, as admins manage them.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use tracing_actix_web::RequestId;
 
 use super::optional_json::OptionalJson;
-use super::paging::page;
 use super::preconditions::ExpectedVersion;
-use crate::api_types::{
-    DisableRequest, GrantRoleRequest, PageQuery, PageResponse, UserDetailResponse, UserResponse, Versioned,
-};
-use crate::auth::resource::ProtectedResource;
+use crate::api_types::{DisableRequest, GrantRoleRequest, UserDetailResponse, Versioned};
 use crate::auth::{Api, Caller};
 use crate::error::Error;
 use crate::models::PrincipalId;
@@ -17,27 +13,13 @@ use crate::models::permission::{USERS_READ, USERS_WRITE};
 use crate::op;
 use crate::services::{KnownPrincipal, UserService};
 
-const USERS: &str = "/api/v1/users";
-
 pub(super) fn register(api: &mut Api) {
-    api.get(USERS, USERS_READ, op!(list))
-        .get("/api/v1/users/{id}", USERS_READ, op!(show))
+    api.get("/api/v1/users/{id}", USERS_READ, op!(show))
         .post("/api/v1/users/{id}/disable", USERS_WRITE, op!(disable))
         .post("/api/v1/users/{id}/enable", USERS_WRITE, op!(enable))
         .post("/api/v1/users/{id}/revoke", USERS_WRITE, op!(revoke))
         .put("/api/v1/users/{id}/roles/{role}", USERS_WRITE, op!(grant_role))
         .delete("/api/v1/users/{id}/roles/{role}", USERS_WRITE, op!(revoke_role));
-}
-
-/// People, in the order in which they came.
-#[utoipa::path(get, path = "", params(PageQuery), responses((status = 200, body = PageResponse<UserResponse>)))]
-async fn list(
-    query: web::Query<PageQuery>,
-    users: web::Data<UserService>,
-    resource: web::Data<ProtectedResource>,
-) -> Result<HttpResponse, Error> {
-    let found = users.list(query.limit.into(), query.cursor.map(|cursor| cursor.0)).await?;
-    Ok(page(&resource, USERS, query.limit, found, UserResponse::from))
 }
 
 /// One person with their roles, and the ETag.

@@ -15,6 +15,7 @@ mod rights;
 mod service_accounts;
 mod text;
 mod user_edit;
+mod user_list;
 mod users;
 
 #[cfg(test)]

@@ -19,9 +19,9 @@ use super::{Actor, Failure, KnownPrincipal, Page, rights, text};
 /// The use cases of users. Cheap to clone.
 #[derive(Clone)]
 pub struct UserService {
-    database: Database,
-    clock: Clock,
-    permissions: Arc<DeclaredPermissions>,
+    pub(super) database: Database,
+    pub(super) clock: Clock,
+    pub(super) permissions: Arc<DeclaredPermissions>,
 }
 
 impl UserService {

@@ -4,4 +4,5 @@ mod first_contact;
 mod me;
 mod rights;
 mod service_accounts;
+mod user_list;
 mod users;
