@@ -199,9 +199,9 @@ impl State {
                 database.clone(),
                 clock.clone(),
                 declared.clone(),
-                issuers,
+                issuers.clone(),
             )),
-            users: web::Data::new(UserService::new(database.clone(), clock, declared.clone())),
+            users: web::Data::new(UserService::new(database.clone(), clock, declared.clone(), issuers)),
             declared: web::Data::from(declared),
             database: web::Data::new(database),
         })

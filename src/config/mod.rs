@@ -73,6 +73,11 @@ impl Config {
         Self::read(vars.into_iter().map(|(name, value)| (name.into(), value.into())), Faults::default())
     }
 
+    /// The canonical issuers of the tokens that are taken here; none where none is named.
+    pub(crate) fn issuers(&self) -> Vec<String> {
+        self.oidc.iter().map(|oidc| oidc.issuer.issuer.clone()).collect()
+    }
+
     fn read(vars: impl Iterator<Item = (OsString, OsString)>, mut faults: Faults) -> Result<Self, ConfigError> {
         let raw = Environment::collect(vars, &mut faults);
         let server = ServerConfig::parse(raw.server, &mut faults);
