@@ -46,7 +46,8 @@ impl Config {
     /// All faults at once.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut faults = Faults::default();
-        match dotenvy::dotenv() {
+        // By its path: `dotenvy::dotenv` would go on looking in the folders above, which may be somebody else's.
+        match dotenvy::from_path(".env") {
             Err(error) if !error.not_found() => faults.add(".env", "lines of the form NAME=value, in UTF-8"),
             _ => {}
         }
