@@ -1,5 +1,7 @@
 //! A service of one's own on Portcullis: notes, which each person keeps for themselves.
 //!
+//! Everybody who signs in may keep some: its migration gives its permissions to the role `member`, which new people get.
+//!
 //! It has every subcommand of `portcullis`. To try it: `cargo run --example notes -- dev`, and in a second terminal
 //!
 //! ```text

@@ -19,13 +19,15 @@ pub(crate) use metadata::ProtectedResourceResponse;
 pub(crate) use page::{Cursor, PageQuery, PageResponse};
 pub(crate) use roles::{GrantRoleRequest, HeldRoleResponse};
 pub(crate) use service_accounts::{
-    RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse,
+    RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse, UpdateServiceAccountRequest,
 };
 pub(crate) use user_list::{Contradiction, ListUsersQuery};
 pub(crate) use users::{DisableRequest, UserDetailResponse, UserResponse};
 pub(crate) use versioned::Versioned;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+
+use serde::{Deserialize, Deserializer};
 
 use crate::models::Moment;
 
@@ -36,4 +38,9 @@ pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
 
 fn moment(moment: Moment) -> String {
     rfc3339(moment.utc())
+}
+
+/// Tells a member that is null from one that is absent.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }

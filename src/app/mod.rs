@@ -50,7 +50,8 @@ impl Application {
         Self { registrars: vec![routes::register], permissions: Vec::new(), migrations: Vec::new() }
     }
 
-    /// Declares permissions beside the built-in ones. Roles can grant them, tokens can delegate them.
+    /// Declares permissions beside the built-in ones. Tokens can delegate them at once. `admin` grants each of them; another role does
+    /// once its name and the permission's are a row of the table `role_permissions`, which a [migration](Self::migrations) can add.
     pub fn permissions(mut self, permissions: impl IntoIterator<Item = Permission>) -> Self {
         self.permissions.extend(permissions);
         self

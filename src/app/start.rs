@@ -20,7 +20,7 @@ use crate::config::{Config, OidcConfig};
 use crate::database::{Database, DatabaseError};
 use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
-use crate::oidc::{KeySet, ProviderClient, TokenVerifier};
+use crate::oidc::{IssuerSettings, KeySet, ProviderClient, ScopeMode, TokenVerifier};
 use crate::services::{FirstContact, MeService, PrincipalService, ServiceAccountService, UserService};
 use crate::telemetry::RequestSpan;
 
@@ -102,6 +102,7 @@ impl Application {
     /// See [`StartError`].
     pub async fn start(self, config: Config, clock: Clock) -> Result<RunningService, StartError> {
         let oidc = config.oidc.clone().ok_or(StartError::NoIssuer)?;
+        tell_exceptions(&oidc.issuer);
         let declared = Arc::new(self.declared_permissions()?);
         let catalogue = self.catalogue(&declared, &oidc.issuer.scope_prefix)?;
         let database = self.open_database(&config)?;
@@ -143,6 +144,17 @@ impl Application {
                 .wrap(TracingLogger::<RequestSpan>::new())
         });
         Ok(server.shutdown_timeout(SHUTDOWN_SECONDS).listen(listener)?.run())
+    }
+}
+
+/// Settings that widen what is accepted are told at every start.
+fn tell_exceptions(issuer: &IssuerSettings) {
+    let name = issuer.issuer.as_str();
+    if issuer.scope_mode == ScopeMode::RolesOnly {
+        tracing::warn!(issuer = name, "this issuer does not delegate by scope: roles decide alone");
+    }
+    for host in &issuer.plain_http.hosts {
+        tracing::warn!(issuer = name, host, "this host may be asked by plain http");
     }
 }
 
@@ -199,9 +211,9 @@ impl State {
                 database.clone(),
                 clock.clone(),
                 declared.clone(),
-                issuers,
+                issuers.clone(),
             )),
-            users: web::Data::new(UserService::new(database.clone(), clock, declared.clone())),
+            users: web::Data::new(UserService::new(database.clone(), clock, declared.clone(), issuers)),
             declared: web::Data::from(declared),
             database: web::Data::new(database),
         })

@@ -53,7 +53,7 @@ enum Command {
 pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
     let declared = std::sync::Arc::new(application.declared_permissions()?);
     let actor = Actor::command_line(&declared);
-    let users = UserService::new(application.open_database(config)?, Clock::system(), declared);
+    let users = UserService::new(application.open_database(config)?, Clock::system(), declared, config.issuers());
     let changed = match arguments.command {
         Command::List { json } => return list(&users, json).await,
         Command::Grant { id, role, expires_at } => users.grant_role(&actor, id, &role, expires_at, None).await?,

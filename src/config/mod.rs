@@ -46,7 +46,8 @@ impl Config {
     /// All faults at once.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut faults = Faults::default();
-        match dotenvy::dotenv() {
+        // By its path: `dotenvy::dotenv` would go on looking in the folders above, which may be somebody else's.
+        match dotenvy::from_path(".env") {
             Err(error) if !error.not_found() => faults.add(".env", "lines of the form NAME=value, in UTF-8"),
             _ => {}
         }
@@ -71,6 +72,11 @@ impl Config {
         V: Into<OsString>,
     {
         Self::read(vars.into_iter().map(|(name, value)| (name.into(), value.into())), Faults::default())
+    }
+
+    /// The canonical issuers of the tokens that are taken here; none where none is named.
+    pub(crate) fn issuers(&self) -> Vec<String> {
+        self.oidc.iter().map(|oidc| oidc.issuer.issuer.clone()).collect()
     }
 
     fn read(vars: impl Iterator<Item = (OsString, OsString)>, mut faults: Faults) -> Result<Self, ConfigError> {

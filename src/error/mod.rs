@@ -176,7 +176,7 @@ fn list(methods: &[Method]) -> String {
     methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// The status alone: the body, the challenge and the request's id are added where the response leaves, by [`answer_for`].
+/// The status alone: the body, the challenge and the request's id are added where the response leaves.
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         self.problem().status

@@ -34,6 +34,14 @@ text_enum! {
         BootstrapAdmin = "admin.bootstrap",
         /// A program was registered.
         RegisterServiceAccount = "service-account.register",
+        /// A program's description or the end of its account was edited.
+        UpdateServiceAccount = "service-account.update",
+        /// A program was shut out.
+        DisableServiceAccount = "service-account.disable",
+        /// A program was let in.
+        EnableServiceAccount = "service-account.enable",
+        /// A program's tokens were declared void.
+        RevokeServiceAccountTokens = "service-account.revoke-tokens",
     }
 }
 

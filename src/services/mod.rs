@@ -4,17 +4,19 @@
 //! in the audit trail by the time it takes effect.
 
 mod actor;
+mod directory;
 mod failure;
 mod first_contact;
 mod held_role;
+mod kind;
 mod me;
 mod page;
+mod principal_edit;
 mod principals;
 mod provider_profile;
 mod rights;
 mod service_accounts;
 mod text;
-mod user_edit;
 mod user_list;
 mod users;
 
@@ -29,5 +31,5 @@ pub use held_role::{HeldRole, KnownPrincipal};
 pub use me::{MeService, ProfileEdit};
 pub use page::Page;
 pub use principals::{FirstContact, PrincipalService};
-pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountService};
+pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
 pub use users::UserService;

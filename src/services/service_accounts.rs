@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::clock::Clock;
-use crate::database::{Database, DbConnection};
+use chrono::{DateTime, Utc};
+
+use crate::database::DbConnection;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{
     AuditAction, Grant, GrantSource, Identity, IdentityKey, Moment, Origin, Principal, PrincipalId, PrincipalKind,
@@ -12,7 +13,10 @@ use crate::models::{
 };
 use crate::repositories::{audit_events, grants, identities, principals};
 
-use super::{Actor, Failure, HeldRole, Page, held_role, rights, text};
+use super::directory::Directory;
+use super::kind::Program;
+use super::principal_edit::{Change, together};
+use super::{Actor, Failure, HeldRole, Page, rights, text};
 
 /// What an admin says to register a program.
 #[derive(Clone, Debug)]
@@ -27,6 +31,15 @@ pub struct NewServiceAccount {
     pub roles: BTreeSet<String>,
 }
 
+/// What an admin changes of a program. A member that is `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceAccountEdit {
+    /// The name to show, or none.
+    pub display_name: Option<Option<String>>,
+    /// When the account ends by itself, or that it does not.
+    pub expires_at: Option<Option<DateTime<Utc>>>,
+}
+
 /// A registered program.
 #[derive(Clone, Debug)]
 pub struct ServiceAccount {
@@ -39,25 +52,9 @@ pub struct ServiceAccount {
 }
 
 /// The use cases of service accounts. Cheap to clone.
-#[derive(Clone)]
-pub struct ServiceAccountService {
-    database: Database,
-    clock: Clock,
-    permissions: Arc<DeclaredPermissions>,
-    issuers: Arc<[String]>,
-}
+pub type ServiceAccountService = Directory<Program>;
 
 impl ServiceAccountService {
-    /// The service over `database`, for programs of the given canonical issuers.
-    pub fn new(
-        database: Database,
-        clock: Clock,
-        permissions: Arc<DeclaredPermissions>,
-        issuers: impl IntoIterator<Item = String>,
-    ) -> Self {
-        Self { database, clock, permissions, issuers: issuers.into_iter().collect() }
-    }
-
     /// Registers a program. Fails with [`Failure::Invalid`] when a member cannot be accepted, with [`Failure::Conflict`] when the
     /// client id is registered for the issuer, and with [`Failure::AboveYourRights`] when a role is not the actor's to give.
     pub async fn register(&self, actor: &Actor, account: NewServiceAccount) -> Result<ServiceAccount, Failure> {
@@ -77,17 +74,24 @@ impl ServiceAccountService {
             .await
     }
 
-    /// One service account and its roles; fails with [`Failure::NoSuchServiceAccount`].
-    pub async fn find(&self, id: PrincipalId) -> Result<(ServiceAccount, Vec<HeldRole>), Failure> {
-        let (permissions, now) = (Arc::clone(&self.permissions), self.clock.now());
-        self.database
-            .read(move |conn| {
-                let principal = find_program(conn, id)?;
-                let identity = identities::list(conn, id)?.into_iter().next().ok_or(Failure::NoSuchServiceAccount)?;
-                let roles = held_role::list(conn, &permissions, id, &BTreeSet::new(), now)?;
-                Ok((account(principal, identity), roles))
-            })
-            .await
+    /// Changes a program's description or the end of its account.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        id: PrincipalId,
+        edit: ServiceAccountEdit,
+        if_match: Option<i64>,
+    ) -> Result<(ServiceAccount, Vec<HeldRole>), Failure> {
+        let line = |name: Option<String>| name.map(|name| text::line("display_name", &name)).transpose();
+        let display_name = edit.display_name.map(line).transpose()?;
+        let expires_at = edit.expires_at.map(|end| end.map(Moment::from));
+        let change = Change { action: AuditAction::UpdateServiceAccount, id, if_match };
+        self.change(actor, change, move |program| {
+            let renamed = display_name.map(|name| program.rename(name)).transpose()?;
+            let ended = expires_at.map(|end| program.set_expiry(end)).transpose()?;
+            Ok(together([renamed.flatten(), ended.flatten()]))
+        })
+        .await
     }
 
     fn checked(&self, account: NewServiceAccount) -> Result<NewServiceAccount, Failure> {
@@ -156,12 +160,6 @@ fn grant(actor: &Actor, principal: PrincipalId, role: &str, now: Moment) -> Gran
         granted_at: now,
         expires_at: None,
     }
-}
-
-fn find_program(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
-    principals::find(conn, id)?
-        .filter(|found| found.kind == PrincipalKind::Machine && found.status != PrincipalStatus::Deleted)
-        .ok_or(Failure::NoSuchServiceAccount)
 }
 
 fn account(principal: Principal, identity: Identity) -> ServiceAccount {

@@ -44,7 +44,7 @@ impl World {
         let first_contact = FirstContact { jit, bootstrap_admin };
         Self {
             principals: PrincipalService::new(database.clone(), clock.clone(), permissions.clone(), first_contact),
-            users: UserService::new(database.clone(), clock.clone(), permissions.clone()),
+            users: UserService::new(database.clone(), clock.clone(), permissions.clone(), [ISSUER.to_owned()]),
             me: MeService::new(database.clone(), clock.clone()),
             service_accounts: ServiceAccountService::new(
                 database.clone(),

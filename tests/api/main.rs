@@ -8,11 +8,16 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod agreement;
+mod architecture;
+mod authorization;
+mod command_line;
 mod dev_issuer;
 mod first_contact;
 mod health;
 mod input;
 mod me;
+mod notes;
 mod service_accounts;
 mod support;
 mod users;

@@ -1,7 +1,9 @@
 //! A real service on a free port, with a fresh database, the development issuer as its provider and a clock that the test moves.
 
+pub mod program;
 pub mod raw;
 mod reply;
+pub mod routes;
 
 pub use reply::Reply;
 
@@ -78,9 +80,13 @@ impl Setup {
         let service = self.application.start(config, clock.clone()).await.unwrap();
         let (url, handle) = (service.url().to_owned(), service.handle());
         portcullis::actix_web::rt::spawn(service.wait());
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        TestApp { idp, clock, url, handle, client, folder }
+        TestApp { idp, clock, url, handle, client: client(), folder }
     }
+}
+
+/// A client that follows no redirects and knows no proxy.
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// The same moment for every test, so that no test depends on the day.
@@ -148,7 +154,7 @@ impl TestApp {
 
     /// A request in the making.
     pub fn request(&self, method: Method, path: &str) -> Request {
-        Request(self.client.request(method, format!("{}{path}", self.url)))
+        Request::new(&self.client, method, &format!("{}{path}", self.url))
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Reply {
@@ -191,6 +197,10 @@ impl TestApp {
 pub struct Request(reqwest::RequestBuilder);
 
 impl Request {
+    pub fn new(client: &reqwest::Client, method: Method, url: &str) -> Self {
+        Self(client.request(method, url))
+    }
+
     pub fn bearer(self, token: &str) -> Self {
         self.header("Authorization", &format!("Bearer {token}"))
     }

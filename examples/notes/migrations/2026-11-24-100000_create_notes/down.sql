@@ -1,1 +1,2 @@
+DELETE FROM role_permissions WHERE permission IN ('notes:read', 'notes:write');
 DROP TABLE notes;

@@ -1,0 +1,195 @@
+//! Imports follow the arrow and never turn back, and each room keeps to its own libraries.
+//!
+//! Sources are read as text: what stands in comments, in tests and behind `#[cfg(test)]` does not count.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each room may import. Whatever is not listed here is refused, a new room too.
+const ARROW: &[(&str, &str)] = &[
+    // Wires the others: nothing else knows them all.
+    ("app", "auth cli clock config database error models oidc repositories routes services telemetry"),
+    ("cli", "api_types app auth clock config database dev models services telemetry"),
+    // Health asks the database and the key set themselves.
+    ("routes", "api_types auth database error models oidc services"),
+    // The metadata document shows what the guard's challenges call this service.
+    ("api_types", "auth models services"),
+    ("auth", "error models oidc services"),
+    ("error", "database models oidc services"),
+    // The claims of a proved token are what principals are resolved from.
+    ("services", "clock database models oidc repositories"),
+    ("repositories", "database models schema"),
+    // Rows name the backends that they are stored in.
+    ("models", "database schema"),
+    ("database", "schema"),
+    ("oidc", "clock"),
+    ("config", "database models oidc"),
+    ("telemetry", "config"),
+    ("dev", "clock models"),
+    ("clock", ""),
+    ("schema", ""),
+];
+
+/// Which rooms may name a library; every other room can be read and tested without it.
+const LIBRARIES: &[(&str, &str)] = &[
+    ("actix_web", "api_types app auth cli dev error routes telemetry"),
+    ("diesel", "app database error models repositories schema services"),
+    ("reqwest", "cli oidc"),
+    ("utoipa", "api_types auth error routes"),
+    ("clap", "cli"),
+    ("openidconnect", "dev"),
+];
+
+/// Files beside `error` that name HTTP status codes of answers.
+const STATUS_CODES: &[(&str, &str)] = &[
+    ("app/answer.rs", "tells failures of ours from refusals, for the log"),
+    ("routes/health.rs", "readiness is a status with a body that is no problem"),
+    ("oidc/fetch.rs", "reads the provider's answers, gives none"),
+    ("cli/dev.rs", "reads the development issuer's answer, gives none"),
+];
+
+/// A source file: where it is below `src`, and its code.
+struct Source {
+    path: String,
+    code: String,
+}
+
+impl Source {
+    /// The room: the first part of the path.
+    fn room(&self) -> &str {
+        let first = self.path.split('/').next().unwrap();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// The modules of this crate that the code names.
+    fn imports(&self) -> BTreeSet<String> {
+        let after = self.code.split("crate::").collect::<Vec<_>>();
+        let pairs = after.windows(2).filter(|pair| !pair[0].ends_with('$'));
+        pairs.flat_map(|pair| first_segments(pair[1])).map(|name| module_of(&name)).collect()
+    }
+
+    /// Whether `super` leads out of the room, past what `imports` sees.
+    fn climbs_out(&self) -> bool {
+        let is_top_of_room =
+            !self.path.contains('/') || self.path.ends_with("/mod.rs") && self.path.matches('/').count() == 1;
+        self.code.contains(if is_top_of_room { "super::" } else { "super::super::" })
+    }
+
+    fn names(&self, word: &str) -> bool {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        self.code.match_indices(word).any(|(at, _)| {
+            let before = self.code[..at].chars().next_back().is_some_and(is_part);
+            let after = self.code[at + word.len()..].chars().next().is_some_and(is_part);
+            !before && !after
+        })
+    }
+}
+
+/// The names that follow `crate::`: one, or those of a group.
+fn first_segments(rest: &str) -> Vec<String> {
+    let name = |text: &str| text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let Some(group) = rest.strip_prefix('{') else { return vec![name(rest)] };
+    let (mut depth, mut parts, mut part) = (0, Vec::new(), String::new());
+    for c in group.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => parts.push(std::mem::take(&mut part)),
+            c => {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                part.push(c);
+            }
+        }
+    }
+    parts.push(part);
+    parts.iter().map(|part| name(part)).filter(|name| !name.is_empty()).collect()
+}
+
+/// Where a name at the crate's root comes from.
+fn module_of(name: &str) -> String {
+    match name {
+        "Clock" => "clock",
+        // The macro that pairs a handler with its documentation.
+        "op" => "auth",
+        other => other,
+    }
+    .to_owned()
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    list(&root, &mut files);
+    let is_test = |path: &Path| path.ends_with("tests.rs") || path.ends_with("testing.rs");
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "rs") && !is_test(path));
+    let read = |path: PathBuf| Source {
+        path: path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(),
+        code: code(&fs::read_to_string(&path).unwrap()),
+    };
+    files.map(read).filter(|source| !matches!(&*source.path, "lib.rs" | "main.rs")).collect()
+}
+
+fn list(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { list(&path, files) } else { files.push(path) }
+    }
+}
+
+/// The code without its comments and its tests, which stand at the end.
+fn code(text: &str) -> String {
+    let before_tests = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    before_tests.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn imports_follow_the_arrow_and_never_turn_back() {
+    let arrow: BTreeMap<&str, BTreeSet<&str>> = ARROW.iter().map(|(room, allowed)| (*room, words(allowed))).collect();
+    let (mut violations, mut used) = (Vec::new(), BTreeSet::new());
+    for source in sources() {
+        let room = source.room().to_owned();
+        let allowed = arrow.get(&*room).unwrap_or_else(|| panic!("the room `{room}` has no place on the arrow"));
+        if source.climbs_out() {
+            violations.push(format!("src/{} leaves its room by `super`", source.path));
+        }
+        for import in source.imports().into_iter().filter(|import| *import != room) {
+            if !allowed.contains(&*import) {
+                violations.push(format!("src/{} imports `{import}`", source.path));
+            }
+            used.insert((room.clone(), import));
+        }
+    }
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    // What nobody uses is not allowed either, so that the table stays true.
+    for (room, allowed) in arrow {
+        for import in allowed {
+            assert!(used.contains(&(room.to_owned(), import.to_owned())), "`{room}` does not import `{import}`");
+        }
+    }
+}
+
+#[test]
+fn each_library_is_known_to_the_rooms_that_need_it_alone() {
+    for source in sources() {
+        for (library, rooms) in LIBRARIES {
+            let is_named = source.code.contains(&format!("{library}::")) && source.names(library);
+            assert!(!is_named || words(rooms).contains(source.room()), "src/{} names `{library}`", source.path);
+        }
+    }
+}
+
+fn words(list: &str) -> BTreeSet<&str> {
+    list.split_whitespace().collect()
+}
+
+#[test]
+fn status_codes_are_given_by_one_room() {
+    let named: BTreeSet<String> = sources()
+        .into_iter()
+        .filter(|source| !matches!(source.room(), "error" | "dev") && source.names("StatusCode"))
+        .map(|source| source.path)
+        .collect();
+    // The development issuer is a provider of its own, with answers of its own.
+    let argued: BTreeSet<String> = STATUS_CODES.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(named, argued, "left: files that name `StatusCode`, right: those with a reason");
+}

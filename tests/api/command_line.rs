@@ -1,0 +1,203 @@
+//! The `portcullis` command, as an operator meets it.
+
+use std::fs;
+
+use portcullis::diesel::prelude::*;
+use portcullis::diesel::sql_query;
+use portcullis::diesel::sql_types::{Nullable, Text};
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::program::Program;
+
+/// The command on the database of a running service.
+fn beside(app: &TestApp) -> Program {
+    Program::portcullis().var("DATABASE_URL", &format!("sqlite://{}", app.database().display()))
+}
+
+/// A row of the audit trail.
+#[derive(QueryableByName, Debug, PartialEq, Eq)]
+struct Event {
+    #[diesel(sql_type = Text)]
+    action: String,
+    #[diesel(sql_type = Text)]
+    outcome: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    actor: Option<String>,
+}
+
+/// What the command line left on the audit trail of a person, the oldest first; how they came is left out.
+fn trail(app: &TestApp, id: &str) -> Vec<Event> {
+    let mut conn = SqliteConnection::establish(app.database().to_str().unwrap()).unwrap();
+    let query = "SELECT action, outcome, actor FROM audit_events WHERE target = ? ORDER BY rowid";
+    let events: Vec<Event> = sql_query(query).bind::<Text, _>(id).load(&mut conn).unwrap();
+    events.into_iter().filter(|event| !matches!(&*event.action, "user.create" | "admin.bootstrap")).collect()
+}
+
+/// An event of the command line, which is nobody known here.
+fn event(action: &str, outcome: &str) -> Event {
+    Event { action: action.to_owned(), outcome: outcome.to_owned(), actor: None }
+}
+
+#[test]
+fn help_lists_every_subcommand() {
+    let help = Program::portcullis().run(&["--help"]);
+    for name in ["serve", "dev", "migrate", "routes", "openapi", "users"] {
+        let is_listed = help.printed().lines().any(|line| line.split_whitespace().next() == Some(name));
+        assert!(is_listed, "{name} is not in:\n{}", help.printed());
+    }
+}
+
+#[test]
+fn serving_without_an_issuer_tells_in_one_line_what_to_set() {
+    for arguments in [&[][..], &["serve"]] {
+        let refused = Program::portcullis().run(arguments);
+        let told = refused.complaint();
+        assert_eq!(told.lines().count(), 1, "{told}");
+        for word in ["OIDC_ISSUER", "OIDC_AUDIENCE", "`portcullis dev` needs nothing"] {
+            assert!(told.contains(word), "{word} is not in: {told}");
+        }
+    }
+}
+
+#[test]
+fn every_fault_of_the_environment_is_told_at_once_without_its_value() {
+    let names = ["SERVER_BIND", "DATABASE_URL", "OIDC_ISSUER", "OIDC_ALGORITHMS", "BOOTSTRAP_ADMIN", "LOG_FORMAT"];
+    let program = names.iter().fold(Program::portcullis(), |program, name| program.var(name, "marked"));
+    let refused = program.run(&["serve"]);
+    let told = refused.complaint();
+    for name in names.iter().chain(&["OIDC_AUDIENCE"]) {
+        assert!(told.contains(name), "{name} is not in: {told}");
+    }
+    assert!(!told.contains("marked"), "{told}");
+}
+
+#[test]
+fn migrating_again_finds_nothing_to_do() {
+    let program = Program::portcullis();
+    let first = program.run(&["migrate"]);
+    assert!(first.printed().lines().all(|line| line.starts_with("applied 2026-11-24-")), "{}", first.printed());
+    assert!(program.folder().join("portcullis.db").is_file());
+    assert_eq!(program.run(&["migrate"]).printed(), "nothing to apply: the schema is up to date\n");
+}
+
+#[test]
+fn serving_a_database_without_its_tables_tells_how_to_make_them() {
+    let program = Program::portcullis()
+        .var("OIDC_ISSUER", "https://id.example.com")
+        .var("OIDC_AUDIENCE", "https://api.example.com")
+        .var("SERVER_BIND", "127.0.0.1:0");
+    let refused = program.run(&["serve"]);
+    assert!(refused.complaint().contains("run `portcullis migrate`"), "{}", refused.complaint());
+    assert!(refused.complaint().contains("DATABASE_MIGRATE=true"), "{}", refused.complaint());
+}
+
+#[test]
+fn the_file_env_is_read_and_the_environment_wins() {
+    let program = Program::portcullis();
+    fs::write(program.folder().join(".env"), "DATABASE_URL=sqlite://from-file.db\n").unwrap();
+    program.run(&["migrate"]).printed();
+    assert!(program.folder().join("from-file.db").is_file());
+
+    let program = Program::portcullis().var("DATABASE_URL", "sqlite://from-environment.db");
+    fs::write(program.folder().join(".env"), "DATABASE_URL=sqlite://from-file.db\n").unwrap();
+    program.run(&["migrate"]).printed();
+    assert!(program.folder().join("from-environment.db").is_file());
+    assert!(!program.folder().join("from-file.db").exists());
+}
+
+#[test]
+fn the_file_env_of_a_folder_above_is_somebody_else_s() {
+    let program = Program::portcullis().below("service");
+    fs::write(program.folder().join("../.env"), "DATABASE_URL=sqlite://from-above.db\n").unwrap();
+    program.run(&["migrate"]).printed();
+    assert!(program.folder().join("portcullis.db").is_file());
+}
+
+#[actix_web::test]
+async fn openapi_prints_the_document_that_is_served() {
+    let app = TestApp::spawn().await;
+    let printed: Value = serde_json::from_str(Program::portcullis().run(&["openapi"]).printed()).unwrap();
+    assert_eq!(printed, app.get_without_token("/openapi.json").await.json());
+}
+
+#[actix_web::test]
+async fn people_are_listed_for_people_and_for_programs() {
+    let app = TestApp::spawn().await;
+    let (alice, bob) = (app.introduce("alice").await, app.introduce("bob").await);
+    let table = beside(&app).run(&["users", "list"]);
+    let mut lines = table.printed().lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(lines.next().unwrap(), ["ID", "STATUS", "USERNAME", "NAME"]);
+    assert_eq!(lines.next().unwrap(), [&alice, "active", "alice", "Alice", "Archer"]);
+    assert_eq!(lines.next().unwrap(), [&bob, "active", "bob", "Bob", "Baker"]);
+    assert_eq!(lines.next(), None);
+
+    let people: Value = serde_json::from_str(beside(&app).run(&["users", "list", "--json"]).printed()).unwrap();
+    assert_eq!(people, app.get("/api/v1/users", &app.admin()).await.json()["items"]);
+}
+
+#[actix_web::test]
+async fn changes_count_on_the_next_request_and_are_on_the_audit_trail() {
+    let app = TestApp::spawn().await;
+    let bob = app.introduce("bob").await;
+    let token = app.token("bob").sign();
+    let status = async |path: &str| app.get(path, &token).await.status();
+    let program = beside(&app);
+
+    assert_eq!(status("/api/v1/users").await, 403);
+    let granted = program.run(&["users", "grant", &bob, "auditor"]);
+    assert_eq!(granted.printed(), format!("{bob} is active, with the roles: auditor, member\n"));
+    assert_eq!(status("/api/v1/users").await, 200);
+
+    program.run(&["users", "disable", &bob, "--reason", "left"]).printed();
+    assert_eq!(status("/api/v1/me").await, 403);
+    let shown = app.get(&format!("/api/v1/users/{bob}"), &app.admin()).await.json();
+    assert_eq!((&shown["status"], &shown["disabled_reason"]), (&json!("disabled"), &json!("left")));
+    program.run(&["users", "enable", &bob]).printed();
+    assert_eq!(status("/api/v1/me").await, 200);
+
+    let expected = [("role.grant", "done"), ("user.disable", "done"), ("user.enable", "done")];
+    assert_eq!(trail(&app, &bob), expected.map(|(action, outcome)| event(action, outcome)));
+}
+
+#[actix_web::test]
+async fn what_is_not_known_is_named_and_changes_nothing() {
+    let app = TestApp::spawn().await;
+    let bob = app.introduce("bob").await;
+    let program = beside(&app);
+    let nobody = "01890000-0000-7000-8000-000000000000";
+    for (arguments, sentence) in [
+        (["users", "grant", &bob, "no-such-role"].as_slice(), "there is no such role"),
+        (&["users", "grant", nobody, "auditor"], "there is no such user"),
+        (&["users", "disable", nobody], "there is no such user"),
+        (&["users", "enable", "bob"], "invalid value 'bob' for '<ID>'"),
+        (&["users", "grant", &bob, "auditor", "--expires-at", "2020-01-01T00:00:00Z"], "must be in the future"),
+    ] {
+        let refused = program.run(arguments);
+        assert!(refused.complaint().contains(sentence), "{arguments:?}: {}", refused.complaint());
+    }
+    assert_eq!(trail(&app, &bob), []);
+}
+
+#[actix_web::test]
+async fn the_last_admin_has_to_stay_here_too_and_a_second_one_is_the_way_out() {
+    let app = TestApp::spawn().await;
+    let (alice, bob) = (app.introduce("alice").await, app.introduce("bob").await);
+    let program = beside(&app);
+    let refused = program.run(&["users", "disable", &alice]);
+    assert!(refused.complaint().contains("this is the last admin"), "{}", refused.complaint());
+    assert_eq!(app.get("/api/v1/users", &app.admin()).await.status(), 200);
+
+    program.run(&["users", "grant", &bob, "admin"]).printed();
+    program.run(&["users", "disable", &alice]).printed();
+    assert_eq!(app.get("/api/v1/users", &app.token("bob").sign()).await.status(), 200);
+    assert_eq!(trail(&app, &alice), [event("user.disable", "refused"), event("user.disable", "done")]);
+}
+
+#[test]
+fn a_development_token_needs_a_development_issuer() {
+    // Nothing listens on the first port of a machine.
+    let refused = Program::portcullis().run(&["dev", "token", "alice", "--issuer-port", "1"]);
+    let sentence = "no development issuer answers on 127.0.0.1:1: start one with `portcullis dev`";
+    assert!(refused.complaint().contains(sentence), "{}", refused.complaint());
+}

@@ -1,0 +1,138 @@
+//! A program run as an operator runs it: in a folder of its own, with nothing in its environment but what the test sets.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A program, not yet run.
+pub struct Program {
+    path: PathBuf,
+    folder: TempDir,
+    working_folder: PathBuf,
+    vars: Vec<(String, String)>,
+}
+
+impl Program {
+    /// The `portcullis` command.
+    pub fn portcullis() -> Self {
+        Self::at(env!("CARGO_BIN_EXE_portcullis").into())
+    }
+
+    /// An example of this package. `cargo test` builds it beside the tests; `cargo test --test api` does not.
+    pub fn example(name: &str) -> Self {
+        let test = std::env::current_exe().unwrap();
+        let path = test.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+        assert!(path.is_file(), "{} is not there: run `cargo build --example {name}` first", path.display());
+        Self::at(path)
+    }
+
+    fn at(path: PathBuf) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let working_folder = folder.path().to_owned();
+        Self { path, folder, working_folder, vars: Vec::new() }
+    }
+
+    /// Sets a variable of its environment.
+    pub fn var(mut self, name: &str, value: &str) -> Self {
+        self.vars.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs it in a folder below the one that it would run in.
+    pub fn below(mut self, name: &str) -> Self {
+        self.working_folder = self.working_folder.join(name);
+        std::fs::create_dir(&self.working_folder).unwrap();
+        self
+    }
+
+    /// The folder that it runs in.
+    pub fn folder(&self) -> &Path {
+        &self.working_folder
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        Outcome(self.command(arguments).output().unwrap())
+    }
+
+    /// Starts its service on a free port and returns once that listens.
+    pub fn serve(self) -> Service {
+        let program = self.var("SERVER_BIND", "127.0.0.1:0").var("LOG_FORMAT", "json");
+        let mut process = Process(program.command(&["serve"]).stdout(Stdio::piped()).spawn().unwrap());
+        let mut log = BufReader::new(process.0.stdout.take().unwrap());
+        let url = listening_url(&mut log);
+        // Read on, so that a full pipe never stops the service.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Service { url, _process: process, _folder: program.folder }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(arguments).current_dir(&self.working_folder).env_clear();
+        command.envs(self.vars.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// The address that the log names once the service listens.
+fn listening_url(log: &mut BufReader<ChildStdout>) -> String {
+    let mut told = String::new();
+    for line in log.lines() {
+        let line = line.unwrap();
+        let event: Value = serde_json::from_str(&line).unwrap_or_default();
+        if event["message"] == "listening" {
+            return event["url"].as_str().unwrap().to_owned();
+        }
+        told.push_str(&line);
+    }
+    panic!("the service ended before it listened: {told}")
+}
+
+/// How a program ended.
+pub struct Outcome(Output);
+
+impl Outcome {
+    /// What it printed, when it did what it was told.
+    pub fn printed(&self) -> &str {
+        assert!(self.0.status.success(), "failed: {}", text(&self.0.stderr));
+        text(&self.0.stdout)
+    }
+
+    /// What it said on standard error, when it did not.
+    pub fn complaint(&self) -> &str {
+        assert!(!self.0.status.success(), "succeeded: {}", text(&self.0.stdout));
+        text(&self.0.stderr)
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A service in a process of its own, which ends with this value.
+pub struct Service {
+    url: String,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Service {
+    /// Its URL, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// Ends with its value, also where a test fails half-way.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Fails only where it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

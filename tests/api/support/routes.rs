@@ -1,0 +1,62 @@
+//! The routes of the service as `portcullis routes` prints them, and for each a request that an allowed caller gets through.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::program::Program;
+use super::{Request, TestApp};
+
+/// A line of `portcullis routes`.
+#[derive(Debug)]
+pub struct RouteLine {
+    pub method: String,
+    pub path: String,
+    /// `public`, `authenticated`, or a permission.
+    pub access: String,
+}
+
+impl RouteLine {
+    /// Reads `METHOD PATH ACCESS`.
+    pub fn parse(line: &str) -> Self {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [method, path, access] = words[..] else { panic!("not three columns: {line}") };
+        Self { method: method.to_owned(), path: path.to_owned(), access: access.to_owned() }
+    }
+
+    /// The permission that it asks for.
+    pub fn permission(&self) -> Option<&str> {
+        self.access.contains(':').then_some(&self.access)
+    }
+
+    /// The path as OpenAPI spells it: without the pattern of a parameter.
+    pub fn template(&self) -> String {
+        self.path.replace("{file:.*}", "{file}")
+    }
+}
+
+/// Every route of the service.
+pub fn registered() -> Vec<RouteLine> {
+    let table = Program::portcullis().run(&["routes"]).printed().to_owned();
+    table.lines().skip(1).map(RouteLine::parse).collect()
+}
+
+/// A request to the route whose targets nobody has touched, so that the order of requests does not matter.
+pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("target-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let mut target = path.replace("{file:.*}", "").replace("{role}", "auditor");
+    if target.contains("{id}") {
+        let is_program = path.contains("/service-accounts/");
+        let id = if is_program { app.register_machine(&name, &[]).await } else { app.introduce(&name).await };
+        target = target.replace("{id}", &id);
+    }
+    assert!(!target.contains('{'), "no value for a parameter of {target}");
+    let request = app.request(Method::from_bytes(method.as_bytes()).unwrap(), &target);
+    match (method, path) {
+        ("PATCH", "/api/v1/me") => request.header("If-Match", "*").json(&json!({ "given_name": name })),
+        ("POST", "/api/v1/service-accounts") => request.json(&json!({ "issuer": app.idp.url(), "client_id": name })),
+        _ => request,
+    }
+}
