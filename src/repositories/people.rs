@@ -78,10 +78,27 @@ macro_rules! live_grants {
     };
 }
 
-/// A query over `principals`, boxed, narrowed to people of the status and the e-mail address wanted.
+/// People by one of their indexes, narrowed to the status and the e-mail address wanted.
 macro_rules! people {
+    ($list:expr) => {
+        narrowed!(principals::table.filter(principals::kind.eq(PrincipalKind::Human)), $list)
+    };
+}
+
+/// People looked up for each row of `$walked`. Their kind is compared as no index has it: without statistics SQLite would take an index
+/// that begins with the kind for a short list, and walk that instead.
+macro_rules! people_beside {
+    ($walked:expr, $list:expr) => {
+        narrowed!(
+            $walked.inner_join(principals::table).filter(principals::kind.concat("").eq(PrincipalKind::Human)),
+            $list
+        )
+    };
+}
+
+macro_rules! narrowed {
     ($source:expr, $list:expr) => {{
-        let mut people = $source.filter(principals::kind.eq(PrincipalKind::Human)).into_boxed::<MultiBackend>();
+        let mut people = $source.into_boxed::<MultiBackend>();
         people = match $list.filter.status {
             Some(status) => people.filter(principals::status.eq(status)),
             None => people.filter(principals::status.ne(PrincipalStatus::Deleted)),
@@ -97,10 +114,10 @@ macro_rules! people {
     }};
 }
 
-/// The same, and only those who hold the role wanted.
-macro_rules! people_of_role {
-    ($source:expr, $list:expr, $conn:expr) => {{
-        let mut people = people!($source, $list);
+/// Those of `$people` who hold the role wanted.
+macro_rules! of_role {
+    ($people:expr, $list:expr, $conn:expr) => {{
+        let mut people = $people;
         if let Some(role) = &$list.filter.role {
             let grants = live_grants!(role, $list.now);
             people = if has_few_holders($conn, role)? {
@@ -115,7 +132,7 @@ macro_rules! people_of_role {
 
 impl List<'_> {
     fn by_id(&self, conn: &mut DbConnection, after: Option<PrincipalId>) -> QueryResult<Vec<Placed>> {
-        let mut people = people!(principals::table, self).order(principals::id).limit(self.limit);
+        let mut people = people!(self).order(principals::id).limit(self.limit);
         if let Some(after) = after {
             people = people.filter(principals::id.gt(after));
         }
@@ -124,7 +141,7 @@ impl List<'_> {
     }
 
     fn holders(&self, conn: &mut DbConnection, role: &str, after: Option<PrincipalId>) -> QueryResult<Vec<Placed>> {
-        let mut ids = people!(live_grants!(role, self.now).inner_join(principals::table), self)
+        let mut ids = people_beside!(live_grants!(role, self.now), self)
             .order(role_grants::principal_id)
             .limit(self.limit)
             .select(role_grants::principal_id)
@@ -146,9 +163,8 @@ impl List<'_> {
     }
 
     fn by_name(&self, conn: &mut DbConnection, after: Option<(&str, PrincipalId)>) -> QueryResult<Vec<Placed>> {
-        let mut people = people_of_role!(principals::table, self, conn)
-            .order((principals::display_name_ci, principals::id))
-            .limit(self.limit);
+        let mut people =
+            of_role!(people!(self), self, conn).order((principals::display_name_ci, principals::id)).limit(self.limit);
         if let Some((name, id)) = after {
             let is_after = sql::<Bool>("(principals.display_name_ci, principals.id) > (").bind::<Text, _>(name);
             people = people.filter(is_after.sql(", ").bind::<Text, _>(id).sql(")"));
@@ -160,7 +176,7 @@ impl List<'_> {
 
     /// First those never seen, from the one after `after`; then, where they do not fill the page, the others.
     fn by_last_seen(&self, conn: &mut DbConnection, after: Option<PrincipalId>) -> QueryResult<Vec<Placed>> {
-        let mut people = people_of_role!(principals::table, self, conn)
+        let mut people = of_role!(people!(self), self, conn)
             .filter(principals::last_seen_at.is_null())
             .order(principals::id)
             .limit(self.limit);
@@ -183,7 +199,7 @@ impl List<'_> {
         after: Option<(Moment, PrincipalId)>,
         limit: i64,
     ) -> QueryResult<Vec<Placed>> {
-        let mut people = people_of_role!(principals::table, self, conn)
+        let mut people = of_role!(people!(self), self, conn)
             .filter(principals::last_seen_at.is_not_null())
             .order((principals::last_seen_at, principals::id))
             .limit(limit);
@@ -208,13 +224,9 @@ impl List<'_> {
             .filter(earlier_terms.field(principal_terms::principal_id).eq(principal_terms::principal_id))
             .filter(earlier_terms.field(principal_terms::term).ge(from.clone()))
             .filter(earlier_terms.field(principal_terms::term).lt(principal_terms::term));
-        let mut found = people_of_role!(
-            principal_terms::table.inner_join(principals::table).filter(not(exists(earlier))),
-            self,
-            conn
-        )
-        .order((principal_terms::term, principal_terms::principal_id))
-        .limit(self.limit);
+        let found = people_beside!(principal_terms::table.filter(not(exists(earlier))), self);
+        let mut found =
+            of_role!(found, self, conn).order((principal_terms::term, principal_terms::principal_id)).limit(self.limit);
         if let Some(below) = below {
             found = found.filter(principal_terms::term.lt(below));
         }
