@@ -4,16 +4,21 @@
 //! its members.
 
 mod health;
+mod identities;
 mod me;
 mod metadata;
 mod page;
 mod roles;
 mod service_accounts;
+mod user_access;
+mod user_edits;
+mod user_export;
 mod user_list;
 mod users;
 mod versioned;
 
 pub(crate) use health::{CheckResponse, ReadinessResponse};
+pub(crate) use identities::{IdentitiesResponse, IdentityRequest, IdentityResponse, ReadmissionResponse};
 pub(crate) use me::{AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest};
 pub(crate) use metadata::ProtectedResourceResponse;
 pub(crate) use page::{Cursor, PageQuery, PageResponse};
@@ -21,6 +26,9 @@ pub(crate) use roles::{GrantRoleRequest, HeldRoleResponse};
 pub(crate) use service_accounts::{
     RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse, UpdateServiceAccountRequest,
 };
+pub(crate) use user_access::{UserAccessResponse, UserRolesResponse};
+pub(crate) use user_edits::{CreateUserRequest, UpdateUserRequest};
+pub(crate) use user_export::UserExportResponse;
 pub(crate) use user_list::{Contradiction, ListUsersQuery};
 pub(crate) use users::{DisableRequest, UserDetailResponse, UserResponse};
 pub(crate) use versioned::Versioned;

@@ -4,6 +4,7 @@
 mod dev;
 mod migrate;
 mod openapi;
+mod purge;
 mod routes;
 mod serve;
 mod table;
@@ -40,6 +41,8 @@ enum Command {
     Dev(dev::Arguments),
     /// Bring the database's schema up to date.
     Migrate,
+    /// Remove for good who was deleted 30 days ago or earlier; the running service does so once a day.
+    Purge,
     /// Print every route with the access that it asks for.
     Routes,
     /// Print the OpenAPI document.
@@ -88,6 +91,7 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => dev::run(application, arguments).await,
         Command::Migrate => migrate::run(&application, &Config::from_env()?),
+        Command::Purge => purge::run(&application, &Config::from_env()?).await,
         Command::Routes => routes::run(&application),
         Command::Openapi => openapi::run(&application, &Config::from_env()?),
         Command::Users(arguments) => users::run(&application, &Config::from_env()?, arguments).await,

@@ -45,13 +45,17 @@ problems! {
     PRINCIPAL_DELETED: FORBIDDEN, "principal-deleted", "This account was deleted";
     UNKNOWN_PRINCIPAL: FORBIDDEN, "unknown-principal", "This account is not known here";
     ABOVE_YOUR_RIGHTS: FORBIDDEN, "above-your-rights", "This touches rights that you do not hold";
+    OWN_IDENTITY: FORBIDDEN, "own-identity", "Nobody links an identity to themselves";
     NOT_FOUND: NOT_FOUND, "not-found", "There is nothing here";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here";
     CONFLICT: CONFLICT, "conflict", "This exists already";
     LAST_ADMIN: CONFLICT, "last-admin", "The last administrator has to stay";
+    LAST_IDENTITY: CONFLICT, "last-identity", "The last identity has to stay";
+    TOMBSTONED: CONFLICT, "tombstoned", "Somebody with this identity was deleted for good";
     STALE_VERSION: PRECONDITION_FAILED, "stale-version", "It has changed since you read it";
     BODY_TOO_LARGE: PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
     UNSUPPORTED_MEDIA_TYPE: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's media type is not supported";
+    KEY_REUSED: UNPROCESSABLE_ENTITY, "idempotency-key-reused", "This idempotency key belongs to another request";
     PRECONDITION_REQUIRED: PRECONDITION_REQUIRED, "precondition-required", "Say which version you change";
     HEADER_TOO_LARGE: REQUEST_HEADER_FIELDS_TOO_LARGE, "header-too-large", "A header field is too large";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal", "Something went wrong here";

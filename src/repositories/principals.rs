@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::database::DbConnection;
-use crate::models::{Identity, IdentityKey, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
+use crate::models::{Identity, IdentityKey, Moment, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
 use crate::schema::{identities, principals};
 
 use super::principal_terms;
@@ -70,4 +70,20 @@ pub fn list_programs(
         programs = programs.filter(principals::id.gt(after));
     }
     programs.load(conn)
+}
+
+/// Up to `limit` principals that were deleted at `before` or earlier, the longest deleted first.
+pub fn list_deleted(conn: &mut DbConnection, before: Moment, limit: i64) -> QueryResult<Vec<Principal>> {
+    principals::table
+        .filter(principals::deleted_at.le(before))
+        .order(principals::deleted_at)
+        .limit(limit)
+        .select(Principal::as_select())
+        .load(conn)
+}
+
+/// Removes a principal for good, and with it its identities, its grants, what it is found by and the answers that tell of it.
+pub fn purge(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<()> {
+    diesel::delete(principals::table.find(id)).execute(conn)?;
+    Ok(())
 }

@@ -2,13 +2,17 @@
 
 mod docs;
 mod health;
+mod idempotency;
 mod me;
 mod metadata;
 mod optional_json;
 mod paging;
 mod preconditions;
 mod service_accounts;
+mod user_identities;
 mod user_list;
+mod user_records;
+mod user_views;
 mod users;
 
 use crate::auth::Api;
@@ -20,6 +24,9 @@ pub(crate) fn register(api: &mut Api) {
     me::register(api);
     metadata::register(api);
     service_accounts::register(api);
+    user_identities::register(api);
     user_list::register(api);
+    user_records::register(api);
+    user_views::register(api);
     users::register(api);
 }

@@ -4,20 +4,29 @@
 //! in the audit trail by the time it takes effect.
 
 mod actor;
+mod deletion;
 mod directory;
 mod failure;
 mod first_contact;
 mod held_role;
+mod idempotency;
 mod kind;
 mod me;
 mod page;
 mod principal_edit;
 mod principals;
 mod provider_profile;
+mod purge;
 mod rights;
 mod service_accounts;
 mod text;
+mod tombstones;
+mod user_access;
+mod user_creation;
+mod user_export;
+mod user_identities;
 mod user_list;
+mod user_update;
 mod users;
 
 #[cfg(test)]
@@ -28,8 +37,14 @@ mod tests;
 pub use actor::Actor;
 pub use failure::Failure;
 pub use held_role::{HeldRole, KnownPrincipal};
+pub use idempotency::{Answer, Once};
 pub use me::{MeService, ProfileEdit};
 pub use page::Page;
 pub use principals::{FirstContact, PrincipalService};
+pub use purge::PurgeService;
 pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
+pub use user_access::UserAccess;
+pub use user_creation::{NewIdentity, NewUser};
+pub use user_export::UserExport;
+pub use user_update::UserEdit;
 pub use users::UserService;
