@@ -1,6 +1,5 @@
 //! The identities by which a person comes in.
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{ETag, EntityTag, LOCATION};
 use actix_web::{HttpResponse, web};
 use tracing_actix_web::RequestId;
@@ -65,8 +64,8 @@ async fn add(
 ) -> Result<HttpResponse, Error> {
     let (id, actor) = (id.into_inner(), caller.actor(request_id.to_string()));
     let linked = users.link_identity(&actor, id, identity.into_inner().into(), version.0).await?;
-    let status = if linked.is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(HttpResponse::build(status)
+    let mut response = if linked.is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    Ok(response
         .insert_header((LOCATION, format!("/api/v1/users/{id}/identities/{}", linked.identity.id())))
         .insert_header(ETag(EntityTag::new_strong(linked.version.to_string())))
         .json(IdentityResponse::from(linked.identity)))

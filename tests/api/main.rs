@@ -23,4 +23,5 @@ mod outages;
 mod refusals;
 mod service_accounts;
 mod support;
+mod user_records;
 mod users;
