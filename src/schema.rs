@@ -15,6 +15,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_repetitions (event_id) {
+        event_id -> Text,
+        times -> BigInt,
+    }
+}
+
+diesel::table! {
     identities (id) {
         id -> Text,
         principal_id -> Text,
@@ -102,6 +109,7 @@ diesel::joinable!(role_permissions -> roles (role));
 
 diesel::allow_tables_to_appear_in_same_query!(
     audit_events,
+    audit_repetitions,
     identities,
     key_sets,
     principals,

@@ -159,6 +159,8 @@ fn problem_of(failure: &Failure) -> &'static Problem {
         Failure::NoSuchUser | Failure::NoSuchServiceAccount | Failure::NoSuchRole => &problem::NOT_FOUND,
         Failure::Conflict { .. } => &problem::CONFLICT,
         Failure::LastAdmin => &problem::LAST_ADMIN,
+        Failure::RoleGranted { .. } => &problem::ROLE_GRANTED,
+        Failure::BuiltInRole { .. } => &problem::BUILT_IN_ROLE,
         Failure::StaleVersion => &problem::STALE_VERSION,
         Failure::Invalid { .. } => &problem::INVALID_BODY,
         Failure::Database(error) => problem_of_database(error),

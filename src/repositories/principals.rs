@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 
 use crate::database::DbConnection;
-use crate::models::{Identity, IdentityKey, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
-use crate::schema::{identities, principals};
+use crate::models::{Identity, IdentityKey, Moment, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
+use crate::schema::{identities, principals, role_grants};
 
 /// The principal of this id, if there is one.
 pub fn find(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<Option<Principal>> {
@@ -32,6 +32,19 @@ pub fn insert(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()>
 /// Writes all columns of a principal that is there already.
 pub fn update(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
     diesel::update(principals::table.find(principal.id)).set(principal).execute(conn)?;
+    Ok(())
+}
+
+/// Marks everyone who was granted a role as edited.
+pub fn mark_holders_edited(conn: &mut DbConnection, role: &str, now: Moment) -> QueryResult<()> {
+    let holders = role_grants::table.filter(role_grants::role.eq(role)).select(role_grants::principal_id);
+    diesel::update(principals::table.filter(principals::id.eq_any(holders)))
+        .set((
+            principals::version.eq(principals::version + 1),
+            principals::updated_at.eq(now),
+            principals::changed_at.eq(now),
+        ))
+        .execute(conn)?;
     Ok(())
 }
 

@@ -43,6 +43,18 @@ pub enum Failure {
     /// The caller's: the last admin cannot be shut out, demoted or given an end.
     #[error("this is the last admin; make another one first")]
     LastAdmin,
+    /// The caller's: a role cannot be deleted while somebody holds it.
+    #[error("the role is granted to {count} principals; take it from them, or ask to force it")]
+    RoleGranted {
+        /// How many hold it.
+        count: i64,
+    },
+    /// The caller's: a role that came with the service cannot be changed so.
+    #[error("the role is built in: {reason}")]
+    BuiltInRole {
+        /// Why not.
+        reason: &'static str,
+    },
     /// The caller's: the resource has changed since the version that the caller knows.
     #[error("the resource was changed meanwhile; read it again")]
     StaleVersion,

@@ -4,6 +4,7 @@
 //! in the audit trail by the time it takes effect.
 
 mod actor;
+mod audit;
 mod directory;
 mod failure;
 mod first_contact;
@@ -14,7 +15,10 @@ mod page;
 mod principal_edit;
 mod principals;
 mod provider_profile;
+mod refusal;
 mod rights;
+mod role_edit;
+mod roles;
 mod service_accounts;
 mod text;
 mod users;
@@ -25,10 +29,12 @@ mod test_support;
 mod tests;
 
 pub use actor::Actor;
+pub use audit::{AuditEntry, AuditService};
 pub use failure::Failure;
 pub use held_role::{HeldRole, KnownPrincipal};
 pub use me::{MeService, ProfileEdit};
 pub use page::Page;
 pub use principals::{FirstContact, PrincipalService};
+pub use roles::{KnownVersion, RoleDraft, RoleService, RoleWithPermissions};
 pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
 pub use users::UserService;

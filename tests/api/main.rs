@@ -10,6 +10,7 @@
 
 mod agreement;
 mod architecture;
+mod audit;
 mod authorization;
 mod command_line;
 mod dev_issuer;
@@ -18,6 +19,7 @@ mod health;
 mod input;
 mod me;
 mod notes;
+mod roles;
 mod service_accounts;
 mod support;
 mod users;

@@ -52,10 +52,23 @@ pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
         let id = if is_program { app.register_machine(&name, &[]).await } else { app.introduce(&name).await };
         target = target.replace("{id}", &id);
     }
+    if target.contains("{name}") {
+        if method != "PUT" {
+            app.make_role(&name, &["profile:read"]).await;
+        }
+        target = target.replace("{name}", &name);
+    }
     assert!(!target.contains('{'), "no value for a parameter of {target}");
     let request = app.request(Method::from_bytes(method.as_bytes()).unwrap(), &target);
     match (method, path) {
         ("PATCH", "/api/v1/me") => request.header("If-Match", "*").json(&json!({ "given_name": name })),
+        ("DELETE", "/api/v1/roles/{name}") => request.header("If-Match", "*"),
+        ("PATCH", "/api/v1/service-accounts/{id}") => {
+            request.header("If-Match", "*").json(&json!({ "display_name": name }))
+        }
+        ("PUT", "/api/v1/roles/{name}") => {
+            request.header("If-None-Match", "*").json(&json!({ "summary": "Helps.", "permissions": ["users:read"] }))
+        }
         ("POST", "/api/v1/service-accounts") => request.json(&json!({ "issuer": app.idp.url(), "client_id": name })),
         _ => request,
     }
