@@ -15,6 +15,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_repetitions (event_id) {
+        event_id -> Text,
+        times -> BigInt,
+    }
+}
+
+diesel::table! {
     idempotency_keys (caller, operation, key) {
         caller -> Text,
         operation -> Text,
@@ -141,6 +148,7 @@ diesel::joinable!(role_permissions -> roles (role));
 
 diesel::allow_tables_to_appear_in_same_query!(
     audit_events,
+    audit_repetitions,
     idempotency_keys,
     identities,
     key_sets,

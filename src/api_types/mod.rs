@@ -3,6 +3,7 @@
 //! Each input is a type of its own that refuses members it does not know, so nothing can be set that was not meant to be; each output lists
 //! its members.
 
+mod audit;
 mod health;
 mod identities;
 mod me;
@@ -17,12 +18,15 @@ mod user_list;
 mod users;
 mod versioned;
 
+pub(crate) use audit::{AuditCursor, AuditEventResponse, AuditQuery};
 pub(crate) use health::{CheckResponse, ReadinessResponse};
 pub(crate) use identities::{IdentitiesResponse, IdentityRequest, IdentityResponse, ReadmissionResponse};
 pub(crate) use me::{AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest};
 pub(crate) use metadata::ProtectedResourceResponse;
 pub(crate) use page::{Cursor, PageQuery, PageResponse};
-pub(crate) use roles::{GrantRoleRequest, HeldRoleResponse};
+pub(crate) use roles::{
+    DeleteRoleQuery, GrantRoleRequest, HeldRoleResponse, PutRoleRequest, RoleResponse, RolesResponse,
+};
 pub(crate) use service_accounts::{
     RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse, UpdateServiceAccountRequest,
 };

@@ -22,7 +22,10 @@ use crate::database::{Database, DatabaseError};
 use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{IssuerSettings, KeySet, ProviderClient, ScopeMode, TokenVerifier};
-use crate::services::{FirstContact, MeService, PrincipalService, PurgeService, ServiceAccountService, UserService};
+use crate::services::{
+    AuditService, FirstContact, MeService, PrincipalService, PurgeService, RoleService, ServiceAccountService,
+    UserService,
+};
 use crate::telemetry::RequestSpan;
 
 /// Seconds that open requests get to finish when the server is told to stop.
@@ -175,6 +178,7 @@ fn protected_resource(url: String, oidc: &OidcConfig) -> ProtectedResource {
 /// What the workers share.
 #[derive(Clone)]
 struct State {
+    audit: web::Data<AuditService>,
     authenticator: web::Data<Authenticator>,
     catalogue: web::Data<Catalogue>,
     database: web::Data<Database>,
@@ -182,6 +186,7 @@ struct State {
     key_set: web::Data<KeySet>,
     me: web::Data<MeService>,
     resource: web::Data<ProtectedResource>,
+    roles: web::Data<RoleService>,
     service_accounts: web::Data<ServiceAccountService>,
     users: web::Data<UserService>,
 }
@@ -204,11 +209,13 @@ impl State {
         let first_contact = FirstContact { jit: oidc.jit, bootstrap_admin: config.bootstrap_admin };
         let principals = PrincipalService::new(database.clone(), clock.clone(), declared.clone(), first_contact);
         Ok(Self {
+            audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
             authenticator: web::Data::new(Authenticator::new(verifier, principals)),
             catalogue: web::Data::new(catalogue),
             key_set: web::Data::new(key_set),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
             resource: web::Data::new(resource),
+            roles: web::Data::new(RoleService::new(database.clone(), clock.clone(), declared.clone())),
             service_accounts: web::Data::new(ServiceAccountService::new(
                 database.clone(),
                 clock.clone(),
@@ -226,6 +233,7 @@ impl State {
             .app_data(json_config())
             .app_data(path_config())
             .app_data(query_config())
+            .app_data(self.audit.clone())
             .app_data(self.authenticator.clone())
             .app_data(self.catalogue.clone())
             .app_data(self.database.clone())
@@ -233,6 +241,7 @@ impl State {
             .app_data(self.key_set.clone())
             .app_data(self.me.clone())
             .app_data(self.resource.clone())
+            .app_data(self.roles.clone())
             .app_data(self.service_accounts.clone())
             .app_data(self.users.clone());
     }

@@ -1,12 +1,15 @@
 //! The command line: one file per subcommand.
 
+mod audit;
 #[cfg(feature = "dev")]
 mod dev;
 mod migrate;
 mod openapi;
 mod purge;
+mod roles;
 mod routes;
 mod serve;
+mod service_accounts;
 mod table;
 mod users;
 
@@ -47,6 +50,12 @@ enum Command {
     Routes,
     /// Print the OpenAPI document.
     Openapi,
+    /// Write out the audit trail, or prune it.
+    Audit(audit::Arguments),
+    /// List roles.
+    Roles(roles::Arguments),
+    /// Register programs and list them.
+    ServiceAccounts(service_accounts::Arguments),
     /// List people, grant them roles, disable and enable them.
     Users(users::Arguments),
 }
@@ -66,6 +75,8 @@ enum CommandError {
     Database(#[from] DatabaseError),
     #[error("the output can't be written")]
     Output(#[from] serde_json::Error),
+    #[error("the output can't be written")]
+    Print(#[source] std::io::Error),
     #[error("the server stopped")]
     Server(#[from] std::io::Error),
     #[cfg(feature = "dev")]
@@ -94,6 +105,11 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         Command::Purge => purge::run(&application, &Config::from_env()?).await,
         Command::Routes => routes::run(&application),
         Command::Openapi => openapi::run(&application, &Config::from_env()?),
+        Command::Audit(arguments) => audit::run(&application, &Config::from_env()?, arguments).await,
+        Command::Roles(arguments) => roles::run(&application, &Config::from_env()?, arguments).await,
+        Command::ServiceAccounts(arguments) => {
+            service_accounts::run(&application, &Config::from_env()?, arguments).await
+        }
         Command::Users(arguments) => users::run(&application, &Config::from_env()?, arguments).await,
     }
 }

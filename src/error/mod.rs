@@ -165,6 +165,8 @@ fn problem_of(failure: &Failure) -> &'static Problem {
         Failure::Tombstoned => &problem::TOMBSTONED,
         Failure::KeyReused => &problem::KEY_REUSED,
         Failure::LastAdmin => &problem::LAST_ADMIN,
+        Failure::RoleGranted { .. } => &problem::ROLE_GRANTED,
+        Failure::BuiltInRole { .. } => &problem::BUILT_IN_ROLE,
         Failure::StaleVersion => &problem::STALE_VERSION,
         Failure::Invalid { .. } => &problem::INVALID_BODY,
         Failure::NoRandomness => &problem::INTERNAL,

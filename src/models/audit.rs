@@ -1,15 +1,14 @@
 //! The audit trail: who changed what. Append only; the database refuses anything else.
 
+use super::column::{json_column, text_enum};
+use super::{AuditEventId, AuditPlace, AuditTarget, Moment, PrincipalId};
+use crate::database::MultiBackend;
+use crate::schema::audit_events;
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use super::column::{json_column, text_enum};
-use super::{Moment, PrincipalId};
-use crate::schema::audit_events;
 
 text_enum! {
     /// What somebody did or tried to do.
@@ -44,6 +43,14 @@ text_enum! {
         GrantRole = "role.grant",
         /// A role was taken away.
         RevokeRole = "role.revoke",
+        /// A role was made.
+        CreateRole = "role.create",
+        /// What a role is for or what it grants was edited.
+        UpdateRole = "role.update",
+        /// A role was deleted.
+        DeleteRole = "role.delete",
+        /// Old events were removed from the trail.
+        PruneAudit = "audit.prune",
         /// `BOOTSTRAP_ADMIN` took effect.
         BootstrapAdmin = "admin.bootstrap",
         /// A program was registered.
@@ -82,11 +89,12 @@ pub struct Changes(pub serde_json::Map<String, serde_json::Value>);
 
 json_column!(Changes);
 
-/// One event, to be appended.
-#[derive(Clone, Debug, Insertable)]
-#[diesel(table_name = audit_events)]
+/// One event.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events, check_for_backend(MultiBackend))]
 pub struct AuditEvent {
-    id: String,
+    /// Its id.
+    pub id: AuditEventId,
     /// When.
     pub at: Moment,
     /// Who; `None` for the command line and the service itself.
@@ -95,8 +103,8 @@ pub struct AuditEvent {
     pub client: Option<String>,
     /// What.
     pub action: AuditAction,
-    /// On whom.
-    pub target: PrincipalId,
+    /// On whom or what.
+    pub target: AuditTarget,
     /// With what outcome.
     pub outcome: Outcome,
     /// In which request.
@@ -107,18 +115,23 @@ pub struct AuditEvent {
 
 impl AuditEvent {
     /// The service itself did `action` on `target`.
-    pub fn new(at: Moment, action: AuditAction, target: PrincipalId) -> Self {
+    pub fn new(at: Moment, action: AuditAction, target: impl Into<AuditTarget>) -> Self {
         Self {
-            id: Uuid::now_v7().to_string(),
+            id: AuditEventId::generate(),
             at,
             actor: None,
             client: None,
             action,
-            target,
+            target: target.into(),
             outcome: Outcome::Done,
             request_id: None,
             changes: Changes::default(),
         }
+    }
+
+    /// Its place in the trail.
+    pub fn place(&self) -> AuditPlace {
+        AuditPlace { at: self.at, id: self.id }
     }
 
     /// Adds what `name` was changed to. Never a personal value.

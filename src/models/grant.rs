@@ -26,8 +26,8 @@ pub fn computed_permissions(role: &str, declared: &DeclaredPermissions) -> Optio
 }
 
 /// A named set of permissions. The permissions are rows of their own.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = roles, check_for_backend(MultiBackend))]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = roles, primary_key(name), check_for_backend(MultiBackend))]
 pub struct Role {
     /// The name it is granted by.
     pub name: String,

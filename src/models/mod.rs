@@ -1,6 +1,7 @@
 //! Rows, changesets and the small types of the domain.
 
 mod audit;
+mod audit_trail;
 mod column;
 mod grant;
 mod identity;
@@ -15,6 +16,7 @@ mod search;
 mod standing;
 
 pub use audit::{AuditAction, AuditEvent, Changes, Outcome};
+pub use audit_trail::{AuditEventId, AuditFilter, AuditOrder, AuditPlace, AuditTarget};
 pub use grant::{ADMIN, Grant, GrantSource, MEMBER, Role, computed_permissions};
 pub use identity::{Identity, IdentityKey};
 pub use key_set::StoredKeySet;

@@ -59,6 +59,19 @@ pub fn insert(conn: &mut DbConnection, grant: &Grant) -> QueryResult<()> {
     Ok(())
 }
 
+/// How many principals that are not deleted hold a role by a grant that has not ended by `now`.
+pub fn count_holders(conn: &mut DbConnection, role: &str, now: Moment) -> QueryResult<i64> {
+    let holders = role_grants::table
+        .filter(role_grants::role.eq(role))
+        .filter(role_grants::expires_at.is_null().or(role_grants::expires_at.gt(now)))
+        .select(role_grants::principal_id);
+    principals::table
+        .filter(principals::id.eq_any(holders))
+        .filter(principals::status.ne(PrincipalStatus::Deleted))
+        .count()
+        .get_result(conn)
+}
+
 /// Whether there is a counted admin: an active person whose account does not end, with `admin` given here and without end.
 pub fn has_counted_admin(conn: &mut DbConnection) -> QueryResult<bool> {
     // Not a join: without statistics SQLite would walk through all people and look for the grant of each.

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::database::DbConnection;
 use crate::models::{Identity, IdentityKey, Moment, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
-use crate::schema::{identities, principals};
+use crate::schema::{identities, principals, role_grants};
 
 use super::principal_terms;
 
@@ -35,6 +35,19 @@ pub fn insert(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()>
 pub fn update(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
     diesel::update(principals::table.find(principal.id)).set(principal).execute(conn)?;
     principal_terms::update(conn, principal)
+}
+
+/// Marks everyone who was granted a role as edited.
+pub fn mark_holders_edited(conn: &mut DbConnection, role: &str, now: Moment) -> QueryResult<()> {
+    let holders = role_grants::table.filter(role_grants::role.eq(role)).select(role_grants::principal_id);
+    diesel::update(principals::table.filter(principals::id.eq_any(holders)))
+        .set((
+            principals::version.eq(principals::version + 1),
+            principals::updated_at.eq(now),
+            principals::changed_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Up to `limit` people that are not deleted, in the order of their ids, from the one after `after`.

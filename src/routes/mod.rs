@@ -1,5 +1,6 @@
 //! One file per resource: unwrap the input, call one service, wrap the output.
 
+mod audit;
 mod docs;
 mod health;
 mod idempotency;
@@ -8,6 +9,7 @@ mod metadata;
 mod optional_json;
 mod paging;
 mod preconditions;
+mod roles;
 mod service_accounts;
 mod user_identities;
 mod user_list;
@@ -19,10 +21,12 @@ use crate::auth::Api;
 
 /// Registers the service's own routes.
 pub(crate) fn register(api: &mut Api) {
+    audit::register(api);
     docs::register(api);
     health::register(api);
     me::register(api);
     metadata::register(api);
+    roles::register(api);
     service_accounts::register(api);
     user_identities::register(api);
     user_list::register(api);

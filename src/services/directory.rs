@@ -11,12 +11,11 @@ use chrono::{DateTime, Utc};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::models::permission::DeclaredPermissions;
-use crate::models::{AuditAction, Changes, Moment, Outcome, PrincipalId};
-use crate::repositories::audit_events;
+use crate::models::{AuditAction, Changes, Moment, PrincipalId};
 
 use super::kind::Kind;
 use super::principal_edit::{self, Change, Edit};
-use super::{Actor, Failure, rights, text};
+use super::{Actor, Failure, refusal, rights, text};
 
 /// The principals of one kind, as admins manage them. Cheap to clone.
 ///
@@ -124,20 +123,10 @@ impl<K: Kind> Directory<K> {
                 K::view(conn, known)
             })
             .await;
-        if let Err(refusal @ (Failure::AboveYourRights { .. } | Failure::LastAdmin)) = &outcome {
-            self.record_refusal(actor, change, refusal).await;
+        if let Err(failure) = &outcome {
+            let (target, now) = (change.id.into(), now.into());
+            refusal::record(&self.database, actor, change.action, target, now, failure).await;
         }
         outcome
-    }
-
-    /// The refused transaction left nothing behind, so its trace takes one of its own. Losing it does not change the answer.
-    async fn record_refusal(&self, actor: &Actor, change: Change, refusal: &Failure) {
-        let mut event =
-            actor.event(self.clock.now().into(), change.action, change.id).with("refusal", refusal.to_string());
-        event.outcome = Outcome::Refused;
-        let kept: Result<(), Failure> = self.database.write(move |conn| Ok(audit_events::append(conn, &event)?)).await;
-        if let Err(failure) = kept {
-            tracing::warn!(%failure, action = %change.action, "a refusal could not be added to the audit trail");
-        }
     }
 }

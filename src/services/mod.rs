@@ -4,6 +4,7 @@
 //! in the audit trail by the time it takes effect.
 
 mod actor;
+mod audit;
 mod deletion;
 mod directory;
 mod failure;
@@ -17,7 +18,10 @@ mod principal_edit;
 mod principals;
 mod provider_profile;
 mod purge;
+mod refusal;
 mod rights;
+mod role_edit;
+mod roles;
 mod service_accounts;
 mod text;
 mod tombstones;
@@ -35,6 +39,7 @@ mod test_support;
 mod tests;
 
 pub use actor::Actor;
+pub use audit::{AuditEntry, AuditService};
 pub use failure::Failure;
 pub use held_role::{HeldRole, KnownPrincipal};
 pub use idempotency::{Answer, Once};
@@ -42,6 +47,7 @@ pub use me::{MeService, ProfileEdit};
 pub use page::Page;
 pub use principals::{FirstContact, PrincipalService};
 pub use purge::PurgeService;
+pub use roles::{KnownVersion, RoleDraft, RoleService, RoleWithPermissions};
 pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
 pub use user_access::UserAccess;
 pub use user_creation::{NewIdentity, NewUser};

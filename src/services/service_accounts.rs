@@ -8,15 +8,15 @@ use chrono::{DateTime, Utc};
 use crate::database::DbConnection;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{
-    AuditAction, Grant, GrantSource, Identity, IdentityKey, Moment, Origin, Principal, PrincipalId, PrincipalKind,
-    PrincipalStatus, ProfileField,
+    AuditAction, AuditTarget, Grant, GrantSource, Identity, IdentityKey, Moment, Origin, Principal, PrincipalId,
+    PrincipalKind, PrincipalStatus, ProfileField,
 };
 use crate::repositories::{audit_events, grants, identities, principals};
 
 use super::directory::Directory;
 use super::kind::Program;
 use super::principal_edit::{Change, together};
-use super::{Actor, Failure, HeldRole, Page, rights, text};
+use super::{Actor, Failure, HeldRole, Page, refusal, rights, text};
 
 /// What an admin says to register a program.
 #[derive(Clone, Debug)]
@@ -59,8 +59,13 @@ impl ServiceAccountService {
     /// client id is registered for the issuer, and with [`Failure::AboveYourRights`] when a role is not the actor's to give.
     pub async fn register(&self, actor: &Actor, account: NewServiceAccount) -> Result<ServiceAccount, Failure> {
         let account = self.checked(account)?;
-        let (actor, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now().into());
-        self.database.write(move |conn| register(conn, &actor, &permissions, account, now)).await
+        let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now().into());
+        let outcome = self.database.write(move |conn| register(conn, &by, &permissions, account, now)).await;
+        if let Err(failure) = &outcome {
+            let (action, target) = (AuditAction::RegisterServiceAccount, AuditTarget::service_accounts());
+            refusal::record(&self.database, actor, action, target, now, failure).await;
+        }
+        outcome
     }
 
     /// Up to `limit` service accounts in the order of their ids, from the one after `after`.

@@ -42,7 +42,7 @@ fn event(action: &str, outcome: &str) -> Event {
 #[test]
 fn help_lists_every_subcommand() {
     let help = Program::portcullis().run(&["--help"]);
-    for name in ["serve", "dev", "migrate", "routes", "openapi", "users"] {
+    for name in ["serve", "dev", "migrate", "routes", "openapi", "audit", "roles", "service-accounts", "users"] {
         let is_listed = help.printed().lines().any(|line| line.split_whitespace().next() == Some(name));
         assert!(is_listed, "{name} is not in:\n{}", help.printed());
     }
@@ -200,4 +200,52 @@ fn a_development_token_needs_a_development_issuer() {
     let refused = Program::portcullis().run(&["dev", "token", "alice", "--issuer-port", "1"]);
     let sentence = "no development issuer answers on 127.0.0.1:1: start one with `portcullis dev`";
     assert!(refused.complaint().contains(sentence), "{}", refused.complaint());
+}
+
+#[actix_web::test]
+async fn a_person_is_shown_and_loses_a_role_and_their_tokens() {
+    let app = TestApp::spawn().await;
+    let bob = app.introduce("bob").await;
+    let program = beside(&app);
+    program.run(&["users", "grant", &bob, "auditor"]).printed();
+    let shown: Value = serde_json::from_str(program.run(&["users", "show", &bob, "--json"]).printed()).unwrap();
+    assert_eq!(shown, app.get(&format!("/api/v1/users/{bob}"), &app.admin()).await.json());
+    let table = program.run(&["users", "show", &bob]);
+    for words in [&[bob.as_str(), "active", "bob", "Bob", "Baker"][..], &["auditor", "manual"], &["member", "manual"]] {
+        let is_told = |line: &str| line.split_whitespace().collect::<Vec<_>>() == words;
+        assert!(table.printed().lines().any(is_told), "{words:?} is not in:\n{}", table.printed());
+    }
+    let told = program.run(&["users", "revoke-role", &bob, "auditor"]);
+    assert_eq!(told.printed(), format!("{bob} is active, with the roles: member\n"));
+    program.run(&["users", "revoke", &bob]).printed();
+    let expected = [("role.grant", "done"), ("role.revoke", "done"), ("user.revoke-tokens", "done")];
+    assert_eq!(trail(&app, &bob), expected.map(|(action, outcome)| event(action, outcome)));
+}
+
+#[actix_web::test]
+async fn programs_are_registered_and_listed() {
+    let app = TestApp::spawn().await;
+    let program = beside(&app).var("OIDC_ISSUER", app.idp.url()).var("OIDC_AUDIENCE", "https://api.example.test");
+    let added = program.run(&["service-accounts", "add", "reporter", "--name", "Nightly", "--role", "auditor"]);
+    let id = added.printed().split_whitespace().next().unwrap();
+    assert_eq!(app.get("/api/v1/users", &app.machine_token("reporter").sign()).await.status(), 200);
+    let table = program.run(&["service-accounts", "list"]);
+    let row: Vec<&str> = table.printed().lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row, [id, "active", "reporter", "Nightly", app.idp.url()]);
+    let listed: Value = serde_json::from_str(program.run(&["service-accounts", "list", "--json"]).printed()).unwrap();
+    assert_eq!(listed, app.get("/api/v1/service-accounts", &app.admin()).await.json()["items"]);
+    let again = program.run(&["service-accounts", "add", "reporter"]);
+    assert!(again.complaint().contains("client_id is taken"), "{}", again.complaint());
+}
+
+#[actix_web::test]
+async fn roles_are_listed_with_what_they_grant() {
+    let app = TestApp::spawn().await;
+    app.make_role("support", &["profile:read", "users:read"]).await;
+    let table = beside(&app).run(&["roles", "list"]);
+    let row: Vec<&str> =
+        table.printed().lines().find(|line| line.starts_with("support")).unwrap().split_whitespace().collect();
+    assert_eq!(row, ["support", "no", "profile:read", "users:read"]);
+    let listed: Value = serde_json::from_str(beside(&app).run(&["roles", "list", "--json"]).printed()).unwrap();
+    assert_eq!(listed, app.get("/api/v1/roles", &app.admin()).await.json()["items"]);
 }

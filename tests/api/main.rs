@@ -10,6 +10,7 @@
 
 mod agreement;
 mod architecture;
+mod audit;
 mod authorization;
 mod command_line;
 mod dev_issuer;
@@ -21,6 +22,7 @@ mod me;
 mod notes;
 mod outages;
 mod refusals;
+mod roles;
 mod service_accounts;
 mod support;
 mod user_records;

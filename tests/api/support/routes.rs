@@ -57,6 +57,12 @@ pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
             target = target.replace("{identity_id}", linked.json()["id"].as_str().unwrap());
         }
     }
+    if target.contains("{name}") {
+        if method != "PUT" {
+            app.make_role(&name, &["profile:read"]).await;
+        }
+        target = target.replace("{name}", &name);
+    }
     assert!(!target.contains('{'), "no value for a parameter of {target}");
     let request = app.request(Method::from_bytes(method.as_bytes()).unwrap(), &target);
     match (method, path) {
@@ -67,6 +73,13 @@ pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
         }
         ("POST", "/api/v1/users/readmit" | "/api/v1/users/{id}/identities") => {
             request.json(&json!({ "issuer": app.idp.url(), "subject": format!("{name}-too") }))
+        }
+        ("DELETE", "/api/v1/roles/{name}") => request.header("If-Match", "*"),
+        ("PATCH", "/api/v1/service-accounts/{id}") => {
+            request.header("If-Match", "*").json(&json!({ "display_name": name }))
+        }
+        ("PUT", "/api/v1/roles/{name}") => {
+            request.header("If-None-Match", "*").json(&json!({ "summary": "Helps.", "permissions": ["users:read"] }))
         }
         ("POST", "/api/v1/service-accounts") => request.json(&json!({ "issuer": app.idp.url(), "client_id": name })),
         _ => request,
