@@ -14,6 +14,7 @@ mod audit;
 mod authorization;
 mod command_line;
 mod dev_issuer;
+mod development;
 mod first_contact;
 mod health;
 mod http_heads;
