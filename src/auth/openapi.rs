@@ -58,9 +58,11 @@ fn bearer_scheme(declared: &DeclaredPermissions, scope_prefix: &str) -> Security
 
 /// Fills in what the registration decides.
 fn complete(mut operation: Document, route: &Route, scope_prefix: &str) -> Document {
-    let tag = route.operation.module.rsplit("::").next().unwrap_or_default();
+    // A handler may name its group; else that is the module it is in.
+    let own_tag = operation.tags.take().and_then(|tags| tags.into_iter().next());
+    let tag = own_tag.unwrap_or_else(|| route.operation.module.rsplit("::").next().unwrap_or_default().to_owned());
     operation.operation_id = Some(format!("{tag}_{}", route.operation.name));
-    operation.tags = Some(vec![tag.to_owned()]);
+    operation.tags = Some(vec![tag]);
     operation.security = Some(match route.access {
         Access::Public => vec![SecurityRequirement::default()],
         Access::Authenticated => vec![SecurityRequirement::new(BEARER, [""; 0])],

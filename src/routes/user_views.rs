@@ -22,6 +22,7 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
+    tag = "users",
     params(("id" = String, Path, description = "The principal's id")),
     responses((status = 200, body = UserRolesResponse), (status = 404, description = "No such person")),
 )]
@@ -37,6 +38,7 @@ async fn roles(
 #[utoipa::path(
     get,
     path = "",
+    tag = "users",
     params(("id" = String, Path, description = "The principal's id")),
     responses((status = 200, body = UserAccessResponse), (status = 404, description = "No such person")),
 )]
@@ -54,6 +56,7 @@ async fn access(
 #[utoipa::path(
     get,
     path = "",
+    tag = "users",
     params(("id" = String, Path, description = "The principal's id")),
     responses((status = 200, body = UserExportResponse), (status = 404, description = "No such person")),
 )]

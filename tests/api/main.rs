@@ -23,6 +23,7 @@ mod me;
 mod notes;
 mod outages;
 mod refusals;
+mod rights;
 mod roles;
 mod service_accounts;
 mod support;
