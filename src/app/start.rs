@@ -9,6 +9,7 @@ use actix_web::{App, HttpServer, web};
 use tracing_actix_web::TracingLogger;
 
 use super::answer::answer;
+use super::daily_purge;
 use super::key_set_store::DatabaseKeySetStore;
 use super::limits::limit_header_fields;
 use super::{Application, collect};
@@ -22,7 +23,8 @@ use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{IssuerSettings, KeySet, ProviderClient, ScopeMode, TokenVerifier};
 use crate::services::{
-    AuditService, FirstContact, MeService, PrincipalService, RoleService, ServiceAccountService, UserService,
+    AuditService, FirstContact, MeService, PrincipalService, PurgeService, RoleService, ServiceAccountService,
+    UserService,
 };
 use crate::telemetry::RequestSpan;
 
@@ -112,6 +114,7 @@ impl Application {
         let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.server.bind, cause })?;
         let url = config.server.public_url(address);
         let resource = protected_resource(url.clone(), &oidc);
+        daily_purge::start(PurgeService::new(database.clone(), clock.clone()), clock.clone());
         let state = State::new(config, oidc, database, declared, clock, catalogue, resource)?;
         let server = self.serve(listener, state).map_err(|cause| StartError::Bind { address, cause })?;
         Ok(RunningService { address, url, handle: server.handle(), server })

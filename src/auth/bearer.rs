@@ -41,7 +41,10 @@ pub(super) fn credential(headers: &HeaderMap) -> Result<Option<&str>, MalformedC
     if !scheme.eq_ignore_ascii_case(SCHEME) {
         return Ok(None);
     }
-    b64token(rest.trim_ascii_start()).map(Some).ok_or(MalformedCredential::NotAToken)
+    // Spaces alone: a tab is no part of a credential (RFC 9110 section 11.4).
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    let (_, token) = rest.split_at(spaces);
+    b64token(token).map(Some).ok_or(MalformedCredential::NotAToken)
 }
 
 /// The text if it is a `b64token` as RFC 6750 section 2.1 (RFC 9110: token68) spells it.
@@ -91,9 +94,17 @@ mod tests {
 
     #[test]
     fn what_follows_the_scheme_must_be_one_token() {
-        for value in
-            ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer \"a\"", "Bearer a=b", "Bearer =", "Bearer a\tb"]
-        {
+        for value in [
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer a,b",
+            "Bearer \"a\"",
+            "Bearer a=b",
+            "Bearer =",
+            "Bearer a\tb",
+            "Bearer \ta",
+        ] {
             assert_eq!(credential(&fields(&[value.as_bytes()])), Err(MalformedCredential::NotAToken), "{value}");
         }
         assert_eq!(credential(&fields(&[b"Bearer \xff"])), Err(MalformedCredential::NotAToken));

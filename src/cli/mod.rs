@@ -5,12 +5,14 @@ mod audit;
 mod dev;
 mod migrate;
 mod openapi;
+mod purge;
 mod roles;
 mod routes;
 mod serve;
 mod service_accounts;
 mod table;
 mod users;
+mod users_import;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,8 @@ enum Command {
     Dev(dev::Arguments),
     /// Bring the database's schema up to date.
     Migrate,
+    /// Remove for good who was deleted 30 days ago or earlier; the running service does so once a day.
+    Purge,
     /// Print every route with the access that it asks for.
     Routes,
     /// Print the OpenAPI document.
@@ -72,6 +76,8 @@ enum CommandError {
     Database(#[from] DatabaseError),
     #[error("the output can't be written")]
     Output(#[from] serde_json::Error),
+    #[error(transparent)]
+    Import(#[from] users_import::ImportError),
     #[error("the output can't be written")]
     Print(#[source] std::io::Error),
     #[error("the server stopped")]
@@ -99,6 +105,7 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => dev::run(application, arguments).await,
         Command::Migrate => migrate::run(&application, &Config::from_env()?),
+        Command::Purge => purge::run(&application, &Config::from_env()?).await,
         Command::Routes => routes::run(&application),
         Command::Openapi => openapi::run(&application, &Config::from_env()?),
         Command::Audit(arguments) => audit::run(&application, &Config::from_env()?, arguments).await,

@@ -19,12 +19,26 @@ text_enum! {
         FollowProvider = "user.follow-provider",
         /// A person edited their profile.
         EditProfile = "user.edit-profile",
+        /// A user's description or the end of the account was edited.
+        UpdateUser = "user.update",
         /// A user was shut out.
         DisableUser = "user.disable",
         /// A user was let in.
         EnableUser = "user.enable",
         /// A user's tokens were declared void.
         RevokeTokens = "user.revoke-tokens",
+        /// A user was deleted; what is known of them is kept for a while.
+        DeleteUser = "user.delete",
+        /// A deleted user was restored.
+        RestoreUser = "user.restore",
+        /// What was known of a deleted user was removed for good.
+        PurgeUser = "user.purge",
+        /// Somebody who was purged may come again.
+        ReadmitUser = "user.readmit",
+        /// An identity was linked to a user.
+        LinkIdentity = "identity.link",
+        /// An identity was taken from a user.
+        UnlinkIdentity = "identity.unlink",
         /// A role was given.
         GrantRole = "role.grant",
         /// A role was taken away.
@@ -49,6 +63,12 @@ text_enum! {
         EnableServiceAccount = "service-account.enable",
         /// A program's tokens were declared void.
         RevokeServiceAccountTokens = "service-account.revoke-tokens",
+        /// A program was deleted; what is known of it is kept for a while.
+        DeleteServiceAccount = "service-account.delete",
+        /// A deleted program was restored.
+        RestoreServiceAccount = "service-account.restore",
+        /// What was known of a deleted program was removed for good.
+        PurgeServiceAccount = "service-account.purge",
     }
 }
 

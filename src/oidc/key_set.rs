@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::fetch::FETCH_TIMEOUT;
@@ -110,6 +110,8 @@ pub(super) struct Snapshot {
 
 /// The latest finished attempt to fetch.
 pub(super) struct Attempt {
+    /// Counts the attempts, from 1.
+    pub(super) number: u64,
     pub(super) error: Option<String>,
     /// When the latest attempt finished that readers caused or that failed: from then on readers have to wait for the next.
     pub(super) resting_since: Option<DateTime<Utc>>,
@@ -120,14 +122,20 @@ pub(super) struct Shared {
     pub(super) snapshot: ArcSwapOption<Snapshot>,
     /// The latest attempt. Sent after the snapshot it led to.
     pub(super) attempts: watch::Sender<Option<Attempt>>,
-    /// A reader lacks a key.
-    pub(super) wanted: Notify,
+    /// The number of the attempt that some reader waits for. A number and no mere signal, so that what an attempt has settled that was
+    /// under way already does not cause another.
+    pub(super) wanted: watch::Sender<u64>,
     pub(super) clock: Clock,
 }
 
 impl Shared {
     fn new(clock: Clock) -> Self {
-        Self { snapshot: ArcSwapOption::empty(), attempts: watch::Sender::new(None), wanted: Notify::new(), clock }
+        Self {
+            snapshot: ArcSwapOption::empty(),
+            attempts: watch::Sender::new(None),
+            wanted: watch::Sender::new(0),
+            clock,
+        }
     }
 
     fn look_up(&self, key_id: Option<&str>, algorithm: Algorithm) -> Result<Arc<VerificationKey>, Rejection> {
@@ -142,9 +150,9 @@ impl Shared {
     async fn catch_up(&self) -> bool {
         let mut attempts = self.attempts.subscribe();
         // Seen and judged as one: an attempt that finishes from here on wakes us.
-        let is_resting = self.is_resting(attempts.borrow_and_update().as_ref());
-        if !is_resting {
-            self.wanted.notify_one();
+        let awaited = self.awaited(attempts.borrow_and_update().as_ref());
+        if let Some(number) = awaited {
+            self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, number.max(*wanted)) < number);
             let next = tokio::time::timeout(FETCH_TIMEOUT, attempts.changed()).await;
             if !matches!(next, Ok(Ok(()))) {
                 return false;
@@ -153,12 +161,14 @@ impl Shared {
         attempts.borrow().as_ref().is_some_and(|attempt| attempt.error.is_none())
     }
 
-    /// Whether no reader may cause an attempt yet. A clock that was set back ends the rest.
-    pub(super) fn is_resting(&self, latest: Option<&Attempt>) -> bool {
-        latest.and_then(|attempt| attempt.resting_since).is_some_and(|since| {
+    /// The number of the attempt to wait for; `None` while no reader may cause one. A clock that was set back ends the cooldown.
+    fn awaited(&self, latest: Option<&Attempt>) -> Option<u64> {
+        let Some(Attempt { number, resting_since, .. }) = latest else { return Some(1) };
+        let is_resting = resting_since.is_some_and(|since| {
             let rested = self.clock.now() - since;
             (TimeDelta::zero()..COOLDOWN).contains(&rested)
-        })
+        });
+        (!is_resting).then_some(number + 1)
     }
 
     pub(super) fn is_closed(&self, fetched_at: DateTime<Utc>) -> bool {

@@ -31,6 +31,12 @@ enum Cause {
     Reader,
 }
 
+/// How an attempt ended.
+struct Outcome {
+    finished_at: DateTime<Utc>,
+    error: Option<ProviderError>,
+}
+
 /// Fetches until it is dropped.
 pub(super) struct Refresher {
     provider: Provider,
@@ -47,14 +53,17 @@ impl Refresher {
         self.restore().await;
         let mut cause = Cause::Schedule;
         loop {
-            let pause = match self.refresh(cause).await {
-                Ok(()) => seconds(REFRESH_SECONDS * (0.9 + 0.2 * random_fraction())),
-                Err(error) => {
+            let outcome = self.refresh(cause).await;
+            // Counted from the attempt itself: what follows it, keeping the set above all, takes time too.
+            let finished_at = outcome.finished_at;
+            let pause = match outcome.error {
+                None => seconds(REFRESH_SECONDS * (0.9 + 0.2 * random_fraction())),
+                Some(error) => {
                     tracing::warn!(issuer = self.provider.issuer(), %error, "an issuer's keys could not be fetched");
                     seconds(RETRY_SECONDS * (1.0 + 0.1 * random_fraction()))
                 }
             };
-            cause = self.rest(pause).await;
+            cause = self.rest(finished_at + pause).await;
         }
     }
 
@@ -77,22 +86,31 @@ impl Refresher {
         }
     }
 
-    async fn refresh(&self, cause: Cause) -> Result<(), ProviderError> {
-        let outcome = self.provider.fetch_keys().await;
+    async fn refresh(&self, cause: Cause) -> Outcome {
+        let fetched = self.provider.fetch_keys().await;
         let finished_at = self.shared.clock.now();
-        let error = outcome.as_ref().err().map(ToString::to_string);
-        let document = outcome.map(|(document, keys)| {
-            self.publish(document.clone(), keys, finished_at);
-            document
-        });
+        let (document, error) = match fetched {
+            Ok((document, keys)) => {
+                self.publish(document.clone(), keys, finished_at);
+                (Some(document), None)
+            }
+            Err(error) => (None, Some(error)),
+        };
+        self.announce(cause, finished_at, error.as_ref());
+        if let Some(document) = document {
+            self.keep(StoredKeySet { document, fetched_at: finished_at }).await;
+        }
+        Outcome { finished_at, error }
+    }
+
+    /// Wakes the readers that wait for the attempt.
+    fn announce(&self, cause: Cause, finished_at: DateTime<Utc>, error: Option<&ProviderError>) {
         let tires = cause == Cause::Reader || error.is_some();
         self.shared.attempts.send_modify(|latest| {
-            let before = latest.as_ref().and_then(|attempt| attempt.resting_since);
+            let (number, before) = latest.as_ref().map_or((0, None), |attempt| (attempt.number, attempt.resting_since));
             let resting_since = if tires { Some(finished_at) } else { before };
-            *latest = Some(Attempt { error, resting_since });
+            *latest = Some(Attempt { number: number + 1, error: error.map(ToString::to_string), resting_since });
         });
-        self.keep(StoredKeySet { document: document?, fetched_at: finished_at }).await;
-        Ok(())
     }
 
     async fn keep(&self, key_set: StoredKeySet) {
@@ -121,15 +139,15 @@ impl Refresher {
         }
     }
 
-    /// Returns after `pause`, or earlier if a reader lacks a key and the cooldown is over; tells which.
-    async fn rest(&self, pause: Duration) -> Cause {
-        let mut pause = pin!(self.shared.clock.sleep(pause));
-        loop {
-            match select(pause.as_mut(), pin!(self.shared.wanted.notified())).await {
-                Either::Left(_) => return Cause::Schedule,
-                Either::Right(_) if self.shared.is_resting(self.shared.attempts.borrow().as_ref()) => {}
-                Either::Right(_) => return Cause::Reader,
-            }
+    /// Returns when `due` has come, or earlier if a reader waits for the attempt after the latest one; tells which.
+    async fn rest(&self, due: DateTime<Utc>) -> Cause {
+        let left = (due - self.shared.clock.now()).to_std().unwrap_or_default();
+        let finished = self.shared.attempts.borrow().as_ref().map_or(0, |attempt| attempt.number);
+        let mut wanted = self.shared.wanted.subscribe();
+        let wanted = pin!(wanted.wait_for(|wanted| *wanted > finished));
+        match select(pin!(self.shared.clock.sleep(left)), wanted).await {
+            Either::Left(_) => Cause::Schedule,
+            Either::Right(_) => Cause::Reader,
         }
     }
 }

@@ -24,6 +24,15 @@ pub fn list_with_permissions(conn: &mut DbConnection, principal: PrincipalId) ->
         .load(conn)
 }
 
+/// The grants of a principal, ended ones too, in the order of their roles.
+pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<Grant>> {
+    role_grants::table
+        .filter(role_grants::principal_id.eq(principal))
+        .order((role_grants::role, role_grants::source, role_grants::source_ref))
+        .select(Grant::as_select())
+        .load(conn)
+}
+
 /// The grants of one role that somebody gave a principal by hand or `BOOTSTRAP_ADMIN` did: what provisioning gave is not ours.
 pub fn list_given_here(conn: &mut DbConnection, principal: PrincipalId, role: &str) -> QueryResult<Vec<Grant>> {
     role_grants::table

@@ -20,3 +20,9 @@ pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<
         .select(Identity::as_select())
         .load(conn)
 }
+
+/// Takes an identity from a principal. Returns whether it was there.
+pub fn delete(conn: &mut DbConnection, principal: PrincipalId, id: &str) -> QueryResult<bool> {
+    let identity = identities::table.find(id).filter(identities::principal_id.eq(principal));
+    Ok(diesel::delete(identity).execute(conn)? > 0)
+}

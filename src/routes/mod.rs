@@ -3,13 +3,19 @@
 mod audit;
 mod docs;
 mod health;
+mod idempotency;
 mod me;
 mod metadata;
 mod optional_json;
 mod paging;
 mod preconditions;
 mod roles;
+mod service_account_standing;
 mod service_accounts;
+mod user_identities;
+mod user_list;
+mod user_records;
+mod user_views;
 mod users;
 
 use crate::auth::Api;
@@ -22,6 +28,11 @@ pub(crate) fn register(api: &mut Api) {
     me::register(api);
     metadata::register(api);
     roles::register(api);
+    service_account_standing::register(api);
     service_accounts::register(api);
+    user_identities::register(api);
+    user_list::register(api);
+    user_records::register(api);
+    user_views::register(api);
     users::register(api);
 }

@@ -31,6 +31,10 @@ pub struct Actions {
     pub enable: AuditAction,
     /// Its tokens were declared void.
     pub revoke_tokens: AuditAction,
+    /// It was deleted.
+    pub delete: AuditAction,
+    /// It was restored.
+    pub restore: AuditAction,
 }
 
 /// People.
@@ -44,6 +48,8 @@ impl Kind for Person {
         disable: AuditAction::DisableUser,
         enable: AuditAction::EnableUser,
         revoke_tokens: AuditAction::RevokeTokens,
+        delete: AuditAction::DeleteUser,
+        restore: AuditAction::RestoreUser,
     };
 
     fn unknown() -> Failure {
@@ -66,6 +72,8 @@ impl Kind for Program {
         disable: AuditAction::DisableServiceAccount,
         enable: AuditAction::EnableServiceAccount,
         revoke_tokens: AuditAction::RevokeServiceAccountTokens,
+        delete: AuditAction::DeleteServiceAccount,
+        restore: AuditAction::RestoreServiceAccount,
     };
 
     fn unknown() -> Failure {

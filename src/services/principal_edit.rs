@@ -32,7 +32,9 @@ impl Change {
         now: DateTime<Utc>,
         work: impl FnOnce(&mut Edit<'_>) -> Result<Option<Changes>, Failure>,
     ) -> Result<Principal, Failure> {
-        let principal = find::<K>(conn, self.id)?;
+        // Nobody but who restores them has to do with the deleted.
+        let is_restored = self.action == K::ACTIONS.restore;
+        let principal = if is_restored { find_even_deleted::<K>(conn, self.id) } else { find::<K>(conn, self.id) }?;
         if self.if_match.is_some_and(|version| version != principal.version) {
             return Err(Failure::StaleVersion);
         }
@@ -51,11 +53,11 @@ impl Change {
 
 /// A principal being changed. Each method returns what changed, or `None` when all was so already.
 pub(super) struct Edit<'a> {
-    conn: &'a mut DbConnection,
-    actor: &'a Actor,
+    pub(super) conn: &'a mut DbConnection,
+    pub(super) actor: &'a Actor,
     permissions: &'a DeclaredPermissions,
-    principal: Principal,
-    now: DateTime<Utc>,
+    pub(super) principal: Principal,
+    pub(super) now: DateTime<Utc>,
 }
 
 impl Edit<'_> {
@@ -148,7 +150,7 @@ impl Edit<'_> {
     }
 
     /// What the principal may do is touched: by stored roles, and by those of the last token seen.
-    fn require_reach_over_principal(&mut self) -> Result<(), Failure> {
+    pub(super) fn require_reach_over_principal(&mut self) -> Result<(), Failure> {
         let claimed = &self.principal.claim_roles.0;
         let held = held_role::list(self.conn, self.permissions, self.principal.id, claimed, self.now)?;
         rights::require_reach(self.actor, &held_role::union(&held))
@@ -162,9 +164,15 @@ impl Edit<'_> {
 
 /// The principal of this id, if it is of the kind and not deleted.
 pub(super) fn find<K: Kind>(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
-    principals::find(conn, id)?
-        .filter(|found| found.kind == K::KIND && found.status != PrincipalStatus::Deleted)
-        .ok_or_else(K::unknown)
+    find_even_deleted::<K>(conn, id).and_then(|found| match found.status {
+        PrincipalStatus::Deleted => Err(K::unknown()),
+        _ => Ok(found),
+    })
+}
+
+/// The principal of this id, if it is of the kind.
+pub(super) fn find_even_deleted<K: Kind>(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
+    principals::find(conn, id)?.filter(|found| found.kind == K::KIND).ok_or_else(K::unknown)
 }
 
 /// The principal with the stored roles that have not ended by `now`.
@@ -186,11 +194,11 @@ pub(super) fn together(all: impl IntoIterator<Item = Option<Changes>>) -> Option
     })
 }
 
-fn status_changes(before: PrincipalStatus, after: PrincipalStatus) -> Changes {
+pub(super) fn status_changes(before: PrincipalStatus, after: PrincipalStatus) -> Changes {
     changes([("from", before.to_string()), ("to", after.to_string())])
 }
 
 /// The changes by name; a value that is `None` is not told or is not there.
-fn changes<V: Into<serde_json::Value>>(pairs: impl IntoIterator<Item = (&'static str, V)>) -> Changes {
+pub(super) fn changes<V: Into<serde_json::Value>>(pairs: impl IntoIterator<Item = (&'static str, V)>) -> Changes {
     Changes(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
 }

@@ -141,7 +141,7 @@ fn register(
     Ok(ServiceAccount { principal: program, issuer: identity.issuer, client_id: identity.subject })
 }
 
-fn require_reach_over_roles(
+pub(super) fn require_reach_over_roles(
     conn: &mut DbConnection,
     actor: &Actor,
     permissions: &DeclaredPermissions,
@@ -155,7 +155,7 @@ fn require_reach_over_roles(
     Ok(())
 }
 
-fn grant(actor: &Actor, principal: PrincipalId, role: &str, now: Moment) -> Grant {
+pub(super) fn grant(actor: &Actor, principal: PrincipalId, role: &str, now: Moment) -> Grant {
     Grant {
         principal_id: principal,
         role: role.to_owned(),

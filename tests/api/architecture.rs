@@ -120,7 +120,10 @@ fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     list(&root, &mut files);
-    let is_test = |path: &Path| path.ends_with("tests.rs") || path.ends_with("testing.rs");
+    let is_test = |path: &Path| {
+        let mut names = path.strip_prefix(&root).unwrap_or(path).iter().filter_map(|name| name.to_str());
+        names.any(|name| matches!(name, "tests" | "tests.rs" | "testing.rs" | "test_support.rs"))
+    };
     let files = files.into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "rs") && !is_test(path));
     let read = |path: PathBuf| Source {
         path: path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(),

@@ -125,8 +125,8 @@ async fn keys_are_refreshed_before_anybody_asks() {
     scene.provider.publish(&[&SigningKey::generate(ES, "b")]);
     scene.pass(PAST_REFRESH).await;
     assert_eq!(scene.find("b").now_or_never(), Some(Ok(())));
-    scene.expect("a", Err(Rejection::UnknownKey)).await;
     assert_eq!(scene.fetches(), 2);
+    scene.expect("a", Err(Rejection::UnknownKey)).await;
 }
 
 #[tokio::test]

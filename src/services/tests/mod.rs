@@ -4,4 +4,6 @@ mod first_contact;
 mod me;
 mod rights;
 mod service_accounts;
+mod user_list;
+mod user_records;
 mod users;

@@ -1,5 +1,7 @@
 //! A real service on a free port, with a fresh database, the development issuer as its provider and a clock that the test moves.
 
+pub mod jose;
+pub mod log;
 pub mod program;
 pub mod raw;
 mod reply;
@@ -34,7 +36,6 @@ pub struct TestApp {
 
 /// What a test sets before the service starts.
 pub struct Setup {
-    application: Application,
     vars: Vec<(String, String)>,
 }
 
@@ -42,12 +43,6 @@ impl Setup {
     /// Sets a variable of the service.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Serves another application than the plain one.
-    pub fn application(mut self, application: Application) -> Self {
-        self.application = application;
         self
     }
 
@@ -77,7 +72,7 @@ impl Setup {
         vars.retain(|(name, _)| self.vars.iter().all(|(own, _)| own != name));
         vars.extend(self.vars);
         let config = Config::from_vars(vars).unwrap();
-        let service = self.application.start(config, clock.clone()).await.unwrap();
+        let service = Application::new().start(config, clock.clone()).await.unwrap();
         let (url, handle) = (service.url().to_owned(), service.handle());
         portcullis::actix_web::rt::spawn(service.wait());
         TestApp { idp, clock, url, handle, client: client(), folder }
@@ -97,7 +92,7 @@ fn start_time() -> DateTime<Utc> {
 impl TestApp {
     /// What there is to set before a start.
     pub fn setup() -> Setup {
-        Setup { application: Application::new(), vars: Vec::new() }
+        Setup { vars: Vec::new() }
     }
 
     /// The service as most tests want it.
@@ -150,6 +145,22 @@ impl TestApp {
     /// Lets time pass for the service and its provider.
     pub fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// Returns once the service has asked for the keys anew, and says what it answered to the token of an unknown key that made it ask.
+    pub async fn refetch_keys(&self) -> Reply {
+        // The first fetch may still be under way; who lacks a key waits for it.
+        self.get_with_unknown_key().await;
+        self.pass(31);
+        let fetches = self.idp.discovery().requests();
+        let reply = self.get_with_unknown_key().await;
+        assert_eq!(self.idp.discovery().requests(), fetches + 1, "the cooldown is over, and one fetch is enough");
+        reply
+    }
+
+    /// What the service answers to a token that is right in all but that nobody publishes its key.
+    pub async fn get_with_unknown_key(&self) -> Reply {
+        self.get("/api/v1/me", &self.token("bob").kid("published-by-nobody").sign()).await
     }
 
     /// A request in the making.

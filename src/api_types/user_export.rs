@@ -1,0 +1,91 @@
+//! All that is held on one person.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::access::GrantResponse;
+use super::{IdentityResponse, UserResponse, moment};
+use crate::models::ProfileField;
+use crate::repositories::audit_history::PastEvent;
+use crate::services::UserExport;
+
+/// All that is held on one person.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UserExportResponse {
+    /// What describes them.
+    user: UserResponse,
+    /// How the account came to be: `first-contact`, `manual` or `scim`.
+    #[schema(example = "first-contact")]
+    origin: &'static str,
+    /// The id by which the provider's provisioning knows them.
+    external_id: Option<String>,
+    /// What the provider last said of names and locale.
+    provider_profile: std::collections::BTreeMap<&'static str, String>,
+    /// Which of these were edited here since.
+    edited: Vec<&'static str>,
+    /// The role names of the last token seen.
+    claim_roles: Vec<String>,
+    /// RFC 3339; null unless they are deleted.
+    deleted_at: Option<String>,
+    /// By what they come in.
+    identities: Vec<IdentityResponse>,
+    /// The roles they were given.
+    grants: Vec<GrantResponse>,
+    /// What they did and what was done to them, oldest first.
+    audit_events: Vec<PastEventResponse>,
+}
+
+/// An event of the audit trail.
+#[derive(Serialize, ToSchema)]
+struct PastEventResponse {
+    /// RFC 3339.
+    at: String,
+    /// The principal who did it; null for the command line and the service itself.
+    actor: Option<String>,
+    /// The client they did it by.
+    client: Option<String>,
+    #[schema(example = "user.disable")]
+    action: String,
+    /// On whom or what.
+    target: String,
+    /// `done` or `refused`.
+    #[schema(example = "done")]
+    outcome: String,
+    request_id: Option<String>,
+    /// What changed.
+    changes: serde_json::Map<String, serde_json::Value>,
+}
+
+impl From<UserExport> for UserExportResponse {
+    fn from(export: UserExport) -> Self {
+        let UserExport { user, identities, grants, events } = export;
+        let said = |field: ProfileField| Some((field.as_str(), user.provider_profile.get(field)?.to_owned()));
+        Self {
+            origin: user.origin.as_str(),
+            external_id: user.external_id.clone(),
+            provider_profile: ProfileField::ALL.into_iter().filter_map(said).collect(),
+            edited: user.edited_fields.0.iter().map(|field| field.as_str()).collect(),
+            claim_roles: user.claim_roles.0.iter().cloned().collect(),
+            deleted_at: user.deleted_at.map(moment),
+            identities: identities.into_iter().map(Into::into).collect(),
+            grants: grants.into_iter().map(Into::into).collect(),
+            audit_events: events.into_iter().map(Into::into).collect(),
+            user: user.into(),
+        }
+    }
+}
+
+impl From<PastEvent> for PastEventResponse {
+    fn from(event: PastEvent) -> Self {
+        Self {
+            at: moment(event.at),
+            actor: event.actor,
+            client: event.client,
+            action: event.action,
+            target: event.target,
+            outcome: event.outcome,
+            request_id: event.request_id,
+            changes: event.changes.0,
+        }
+    }
+}

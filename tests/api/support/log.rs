@@ -1,0 +1,35 @@
+//! What the services of this process log, at every level.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+static RECORDED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Records from now on.
+pub fn record() {
+    let levels = "info,portcullis=trace,actix_http=trace,actix_web=trace,tracing_actix_web=trace";
+    let recorder = tracing_subscriber::fmt().with_env_filter(levels).with_ansi(false).with_writer(|| Recorder);
+    recorder.try_init().expect("one test of this process records");
+}
+
+/// All that was recorded.
+pub fn recorded() -> String {
+    String::from_utf8_lossy(&buffer()).into_owned()
+}
+
+fn buffer() -> MutexGuard<'static, Vec<u8>> {
+    RECORDED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Recorder;
+
+impl io::Write for Recorder {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        buffer().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
