@@ -3,6 +3,7 @@
 //! Each input is a type of its own that refuses members it does not know, so nothing can be set that was not meant to be; each output lists
 //! its members.
 
+mod access;
 mod audit;
 mod health;
 mod identities;
@@ -11,13 +12,13 @@ mod metadata;
 mod page;
 mod roles;
 mod service_accounts;
-mod user_access;
 mod user_edits;
 mod user_export;
 mod user_list;
 mod users;
 mod versioned;
 
+pub(crate) use access::{GrantsResponse, PrincipalAccessResponse};
 pub(crate) use audit::{AuditCursor, AuditEventResponse, AuditQuery};
 pub(crate) use health::{CheckResponse, ReadinessResponse};
 pub(crate) use identities::{IdentitiesResponse, IdentityRequest, IdentityResponse, ReadmissionResponse};
@@ -30,7 +31,6 @@ pub(crate) use roles::{
 pub(crate) use service_accounts::{
     RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse, UpdateServiceAccountRequest,
 };
-pub(crate) use user_access::{UserAccessResponse, UserRolesResponse};
 pub(crate) use user_edits::{CreateUserRequest, UpdateUserRequest};
 pub(crate) use user_export::UserExportResponse;
 pub(crate) use user_list::{Contradiction, ListUsersQuery};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::user_access::GrantResponse;
+use super::access::GrantResponse;
 use super::{AuditEventResponse, IdentityResponse, UserResponse, moment};
 use crate::models::ProfileField;
 use crate::services::UserExport;

@@ -12,6 +12,7 @@ mod serve;
 mod service_accounts;
 mod table;
 mod users;
+mod users_import;
 
 use std::process::ExitCode;
 
@@ -75,6 +76,8 @@ enum CommandError {
     Database(#[from] DatabaseError),
     #[error("the output can't be written")]
     Output(#[from] serde_json::Error),
+    #[error(transparent)]
+    Import(#[from] users_import::ImportError),
     #[error("the output can't be written")]
     Print(#[source] std::io::Error),
     #[error("the server stopped")]

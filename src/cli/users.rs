@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
-use super::CommandError;
 use super::table::{self, printable};
+use super::{CommandError, users_import};
 use crate::Clock;
-use crate::api_types::{UserDetailResponse, UserResponse, rfc3339};
+use crate::api_types::{UserDetailResponse, UserExportResponse, UserResponse, rfc3339};
 use crate::app::Application;
 use crate::config::Config;
 use crate::models::{Moment, Principal, PrincipalId};
-use crate::services::{Actor, HeldRole, KnownPrincipal, UserService};
+use crate::services::{Actor, HeldRole, KnownPrincipal, UserExport, UserService};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -44,6 +44,13 @@ enum Command {
         #[arg(long)]
         expires_at: Option<DateTime<Utc>>,
     },
+    /// Print all that is held on a person, as JSON.
+    Export {
+        /// The person's id, as `users list` shows it.
+        id: PrincipalId,
+    },
+    /// Add people from a CSV file.
+    Import(users_import::Arguments),
     /// Take a role from a person.
     RevokeRole {
         /// The person's id, as `users list` shows it.
@@ -79,6 +86,11 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
         Command::List { json } => return list(&users, json).await,
         Command::Show { id, json } => return show(users.find(id).await?, json),
         Command::Grant { id, role, expires_at } => users.grant_role(&actor, id, &role, expires_at, None).await?,
+        Command::Export { id } => return export(users.export(id).await?),
+        Command::Import(arguments) => {
+            let only_issuer = <[String; 1]>::try_from(config.issuers()).map(|[only]| only).ok();
+            return users_import::run(&users, &actor, only_issuer, arguments).await;
+        }
         Command::RevokeRole { id, role } => users.revoke_role(&actor, id, &role, None).await?,
         Command::Revoke { id } => users.revoke(&actor, id, None).await?,
         Command::Disable { id, reason } => users.disable(&actor, id, reason, None).await?,
@@ -92,6 +104,11 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
 fn describe(user: &KnownPrincipal) {
     let roles: Vec<&str> = user.roles().iter().map(|role| role.name.as_str()).collect();
     println!("{} is {}, with the roles: {}", user.principal().id, user.principal().status, roles.join(", "));
+}
+
+fn export(export: UserExport) -> Result<(), CommandError> {
+    println!("{}", serde_json::to_string_pretty(&UserExportResponse::from(export))?);
+    Ok(())
 }
 
 fn show(user: KnownPrincipal, json: bool) -> Result<(), CommandError> {

@@ -10,6 +10,7 @@ mod optional_json;
 mod paging;
 mod preconditions;
 mod roles;
+mod service_account_standing;
 mod service_accounts;
 mod user_identities;
 mod user_list;
@@ -27,6 +28,7 @@ pub(crate) fn register(api: &mut Api) {
     me::register(api);
     metadata::register(api);
     roles::register(api);
+    service_account_standing::register(api);
     service_accounts::register(api);
     user_identities::register(api);
     user_list::register(api);

@@ -4,12 +4,11 @@ use actix_web::{HttpResponse, web};
 use tracing_actix_web::RequestId;
 
 use super::idempotency::{IdempotencyKey, created};
-use super::optional_json::OptionalJson;
 use super::paging::page;
 use super::preconditions::{ExpectedVersion, RequiredVersion};
 use crate::api_types::{
-    DisableRequest, GrantRoleRequest, PageQuery, PageResponse, RegisterServiceAccountRequest,
-    ServiceAccountDetailResponse, ServiceAccountResponse, UpdateServiceAccountRequest, Versioned,
+    PageQuery, PageResponse, RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse,
+    UpdateServiceAccountRequest, Versioned,
 };
 use crate::auth::resource::ProtectedResource;
 use crate::auth::{Api, Caller};
@@ -26,11 +25,8 @@ pub(super) fn register(api: &mut Api) {
         .post(SERVICE_ACCOUNTS, SERVICE_ACCOUNTS_WRITE, op!(create))
         .get("/api/v1/service-accounts/{id}", SERVICE_ACCOUNTS_READ, op!(show))
         .patch("/api/v1/service-accounts/{id}", SERVICE_ACCOUNTS_WRITE, op!(update))
-        .post("/api/v1/service-accounts/{id}/disable", SERVICE_ACCOUNTS_WRITE, op!(disable))
-        .post("/api/v1/service-accounts/{id}/enable", SERVICE_ACCOUNTS_WRITE, op!(enable))
-        .post("/api/v1/service-accounts/{id}/revoke", SERVICE_ACCOUNTS_WRITE, op!(revoke))
-        .put("/api/v1/service-accounts/{id}/roles/{role}", SERVICE_ACCOUNTS_WRITE, op!(grant_role))
-        .delete("/api/v1/service-accounts/{id}/roles/{role}", SERVICE_ACCOUNTS_WRITE, op!(revoke_role));
+        .delete("/api/v1/service-accounts/{id}", SERVICE_ACCOUNTS_WRITE, op!(delete))
+        .post("/api/v1/service-accounts/{id}/restore", SERVICE_ACCOUNTS_WRITE, op!(restore));
 }
 
 /// Programs, in the order in which they were registered.
@@ -48,7 +44,7 @@ async fn list(
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = ServiceAccountDetailResponse), (status = 404, description = "No such program")),
 )]
 async fn show(
@@ -97,7 +93,7 @@ async fn create(
 #[utoipa::path(
     patch,
     path = "",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     request_body = UpdateServiceAccountRequest,
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
@@ -119,117 +115,51 @@ async fn update(
     Ok(accounts.update(&caller.actor(request_id.to_string()), id.into_inner(), edit, version.0).await?.into())
 }
 
-/// Shuts a program out, whatever its token says. Disabling twice is disabling once.
-#[utoipa::path(
-    post,
-    path = "",
-    params(("id" = String, Path, description = "The principal's id")),
-    request_body(content = Option<DisableRequest>, description = "May be left out"),
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program"),
-        (status = 412, description = "It has changed since it was read"),
-    ),
-)]
-async fn disable(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    request: OptionalJson<DisableRequest>,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    let actor = caller.actor(request_id.to_string());
-    Ok(accounts.disable(&actor, id.into_inner(), request.0.reason, version.0).await?.into())
-}
-
-/// Lets a program in that is disabled.
-#[utoipa::path(
-    post,
-    path = "",
-    params(("id" = String, Path, description = "The principal's id")),
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program"),
-        (status = 412, description = "It has changed since it was read"),
-    ),
-)]
-async fn enable(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    Ok(accounts.enable(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
-}
-
-/// Refuses every token that was issued to the program until now; it has to get a new one.
-#[utoipa::path(
-    post,
-    path = "",
-    params(("id" = String, Path, description = "The principal's id")),
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program"),
-        (status = 412, description = "It has changed since it was read"),
-    ),
-)]
-async fn revoke(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    Ok(accounts.revoke(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
-}
-
-/// Grants a role, or changes when the grant ends.
-#[utoipa::path(
-    put,
-    path = "",
-    params(("id" = String, Path, description = "The principal's id"), ("role" = String, Path, description = "The role's name")),
-    request_body(content = Option<GrantRoleRequest>, description = "May be left out"),
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program or role"),
-        (status = 412, description = "It has changed since it was read"),
-    ),
-)]
-async fn grant_role(
-    path: web::Path<(PrincipalId, String)>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    request: OptionalJson<GrantRoleRequest>,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    let (id, role) = path.into_inner();
-    let actor = caller.actor(request_id.to_string());
-    Ok(accounts.grant_role(&actor, id, &role, request.0.expires_at, version.0).await?.into())
-}
-
-/// Takes a role away. Taking away what is not there changes nothing.
+/// Deletes a program: it is shut out at once and can be restored for 30 days.
 #[utoipa::path(
     delete,
     path = "",
-    params(("id" = String, Path, description = "The principal's id"), ("role" = String, Path, description = "The role's name")),
+    params(
+        ("id" = String, Path, format = "uuid", description = "The principal's id"),
+        ("If-Match" = String, Header, description = "The ETag that was read"),
+    ),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 404, description = "No such program"),
+        (status = 412, description = "It has changed since it was read"),
+        (status = 428, description = "`If-Match` is missing"),
+    ),
+)]
+async fn delete(
+    id: web::Path<PrincipalId>,
+    caller: Caller,
+    request_id: RequestId,
+    version: RequiredVersion,
+    accounts: web::Data<ServiceAccountService>,
+) -> Result<HttpResponse, Error> {
+    accounts.delete(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Restores a program that was deleted in the last 30 days, with its roles, as what it was before.
+#[utoipa::path(
+    post,
+    path = "",
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program or role"),
+        (status = 404, description = "No such program, or deleted too long ago"),
         (status = 412, description = "It has changed since it was read"),
     ),
 )]
-async fn revoke_role(
-    path: web::Path<(PrincipalId, String)>,
+async fn restore(
+    id: web::Path<PrincipalId>,
     caller: Caller,
     request_id: RequestId,
     version: ExpectedVersion,
     accounts: web::Data<ServiceAccountService>,
 ) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    let (id, role) = path.into_inner();
-    Ok(accounts.revoke_role(&caller.actor(request_id.to_string()), id, &role, version.0).await?.into())
+    Ok(accounts.restore(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
 }
 
 impl From<(ServiceAccount, Vec<HeldRole>)> for Versioned<ServiceAccountDetailResponse> {

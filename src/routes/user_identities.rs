@@ -16,10 +16,10 @@ use crate::services::UserService;
 const IDENTITIES: &str = "/api/v1/users/{id}/identities";
 
 pub(super) fn register(api: &mut Api) {
-    api.get(IDENTITIES, USERS_READ, op!(identities)).post(IDENTITIES, USERS_WRITE, op!(add_identity)).delete(
+    api.get(IDENTITIES, USERS_READ, op!(list)).post(IDENTITIES, USERS_WRITE, op!(add)).delete(
         "/api/v1/users/{id}/identities/{identity_id}",
         USERS_WRITE,
-        op!(remove_identity),
+        op!(remove),
     );
 }
 
@@ -27,11 +27,10 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
-    tag = "users",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = IdentitiesResponse), (status = 404, description = "No such person")),
 )]
-async fn identities(
+async fn list(
     id: web::Path<PrincipalId>,
     users: web::Data<UserService>,
 ) -> Result<Versioned<IdentitiesResponse>, Error> {
@@ -45,8 +44,7 @@ async fn identities(
 #[utoipa::path(
     post,
     path = "",
-    tag = "users",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     request_body = IdentityRequest,
     responses(
         (status = 201, body = IdentityResponse, headers(("Location" = String, description = "The identity's address"))),
@@ -56,7 +54,7 @@ async fn identities(
         (status = 412, description = "It has changed since it was read"),
     ),
 )]
-async fn add_identity(
+async fn add(
     id: web::Path<PrincipalId>,
     caller: Caller,
     request_id: RequestId,
@@ -77,10 +75,9 @@ async fn add_identity(
 #[utoipa::path(
     delete,
     path = "",
-    tag = "users",
     params(
-        ("id" = String, Path, description = "The principal's id"),
-        ("identity_id" = String, Path, description = "The identity's id"),
+        ("id" = String, Path, format = "uuid", description = "The principal's id"),
+        ("identity_id" = String, Path, format = "uuid", description = "The identity's id"),
     ),
     responses(
         (status = 204, description = "Taken away"),
@@ -89,7 +86,7 @@ async fn add_identity(
         (status = 412, description = "It has changed since it was read"),
     ),
 )]
-async fn remove_identity(
+async fn remove(
     path: web::Path<(PrincipalId, String)>,
     caller: Caller,
     request_id: RequestId,

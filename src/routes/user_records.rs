@@ -32,7 +32,6 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     post,
     path = "",
-    tag = "users",
     params(("Idempotency-Key" = Option<String>, Header, description = "A name for this very request, as a UUID")),
     request_body = CreateUserRequest,
     responses(
@@ -66,9 +65,8 @@ async fn create(
 #[utoipa::path(
     patch,
     path = "",
-    tag = "users",
     params(
-        ("id" = String, Path, description = "The principal's id"),
+        ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("If-Match" = String, Header, description = "The ETag that was read"),
     ),
     request_body(content = UpdateUserRequest, content_type = "application/merge-patch+json"),
@@ -97,9 +95,8 @@ async fn update(
 #[utoipa::path(
     delete,
     path = "",
-    tag = "users",
     params(
-        ("id" = String, Path, description = "The principal's id"),
+        ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("If-Match" = String, Header, description = "The ETag that was read"),
     ),
     responses(
@@ -125,8 +122,7 @@ async fn delete(
 #[utoipa::path(
     post,
     path = "",
-    tag = "users",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = UserDetailResponse),
         (status = 404, description = "No such person, or deleted too long ago"),
@@ -144,7 +140,7 @@ async fn restore(
 }
 
 /// Lets somebody come again who was deleted more than 30 days ago: as somebody new, by this identity.
-#[utoipa::path(post, path = "", tag = "users", request_body = IdentityRequest, responses(
+#[utoipa::path(post, path = "", request_body = IdentityRequest, responses(
     (status = 200, body = ReadmissionResponse),
 ))]
 async fn readmit(

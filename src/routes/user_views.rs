@@ -3,7 +3,7 @@
 use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpResponse, web};
 
-use crate::api_types::{UserAccessResponse, UserExportResponse, UserRolesResponse, Versioned};
+use crate::api_types::{GrantsResponse, PrincipalAccessResponse, UserExportResponse, Versioned};
 use crate::auth::Api;
 use crate::auth::resource::ProtectedResource;
 use crate::error::Error;
@@ -22,42 +22,36 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
-    tag = "users",
-    params(("id" = String, Path, description = "The principal's id")),
-    responses((status = 200, body = UserRolesResponse), (status = 404, description = "No such person")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
+    responses((status = 200, body = GrantsResponse), (status = 404, description = "No such person")),
 )]
-async fn roles(
-    id: web::Path<PrincipalId>,
-    users: web::Data<UserService>,
-) -> Result<Versioned<UserRolesResponse>, Error> {
+async fn roles(id: web::Path<PrincipalId>, users: web::Data<UserService>) -> Result<Versioned<GrantsResponse>, Error> {
     let access = users.access(id.into_inner()).await?;
-    Ok(Versioned::new(access.user.principal().version, access.into()))
+    Ok(Versioned::new(access.known.principal().version, access.into()))
 }
 
 /// What a person may do: for each permission which role grants it, by which grant or claim, and what their token needs besides.
 #[utoipa::path(
     get,
     path = "",
-    tag = "users",
-    params(("id" = String, Path, description = "The principal's id")),
-    responses((status = 200, body = UserAccessResponse), (status = 404, description = "No such person")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
+    responses((status = 200, body = PrincipalAccessResponse), (status = 404, description = "No such person")),
 )]
 async fn access(
     id: web::Path<PrincipalId>,
     users: web::Data<UserService>,
     declared: web::Data<DeclaredPermissions>,
     resource: web::Data<ProtectedResource>,
-) -> Result<web::Json<UserAccessResponse>, Error> {
+) -> Result<web::Json<PrincipalAccessResponse>, Error> {
     let access = users.access(id.into_inner()).await?;
-    Ok(web::Json(UserAccessResponse::new(&access, &declared, |permission| resource.scope(permission))))
+    Ok(web::Json(PrincipalAccessResponse::new(&access, &declared, |permission| resource.scope(permission))))
 }
 
 /// All that is held on one person, as a file: for whoever asks what is known of them. Works for the deleted until they are purged.
 #[utoipa::path(
     get,
     path = "",
-    tag = "users",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = UserExportResponse), (status = 404, description = "No such person")),
 )]
 async fn export(id: web::Path<PrincipalId>, users: web::Data<UserService>) -> Result<HttpResponse, Error> {

@@ -26,7 +26,7 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = UserDetailResponse), (status = 404, description = "No such person")),
 )]
 async fn show(
@@ -40,7 +40,7 @@ async fn show(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     request_body(content = Option<DisableRequest>, description = "May be left out"),
     responses(
         (status = 200, body = UserDetailResponse),
@@ -65,7 +65,7 @@ async fn disable(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = UserDetailResponse),
         (status = 404, description = "No such person"),
@@ -86,7 +86,7 @@ async fn enable(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = UserDetailResponse),
         (status = 404, description = "No such person"),
@@ -108,7 +108,7 @@ async fn revoke(
     put,
     path = "",
     params(
-        ("id" = String, Path, description = "The principal's id"),
+        ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("role" = String, Path, description = "The role's name"),
     ),
     request_body(content = Option<GrantRoleRequest>, description = "May be left out"),
@@ -137,7 +137,7 @@ async fn grant_role(
     delete,
     path = "",
     params(
-        ("id" = String, Path, description = "The principal's id"),
+        ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("role" = String, Path, description = "The role's name"),
     ),
     responses(

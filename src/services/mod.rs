@@ -3,6 +3,7 @@
 //! Services decide what rows mean and who may change them. They know neither HTTP nor status codes, and every change they make is
 //! in the audit trail by the time it takes effect.
 
+mod access;
 mod actor;
 mod audit;
 mod deletion;
@@ -25,10 +26,10 @@ mod roles;
 mod service_accounts;
 mod text;
 mod tombstones;
-mod user_access;
 mod user_creation;
 mod user_export;
 mod user_identities;
+mod user_import;
 mod user_list;
 mod user_update;
 mod users;
@@ -38,6 +39,7 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 
+pub use access::PrincipalAccess;
 pub use actor::Actor;
 pub use audit::{AuditEntry, AuditService};
 pub use failure::Failure;
@@ -49,8 +51,8 @@ pub use principals::{FirstContact, PrincipalService};
 pub use purge::PurgeService;
 pub use roles::{KnownVersion, RoleDraft, RoleService, RoleWithPermissions};
 pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
-pub use user_access::UserAccess;
 pub use user_creation::{NewIdentity, NewUser};
 pub use user_export::UserExport;
+pub use user_import::{ImportMode, Imported};
 pub use user_update::UserEdit;
 pub use users::UserService;

@@ -69,7 +69,7 @@ impl UserService {
         outcome
     }
 
-    fn checked(&self, user: NewUser) -> Result<NewUser, Failure> {
+    pub(super) fn checked(&self, user: NewUser) -> Result<NewUser, Failure> {
         if user.identities.is_empty() || user.identities.len() > MOST_IDENTITIES {
             return Err(Failure::Invalid { field: "identities", reason: "must be 1 to 20" });
         }
@@ -104,7 +104,7 @@ impl NewIdentity {
     }
 }
 
-fn create(
+pub(super) fn create(
     conn: &mut DbConnection,
     actor: &Actor,
     permissions: &DeclaredPermissions,

@@ -249,3 +249,74 @@ async fn roles_are_listed_with_what_they_grant() {
     let listed: Value = serde_json::from_str(beside(&app).run(&["roles", "list", "--json"]).printed()).unwrap();
     assert_eq!(listed, app.get("/api/v1/roles", &app.admin()).await.json()["items"]);
 }
+
+/// The command beside a running service, with its issuer, and a file of these lines to import.
+fn importing(app: &TestApp, lines: &str) -> Program {
+    let program = beside(app).var("OIDC_ISSUER", app.idp.url()).var("OIDC_AUDIENCE", "https://api.example.test");
+    fs::write(program.folder().join("people.csv"), lines).unwrap();
+    program
+}
+
+#[actix_web::test]
+async fn people_are_imported_once_and_found_with_their_roles_when_they_come() {
+    let app = TestApp::spawn().await;
+    app.introduce("bob").await;
+    let lines = "subject,display_name,roles\ncarol,Carol,auditor member\nbob,Robert,auditor\ndave,\"Dave, D.\",\n";
+    let program = importing(&app, lines);
+    let dry = program.run(&["users", "import", "people.csv", "--dry-run"]);
+    assert_eq!(dry.printed(), "dry run, nothing is changed: 2 added, 1 already there, 0 refused\n");
+    assert_eq!(app.get("/api/v1/users", &app.admin()).await.json()["items"].as_array().unwrap().len(), 2);
+
+    let first = program.run(&["users", "import", "people.csv"]);
+    assert_eq!(first.printed(), "2 added, 1 already there, 0 refused\n");
+    let again = program.run(&["users", "import", "people.csv", "--json"]);
+    let told: Value = serde_json::from_str(again.printed()).unwrap();
+    assert_eq!(told, json!({ "added": 0, "already_there": 3, "refused": [] }));
+
+    let carol = app.get("/api/v1/me", &app.token("carol").sign()).await.json();
+    assert_eq!(carol["display_name"], "Carol");
+    assert_eq!(app.get("/api/v1/users", &app.token("carol").sign()).await.status(), 200);
+    assert_eq!(app.get("/api/v1/users", &app.token("bob").sign()).await.status(), 403);
+    let id = carol["id"].as_str().unwrap();
+    assert_eq!(trail(&app, id), []);
+    let exported: Value = serde_json::from_str(program.run(&["users", "export", id]).printed()).unwrap();
+    assert_eq!(exported, app.get(&format!("/api/v1/users/{id}/export"), &app.admin()).await.json());
+}
+
+#[actix_web::test]
+async fn every_bad_line_is_told_by_number_and_reason_and_keeps_nobody_else_out() {
+    let app = TestApp::spawn().await;
+    let lines = "subject,email,roles,expires_at\n\
+                 a,,,\n\
+                 ,marked@example.test,,\n\
+                 b,,no-such-role,\n\
+                 c,,,tomorrow\n\
+                 a,,,\n\
+                 d\n\
+                 e,e@example.test,,2099-01-01T00:00:00Z\n";
+    let refused = importing(&app, lines).run(&["users", "import", "people.csv"]);
+    let told: Vec<&str> = refused.complaint().lines().collect();
+    assert_eq!(
+        told,
+        [
+            "line 3: subject must be 1 to 255 characters without control characters",
+            "line 4: roles names a role that does not exist",
+            "line 5: expires_at must be a time as 2027-01-31T12:00:00Z",
+            "line 6: the same identity is on line 2",
+            "line 7: 1 fields, where 4 are named",
+            "portcullis: 5 lines were refused",
+        ]
+    );
+    let users = app.get("/api/v1/users", &app.admin()).await.json();
+    assert_eq!(users["items"].as_array().unwrap().len(), 3, "alice, a and e: {users}");
+}
+
+#[actix_web::test]
+async fn a_file_with_other_columns_is_refused_whole() {
+    let app = TestApp::spawn().await;
+    for lines in ["display_name\nCarol\n", "subject,password\ncarol,marked\n", ""] {
+        let refused = importing(&app, lines).run(&["users", "import", "people.csv"]);
+        assert!(refused.complaint().contains("the first line must name the columns"), "{}", refused.complaint());
+        assert!(!refused.complaint().contains("marked"));
+    }
+}

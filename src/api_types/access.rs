@@ -1,4 +1,4 @@
-//! What a person may do, and where it comes from.
+//! What a principal may do, and where it comes from.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 use super::{HeldRoleResponse, moment};
 use crate::models::permission::{DeclaredPermissions, Permission};
 use crate::models::{Grant, PrincipalStatus};
-use crate::services::UserAccess;
+use crate::services::PrincipalAccess;
 
-/// The roles of a person.
+/// The roles of a principal.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct UserRolesResponse {
+pub(crate) struct GrantsResponse {
     /// What was granted, by role.
     items: Vec<GrantResponse>,
     /// The role names of the last token seen. They count with a token that carries them, and only those that are roles here.
@@ -48,23 +48,23 @@ impl From<Grant> for GrantResponse {
     }
 }
 
-impl From<UserAccess> for UserRolesResponse {
-    fn from(access: UserAccess) -> Self {
-        let user = access.user.principal();
+impl From<PrincipalAccess> for GrantsResponse {
+    fn from(access: PrincipalAccess) -> Self {
+        let principal = access.known.principal();
         Self {
-            claim_roles: user.claim_roles.0.iter().cloned().collect(),
-            claim_roles_at: user.claim_roles_at.map(moment),
+            claim_roles: principal.claim_roles.0.iter().cloned().collect(),
+            claim_roles_at: principal.claim_roles_at.map(moment),
             items: access.grants.into_iter().map(Into::into).collect(),
         }
     }
 }
 
-/// What a person may do, and why.
+/// What a principal may do, and why.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct UserAccessResponse {
+pub(crate) struct PrincipalAccessResponse {
     /// The principal's id here.
     id: String,
-    /// Whether they are let in at all: `yes`, `pending`, `disabled` or `expired`.
+    /// Whether it is let in at all: `yes`, `pending`, `disabled` or `expired`.
     #[schema(example = "yes")]
     admitted: &'static str,
     /// A token issued before this is refused, whatever it carries; RFC 3339.
@@ -72,16 +72,16 @@ pub(crate) struct UserAccessResponse {
     /// The roles that count, those of the last token seen (`claim`) included.
     roles: Vec<HeldRoleResponse>,
     /// Every permission that there is.
-    permissions: Vec<UserPermissionResponse>,
+    permissions: Vec<GrantedPermissionResponse>,
 }
 
 /// One permission, and what stands behind it.
 #[derive(Serialize, ToSchema)]
-struct UserPermissionResponse {
+struct GrantedPermissionResponse {
     /// `resource:action`.
     #[schema(example = "users:read")]
     name: &'static str,
-    /// Whether the person's roles grant it.
+    /// Whether its roles grant it.
     granted: bool,
     /// By which roles, and where each comes from.
     granted_by: Vec<HeldRoleResponse>,
@@ -90,14 +90,18 @@ struct UserPermissionResponse {
     needs_scope: String,
 }
 
-impl UserAccessResponse {
+impl PrincipalAccessResponse {
     /// `scope` spells a permission as clients ask the provider for it.
-    pub(crate) fn new(access: &UserAccess, declared: &DeclaredPermissions, scope: impl Fn(&str) -> String) -> Self {
-        let (user, roles) = (access.user.principal(), access.user.roles());
+    pub(crate) fn new(
+        access: &PrincipalAccess,
+        declared: &DeclaredPermissions,
+        scope: impl Fn(&str) -> String,
+    ) -> Self {
+        let (principal, roles) = (access.known.principal(), access.known.roles());
         let explain = |permission: Permission| {
             let granted_by: Vec<HeldRoleResponse> =
                 roles.iter().filter(|role| role.permissions.contains(&permission)).map(Into::into).collect();
-            UserPermissionResponse {
+            GrantedPermissionResponse {
                 name: permission.name(),
                 granted: !granted_by.is_empty(),
                 granted_by,
@@ -105,13 +109,13 @@ impl UserAccessResponse {
             }
         };
         Self {
-            id: user.id.to_string(),
-            admitted: match user.status {
-                PrincipalStatus::Active if user.has_expired(access.at) => "expired",
+            id: principal.id.to_string(),
+            admitted: match principal.status {
+                PrincipalStatus::Active if principal.has_expired(access.at) => "expired",
                 PrincipalStatus::Active => "yes",
                 status => status.as_str(),
             },
-            not_before: user.not_before.map(moment),
+            not_before: principal.not_before.map(moment),
             roles: roles.iter().map(Into::into).collect(),
             permissions: declared.all().map(explain).collect(),
         }
