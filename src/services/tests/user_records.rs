@@ -283,7 +283,7 @@ async fn access_names_the_roles_behind_each_permission() {
     let claims = world.person("bob").with_roles(&["auditor", "unknown"]);
     let bob = world.principals.resolve(&claims).await.unwrap().principal().id;
     let access = world.users.access(bob).await.unwrap();
-    assert_eq!(names(&access.user), BTreeSet::from(["auditor", "member"]));
+    assert_eq!(names(&access.known), BTreeSet::from(["auditor", "member"]));
     assert_eq!(access.grants.iter().map(|grant| grant.role.as_str()).collect::<Vec<_>>(), ["member"]);
 }
 
