@@ -72,7 +72,7 @@ impl ServiceAccountDetailResponse {
 }
 
 /// Registers a program.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegisterServiceAccountRequest {
     /// One of the issuers that this service trusts.

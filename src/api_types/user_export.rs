@@ -4,9 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::access::GrantResponse;
-use super::{IdentityResponse, UserResponse, moment};
+use super::{AuditEventResponse, IdentityResponse, UserResponse, moment};
 use crate::models::ProfileField;
-use crate::repositories::audit_history::PastEvent;
 use crate::services::UserExport;
 
 /// All that is held on one person.
@@ -32,28 +31,7 @@ pub(crate) struct UserExportResponse {
     /// The roles they were given.
     grants: Vec<GrantResponse>,
     /// What they did and what was done to them, oldest first.
-    audit_events: Vec<PastEventResponse>,
-}
-
-/// An event of the audit trail.
-#[derive(Serialize, ToSchema)]
-struct PastEventResponse {
-    /// RFC 3339.
-    at: String,
-    /// The principal who did it; null for the command line and the service itself.
-    actor: Option<String>,
-    /// The client they did it by.
-    client: Option<String>,
-    #[schema(example = "user.disable")]
-    action: String,
-    /// On whom or what.
-    target: String,
-    /// `done` or `refused`.
-    #[schema(example = "done")]
-    outcome: String,
-    request_id: Option<String>,
-    /// What changed.
-    changes: serde_json::Map<String, serde_json::Value>,
+    audit_events: Vec<AuditEventResponse>,
 }
 
 impl From<UserExport> for UserExportResponse {
@@ -71,21 +49,6 @@ impl From<UserExport> for UserExportResponse {
             grants: grants.into_iter().map(Into::into).collect(),
             audit_events: events.into_iter().map(Into::into).collect(),
             user: user.into(),
-        }
-    }
-}
-
-impl From<PastEvent> for PastEventResponse {
-    fn from(event: PastEvent) -> Self {
-        Self {
-            at: moment(event.at),
-            actor: event.actor,
-            client: event.client,
-            action: event.action,
-            target: event.target,
-            outcome: event.outcome,
-            request_id: event.request_id,
-            changes: event.changes.0,
         }
     }
 }

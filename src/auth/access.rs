@@ -68,7 +68,7 @@ impl Operation {
     #[doc(hidden)]
     pub fn new<D, F, Args>(module: &'static str, name: &'static str, handler: F) -> Self
     where
-        D: utoipa::Path + utoipa::__dev::SchemaReferences,
+        D: utoipa::Path + utoipa::__dev::SchemaReferences + utoipa::__dev::Tags<'static>,
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
@@ -77,10 +77,15 @@ impl Operation {
     }
 }
 
-fn document<D: utoipa::Path + utoipa::__dev::SchemaReferences>() -> OperationDocument {
+fn document<D>() -> OperationDocument
+where
+    D: utoipa::Path + utoipa::__dev::SchemaReferences + utoipa::__dev::Tags<'static>,
+{
     let mut schemas = Vec::new();
     D::schemas(&mut schemas);
-    OperationDocument { methods: D::methods(), operation: D::operation(), schemas }
+    let mut operation = D::operation();
+    operation.tags = Some(D::tags().into_iter().map(str::to_owned).collect());
+    OperationDocument { methods: D::methods(), operation, schemas }
 }
 
 /// Pairs a handler with the documentation that `#[utoipa::path]` put beside it.

@@ -16,6 +16,8 @@ use crate::{Clock, telemetry};
 
 /// The database of the development service, in the working folder.
 const DATABASE_URL: &str = "sqlite://portcullis-dev.db";
+/// What the development issuer's tokens carry as `aud`.
+const AUDIENCE: &str = "portcullis-dev";
 /// The role of the registered machine: reads everything, changes nothing.
 const MACHINE_ROLE: &str = "auditor";
 /// How long the issuer may take to answer `dev token`.
@@ -23,10 +25,10 @@ const TOKEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The port of the service.
+    /// The port of the service; 0 for a free one.
     #[arg(long, default_value_t = 8080)]
     port: u16,
-    /// The port of the development issuer.
+    /// The port of the development issuer; 0 for a free one.
     #[arg(long, default_value_t = 8081, global = true)]
     issuer_port: u16,
     #[command(subcommand)]
@@ -81,9 +83,8 @@ pub(super) async fn run(application: Application, arguments: Arguments) -> Resul
 }
 
 async fn serve(application: Application, port: u16, issuer_port: u16) -> Result<(), CommandError> {
-    let service_url = format!("http://127.0.0.1:{port}");
-    let issuer = start_issuer(&application, &service_url, issuer_port).await?;
-    let config = config(port, &service_url, issuer.url())?;
+    let issuer = start_issuer(&application, issuer_port).await?;
+    let config = config(port, issuer.url())?;
     telemetry::start(&config.log);
     register_machine(&application, &config, issuer.url()).await?;
     let service = application.start(config, Clock::system()).await?;
@@ -91,24 +92,24 @@ async fn serve(application: Application, port: u16, issuer_port: u16) -> Result<
     Ok(service.wait().await?)
 }
 
-async fn start_issuer(application: &Application, service_url: &str, port: u16) -> Result<Issuer, CommandError> {
+async fn start_issuer(application: &Application, port: u16) -> Result<Issuer, CommandError> {
     let scopes = application.declared_permissions()?.all().map(|permission| permission.name().to_owned()).collect();
     let options = IssuerOptions {
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         api_scopes: scopes,
-        ..IssuerOptions::new(service_url)
+        ..IssuerOptions::new(AUDIENCE)
     };
     Ok(Issuer::start(options).await.map_err(DevError::from)?)
 }
 
 /// Nothing comes from the environment but how to log: a setting meant for a real service must not leak in.
-fn config(port: u16, service_url: &str, issuer_url: &str) -> Result<Config, CommandError> {
+fn config(port: u16, issuer_url: &str) -> Result<Config, CommandError> {
     let mut vars: Vec<(String, String)> = vec![
         ("SERVER_BIND".to_owned(), format!("127.0.0.1:{port}")),
         ("DATABASE_URL".to_owned(), DATABASE_URL.to_owned()),
         ("DATABASE_MIGRATE".to_owned(), "true".to_owned()),
         ("OIDC_ISSUER".to_owned(), issuer_url.to_owned()),
-        ("OIDC_AUDIENCE".to_owned(), service_url.to_owned()),
+        ("OIDC_AUDIENCE".to_owned(), AUDIENCE.to_owned()),
         ("BOOTSTRAP_ADMIN".to_owned(), format!("{issuer_url} alice")),
     ];
     vars.extend(std::env::vars().filter(|(name, _)| name.starts_with("LOG_")));

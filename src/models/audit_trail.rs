@@ -32,6 +32,11 @@ impl AuditTarget {
         Self("service-accounts".to_owned())
     }
 
+    /// The users as a whole: what somebody tried to add to.
+    pub fn users() -> Self {
+        Self("users".to_owned())
+    }
+
     /// The trail itself.
     pub fn trail() -> Self {
         Self("audit-events".to_owned())

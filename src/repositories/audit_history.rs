@@ -2,38 +2,16 @@
 
 use diesel::prelude::*;
 
-use crate::database::{DbConnection, MultiBackend};
-use crate::models::{Changes, Moment, PrincipalId};
-use crate::schema::audit_events;
+use crate::database::DbConnection;
+use crate::models::{AuditEvent, AuditTarget, PrincipalId};
+use crate::schema::{audit_events, audit_repetitions};
 
-/// An event of the trail.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = audit_events, check_for_backend(MultiBackend))]
-pub struct PastEvent {
-    /// When.
-    pub at: Moment,
-    /// Who; `None` for the command line and the service itself.
-    pub actor: Option<String>,
-    /// By which client.
-    pub client: Option<String>,
-    /// What.
-    pub action: String,
-    /// On whom or what.
-    pub target: String,
-    /// With what outcome.
-    pub outcome: String,
-    /// In which request.
-    pub request_id: Option<String>,
-    /// What changed.
-    pub changes: Changes,
-}
-
-/// The events that name a principal, oldest first.
-pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<PastEvent>> {
-    let name = principal.to_string();
+/// The events that name a principal, oldest first, each with how often it was repeated.
+pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<(AuditEvent, Option<i64>)>> {
     audit_events::table
-        .filter(audit_events::actor.eq(&name).or(audit_events::target.eq(&name)))
+        .left_join(audit_repetitions::table.on(audit_repetitions::event_id.eq(audit_events::id)))
+        .filter(audit_events::actor.eq(principal).or(audit_events::target.eq(AuditTarget::from(principal))))
         .order((audit_events::at, audit_events::id))
-        .select(PastEvent::as_select())
+        .select((AuditEvent::as_select(), audit_repetitions::times.nullable()))
         .load(conn)
 }

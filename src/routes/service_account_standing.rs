@@ -30,6 +30,7 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
+    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = GrantsResponse), (status = 404, description = "No such program")),
 )]
@@ -45,6 +46,7 @@ async fn roles(
 #[utoipa::path(
     get,
     path = "",
+    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = PrincipalAccessResponse), (status = 404, description = "No such program")),
 )]
@@ -62,6 +64,7 @@ async fn access(
 #[utoipa::path(
     post,
     path = "",
+    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     request_body(content = Option<DisableRequest>, description = "May be left out"),
     responses(
@@ -86,6 +89,7 @@ async fn disable(
 #[utoipa::path(
     post,
     path = "",
+    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
@@ -107,6 +111,7 @@ async fn enable(
 #[utoipa::path(
     post,
     path = "",
+    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
@@ -128,6 +133,7 @@ async fn revoke(
 #[utoipa::path(
     put,
     path = "",
+    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id"), ("role" = String, Path, description = "The role's name")),
     request_body(content = Option<GrantRoleRequest>, description = "May be left out"),
     responses(
@@ -153,6 +159,7 @@ async fn grant_role(
 #[utoipa::path(
     delete,
     path = "",
+    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id"), ("role" = String, Path, description = "The role's name")),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use tracing_actix_web::RequestId;
 
+use super::idempotency::{IdempotencyKey, created};
 use super::paging::page;
 use super::preconditions::{ExpectedVersion, RequiredVersion};
 use crate::api_types::{
@@ -54,21 +55,38 @@ async fn show(
 }
 
 /// Registers a program: from now on tokens that the issuer gave to this client are let in.
-#[utoipa::path(post, path = "", request_body = RegisterServiceAccountRequest, responses(
-    (status = 201, body = ServiceAccountResponse),
-    (status = 409, description = "The client is registered already"),
-))]
+///
+/// With an `Idempotency-Key` the request can be sent again within a day: it is answered as it was the first time.
+#[utoipa::path(
+    post,
+    path = "",
+    params(("Idempotency-Key" = Option<String>, Header, description = "A name for this very request, as a UUID")),
+    request_body = RegisterServiceAccountRequest,
+    responses(
+        (status = 201, body = ServiceAccountResponse, headers(
+            ("Location" = String, description = "The program's address"),
+            ("ETag" = String, description = "The version"),
+        )),
+        (status = 409, description = "The client is registered already"),
+        (status = 422, description = "The idempotency key came with another request before"),
+    ),
+)]
 async fn create(
     caller: Caller,
     request_id: RequestId,
+    key: IdempotencyKey,
     request: web::Json<RegisterServiceAccountRequest>,
     accounts: web::Data<ServiceAccountService>,
 ) -> Result<HttpResponse, Error> {
-    let RegisterServiceAccountRequest { issuer, client_id, display_name, roles } = request.into_inner();
+    let request = request.into_inner();
+    let once = key.once("service-accounts.register", &request, |account: &ServiceAccount| {
+        serde_json::json!(ServiceAccountResponse::from(account.clone()))
+    });
+    let RegisterServiceAccountRequest { issuer, client_id, display_name, roles } = request;
     let actor = caller.actor(request_id.to_string());
     let display_name = display_name.unwrap_or_else(|| client_id.clone());
-    let account = accounts.register(&actor, NewServiceAccount { issuer, client_id, display_name, roles }).await?;
-    Ok(HttpResponse::Created().json(ServiceAccountResponse::from(account)))
+    let account = NewServiceAccount { issuer, client_id, display_name, roles };
+    Ok(created(SERVICE_ACCOUNTS, accounts.register_once(&actor, account, once).await?))
 }
 
 /// Changes the name or the end of a program's account. What is absent stays.

@@ -16,10 +16,10 @@ use crate::services::UserService;
 const IDENTITIES: &str = "/api/v1/users/{id}/identities";
 
 pub(super) fn register(api: &mut Api) {
-    api.get(IDENTITIES, USERS_READ, op!(list)).post(IDENTITIES, USERS_WRITE, op!(add)).delete(
+    api.get(IDENTITIES, USERS_READ, op!(identities)).post(IDENTITIES, USERS_WRITE, op!(add_identity)).delete(
         "/api/v1/users/{id}/identities/{identity_id}",
         USERS_WRITE,
-        op!(remove),
+        op!(remove_identity),
     );
 }
 
@@ -27,10 +27,11 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
+    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = IdentitiesResponse), (status = 404, description = "No such person")),
 )]
-async fn list(
+async fn identities(
     id: web::Path<PrincipalId>,
     users: web::Data<UserService>,
 ) -> Result<Versioned<IdentitiesResponse>, Error> {
@@ -44,6 +45,7 @@ async fn list(
 #[utoipa::path(
     post,
     path = "",
+    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     request_body = IdentityRequest,
     responses(
@@ -54,7 +56,7 @@ async fn list(
         (status = 412, description = "It has changed since it was read"),
     ),
 )]
-async fn add(
+async fn add_identity(
     id: web::Path<PrincipalId>,
     caller: Caller,
     request_id: RequestId,
@@ -75,6 +77,7 @@ async fn add(
 #[utoipa::path(
     delete,
     path = "",
+    tag = "users",
     params(
         ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("identity_id" = String, Path, format = "uuid", description = "The identity's id"),
@@ -86,7 +89,7 @@ async fn add(
         (status = 412, description = "It has changed since it was read"),
     ),
 )]
-async fn remove(
+async fn remove_identity(
     path: web::Path<(PrincipalId, String)>,
     caller: Caller,
     request_id: RequestId,

@@ -32,6 +32,7 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     post,
     path = "",
+    tag = "users",
     params(("Idempotency-Key" = Option<String>, Header, description = "A name for this very request, as a UUID")),
     request_body = CreateUserRequest,
     responses(
@@ -65,6 +66,7 @@ async fn create(
 #[utoipa::path(
     patch,
     path = "",
+    tag = "users",
     params(
         ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("If-Match" = String, Header, description = "The ETag that was read"),
@@ -95,6 +97,7 @@ async fn update(
 #[utoipa::path(
     delete,
     path = "",
+    tag = "users",
     params(
         ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("If-Match" = String, Header, description = "The ETag that was read"),
@@ -122,6 +125,7 @@ async fn delete(
 #[utoipa::path(
     post,
     path = "",
+    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = UserDetailResponse),
@@ -140,7 +144,7 @@ async fn restore(
 }
 
 /// Lets somebody come again who was deleted more than 30 days ago: as somebody new, by this identity.
-#[utoipa::path(post, path = "", request_body = IdentityRequest, responses(
+#[utoipa::path(post, path = "", tag = "users", request_body = IdentityRequest, responses(
     (status = 200, body = ReadmissionResponse),
 ))]
 async fn readmit(

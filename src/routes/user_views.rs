@@ -22,6 +22,7 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
+    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = GrantsResponse), (status = 404, description = "No such person")),
 )]
@@ -34,6 +35,7 @@ async fn roles(id: web::Path<PrincipalId>, users: web::Data<UserService>) -> Res
 #[utoipa::path(
     get,
     path = "",
+    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = PrincipalAccessResponse), (status = 404, description = "No such person")),
 )]
@@ -51,6 +53,7 @@ async fn access(
 #[utoipa::path(
     get,
     path = "",
+    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = UserExportResponse), (status = 404, description = "No such person")),
 )]

@@ -50,18 +50,6 @@ pub enum Failure {
     /// The caller's: the last admin cannot be shut out, demoted or given an end.
     #[error("this is the last admin; make another one first")]
     LastAdmin,
-    /// The caller's: a role cannot be deleted while somebody holds it.
-    #[error("the role is granted to {count} principals; take it from them, or ask to force it")]
-    RoleGranted {
-        /// How many hold it.
-        count: i64,
-    },
-    /// The caller's: a role that came with the service cannot be changed so.
-    #[error("the role is built in: {reason}")]
-    BuiltInRole {
-        /// Why not.
-        reason: &'static str,
-    },
     /// The caller's: without an identity nobody could come in as this user.
     #[error("this is the last identity; link another one first, or delete the user")]
     LastIdentity,
@@ -74,6 +62,18 @@ pub enum Failure {
     /// The caller's: the idempotency key was sent before, with another request.
     #[error("this `Idempotency-Key` came with another request before; a new request needs a new key")]
     KeyReused,
+    /// The caller's: a role cannot be deleted while somebody holds it.
+    #[error("the role is granted to {count} principals; take it from them, or ask to force it")]
+    RoleGranted {
+        /// How many hold it.
+        count: i64,
+    },
+    /// The caller's: a role that came with the service cannot be changed so.
+    #[error("the role is built in: {reason}")]
+    BuiltInRole {
+        /// Why not.
+        reason: &'static str,
+    },
     /// The caller's: the resource has changed since the version that the caller knows.
     #[error("the resource was changed meanwhile; read it again")]
     StaleVersion,

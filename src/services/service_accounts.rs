@@ -16,7 +16,7 @@ use crate::repositories::{audit_events, grants, identities, principals};
 use super::directory::Directory;
 use super::kind::Program;
 use super::principal_edit::{Change, together};
-use super::{Actor, Failure, HeldRole, Page, refusal, rights, text};
+use super::{Actor, Answer, Failure, HeldRole, Once, Page, refusal, rights, text};
 
 /// What an admin says to register a program.
 #[derive(Clone, Debug)]
@@ -61,11 +61,35 @@ impl ServiceAccountService {
         let account = self.checked(account)?;
         let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now().into());
         let outcome = self.database.write(move |conn| register(conn, &by, &permissions, account, now)).await;
-        if let Err(failure) = &outcome {
-            let (action, target) = (AuditAction::RegisterServiceAccount, AuditTarget::service_accounts());
-            refusal::record(&self.database, actor, action, target, now, failure).await;
-        }
+        self.record_refused_registration(actor, &outcome).await;
         outcome
+    }
+
+    /// The same for a client that may repeat its request.
+    pub async fn register_once(
+        &self,
+        actor: &Actor,
+        account: NewServiceAccount,
+        once: Once<ServiceAccount>,
+    ) -> Result<Answer, Failure> {
+        let account = self.checked(account)?;
+        let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
+        let identify = |account: &ServiceAccount| (account.principal.id, account.principal.version);
+        let outcome = self
+            .database
+            .write(move |conn| {
+                once.run(conn, &by, now, identify, |conn| register(conn, &by, &permissions, account, now.into()))
+            })
+            .await;
+        self.record_refused_registration(actor, &outcome).await;
+        outcome
+    }
+
+    async fn record_refused_registration<T>(&self, actor: &Actor, outcome: &Result<T, Failure>) {
+        if let Err(failure) = outcome {
+            let (action, target) = (AuditAction::RegisterServiceAccount, AuditTarget::service_accounts());
+            refusal::record(&self.database, actor, action, target, self.clock.now().into(), failure).await;
+        }
     }
 
     /// Up to `limit` service accounts in the order of their ids, from the one after `after`.

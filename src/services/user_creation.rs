@@ -7,13 +7,15 @@ use chrono::{DateTime, Utc};
 use crate::database::DbConnection;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{
-    AuditAction, Identity, IdentityKey, MEMBER, Moment, Origin, Principal, PrincipalId, PrincipalKind, PrincipalStatus,
+    AuditAction, AuditTarget, Identity, IdentityKey, MEMBER, Moment, Origin, Principal, PrincipalId, PrincipalKind,
+    PrincipalStatus,
 };
 use crate::repositories::{audit_events, grants, identities, principals};
 
 use super::service_accounts::{grant, require_reach_over_roles};
 use super::{
-    Actor, Answer, Failure, KnownPrincipal, Once, ProfileEdit, UserService, me, principal_edit, text, tombstones,
+    Actor, Answer, Failure, KnownPrincipal, Once, ProfileEdit, UserService, me, principal_edit, refusal, text,
+    tombstones,
 };
 
 /// The most identities that a user is made with.
@@ -54,13 +56,17 @@ impl UserService {
     /// is not the actor's to give.
     pub async fn create(&self, actor: &Actor, user: NewUser, once: Once<KnownPrincipal>) -> Result<Answer, Failure> {
         let (user, now) = (self.checked(user)?, self.clock.now());
-        let (actor, permissions) = (actor.clone(), self.permissions.clone());
+        let (by, permissions) = (actor.clone(), self.permissions.clone());
         let identify = |user: &KnownPrincipal| (user.principal().id, user.principal().version);
-        self.database
-            .write(move |conn| {
-                once.run(conn, &actor, now, identify, |conn| create(conn, &actor, &permissions, user, now))
-            })
-            .await
+        let outcome = self
+            .database
+            .write(move |conn| once.run(conn, &by, now, identify, |conn| create(conn, &by, &permissions, user, now)))
+            .await;
+        if let Err(failure) = &outcome {
+            let (action, target) = (AuditAction::CreateUser, AuditTarget::users());
+            refusal::record(&self.database, actor, action, target, now.into(), failure).await;
+        }
+        outcome
     }
 
     pub(super) fn checked(&self, user: NewUser) -> Result<NewUser, Failure> {

@@ -124,3 +124,19 @@ async fn a_disabled_program_stays_out_and_a_role_given_with_an_end_ends() {
     let of_person = format!("{SERVICE_ACCOUNTS}/{person}/disable");
     assert_eq!(app.post(&of_person, &app.admin(), json!({})).await.problem(), "not-found");
 }
+
+#[actix_web::test]
+async fn a_repeated_registration_is_answered_and_not_done_again() {
+    let app = TestApp::spawn().await;
+    let register = |client_id: &'static str| {
+        let body = json!({ "issuer": app.idp.url(), "client_id": client_id });
+        let request = app.request(reqwest::Method::POST, "/api/v1/service-accounts").bearer(&app.admin());
+        request.header("Idempotency-Key", "registration-1").json(&body).send()
+    };
+    let first = register("reporter").await;
+    let again = register("reporter").await;
+    assert_eq!((first.status(), again.status(), again.text()), (201, 201, first.text()));
+    let address = first.header("location").unwrap();
+    assert_eq!(app.get(address, &app.admin()).await.json()["id"], first.json()["id"]);
+    assert_eq!(register("other").await.problem(), "idempotency-key-reused");
+}

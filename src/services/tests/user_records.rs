@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::test_support::{ISSUER, World, names};
 use super::super::{Actor, Answer, Failure, KnownPrincipal, NewIdentity, NewUser, Once, ProfileEdit, UserEdit};
-use crate::models::{EmailState, Origin, PrincipalId, PrincipalStatus, ProfileField};
+use crate::models::{AuditAction, EmailState, Origin, PrincipalId, PrincipalStatus, ProfileField};
 use crate::oidc::Profile;
 use crate::repositories::identities;
 
@@ -296,8 +296,10 @@ async fn an_export_holds_what_was_done_by_and_to_a_person_deleted_or_not() {
     world.users.delete(&world.command_line(), bob, None).await.unwrap();
     let export = world.users.export(bob).await.unwrap();
     assert_eq!((export.user.id, export.identities.len(), export.grants.len()), (bob, 1, 1));
-    let actions: Vec<_> = export.events.iter().map(|event| event.action.as_str()).collect();
+    let actions: Vec<_> = export.events.iter().map(|entry| entry.event.action.as_str()).collect();
     assert_eq!(actions, ["user.create", "user.disable", "user.delete"]);
     let of_root = world.users.export(root).await.unwrap().events;
-    assert!(of_root.iter().any(|event| event.action == "user.disable" && event.target == bob.to_string()));
+    assert!(
+        of_root.iter().any(|entry| entry.event.target == bob.into() && entry.event.action == AuditAction::DisableUser)
+    );
 }

@@ -61,12 +61,29 @@ impl Program {
     /// Starts its service on a free port and returns once that listens.
     pub fn serve(self) -> Service {
         let program = self.var("SERVER_BIND", "127.0.0.1:0").var("LOG_FORMAT", "json");
-        let mut process = Process(program.command(&["serve"]).stdout(Stdio::piped()).spawn().unwrap());
-        let mut log = BufReader::new(process.0.stdout.take().unwrap());
-        let url = listening_url(&mut log);
+        program.start(&["serve"], |line| {
+            let event: Value = serde_json::from_str(line).unwrap_or_default();
+            let url = (event["message"] == "listening").then(|| event["url"].as_str().unwrap().to_owned());
+            url.map(|url| vec![url])
+        })
+    }
+
+    /// Starts `portcullis dev` on free ports and returns once it listens: the service first, the issuer second.
+    pub fn develop(self) -> Service {
+        self.start(&["dev", "--port", "0", "--issuer-port", "0"], |line| {
+            let urls = line.strip_prefix("Portcullis listens on ")?.strip_suffix('.')?;
+            Some(urls.split(", its development issuer on ").map(str::to_owned).collect())
+        })
+    }
+
+    /// Starts it, and returns once it has printed a line of which `listening` makes the addresses that it listens on.
+    fn start(self, arguments: &[&str], listening: impl Fn(&str) -> Option<Vec<String>>) -> Service {
+        let mut process = Process(self.command(arguments).stdout(Stdio::piped()).spawn().unwrap());
+        let mut output = BufReader::new(process.0.stdout.take().unwrap());
+        let urls = addresses(&mut output, listening);
         // Read on, so that a full pipe never stops the service.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Service { url, _process: process, _folder: program.folder }
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        Service { urls, _process: process, _folder: self.folder }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -77,14 +94,12 @@ impl Program {
     }
 }
 
-/// The address that the log names once the service listens.
-fn listening_url(log: &mut BufReader<ChildStdout>) -> String {
+fn addresses(output: &mut BufReader<ChildStdout>, listening: impl Fn(&str) -> Option<Vec<String>>) -> Vec<String> {
     let mut told = String::new();
-    for line in log.lines() {
+    for line in output.lines() {
         let line = line.unwrap();
-        let event: Value = serde_json::from_str(&line).unwrap_or_default();
-        if event["message"] == "listening" {
-            return event["url"].as_str().unwrap().to_owned();
+        if let Some(urls) = listening(&line) {
+            return urls;
         }
         told.push_str(&line);
     }
@@ -114,7 +129,7 @@ fn text(bytes: &[u8]) -> &str {
 
 /// A service in a process of its own, which ends with this value.
 pub struct Service {
-    url: String,
+    urls: Vec<String>,
     _process: Process,
     _folder: TempDir,
 }
@@ -122,7 +137,12 @@ pub struct Service {
 impl Service {
     /// Its URL, without a slash at the end.
     pub fn url(&self) -> &str {
-        &self.url
+        &self.urls[0]
+    }
+
+    /// The URL of the issuer beside it.
+    pub fn issuer_url(&self) -> &str {
+        &self.urls[1]
     }
 }
 
