@@ -2,7 +2,12 @@
 //!
 //! `cargo bench --bench lists` prints the medians of 20 and fails when one is more than twice the first page's.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a measurement that cannot go on has failed"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +17,10 @@ use portcullis::dev::{Issuer, IssuerOptions};
 use portcullis::{Application, Clock, Config};
 use serde_json::Value;
 
+/// How many users unless `LISTS_USERS` says otherwise.
 const USERS: u32 = 1_000_000;
+/// Longer than the measurement takes.
+const TOKEN_SECONDS: i64 = 24 * 60 * 60;
 const SAMPLES: usize = 20;
 const AUDIENCE: &str = "https://api.example.test";
 
@@ -25,8 +33,9 @@ async fn run() {
     let file = folder.path().join("lists.db");
     let api = Api::start(file.to_str().unwrap()).await;
     let filled = Instant::now();
-    fill(file.to_str().unwrap());
-    println!("{USERS} users added in {:.0?}", filled.elapsed());
+    let users = std::env::var("LISTS_USERS").map_or(USERS, |users| users.parse().unwrap());
+    fill(file.to_str().unwrap(), users);
+    println!("{users} users added in {:.0?}", filled.elapsed());
 
     let mut rows = vec![("first page".to_owned(), api.median("").await)];
     for (name, query) in [
@@ -83,7 +92,7 @@ impl Api {
         let service = Application::new().start(config, Clock::system()).await.unwrap();
         let url = service.url().to_owned();
         actix_web::rt::spawn(service.wait());
-        let token = idp.token().subject("alice").scope("users:read").sign();
+        let token = idp.token().subject("alice").scope("users:read").expires_in(TOKEN_SECONDS).sign();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { url, client, token, _idp: idp }
     }
@@ -124,10 +133,10 @@ impl Api {
 }
 
 /// Every 500th user is disabled, every 500th an auditor, all are members; 900 names begin with five letters of their own.
-fn fill(file: &str) {
+fn fill(file: &str, users: u32) {
     let mut sqlite = SqliteConnection::establish(file).unwrap();
     let numbers =
-        format!("WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {USERS})");
+        format!("WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {users})");
     let id = "printf('01900000-%04x-7000-8000-%012x', n / 65536, n)";
     let name = "'zq' || char(97 + n % 900 / 676, 97 + n % 900 / 26 % 26, 97 + n % 900 % 26) || ' ' || n";
     let statements = [

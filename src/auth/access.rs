@@ -68,7 +68,7 @@ impl Operation {
     #[doc(hidden)]
     pub fn new<D, F, Args>(module: &'static str, name: &'static str, handler: F) -> Self
     where
-        D: utoipa::Path + utoipa::__dev::SchemaReferences + utoipa::__dev::Tags<'static>,
+        D: utoipa::Path + utoipa::__dev::SchemaReferences,
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
@@ -77,15 +77,10 @@ impl Operation {
     }
 }
 
-fn document<D>() -> OperationDocument
-where
-    D: utoipa::Path + utoipa::__dev::SchemaReferences + utoipa::__dev::Tags<'static>,
-{
+fn document<D: utoipa::Path + utoipa::__dev::SchemaReferences>() -> OperationDocument {
     let mut schemas = Vec::new();
     D::schemas(&mut schemas);
-    let mut operation = D::operation();
-    operation.tags = Some(D::tags().into_iter().map(str::to_owned).collect());
-    OperationDocument { methods: D::methods(), operation, schemas }
+    OperationDocument { methods: D::methods(), operation: D::operation(), schemas }
 }
 
 /// Pairs a handler with the documentation that `#[utoipa::path]` put beside it.

@@ -64,11 +64,9 @@ fn bearer_scheme(declared: &DeclaredPermissions, scope_prefix: &str) -> Security
 
 /// Fills in what the registration decides.
 fn complete(mut operation: Document, route: &Route, scope_prefix: &str) -> Document {
-    // A handler may name its group; else that is the module it is in.
-    let own_tag = operation.tags.take().and_then(|tags| tags.into_iter().next());
-    let tag = own_tag.unwrap_or_else(|| route.operation.module.rsplit("::").next().unwrap_or_default().to_owned());
-    operation.operation_id = Some(format!("{tag}_{}", route.operation.name));
-    operation.tags = Some(vec![tag]);
+    let module = route.operation.module.rsplit("::").next().unwrap_or_default();
+    operation.operation_id = Some(format!("{module}_{}", route.operation.name));
+    operation.tags = Some(vec![resource(&route.path).unwrap_or(module).to_owned()]);
     operation.security = Some(match route.access {
         Access::Public => vec![SecurityRequirement::default()],
         Access::Authenticated => vec![SecurityRequirement::new(BEARER, [""; 0])],
@@ -116,6 +114,11 @@ fn name_precondition(operation: &mut Document) {
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .build();
     parameters.push(parameter.into());
+}
+
+/// The resource that a path of the API is about, however many modules serve it.
+fn resource(path: &str) -> Option<&str> {
+    path.strip_prefix("/api/v1/")?.split('/').next()
 }
 
 /// The problems that follow from what the route asks for and takes.

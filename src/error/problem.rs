@@ -50,10 +50,10 @@ problems! {
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here";
     CONFLICT: CONFLICT, "conflict", "This exists already";
     LAST_ADMIN: CONFLICT, "last-admin", "The last administrator has to stay";
-    LAST_IDENTITY: CONFLICT, "last-identity", "The last identity has to stay";
-    TOMBSTONED: CONFLICT, "tombstoned", "Somebody with this identity was deleted for good";
     ROLE_GRANTED: CONFLICT, "role-granted", "The role is granted";
     BUILT_IN_ROLE: CONFLICT, "built-in-role", "The role is built in";
+    LAST_IDENTITY: CONFLICT, "last-identity", "The last identity has to stay";
+    TOMBSTONED: CONFLICT, "tombstoned", "Somebody with this identity was deleted for good";
     STALE_VERSION: PRECONDITION_FAILED, "stale-version", "It has changed since you read it";
     BODY_TOO_LARGE: PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
     UNSUPPORTED_MEDIA_TYPE: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's media type is not supported";

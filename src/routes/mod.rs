@@ -4,6 +4,7 @@ mod audit;
 mod docs;
 mod health;
 mod idempotency;
+mod json_object;
 mod me;
 mod metadata;
 mod optional_json;

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use tracing_actix_web::RequestId;
 
+use super::json_object::JsonObject;
 use super::preconditions::{PutCondition, RequiredVersion};
 use crate::api_types::{DeleteRoleQuery, PutRoleRequest, RoleResponse, RolesResponse, Versioned};
 use crate::auth::{Api, Caller};
@@ -63,10 +64,10 @@ async fn put(
     caller: Caller,
     request_id: RequestId,
     condition: PutCondition,
-    request: web::Json<PutRoleRequest>,
+    request: JsonObject<PutRoleRequest>,
     roles: web::Data<RoleService>,
 ) -> Result<Versioned<RoleResponse>, Error> {
-    let PutRoleRequest { summary, permissions } = request.into_inner();
+    let PutRoleRequest { summary, permissions } = request.0;
     let actor = caller.actor(request_id.to_string());
     let saved = roles.put(&actor, &name, RoleDraft { summary, permissions }, condition.0).await?;
     let version = saved.role.version;

@@ -30,7 +30,6 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
-    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = GrantsResponse), (status = 404, description = "No such program")),
 )]
@@ -46,7 +45,6 @@ async fn roles(
 #[utoipa::path(
     get,
     path = "",
-    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = PrincipalAccessResponse), (status = 404, description = "No such program")),
 )]
@@ -64,7 +62,6 @@ async fn access(
 #[utoipa::path(
     post,
     path = "",
-    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     request_body(content = Option<DisableRequest>, description = "May be left out"),
     responses(
@@ -89,7 +86,6 @@ async fn disable(
 #[utoipa::path(
     post,
     path = "",
-    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
@@ -111,7 +107,6 @@ async fn enable(
 #[utoipa::path(
     post,
     path = "",
-    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
@@ -133,7 +128,6 @@ async fn revoke(
 #[utoipa::path(
     put,
     path = "",
-    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id"), ("role" = String, Path, description = "The role's name")),
     request_body(content = Option<GrantRoleRequest>, description = "May be left out"),
     responses(
@@ -159,7 +153,6 @@ async fn grant_role(
 #[utoipa::path(
     delete,
     path = "",
-    tag = "service_accounts",
     params(("id" = String, Path, format = "uuid", description = "The principal's id"), ("role" = String, Path, description = "The role's name")),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use tracing_actix_web::RequestId;
 
 use super::idempotency::{IdempotencyKey, created};
+use super::json_object::JsonObject;
 use super::paging::page;
 use super::preconditions::{ExpectedVersion, RequiredVersion};
 use crate::api_types::{
@@ -75,10 +76,10 @@ async fn create(
     caller: Caller,
     request_id: RequestId,
     key: IdempotencyKey,
-    request: web::Json<RegisterServiceAccountRequest>,
+    request: JsonObject<RegisterServiceAccountRequest>,
     accounts: web::Data<ServiceAccountService>,
 ) -> Result<HttpResponse, Error> {
-    let request = request.into_inner();
+    let request = request.0;
     let once = key.once("service-accounts.register", &request, |account: &ServiceAccount| {
         serde_json::json!(ServiceAccountResponse::from(account.clone()))
     });
@@ -107,10 +108,10 @@ async fn update(
     caller: Caller,
     request_id: RequestId,
     version: RequiredVersion,
-    request: web::Json<UpdateServiceAccountRequest>,
+    request: JsonObject<UpdateServiceAccountRequest>,
     accounts: web::Data<ServiceAccountService>,
 ) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    let UpdateServiceAccountRequest { display_name, expires_at } = request.into_inner();
+    let UpdateServiceAccountRequest { display_name, expires_at } = request.0;
     let edit = ServiceAccountEdit { display_name, expires_at };
     Ok(accounts.update(&caller.actor(request_id.to_string()), id.into_inner(), edit, version.0).await?.into())
 }

@@ -4,6 +4,7 @@ use actix_web::http::header::{ETag, EntityTag, LOCATION};
 use actix_web::{HttpResponse, web};
 use tracing_actix_web::RequestId;
 
+use super::json_object::JsonObject;
 use super::preconditions::ExpectedVersion;
 use crate::api_types::{IdentitiesResponse, IdentityRequest, IdentityResponse, Versioned};
 use crate::auth::{Api, Caller};
@@ -16,10 +17,10 @@ use crate::services::UserService;
 const IDENTITIES: &str = "/api/v1/users/{id}/identities";
 
 pub(super) fn register(api: &mut Api) {
-    api.get(IDENTITIES, USERS_READ, op!(identities)).post(IDENTITIES, USERS_WRITE, op!(add_identity)).delete(
+    api.get(IDENTITIES, USERS_READ, op!(list)).post(IDENTITIES, USERS_WRITE, op!(add)).delete(
         "/api/v1/users/{id}/identities/{identity_id}",
         USERS_WRITE,
-        op!(remove_identity),
+        op!(remove),
     );
 }
 
@@ -27,11 +28,10 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
-    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = IdentitiesResponse), (status = 404, description = "No such person")),
 )]
-async fn identities(
+async fn list(
     id: web::Path<PrincipalId>,
     users: web::Data<UserService>,
 ) -> Result<Versioned<IdentitiesResponse>, Error> {
@@ -45,7 +45,6 @@ async fn identities(
 #[utoipa::path(
     post,
     path = "",
-    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     request_body = IdentityRequest,
     responses(
@@ -56,16 +55,16 @@ async fn identities(
         (status = 412, description = "It has changed since it was read"),
     ),
 )]
-async fn add_identity(
+async fn add(
     id: web::Path<PrincipalId>,
     caller: Caller,
     request_id: RequestId,
     version: ExpectedVersion,
-    identity: web::Json<IdentityRequest>,
+    identity: JsonObject<IdentityRequest>,
     users: web::Data<UserService>,
 ) -> Result<HttpResponse, Error> {
     let (id, actor) = (id.into_inner(), caller.actor(request_id.to_string()));
-    let linked = users.link_identity(&actor, id, identity.into_inner().into(), version.0).await?;
+    let linked = users.link_identity(&actor, id, identity.0.into(), version.0).await?;
     let mut response = if linked.is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
     Ok(response
         .insert_header((LOCATION, format!("/api/v1/users/{id}/identities/{}", linked.identity.id())))
@@ -77,7 +76,6 @@ async fn add_identity(
 #[utoipa::path(
     delete,
     path = "",
-    tag = "users",
     params(
         ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("identity_id" = String, Path, format = "uuid", description = "The identity's id"),
@@ -89,7 +87,7 @@ async fn add_identity(
         (status = 412, description = "It has changed since it was read"),
     ),
 )]
-async fn remove_identity(
+async fn remove(
     path: web::Path<(PrincipalId, String)>,
     caller: Caller,
     request_id: RequestId,

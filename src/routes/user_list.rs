@@ -21,7 +21,7 @@ pub(super) fn register(api: &mut Api) {
 ///
 /// A page ends with the cursor of the next one, which `Link` leads to as well. Who is in the list all the while is on one page, whoever
 /// comes and goes meanwhile.
-#[utoipa::path(get, path = "", tag = "users", params(ListUsersQuery), responses(
+#[utoipa::path(get, path = "", params(ListUsersQuery), responses(
     (status = 200, body = PageResponse<UserResponse>, headers(("Link" = String, description = "The next page, as `rel=\"next\"`"))),
     (status = 400, description = "A filter that there is not, or a cursor of another list"),
 ))]

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use tracing_actix_web::RequestId;
 
 use super::idempotency::{IdempotencyKey, created};
+use super::json_object::JsonObject;
 use super::preconditions::{ExpectedVersion, RequiredVersion};
 use crate::api_types::{
     CreateUserRequest, IdentityRequest, ReadmissionResponse, UpdateUserRequest, UserDetailResponse, Versioned,
@@ -32,7 +33,6 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     post,
     path = "",
-    tag = "users",
     params(("Idempotency-Key" = Option<String>, Header, description = "A name for this very request, as a UUID")),
     request_body = CreateUserRequest,
     responses(
@@ -48,10 +48,10 @@ async fn create(
     caller: Caller,
     request_id: RequestId,
     key: IdempotencyKey,
-    request: web::Json<CreateUserRequest>,
+    request: JsonObject<CreateUserRequest>,
     users: web::Data<UserService>,
 ) -> Result<HttpResponse, Error> {
-    let request = request.into_inner();
+    let request = request.0;
     let once = key.once("users.create", &request, |user: &KnownPrincipal| {
         serde_json::json!(UserDetailResponse::from(user.clone()))
     });
@@ -66,7 +66,6 @@ async fn create(
 #[utoipa::path(
     patch,
     path = "",
-    tag = "users",
     params(
         ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("If-Match" = String, Header, description = "The ETag that was read"),
@@ -85,11 +84,11 @@ async fn update(
     caller: Caller,
     request_id: RequestId,
     version: RequiredVersion,
-    edit: web::Json<UpdateUserRequest>,
+    edit: JsonObject<UpdateUserRequest>,
     users: web::Data<UserService>,
 ) -> Result<Versioned<UserDetailResponse>, Error> {
     let actor = caller.actor(request_id.to_string());
-    Ok(users.update(&actor, id.into_inner(), edit.into_inner().into(), version.0).await?.into())
+    Ok(users.update(&actor, id.into_inner(), edit.0.into(), version.0).await?.into())
 }
 
 /// Deletes a person: they are shut out at once and can be restored for 30 days. Then all that is held on them is removed but a keyed
@@ -97,7 +96,6 @@ async fn update(
 #[utoipa::path(
     delete,
     path = "",
-    tag = "users",
     params(
         ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("If-Match" = String, Header, description = "The ETag that was read"),
@@ -125,7 +123,6 @@ async fn delete(
 #[utoipa::path(
     post,
     path = "",
-    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = UserDetailResponse),
@@ -144,15 +141,15 @@ async fn restore(
 }
 
 /// Lets somebody come again who was deleted more than 30 days ago: as somebody new, by this identity.
-#[utoipa::path(post, path = "", tag = "users", request_body = IdentityRequest, responses(
+#[utoipa::path(post, path = "", request_body = IdentityRequest, responses(
     (status = 200, body = ReadmissionResponse),
 ))]
 async fn readmit(
     caller: Caller,
     request_id: RequestId,
-    identity: web::Json<IdentityRequest>,
+    identity: JsonObject<IdentityRequest>,
     users: web::Data<UserService>,
 ) -> Result<web::Json<ReadmissionResponse>, Error> {
-    let was_kept_out = users.readmit(&caller.actor(request_id.to_string()), identity.into_inner().into()).await?;
+    let was_kept_out = users.readmit(&caller.actor(request_id.to_string()), identity.0.into()).await?;
     Ok(web::Json(ReadmissionResponse { was_kept_out }))
 }

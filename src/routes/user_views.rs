@@ -22,7 +22,6 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
-    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = GrantsResponse), (status = 404, description = "No such person")),
 )]
@@ -35,7 +34,6 @@ async fn roles(id: web::Path<PrincipalId>, users: web::Data<UserService>) -> Res
 #[utoipa::path(
     get,
     path = "",
-    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = PrincipalAccessResponse), (status = 404, description = "No such person")),
 )]
@@ -53,7 +51,6 @@ async fn access(
 #[utoipa::path(
     get,
     path = "",
-    tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = UserExportResponse), (status = 404, description = "No such person")),
 )]

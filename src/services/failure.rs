@@ -50,18 +50,6 @@ pub enum Failure {
     /// The caller's: the last admin cannot be shut out, demoted or given an end.
     #[error("this is the last admin; make another one first")]
     LastAdmin,
-    /// The caller's: without an identity nobody could come in as this user.
-    #[error("this is the last identity; link another one first, or delete the user")]
-    LastIdentity,
-    /// The caller's: who could link an identity to themselves could keep a way in that nobody gave them.
-    #[error("nobody links an identity to themselves; ask another administrator")]
-    OwnIdentity,
-    /// An admin's: the identity is that of somebody who was purged, and stays out until an admin lifts that.
-    #[error("the identity is that of somebody who was deleted for good; readmit it first")]
-    Tombstoned,
-    /// The caller's: the idempotency key was sent before, with another request.
-    #[error("this `Idempotency-Key` came with another request before; a new request needs a new key")]
-    KeyReused,
     /// The caller's: a role cannot be deleted while somebody holds it.
     #[error("the role is granted to {count} principals; take it from them, or ask to force it")]
     RoleGranted {
@@ -74,6 +62,18 @@ pub enum Failure {
         /// Why not.
         reason: &'static str,
     },
+    /// The caller's: without an identity nobody could come in as this user.
+    #[error("this is the last identity; link another one first, or delete the user")]
+    LastIdentity,
+    /// The caller's: who could link an identity to themselves could keep a way in that nobody gave them.
+    #[error("nobody links an identity to themselves; ask another administrator")]
+    OwnIdentity,
+    /// An admin's: the identity is that of somebody who was purged, and stays out until an admin lifts that.
+    #[error("the identity is that of somebody who was deleted for good; readmit it first")]
+    Tombstoned,
+    /// The caller's: the idempotency key was sent before, with another request.
+    #[error("this `Idempotency-Key` came with another request before; a new request needs a new key")]
+    KeyReused,
     /// The caller's: the resource has changed since the version that the caller knows.
     #[error("the resource was changed meanwhile; read it again")]
     StaleVersion,

@@ -67,19 +67,19 @@ pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
     let request = app.request(Method::from_bytes(method.as_bytes()).unwrap(), &target);
     match (method, path) {
         ("PATCH", "/api/v1/me") => request.header("If-Match", "*").json(&json!({ "given_name": name })),
-        ("PATCH" | "DELETE", "/api/v1/users/{id}") => request.header("If-Match", "*").json(&json!({})),
-        ("POST", "/api/v1/users") => {
-            request.json(&json!({ "identities": [{ "issuer": app.idp.url(), "subject": name }] }))
-        }
-        ("POST", "/api/v1/users/readmit" | "/api/v1/users/{id}/identities") => {
-            request.json(&json!({ "issuer": app.idp.url(), "subject": format!("{name}-too") }))
-        }
         ("DELETE", "/api/v1/roles/{name}" | "/api/v1/service-accounts/{id}") => request.header("If-Match", "*"),
         ("PATCH", "/api/v1/service-accounts/{id}") => {
             request.header("If-Match", "*").json(&json!({ "display_name": name }))
         }
         ("PUT", "/api/v1/roles/{name}") => {
             request.header("If-None-Match", "*").json(&json!({ "summary": "Helps.", "permissions": ["users:read"] }))
+        }
+        ("PATCH" | "DELETE", "/api/v1/users/{id}") => request.header("If-Match", "*").json(&json!({})),
+        ("POST", "/api/v1/users") => {
+            request.json(&json!({ "identities": [{ "issuer": app.idp.url(), "subject": name }] }))
+        }
+        ("POST", "/api/v1/users/readmit" | "/api/v1/users/{id}/identities") => {
+            request.json(&json!({ "issuer": app.idp.url(), "subject": format!("{name}-too") }))
         }
         ("POST", "/api/v1/service-accounts") => request.json(&json!({ "issuer": app.idp.url(), "client_id": name })),
         _ => request,
