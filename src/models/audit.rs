@@ -91,7 +91,7 @@ json_column!(Changes);
 
 /// One event.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit_events, check_for_backend(MultiBackend))]
+#[diesel(table_name = audit_events, treat_none_as_default_value = false, check_for_backend(MultiBackend))]
 pub struct AuditEvent {
     /// Its id.
     pub id: AuditEventId,

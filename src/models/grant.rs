@@ -57,7 +57,7 @@ text_enum! {
 
 /// A role given to a principal, as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = role_grants, check_for_backend(MultiBackend))]
+#[diesel(table_name = role_grants, treat_none_as_default_value = false, check_for_backend(MultiBackend))]
 pub struct Grant {
     /// Who has it.
     pub principal_id: PrincipalId,

@@ -15,7 +15,7 @@ use crate::schema::principals;
 
 /// A person or a program, as stored. Its `Debug` prints nothing personal.
 #[derive(Clone, PartialEq, Eq, Queryable, Selectable, Identifiable, Insertable, AsChangeset)]
-#[diesel(table_name = principals, treat_none_as_null = true, check_for_backend(MultiBackend))]
+#[diesel(table_name = principals, treat_none_as_null = true, treat_none_as_default_value = false, check_for_backend(MultiBackend))]
 pub struct Principal {
     /// Its id.
     pub id: PrincipalId,

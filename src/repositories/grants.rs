@@ -86,7 +86,7 @@ pub fn has_counted_admin(conn: &mut DbConnection) -> QueryResult<bool> {
         .filter(principals::status.eq(PrincipalStatus::Active))
         .filter(principals::expires_at.is_null())
         .select(principals::id)
-        .first::<PrincipalId>(conn)
+        .get_result::<PrincipalId>(conn)
         .optional()
         .map(|admin| admin.is_some())
 }

@@ -30,7 +30,7 @@ pub struct KeptAnswer {
 
 /// The answer kept for this key of this caller, if there is one.
 pub fn find(conn: &mut DbConnection, caller: &str, operation: &str, key: &str) -> QueryResult<Option<KeptAnswer>> {
-    idempotency_keys::table.find((caller, operation, key)).select(KeptAnswer::as_select()).first(conn).optional()
+    idempotency_keys::table.find((caller, operation, key)).select(KeptAnswer::as_select()).get_result(conn).optional()
 }
 
 /// Keeps an answer. Fails with a unique violation when one is kept for the key.

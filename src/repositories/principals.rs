@@ -10,7 +10,7 @@ use super::principal_terms;
 
 /// The principal of this id, if there is one.
 pub fn find(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<Option<Principal>> {
-    principals::table.find(id).select(Principal::as_select()).first(conn).optional()
+    principals::table.find(id).select(Principal::as_select()).get_result(conn).optional()
 }
 
 /// The principal linked to this identity, if there is one.
@@ -21,7 +21,7 @@ pub fn find_by_identity(conn: &mut DbConnection, identity: &IdentityKey) -> Quer
         .filter(identities::kind.eq(identity.kind))
         .filter(identities::subject.eq(&identity.subject))
         .select(Principal::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()
 }
 

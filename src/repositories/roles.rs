@@ -10,7 +10,7 @@ use crate::schema::{role_permissions, roles};
 
 /// The role of this name, if there is one.
 pub fn find(conn: &mut DbConnection, name: &str) -> QueryResult<Option<Role>> {
-    roles::table.find(name).select(Role::as_select()).first(conn).optional()
+    roles::table.find(name).select(Role::as_select()).get_result(conn).optional()
 }
 
 /// Every role, in the order of their names.
