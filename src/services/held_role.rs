@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 
 use crate::database::DbConnection;
-use crate::models::permission::{DeclaredPermissions, PermissionSet};
+use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet};
 use crate::models::{ADMIN, GrantSource, Moment, Principal, PrincipalId, computed_permissions};
 use crate::repositories::{grants, roles};
 
@@ -62,6 +62,11 @@ impl KnownPrincipal {
     /// The roles it holds, in the order of their names; one role may be held from several sources.
     pub fn roles(&self) -> &[HeldRole] {
         &self.roles
+    }
+
+    /// Whether some role of it grants `permission`.
+    pub fn grants(&self, permission: Permission) -> bool {
+        self.roles.iter().any(|role| role.permissions.contains(&permission))
     }
 
     /// Everything that its roles grant.
