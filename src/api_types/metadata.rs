@@ -25,7 +25,7 @@ impl ProtectedResourceResponse {
         Self {
             resource: resource.identifier().to_owned(),
             authorization_servers: resource.authorization_servers(),
-            scopes_supported: resource.scopes(&permissions),
+            scopes_supported: resource.scopes(permissions.iter().copied()),
             bearer_methods_supported: ["header"],
         }
     }

@@ -9,6 +9,7 @@ use actix_web::{App, HttpServer, web};
 use tracing_actix_web::TracingLogger;
 
 use super::answer::answer;
+use super::daily_purge;
 use super::issuer_reload::IssuerReload;
 use super::limits::limit_header_fields;
 use super::{Application, collect};
@@ -21,7 +22,9 @@ use crate::database::{Database, DatabaseError};
 use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{TokenVerifier, TrustedIssuers};
-use crate::services::{MeService, PrincipalService, ServiceAccountService, UserService};
+use crate::services::{
+    AuditService, MeService, PrincipalService, PurgeService, RoleService, ServiceAccountService, UserService,
+};
 use crate::telemetry::RequestSpan;
 
 /// Seconds that open requests get to finish when the server is told to stop.
@@ -118,6 +121,7 @@ impl Application {
         let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.server.bind, cause })?;
         let url = config.server.public_url(address);
         let issuers = IssuerReload::start(oidc, &database, &clock)?;
+        daily_purge::start(PurgeService::new(database.clone(), clock.clone()), clock.clone());
         let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue);
         let server = self.serve(listener, state).map_err(|cause| StartError::Bind { address, cause })?;
         Ok(RunningService { address, url, handle: server.handle(), server, issuers })
@@ -175,6 +179,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 /// What the workers share.
 #[derive(Clone)]
 struct State {
+    audit: web::Data<AuditService>,
     authenticator: web::Data<Authenticator>,
     catalogue: web::Data<Catalogue>,
     database: web::Data<Database>,
@@ -182,6 +187,7 @@ struct State {
     issuers: web::Data<TrustedIssuers>,
     me: web::Data<MeService>,
     resource: web::Data<ProtectedResource>,
+    roles: web::Data<RoleService>,
     service_accounts: web::Data<ServiceAccountService>,
     users: web::Data<UserService>,
 }
@@ -201,18 +207,20 @@ impl State {
         let principals =
             PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin);
         Self {
+            audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
             authenticator: web::Data::new(Authenticator::new(verifier, principals)),
             catalogue: web::Data::new(catalogue),
             issuers: web::Data::new(issuers.clone()),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
             resource: web::Data::new(ProtectedResource::new(url, issuers.clone())),
+            roles: web::Data::new(RoleService::new(database.clone(), clock.clone(), declared.clone())),
             service_accounts: web::Data::new(ServiceAccountService::new(
                 database.clone(),
                 clock.clone(),
                 declared.clone(),
-                issuers,
+                issuers.clone(),
             )),
-            users: web::Data::new(UserService::new(database.clone(), clock, declared.clone())),
+            users: web::Data::new(UserService::new(database.clone(), clock, declared.clone(), issuers)),
             declared: web::Data::from(declared),
             database: web::Data::new(database),
         }
@@ -223,6 +231,7 @@ impl State {
             .app_data(json_config())
             .app_data(path_config())
             .app_data(query_config())
+            .app_data(self.audit.clone())
             .app_data(self.authenticator.clone())
             .app_data(self.catalogue.clone())
             .app_data(self.database.clone())
@@ -230,6 +239,7 @@ impl State {
             .app_data(self.issuers.clone())
             .app_data(self.me.clone())
             .app_data(self.resource.clone())
+            .app_data(self.roles.clone())
             .app_data(self.service_accounts.clone())
             .app_data(self.users.clone());
     }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::models::permission::PermissionSet;
+use crate::models::permission::Permission;
 use crate::oidc::TrustedIssuers;
 
 /// The well-known name of the metadata document (RFC 9728 section 3).
@@ -45,12 +45,11 @@ impl ProtectedResource {
     }
 
     /// Permissions as the scopes that clients ask the issuers for: once for each way in which an issuer spells them.
-    pub(crate) fn scopes(&self, permissions: &PermissionSet) -> Vec<String> {
-        let prefixes = self.issuers.scope_prefixes();
-        let spelled = |prefix: &String| {
-            permissions.iter().map(move |permission| format!("{prefix}{}", permission.name())).collect::<Vec<_>>()
-        };
-        prefixes.iter().flat_map(spelled).collect()
+    pub(crate) fn scopes(&self, permissions: impl IntoIterator<Item = Permission, IntoIter: Clone>) -> Vec<String> {
+        let permissions = permissions.into_iter();
+        let spell =
+            |prefix: String| permissions.clone().map(move |permission| format!("{prefix}{}", permission.name()));
+        self.issuers.scope_prefixes().into_iter().flat_map(spell).collect()
     }
 }
 

@@ -1,15 +1,20 @@
 //! The command line: one file per subcommand.
 
+mod audit;
 #[cfg(feature = "dev")]
 mod dev;
 mod doctor;
 mod issuers;
 mod migrate;
 mod openapi;
+mod purge;
+mod roles;
 mod routes;
 mod serve;
+mod service_accounts;
 mod table;
 mod users;
+mod users_import;
 
 use std::process::ExitCode;
 
@@ -46,10 +51,18 @@ enum Command {
     Issuers(issuers::Arguments),
     /// Bring the database's schema up to date.
     Migrate,
+    /// Remove for good who was deleted 30 days ago or earlier; the running service does so once a day.
+    Purge,
     /// Print every route with the access that it asks for.
     Routes,
     /// Print the OpenAPI document.
     Openapi,
+    /// Write out the audit trail, or prune it.
+    Audit(audit::Arguments),
+    /// List roles.
+    Roles(roles::Arguments),
+    /// Register programs and list them.
+    ServiceAccounts(service_accounts::Arguments),
     /// List people, grant them roles, disable and enable them.
     Users(users::Arguments),
 }
@@ -71,6 +84,10 @@ enum CommandError {
     Unwell(usize),
     #[error("the output can't be written")]
     Output(#[from] serde_json::Error),
+    #[error(transparent)]
+    Import(#[from] users_import::ImportError),
+    #[error("the output can't be written")]
+    Print(#[source] std::io::Error),
     #[error("the server stopped")]
     Server(#[from] std::io::Error),
     #[cfg(feature = "dev")]
@@ -98,8 +115,14 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         Command::Issuers(arguments) => issuers::run(&application, &Config::from_env()?, arguments).await,
         Command::Doctor(arguments) => doctor::run(&application, arguments).await,
         Command::Migrate => migrate::run(&application, &Config::from_env()?),
+        Command::Purge => purge::run(&application, &Config::from_env()?).await,
         Command::Routes => routes::run(&application),
         Command::Openapi => openapi::run(&application, &Config::from_env()?),
+        Command::Audit(arguments) => audit::run(&application, &Config::from_env()?, arguments).await,
+        Command::Roles(arguments) => roles::run(&application, &Config::from_env()?, arguments).await,
+        Command::ServiceAccounts(arguments) => {
+            service_accounts::run(&application, &Config::from_env()?, arguments).await
+        }
         Command::Users(arguments) => users::run(&application, &Config::from_env()?, arguments).await,
     }
 }

@@ -24,6 +24,7 @@ pub(crate) use server::ServerConfig;
 use std::ffi::OsString;
 
 use crate::models::IdentityKey;
+use crate::oidc::IssuerSettings;
 
 use environment::Environment;
 use faults::Faults;
@@ -75,6 +76,12 @@ impl Config {
         V: Into<OsString>,
     {
         Self::read(vars.into_iter().map(|(name, value)| (name.into(), value.into())), Faults::default())
+    }
+
+    /// The canonical issuers of the tokens that are taken here; none where none is named.
+    pub(crate) fn issuers(&self) -> Vec<String> {
+        let settings = self.oidc.iter().flat_map(|oidc| &oidc.issuers);
+        settings.flat_map(IssuerSettings::canonical_issuers).collect()
     }
 
     fn read(vars: impl Iterator<Item = (OsString, OsString)>, mut faults: Faults) -> Result<Self, ConfigError> {

@@ -175,11 +175,20 @@ fn problem_of(failure: &Failure) -> &'static Problem {
         Failure::PrincipalDeleted => &problem::PRINCIPAL_DELETED,
         Failure::TokenRevoked => &problem::INVALID_TOKEN,
         Failure::AboveYourRights { .. } => &problem::ABOVE_YOUR_RIGHTS,
-        Failure::NoSuchUser | Failure::NoSuchServiceAccount | Failure::NoSuchRole => &problem::NOT_FOUND,
+        Failure::NoSuchUser | Failure::NoSuchIdentity | Failure::NoSuchServiceAccount | Failure::NoSuchRole => {
+            &problem::NOT_FOUND
+        }
         Failure::Conflict { .. } => &problem::CONFLICT,
+        Failure::LastIdentity => &problem::LAST_IDENTITY,
+        Failure::OwnIdentity => &problem::OWN_IDENTITY,
+        Failure::Tombstoned => &problem::TOMBSTONED,
+        Failure::KeyReused => &problem::KEY_REUSED,
         Failure::LastAdmin => &problem::LAST_ADMIN,
+        Failure::RoleGranted { .. } => &problem::ROLE_GRANTED,
+        Failure::BuiltInRole { .. } => &problem::BUILT_IN_ROLE,
         Failure::StaleVersion => &problem::STALE_VERSION,
         Failure::Invalid { .. } => &problem::INVALID_BODY,
+        Failure::NoRandomness => &problem::INTERNAL,
         Failure::Database(error) => problem_of_database(error),
     }
 }

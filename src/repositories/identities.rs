@@ -55,3 +55,9 @@ pub fn rename_issuer(conn: &mut DbConnection, from: &str, to: &str) -> QueryResu
         .execute(conn)?;
     Ok(())
 }
+
+/// Takes an identity from a principal. Returns whether it was there.
+pub fn delete(conn: &mut DbConnection, principal: PrincipalId, id: &str) -> QueryResult<bool> {
+    let identity = identities::table.find(id).filter(identities::principal_id.eq(principal));
+    Ok(diesel::delete(identity).execute(conn)? > 0)
+}

@@ -8,7 +8,7 @@ use crate::schema::key_sets;
 
 /// The last good key set of `issuer`, if one was ever kept.
 pub fn find(conn: &mut DbConnection, issuer: &str) -> QueryResult<Option<StoredKeySet>> {
-    key_sets::table.find(issuer).select(StoredKeySet::as_select()).first(conn).optional()
+    key_sets::table.find(issuer).select(StoredKeySet::as_select()).get_result(conn).optional()
 }
 
 /// Keeps a key set in the place of the issuer's former one.

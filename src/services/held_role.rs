@@ -64,6 +64,11 @@ impl KnownPrincipal {
         &self.roles
     }
 
+    /// The principal and its roles, apart.
+    pub(super) fn into_parts(self) -> (Principal, Vec<HeldRole>) {
+        (self.principal, self.roles)
+    }
+
     /// Everything that its roles grant.
     pub fn permissions(&self) -> PermissionSet {
         union(&self.roles)

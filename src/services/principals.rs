@@ -10,7 +10,7 @@ use crate::oidc::{Claims, JitMode};
 use crate::repositories::{grants, principals};
 
 use super::first_contact::{self, Contact};
-use super::{Failure, HeldRole, KnownPrincipal, held_role};
+use super::{Failure, HeldRole, KnownPrincipal, held_role, tombstones};
 
 /// Finds the principal behind a token, and makes it where policy says so. Cheap to clone.
 #[derive(Clone)]
@@ -103,7 +103,10 @@ impl Rules {
 
 fn sight(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<Option<Sighting>, Failure> {
     let Some(principal) = principals::find_by_identity(conn, &contact.identity)? else {
-        return Ok(None);
+        return match tombstones::find(conn, &contact.identity)? {
+            Some(_) => Err(Failure::PrincipalDeleted),
+            None => Ok(None),
+        };
     };
     let is_bootstrap = rules.names_admin(&contact.identity)
         // An account that ends is no counted admin, so bootstrapping it would settle nothing.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
 use tempfile::TempDir;
 
-use super::{Actor, KnownPrincipal, MeService, PrincipalService, ServiceAccountService, UserService};
+use super::{Actor, KnownPrincipal, MeService, PrincipalService, PurgeService, ServiceAccountService, UserService};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 use crate::models::permission::DeclaredPermissions;
@@ -29,6 +31,7 @@ pub(super) struct World {
     pub(super) users: UserService,
     pub(super) me: MeService,
     pub(super) service_accounts: ServiceAccountService,
+    pub(super) purge: PurgeService,
 }
 
 impl World {
@@ -44,7 +47,7 @@ impl World {
         let bootstrap_admin = bootstrap_admin.map(|subject| IdentityKey::human(ISSUER, subject));
         Self {
             principals: PrincipalService::new(database.clone(), clock.clone(), permissions.clone(), bootstrap_admin),
-            users: UserService::new(database.clone(), clock.clone(), permissions.clone()),
+            users: UserService::new(database.clone(), clock.clone(), permissions.clone(), vec![ISSUER.to_owned()]),
             me: MeService::new(database.clone(), clock.clone()),
             service_accounts: ServiceAccountService::new(
                 database.clone(),
@@ -52,6 +55,7 @@ impl World {
                 permissions.clone(),
                 vec![ISSUER.to_owned()],
             ),
+            purge: PurgeService::new(database.clone(), clock.clone()),
             _folder: folder,
             jit,
             database,
@@ -124,6 +128,21 @@ impl World {
 
     pub(super) async fn has_counted_admin(&self) -> bool {
         self.query(grants::has_counted_admin).await
+    }
+
+    /// Each text in each column of each table.
+    pub(super) async fn every_stored_text(&self) -> Vec<String> {
+        self.query(|conn| {
+            let columns = "SELECT 'SELECT CAST(' || c.name || ' AS TEXT) FROM ' || t.name
+                           FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'";
+            let queries: Vec<String> = sql::<Text>(columns).load(conn)?;
+            let mut texts = Vec::new();
+            for query in queries {
+                texts.extend(sql::<Nullable<Text>>(&query).load::<Option<String>>(conn)?.into_iter().flatten());
+            }
+            Ok(texts)
+        })
+        .await
     }
 
     pub(super) async fn query<T: Send + 'static>(

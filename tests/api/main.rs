@@ -10,6 +10,7 @@
 
 mod agreement;
 mod architecture;
+mod audit;
 mod authorization;
 mod challenges;
 mod command_line;
@@ -26,6 +27,9 @@ mod me;
 mod notes;
 mod outages;
 mod refusals;
+mod rights;
+mod roles;
 mod service_accounts;
 mod support;
+mod user_records;
 mod users;

@@ -5,4 +5,6 @@ mod issuers;
 mod me;
 mod rights;
 mod service_accounts;
+mod user_list;
+mod user_records;
 mod users;

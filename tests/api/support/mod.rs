@@ -204,6 +204,14 @@ impl TestApp {
         me.json()["id"].as_str().unwrap().to_owned()
     }
 
+    /// Makes a role as alice would.
+    pub async fn make_role(&self, name: &str, permissions: &[&str]) {
+        let request = self.request(Method::PUT, &format!("/api/v1/roles/{name}")).bearer(&self.admin());
+        let body = serde_json::json!({ "summary": "Made for a test.", "permissions": permissions });
+        let made = request.header("If-None-Match", "*").json(&body).send().await;
+        assert_eq!(made.status(), 201, "{}", made.text());
+    }
+
     /// Registers a machine as alice would, with these roles, and returns its principal's id.
     pub async fn register_machine(&self, client_id: &str, roles: &[&str]) -> String {
         let body = serde_json::json!({ "issuer": self.idp.url(), "client_id": client_id, "roles": roles });
