@@ -41,6 +41,7 @@
 mod api_types;
 mod app;
 mod auth;
+mod causes;
 mod cli;
 mod clock;
 mod config;

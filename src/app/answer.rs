@@ -15,6 +15,7 @@ use tracing_actix_web::RequestId;
 
 use crate::auth::challenge;
 use crate::auth::resource::ProtectedResource;
+use crate::causes::causes;
 use crate::error::{Error, answer_for};
 
 /// Carries the request's id to the client.
@@ -94,10 +95,4 @@ fn log(error: &Error) {
     } else {
         tracing::info!(reason, "refused");
     }
-}
-
-/// The error and everything under it, outermost first.
-fn causes(error: &Error) -> String {
-    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

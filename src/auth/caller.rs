@@ -65,7 +65,7 @@ impl Caller {
     pub(crate) fn decide(&self, permission: Permission) -> Decision {
         if !self.is_delegated(permission) {
             Decision::MissingScope
-        } else if !self.0.principal.permissions().contains(&permission) {
+        } else if !self.0.principal.grants(permission) {
             Decision::MissingPermission
         } else {
             Decision::Allowed

@@ -22,6 +22,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::{Application, StartError};
 use crate::auth::RegistrationError;
+use crate::causes::causes;
 use crate::config::{Config, ConfigError};
 use crate::database::DatabaseError;
 use crate::services::Failure;
@@ -101,7 +102,7 @@ pub(crate) fn run(application: Application) -> ExitCode {
     match actix_web::rt::System::new().block_on(dispatch(application, command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("portcullis: {}", with_causes(&error).trim_end());
+            eprintln!("portcullis: {}", causes(&error).trim_end());
             ExitCode::FAILURE
         }
     }
@@ -125,15 +126,4 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         }
         Command::Users(arguments) => users::run(&application, &Config::from_env()?, arguments).await,
     }
-}
-
-/// The error and what lies under it, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut sentence = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        sentence = format!("{sentence}: {error}");
-        cause = error.source();
-    }
-    sentence
 }

@@ -1,7 +1,5 @@
 //! Asking a provider: bounded in time and size, without redirects, and only at places that may be asked.
 
-use std::error::Error;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use reqwest::{Certificate, RequestBuilder, StatusCode, header, redirect};
@@ -9,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::PlainHttp;
+use crate::causes::causes;
 
 /// The longest document that is read.
 const MAX_DOCUMENT_BYTES: usize = 512 * 1024;
@@ -76,17 +75,6 @@ impl FetchError {
     fn unreachable(url: &Url, error: reqwest::Error) -> Self {
         Self::Unreachable { url: url.clone(), cause: causes(&error.without_url()) }
     }
-}
-
-/// The error and what caused it, in one line: reqwest's own text leaves the cause out.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let _ = write!(text, ": {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 impl ProviderClient {

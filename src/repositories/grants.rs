@@ -33,23 +33,24 @@ pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<
         .load(conn)
 }
 
-/// The grants of one role that somebody gave a principal by hand or `BOOTSTRAP_ADMIN` did: what provisioning gave is not ours.
-pub fn list_given_here(conn: &mut DbConnection, principal: PrincipalId, role: &str) -> QueryResult<Vec<Grant>> {
+/// Given by hand or by `BOOTSTRAP_ADMIN`: what provisioning gave is not ours.
+#[diesel::dsl::auto_type]
+fn given_here<'a>(principal: PrincipalId, role: &'a str) -> _ {
+    let provisioned: GrantSource = GrantSource::Scim;
     role_grants::table
         .filter(role_grants::principal_id.eq(principal))
         .filter(role_grants::role.eq(role))
-        .filter(role_grants::source.ne(GrantSource::Scim))
-        .select(Grant::as_select())
-        .load(conn)
+        .filter(role_grants::source.ne(provisioned))
+}
+
+/// The grants of one role that somebody gave a principal here.
+pub fn list_given_here(conn: &mut DbConnection, principal: PrincipalId, role: &str) -> QueryResult<Vec<Grant>> {
+    given_here(principal, role).select(Grant::as_select()).load(conn)
 }
 
 /// Takes away what [`list_given_here`] lists.
 pub fn delete_given_here(conn: &mut DbConnection, principal: PrincipalId, role: &str) -> QueryResult<()> {
-    let given_here = role_grants::table
-        .filter(role_grants::principal_id.eq(principal))
-        .filter(role_grants::role.eq(role))
-        .filter(role_grants::source.ne(GrantSource::Scim));
-    diesel::delete(given_here).execute(conn)?;
+    diesel::delete(given_here(principal, role)).execute(conn)?;
     Ok(())
 }
 
