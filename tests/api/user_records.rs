@@ -149,7 +149,7 @@ async fn access_tells_the_roles_behind_a_permission_and_the_scope_that_a_token_n
     };
     assert_eq!(access["admitted"], "yes");
     let read = permission("users:read");
-    assert_eq!((&read["granted"], &read["needs_scope"]), (&json!(true), &json!("api/users:read")));
+    assert_eq!((&read["granted"], &read["needs_scope"]), (&json!(true), &json!(["api/users:read"])));
     let expected = json!([{ "name": "auditor", "source": "manual", "expires_at": null }]);
     assert_eq!(read["granted_by"], expected);
     assert_eq!(permission("users:write")["granted"], false);
