@@ -15,6 +15,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_repetitions (event_id) {
+        event_id -> Text,
+        times -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (caller, operation, key) {
+        caller -> Text,
+        operation -> Text,
+        key -> Text,
+        request_hash -> Text,
+        created_id -> Text,
+        version -> BigInt,
+        answer -> Text,
+        answered_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     identities (id) {
         id -> Text,
         principal_id -> Text,
@@ -30,6 +50,14 @@ diesel::table! {
         issuer -> Text,
         document -> Text,
         fetched_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    principal_terms (term, principal_id) {
+        term -> Text,
+        principal_id -> Text,
+        is_email -> Bool,
     }
 }
 
@@ -62,6 +90,7 @@ diesel::table! {
         updated_at -> Timestamp,
         changed_at -> Timestamp,
         last_seen_at -> Nullable<Timestamp>,
+        deleted_from -> Nullable<Text>,
     }
 }
 
@@ -95,17 +124,39 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    tombstone_keys (id) {
+        id -> Integer,
+        key -> Text,
+    }
+}
+
+diesel::table! {
+    tombstones (identity_hash) {
+        identity_hash -> Text,
+        principal_id -> Text,
+        purged_at -> Timestamp,
+    }
+}
+
+diesel::joinable!(idempotency_keys -> principals (created_id));
 diesel::joinable!(identities -> principals (principal_id));
+diesel::joinable!(principal_terms -> principals (principal_id));
 diesel::joinable!(role_grants -> principals (principal_id));
 diesel::joinable!(role_grants -> roles (role));
 diesel::joinable!(role_permissions -> roles (role));
 
 diesel::allow_tables_to_appear_in_same_query!(
     audit_events,
+    audit_repetitions,
+    idempotency_keys,
     identities,
     key_sets,
+    principal_terms,
     principals,
     role_grants,
     role_permissions,
     roles,
+    tombstone_keys,
+    tombstones,
 );

@@ -1,9 +1,9 @@
 //! The caller's own profile and rights.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{HeldRoleResponse, moment};
+use super::{HeldRoleResponse, moment, present};
 use crate::models::{EmailState, Principal};
 
 /// The caller's own profile.
@@ -72,11 +72,6 @@ pub(crate) struct UpdateMeRequest {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub(crate) locale: Option<Option<String>>,
-}
-
-/// Tells a member that is null from one that is absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// What the caller may do, and why.

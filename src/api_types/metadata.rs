@@ -14,7 +14,7 @@ pub(crate) struct ProtectedResourceResponse {
     resource: String,
     /// The issuers whose tokens are taken.
     authorization_servers: Vec<String>,
-    /// The scopes that some route asks for, as the issuer spells them.
+    /// The scopes that some route asks for, as the issuers spell them.
     scopes_supported: Vec<String>,
     /// Tokens are read from the Authorization header field alone.
     bearer_methods_supported: [&'static str; 1],
@@ -24,8 +24,8 @@ impl ProtectedResourceResponse {
     pub(crate) fn new(resource: &ProtectedResource, permissions: PermissionSet) -> Self {
         Self {
             resource: resource.identifier().to_owned(),
-            authorization_servers: resource.authorization_servers().to_vec(),
-            scopes_supported: permissions.iter().map(|permission| resource.scope(permission.name())).collect(),
+            authorization_servers: resource.authorization_servers(),
+            scopes_supported: resource.scopes(permissions.iter().copied()),
             bearer_methods_supported: ["header"],
         }
     }

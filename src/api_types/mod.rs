@@ -3,27 +3,43 @@
 //! Each input is a type of its own that refuses members it does not know, so nothing can be set that was not meant to be; each output lists
 //! its members.
 
+mod access;
+mod audit;
 mod health;
+mod identities;
 mod me;
 mod metadata;
 mod page;
 mod roles;
 mod service_accounts;
+mod user_edits;
+mod user_export;
+mod user_list;
 mod users;
 mod versioned;
 
+pub(crate) use access::{GrantsResponse, PrincipalAccessResponse};
+pub(crate) use audit::{AuditCursor, AuditEventResponse, AuditQuery};
 pub(crate) use health::{CheckResponse, ReadinessResponse};
+pub(crate) use identities::{IdentitiesResponse, IdentityRequest, IdentityResponse, ReadmissionResponse};
 pub(crate) use me::{AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest};
 pub(crate) use metadata::ProtectedResourceResponse;
 pub(crate) use page::{Cursor, PageQuery, PageResponse};
-pub(crate) use roles::{GrantRoleRequest, HeldRoleResponse};
-pub(crate) use service_accounts::{
-    RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse,
+pub(crate) use roles::{
+    DeleteRoleQuery, GrantRoleRequest, HeldRoleResponse, PutRoleRequest, RoleResponse, RolesResponse,
 };
+pub(crate) use service_accounts::{
+    RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse, UpdateServiceAccountRequest,
+};
+pub(crate) use user_edits::{CreateUserRequest, UpdateUserRequest};
+pub(crate) use user_export::UserExportResponse;
+pub(crate) use user_list::{Contradiction, ListUsersQuery};
 pub(crate) use users::{DisableRequest, UserDetailResponse, UserResponse};
 pub(crate) use versioned::Versioned;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+
+use serde::{Deserialize, Deserializer};
 
 use crate::models::Moment;
 
@@ -34,4 +50,9 @@ pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
 
 fn moment(moment: Moment) -> String {
     rfc3339(moment.utc())
+}
+
+/// Tells a member that is null from one that is absent.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }

@@ -26,11 +26,11 @@ pub(crate) struct PageQuery {
     pub(crate) cursor: Option<Cursor>,
 }
 
-fn default_limit() -> u8 {
+pub(super) fn default_limit() -> u8 {
     DEFAULT_LIMIT
 }
 
-fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let limit = u8::deserialize(deserializer).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
     limit.ok_or_else(|| serde::de::Error::custom(", expected a `limit` from 1 to 200"))
 }

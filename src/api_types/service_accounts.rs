@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{HeldRoleResponse, moment};
+use super::{HeldRoleResponse, moment, present};
 use crate::services::{HeldRole, ServiceAccount};
 
 /// A program that may call the API.
@@ -22,6 +23,12 @@ pub(crate) struct ServiceAccountResponse {
     /// `active`, `disabled` or `deleted`.
     #[schema(example = "active")]
     status: &'static str,
+    /// Why the account is disabled, in the words of who did it.
+    disabled_reason: Option<String>,
+    /// Tokens issued before this are refused; RFC 3339.
+    not_before: Option<String>,
+    /// When the account ends by itself; RFC 3339.
+    expires_at: Option<String>,
     /// To the hour; RFC 3339.
     last_seen_at: Option<String>,
     /// RFC 3339.
@@ -39,6 +46,9 @@ impl From<ServiceAccount> for ServiceAccountResponse {
             client_id,
             display_name: principal.display_name,
             status: principal.status.as_str(),
+            disabled_reason: principal.disabled_reason,
+            not_before: principal.not_before.map(moment),
+            expires_at: principal.expires_at.map(moment),
             last_seen_at: principal.last_seen_at.map(moment),
             created_at: moment(principal.created_at),
             updated_at: moment(principal.updated_at),
@@ -62,7 +72,7 @@ impl ServiceAccountDetailResponse {
 }
 
 /// Registers a program.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegisterServiceAccountRequest {
     /// One of the issuers that this service trusts.
@@ -77,4 +87,18 @@ pub(crate) struct RegisterServiceAccountRequest {
     /// Names of roles to grant at once.
     #[serde(default)]
     pub(crate) roles: BTreeSet<String>,
+}
+
+/// A merge patch of a program (RFC 7396): what is absent stays, what is null is taken away.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateServiceAccountRequest {
+    /// The name to show.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, example = "Nightly report")]
+    pub(crate) display_name: Option<Option<String>>,
+    /// When the account ends by itself; RFC 3339.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) expires_at: Option<Option<DateTime<Utc>>>,
 }

@@ -85,5 +85,6 @@ impl From<KnownPrincipal> for UserDetailResponse {
 pub(crate) struct DisableRequest {
     /// For other admins to read.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 255)]
     pub(crate) reason: Option<String>,
 }

@@ -7,13 +7,19 @@ use serde::Serialize;
 
 /// A body and the version of what it shows.
 pub(crate) struct Versioned<T> {
+    is_new: bool,
     version: i64,
     body: T,
 }
 
 impl<T> Versioned<T> {
     pub(crate) fn new(version: i64, body: T) -> Self {
-        Self { version, body }
+        Self { is_new: false, version, body }
+    }
+
+    /// The same, of a resource that the request made.
+    pub(crate) fn created(version: i64, body: T) -> Self {
+        Self { is_new: true, version, body }
     }
 }
 
@@ -21,6 +27,8 @@ impl<T: Serialize> Responder for Versioned<T> {
     type Body = BoxBody;
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        HttpResponse::Ok().insert_header(ETag(EntityTag::new_strong(self.version.to_string()))).json(self.body)
+        let tag = EntityTag::new_strong(self.version.to_string());
+        let mut response = if self.is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+        response.insert_header(ETag(tag)).json(self.body)
     }
 }

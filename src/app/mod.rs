@@ -3,6 +3,8 @@
 //! Configuration goes in, a running server comes out. Here the pieces are wired: nothing else knows them all.
 
 mod answer;
+mod daily_purge;
+mod issuer_reload;
 mod key_set_store;
 mod limits;
 mod start;
@@ -16,6 +18,7 @@ use crate::auth::{Api, RegistrationError, RegistrationFault};
 use crate::models::permission::{DeclaredPermissions, Permission};
 use crate::{cli, routes};
 
+pub use issuer_reload::IssuerReload;
 pub use start::{RunningService, StartError};
 
 /// Registers routes; runs once in each worker and once for the catalogue.

@@ -9,19 +9,22 @@ use actix_web::{App, HttpServer, web};
 use tracing_actix_web::TracingLogger;
 
 use super::answer::answer;
-use super::key_set_store::DatabaseKeySetStore;
+use super::daily_purge;
+use super::issuer_reload::IssuerReload;
 use super::limits::limit_header_fields;
 use super::{Application, collect};
 use crate::Clock;
 use crate::auth::catalogue::Catalogue;
 use crate::auth::resource::ProtectedResource;
 use crate::auth::{Authenticator, RegistrationError, unknown_path};
-use crate::config::{Config, OidcConfig};
+use crate::config::Config;
 use crate::database::{Database, DatabaseError};
 use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
-use crate::oidc::{IssuerSettings, KeySet, ProviderClient, ScopeMode, TokenVerifier};
-use crate::services::{FirstContact, MeService, PrincipalService, ServiceAccountService, UserService};
+use crate::oidc::{TokenVerifier, TrustedIssuers};
+use crate::services::{
+    AuditService, MeService, PrincipalService, PurgeService, RoleService, ServiceAccountService, UserService,
+};
 use crate::telemetry::RequestSpan;
 
 /// Seconds that open requests get to finish when the server is told to stop.
@@ -32,7 +35,7 @@ const SHUTDOWN_SECONDS: u64 = 30;
 pub enum StartError {
     /// No issuer is configured.
     #[error(
-        "set OIDC_ISSUER and OIDC_AUDIENCE to the identity provider whose tokens are taken; to try it without one, \
+        "set OIDC_ISSUER and OIDC_AUDIENCE to the identity provider whose tokens are taken, or OIDC_ISSUERS_FILE to several; to try it without one, \
          `portcullis dev` needs nothing"
     )]
     NoIssuer,
@@ -64,6 +67,7 @@ pub struct RunningService {
     url: String,
     handle: ServerHandle,
     server: Server,
+    issuers: IssuerReload,
 }
 
 impl RunningService {
@@ -82,13 +86,21 @@ impl RunningService {
         self.handle.clone()
     }
 
+    /// Reads the issuers' file again from elsewhere: a handle that can be kept while [`wait`](Self::wait) runs. SIGHUP does the same.
+    pub fn issuer_reload(&self) -> IssuerReload {
+        self.issuers.clone()
+    }
+
     /// Serves until told to stop, by a signal or by the handle. Nothing is served before this runs.
     ///
     /// # Errors
     ///
     /// When the listening itself fails.
     pub async fn wait(self) -> std::io::Result<()> {
-        self.server.await
+        let reloading = self.issuers.on_hangup()?;
+        let served = self.server.await;
+        reloading.abort();
+        served
     }
 }
 
@@ -102,17 +114,17 @@ impl Application {
     /// See [`StartError`].
     pub async fn start(self, config: Config, clock: Clock) -> Result<RunningService, StartError> {
         let oidc = config.oidc.clone().ok_or(StartError::NoIssuer)?;
-        tell_exceptions(&oidc.issuer);
         let declared = Arc::new(self.declared_permissions()?);
-        let catalogue = self.catalogue(&declared, &oidc.issuer.scope_prefix)?;
+        let catalogue = self.catalogue(&declared, oidc.scope_prefix())?;
         let database = self.open_database(&config)?;
         let listener = listen(config.server.bind)?;
         let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.server.bind, cause })?;
         let url = config.server.public_url(address);
-        let resource = protected_resource(url.clone(), &oidc);
-        let state = State::new(config, oidc, database, declared, clock, catalogue, resource)?;
+        let issuers = IssuerReload::start(oidc, &database, &clock)?;
+        daily_purge::start(PurgeService::new(database.clone(), clock.clone()), clock.clone());
+        let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue);
         let server = self.serve(listener, state).map_err(|cause| StartError::Bind { address, cause })?;
-        Ok(RunningService { address, url, handle: server.handle(), server })
+        Ok(RunningService { address, url, handle: server.handle(), server, issuers })
     }
 
     /// The database of the configuration, migrated or known to need no migration.
@@ -123,6 +135,18 @@ impl Application {
                 tracing::info!(migration = name, "migrated");
             }
         }
+        self.migrated(database)
+    }
+
+    /// The database of the configuration as it is, if there is one: neither made nor migrated.
+    pub(crate) fn existing_database(&self, config: &Config) -> Result<Option<Database>, StartError> {
+        if !config.database.connection.url.exists() {
+            return Ok(None);
+        }
+        self.migrated(Database::open(&config.database.connection)?).map(Some)
+    }
+
+    fn migrated(&self, database: Database) -> Result<Database, StartError> {
         let pending = database.pending_migrations(self.own_migrations())?;
         if pending.is_empty() { Ok(database) } else { Err(StartError::PendingMigrations(pending)) }
     }
@@ -144,17 +168,6 @@ impl Application {
     }
 }
 
-/// Settings that widen what is accepted are told at every start.
-fn tell_exceptions(issuer: &IssuerSettings) {
-    let name = issuer.issuer.as_str();
-    if issuer.scope_mode == ScopeMode::RolesOnly {
-        tracing::warn!(issuer = name, "this issuer does not delegate by scope: roles decide alone");
-    }
-    for host in &issuer.plain_http.hosts {
-        tracing::warn!(issuer = name, host, "this host may be asked by plain http");
-    }
-}
-
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     let bound = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
@@ -163,20 +176,18 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     bound.map_err(|cause| StartError::Bind { address, cause })
 }
 
-fn protected_resource(url: String, oidc: &OidcConfig) -> ProtectedResource {
-    ProtectedResource::new(url, vec![oidc.issuer.issuer.clone()], oidc.issuer.scope_prefix.clone())
-}
-
 /// What the workers share.
 #[derive(Clone)]
 struct State {
+    audit: web::Data<AuditService>,
     authenticator: web::Data<Authenticator>,
     catalogue: web::Data<Catalogue>,
     database: web::Data<Database>,
     declared: web::Data<DeclaredPermissions>,
-    key_set: web::Data<KeySet>,
+    issuers: web::Data<TrustedIssuers>,
     me: web::Data<MeService>,
     resource: web::Data<ProtectedResource>,
+    roles: web::Data<RoleService>,
     service_accounts: web::Data<ServiceAccountService>,
     users: web::Data<UserService>,
 }
@@ -184,36 +195,35 @@ struct State {
 impl State {
     fn new(
         config: Config,
-        oidc: OidcConfig,
+        url: String,
+        reload: &IssuerReload,
         database: Database,
         declared: Arc<DeclaredPermissions>,
         clock: Clock,
         catalogue: Catalogue,
-        resource: ProtectedResource,
-    ) -> Result<Self, StartError> {
-        let client = ProviderClient::new().map_err(|cause| StartError::ProviderClient(cause.into()))?;
-        let store = Arc::new(DatabaseKeySetStore::new(database.clone()));
-        let key_set = KeySet::start(&oidc.issuer, client, store, clock.clone());
-        let issuers = vec![oidc.issuer.issuer.clone()];
-        let verifier = TokenVerifier::new([(oidc.issuer, key_set.clone())], clock.clone());
-        let first_contact = FirstContact { jit: oidc.jit, bootstrap_admin: config.bootstrap_admin };
-        let principals = PrincipalService::new(database.clone(), clock.clone(), declared.clone(), first_contact);
-        Ok(Self {
+    ) -> Self {
+        let issuers = reload.issuers().clone();
+        let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
+        let principals =
+            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin);
+        Self {
+            audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
             authenticator: web::Data::new(Authenticator::new(verifier, principals)),
             catalogue: web::Data::new(catalogue),
-            key_set: web::Data::new(key_set),
+            issuers: web::Data::new(issuers.clone()),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
-            resource: web::Data::new(resource),
+            resource: web::Data::new(ProtectedResource::new(url, issuers.clone())),
+            roles: web::Data::new(RoleService::new(database.clone(), clock.clone(), declared.clone())),
             service_accounts: web::Data::new(ServiceAccountService::new(
                 database.clone(),
                 clock.clone(),
                 declared.clone(),
-                issuers,
+                issuers.clone(),
             )),
-            users: web::Data::new(UserService::new(database.clone(), clock, declared.clone())),
+            users: web::Data::new(UserService::new(database.clone(), clock, declared.clone(), issuers)),
             declared: web::Data::from(declared),
             database: web::Data::new(database),
-        })
+        }
     }
 
     fn register(&self, services: &mut web::ServiceConfig) {
@@ -221,13 +231,15 @@ impl State {
             .app_data(json_config())
             .app_data(path_config())
             .app_data(query_config())
+            .app_data(self.audit.clone())
             .app_data(self.authenticator.clone())
             .app_data(self.catalogue.clone())
             .app_data(self.database.clone())
             .app_data(self.declared.clone())
-            .app_data(self.key_set.clone())
+            .app_data(self.issuers.clone())
             .app_data(self.me.clone())
             .app_data(self.resource.clone())
+            .app_data(self.roles.clone())
             .app_data(self.service_accounts.clone())
             .app_data(self.users.clone());
     }

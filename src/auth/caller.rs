@@ -72,11 +72,9 @@ impl Caller {
         }
     }
 
-    /// Whether the token's client may use the permission at all: by scope, as a first-party client, or because the issuer does not
-    /// delegate by scope.
+    /// Whether the token's client may use the permission at all.
     pub(crate) fn is_delegated(&self, permission: Permission) -> bool {
-        let claims = &self.0.claims;
-        claims.is_first_party() || claims.are_scopes_unused() || claims.scopes().contains(permission.name())
+        is_delegated(&self.0.claims, permission)
     }
 
     pub(crate) fn claims(&self) -> &Claims {
@@ -96,6 +94,12 @@ impl Caller {
             request_id: Some(request_id),
         }
     }
+}
+
+/// Whether a token's client may use the permission at all: by scope, as a first-party client, or because the issuer does not delegate
+/// by scope.
+pub(crate) fn is_delegated(claims: &Claims, permission: Permission) -> bool {
+    claims.is_first_party() || claims.are_scopes_unused() || claims.scopes().contains(permission.name())
 }
 
 impl FromRequest for Caller {

@@ -61,10 +61,9 @@ pub(crate) fn of(error: &Error, resource: &ProtectedResource) -> Option<BearerCh
     match error {
         Error::MissingToken => Some(bare),
         Error::MalformedCredential(_) => Some(bare.with_error(ErrorCode::InvalidRequest, &error.detail())),
-        Error::MissingScope(permission) => Some(
-            bare.with_error(ErrorCode::InsufficientScope, &error.detail())
-                .with_scope(resource.scope(permission.name())),
-        ),
+        Error::MissingScope { scope, .. } => {
+            Some(bare.with_error(ErrorCode::InsufficientScope, &error.detail()).with_scope(scope.clone()))
+        }
         _ if error.problem() == problem::INVALID_TOKEN => {
             Some(bare.with_error(ErrorCode::InvalidToken, &error.detail()))
         }

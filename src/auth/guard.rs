@@ -67,7 +67,10 @@ fn require(access: Access, caller: &Caller) -> Result<(), Error> {
     let Access::Requires(permission) = access else { return Ok(()) };
     match caller.decide(permission) {
         Decision::Allowed => Ok(()),
-        Decision::MissingScope => Err(Error::MissingScope(permission)),
+        Decision::MissingScope => {
+            let scope = caller.claims().spelled_scope(permission.name());
+            Err(Error::MissingScope { permission, scope })
+        }
         Decision::MissingPermission => Err(Error::MissingPermission(permission)),
     }
 }

@@ -13,5 +13,5 @@ pub use access::{AUTHENTICATED, Access, Api, Operation, PUBLIC};
 pub use caller::Caller;
 pub use catalogue::{RegistrationError, RegistrationFault};
 
-pub(crate) use caller::Decision;
+pub(crate) use caller::{Decision, is_delegated};
 pub(crate) use guard::{Authenticator, unknown_path};

@@ -4,11 +4,12 @@
 //! parameters, bodies and its particular answers. The problems that every route of its kind can answer are added here, once.
 
 use actix_web::http::Method;
-use utoipa::openapi::path::{HttpMethod, Operation as Document, Paths};
+use utoipa::openapi::path::{HttpMethod, Operation as Document, ParameterBuilder, ParameterIn, Paths};
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
-    ResponseBuilder,
+    ComponentsBuilder, Content, ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
+    Required, Response, ResponseBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -18,6 +19,9 @@ use crate::models::permission::DeclaredPermissions;
 
 /// Name of the security scheme in the document.
 const BEARER: &str = "bearer";
+/// Media type of a problem (RFC 9457 section 6.1).
+/// The field that names the version that a change is meant for.
+const IF_MATCH: &str = "If-Match";
 
 /// The document for these routes. Scopes carry the issuer's prefix, as clients have to ask for them.
 pub(super) fn document(routes: &[Route], declared: &DeclaredPermissions, scope_prefix: &str) -> OpenApi {
@@ -59,9 +63,9 @@ fn bearer_scheme(declared: &DeclaredPermissions, scope_prefix: &str) -> Security
 
 /// Fills in what the registration decides.
 fn complete(mut operation: Document, route: &Route, scope_prefix: &str) -> Document {
-    let tag = route.operation.module.rsplit("::").next().unwrap_or_default();
-    operation.operation_id = Some(format!("{tag}_{}", route.operation.name));
-    operation.tags = Some(vec![tag.to_owned()]);
+    let module = route.operation.module.rsplit("::").next().unwrap_or_default();
+    operation.operation_id = Some(format!("{module}_{}", route.operation.name));
+    operation.tags = Some(vec![resource(&route.path).unwrap_or(module).to_owned()]);
     operation.security = Some(match route.access {
         Access::Public => vec![SecurityRequirement::default()],
         Access::Authenticated => vec![SecurityRequirement::new(BEARER, [""; 0])],
@@ -73,14 +77,47 @@ fn complete(mut operation: Document, route: &Route, scope_prefix: &str) -> Docum
         let status = problem.status.as_str().to_owned();
         operation.responses.responses.entry(status).or_insert_with(|| response(problem).into());
     }
-    for (status, answer) in &mut operation.responses.responses {
-        if let (true, RefOr::T(answer)) = (is_failure(status), answer)
-            && answer.content.is_empty()
+    show_problems(&mut operation);
+    name_precondition(&mut operation);
+    operation
+}
+
+/// Every failure has the same body, so handlers only say when there is one.
+fn show_problems(operation: &mut Document) {
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.starts_with(['4', '5'])
+            && response.content.is_empty()
         {
-            answer.content.insert(PROBLEM_MEDIA_TYPE.to_owned(), RefOr::T(problem_content()));
+            response.content.insert(PROBLEM_MEDIA_TYPE.to_owned(), problem_content().into());
         }
     }
-    operation
+}
+
+/// What can be stale (412) takes `If-Match`, and demands it where its absence is refused (428).
+fn name_precondition(operation: &mut Document) {
+    let answers = &operation.responses.responses;
+    let (is_conditional, is_demanded) = (answers.contains_key("412"), answers.contains_key("428"));
+    if !is_conditional {
+        return;
+    }
+    let parameters = operation.parameters.get_or_insert_default();
+    if parameters.iter().any(|parameter| matches!(parameter, RefOr::T(named) if named.name == IF_MATCH)) {
+        return;
+    }
+    let parameter = ParameterBuilder::new()
+        .name(IF_MATCH)
+        .parameter_in(ParameterIn::Header)
+        .description(Some("The ETag that was read, or `*`"))
+        .required(if is_demanded { Required::True } else { Required::False })
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build();
+    parameters.push(parameter.into());
+}
+
+/// The resource that a path of the API is about, however many modules serve it.
+fn resource(path: &str) -> Option<&str> {
+    path.strip_prefix("/api/v1/")?.split('/').next()
 }
 
 /// The problems that follow from what the route asks for and takes.
@@ -105,12 +142,7 @@ fn common_problems(operation: &Document, access: Access) -> Vec<&'static Problem
 }
 
 fn response(problem: &Problem) -> Response {
-    ResponseBuilder::new().description(problem.title).build()
-}
-
-/// Whether an answer of this status is a problem, unless its handler describes its body itself.
-fn is_failure(status: &str) -> bool {
-    status.starts_with('4') || status.starts_with('5')
+    ResponseBuilder::new().description(problem.title).content(PROBLEM_MEDIA_TYPE, problem_content()).build()
 }
 
 fn problem_content() -> Content {

@@ -2,25 +2,26 @@
 
 use url::Url;
 
+use crate::models::permission::Permission;
+use crate::oidc::TrustedIssuers;
+
 /// The well-known name of the metadata document (RFC 9728 section 3).
 pub(crate) const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// The service as a protected resource.
-#[derive(Debug)]
 pub(crate) struct ProtectedResource {
     identifier: String,
     path: String,
     metadata_url: String,
-    authorization_servers: Vec<String>,
-    scope_prefix: String,
+    issuers: TrustedIssuers,
 }
 
 impl ProtectedResource {
     /// `identifier` is the public URL. With a path in it, the well-known segment goes before the path (RFC 9728 section 3.1).
-    pub(crate) fn new(identifier: String, authorization_servers: Vec<String>, scope_prefix: String) -> Self {
+    pub(crate) fn new(identifier: String, issuers: TrustedIssuers) -> Self {
         let path = path_of(&identifier);
         let metadata_url = metadata_url(&identifier, &path);
-        Self { identifier, path, metadata_url, authorization_servers, scope_prefix }
+        Self { identifier, path, metadata_url, issuers }
     }
 
     /// The resource identifier: the public URL.
@@ -39,13 +40,16 @@ impl ProtectedResource {
     }
 
     /// The canonical issuers whose tokens are taken.
-    pub(crate) fn authorization_servers(&self) -> &[String] {
-        &self.authorization_servers
+    pub(crate) fn authorization_servers(&self) -> Vec<String> {
+        self.issuers.canonical_issuers()
     }
 
-    /// A permission's name as the scope that a client asks the provider for.
-    pub(crate) fn scope(&self, permission: &str) -> String {
-        format!("{}{permission}", self.scope_prefix)
+    /// Permissions as the scopes that clients ask the issuers for: once for each way in which an issuer spells them.
+    pub(crate) fn scopes(&self, permissions: impl IntoIterator<Item = Permission, IntoIter: Clone>) -> Vec<String> {
+        let permissions = permissions.into_iter();
+        let spell =
+            |prefix: String| permissions.clone().map(move |permission| format!("{prefix}{}", permission.name()));
+        self.issuers.scope_prefixes().into_iter().flat_map(spell).collect()
     }
 }
 
@@ -64,11 +68,12 @@ mod tests {
 
     #[test]
     fn the_well_known_segment_goes_between_host_and_path() {
+        let client = crate::oidc::testing::introspection_client(&crate::Clock::system());
         for (identifier, expected) in [
             ("https://a.example", "https://a.example/.well-known/oauth-protected-resource"),
             ("https://a.example:8443/b/v2", "https://a.example:8443/.well-known/oauth-protected-resource/b/v2"),
         ] {
-            let resource = ProtectedResource::new(identifier.to_owned(), Vec::new(), String::new());
+            let resource = ProtectedResource::new(identifier.to_owned(), TrustedIssuers::new([], client.clone()));
             assert_eq!(resource.metadata_url(), expected);
         }
     }

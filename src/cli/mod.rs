@@ -1,13 +1,20 @@
 //! The command line: one file per subcommand.
 
+mod audit;
 #[cfg(feature = "dev")]
 mod dev;
+mod doctor;
+mod issuers;
 mod migrate;
 mod openapi;
+mod purge;
+mod roles;
 mod routes;
 mod serve;
+mod service_accounts;
 mod table;
 mod users;
+mod users_import;
 
 use std::process::ExitCode;
 
@@ -39,12 +46,24 @@ enum Command {
     /// Serve with a development identity provider beside it; needs no settings.
     #[cfg(feature = "dev")]
     Dev(dev::Arguments),
+    /// Say what is right, what is wrong and what to change: settings, issuers, and a token if one is given.
+    Doctor(doctor::Arguments),
+    /// Move everybody of an issuer whose URL changes.
+    Issuers(issuers::Arguments),
     /// Bring the database's schema up to date.
     Migrate,
+    /// Remove for good who was deleted 30 days ago or earlier; the running service does so once a day.
+    Purge,
     /// Print every route with the access that it asks for.
     Routes,
     /// Print the OpenAPI document.
     Openapi,
+    /// Write out the audit trail, or prune it.
+    Audit(audit::Arguments),
+    /// List roles.
+    Roles(roles::Arguments),
+    /// Register programs and list them.
+    ServiceAccounts(service_accounts::Arguments),
     /// List people, grant them roles, disable and enable them.
     Users(users::Arguments),
 }
@@ -62,8 +81,14 @@ enum CommandError {
     Refused(#[from] Failure),
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    #[error("faults found: {0}")]
+    Unwell(usize),
     #[error("the output can't be written")]
     Output(#[from] serde_json::Error),
+    #[error(transparent)]
+    Import(#[from] users_import::ImportError),
+    #[error("the output can't be written")]
+    Print(#[source] std::io::Error),
     #[error("the server stopped")]
     Server(#[from] std::io::Error),
     #[cfg(feature = "dev")]
@@ -88,9 +113,17 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         Command::Serve => serve::run(application, Config::from_env()?).await,
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => dev::run(application, arguments).await,
+        Command::Issuers(arguments) => issuers::run(&application, &Config::from_env()?, arguments).await,
+        Command::Doctor(arguments) => doctor::run(&application, arguments).await,
         Command::Migrate => migrate::run(&application, &Config::from_env()?),
+        Command::Purge => purge::run(&application, &Config::from_env()?).await,
         Command::Routes => routes::run(&application),
         Command::Openapi => openapi::run(&application, &Config::from_env()?),
+        Command::Audit(arguments) => audit::run(&application, &Config::from_env()?, arguments).await,
+        Command::Roles(arguments) => roles::run(&application, &Config::from_env()?, arguments).await,
+        Command::ServiceAccounts(arguments) => {
+            service_accounts::run(&application, &Config::from_env()?, arguments).await
+        }
         Command::Users(arguments) => users::run(&application, &Config::from_env()?, arguments).await,
     }
 }

@@ -13,3 +13,8 @@ pub(super) fn print<const N: usize>(headings: [&str; N], rows: impl IntoIterator
         println!("{}", line.trim());
     }
 }
+
+/// The text without control characters, which a name from the provider could steer the terminal with.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}

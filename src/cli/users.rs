@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
-use super::{CommandError, table};
+use super::table::{self, printable};
+use super::{CommandError, users_import};
 use crate::Clock;
-use crate::api_types::UserResponse;
+use crate::api_types::{UserDetailResponse, UserExportResponse, UserResponse, rfc3339};
 use crate::app::Application;
 use crate::config::Config;
-use crate::models::{Principal, PrincipalId};
-use crate::services::{Actor, KnownPrincipal, UserService};
+use crate::models::{Moment, Principal, PrincipalId};
+use crate::services::{Actor, HeldRole, KnownPrincipal, UserExport, UserService};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -25,6 +26,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show a person with their roles.
+    Show {
+        /// The person's id, as `users list` shows it.
+        id: PrincipalId,
+        /// A JSON object instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Grant a person a role.
     Grant {
         /// The person's id, as `users list` shows it.
@@ -34,6 +43,25 @@ enum Command {
         /// When the grant ends by itself (RFC 3339).
         #[arg(long)]
         expires_at: Option<DateTime<Utc>>,
+    },
+    /// Print all that is held on a person, as JSON.
+    Export {
+        /// The person's id, as `users list` shows it.
+        id: PrincipalId,
+    },
+    /// Add people from a CSV file.
+    Import(users_import::Arguments),
+    /// Take a role from a person.
+    RevokeRole {
+        /// The person's id, as `users list` shows it.
+        id: PrincipalId,
+        /// The role's name, as `auditor`.
+        role: String,
+    },
+    /// Void every token that a person has; they have to sign in again.
+    Revoke {
+        /// The person's id, as `users list` shows it.
+        id: PrincipalId,
     },
     /// Shut a person out, whatever their token says.
     Disable {
@@ -53,10 +81,18 @@ enum Command {
 pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
     let declared = std::sync::Arc::new(application.declared_permissions()?);
     let actor = Actor::command_line(&declared);
-    let users = UserService::new(application.open_database(config)?, Clock::system(), declared);
+    let users = UserService::new(application.open_database(config)?, Clock::system(), declared, config.issuers());
     let changed = match arguments.command {
         Command::List { json } => return list(&users, json).await,
+        Command::Show { id, json } => return show(users.find(id).await?, json),
         Command::Grant { id, role, expires_at } => users.grant_role(&actor, id, &role, expires_at, None).await?,
+        Command::Export { id } => return export(users.export(id).await?),
+        Command::Import(arguments) => {
+            let only_issuer = <[String; 1]>::try_from(config.issuers()).map(|[only]| only).ok();
+            return users_import::run(&users, &actor, only_issuer, arguments).await;
+        }
+        Command::RevokeRole { id, role } => users.revoke_role(&actor, id, &role, None).await?,
+        Command::Revoke { id } => users.revoke(&actor, id, None).await?,
         Command::Disable { id, reason } => users.disable(&actor, id, reason, None).await?,
         Command::Enable { id } => users.enable(&actor, id, None).await?,
     };
@@ -68,6 +104,30 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
 fn describe(user: &KnownPrincipal) {
     let roles: Vec<&str> = user.roles().iter().map(|role| role.name.as_str()).collect();
     println!("{} is {}, with the roles: {}", user.principal().id, user.principal().status, roles.join(", "));
+}
+
+fn export(export: UserExport) -> Result<(), CommandError> {
+    println!("{}", serde_json::to_string_pretty(&UserExportResponse::from(export))?);
+    Ok(())
+}
+
+fn show(user: KnownPrincipal, json: bool) -> Result<(), CommandError> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(&UserDetailResponse::from(user))?);
+        return Ok(());
+    }
+    let (person, end) = (user.principal(), |end: Option<Moment>| end.map(|end| rfc3339(end.utc())).unwrap_or_default());
+    let text = |text: &Option<String>| printable(text.as_deref().unwrap_or_default());
+    table::print(["ID", "STATUS", "USERNAME", "NAME"], [row(person.clone())]);
+    println!();
+    table::print(
+        ["E-MAIL", "REASON", "ENDS", "LAST SEEN"],
+        [[text(&person.email), text(&person.disabled_reason), end(person.expires_at), end(person.last_seen_at)]],
+    );
+    println!();
+    let role = |role: &HeldRole| [role.name.clone(), role.source.as_str().to_owned(), end(role.expires_at)];
+    table::print(["ROLE", "SOURCE", "ENDS"], user.roles().iter().map(role));
+    Ok(())
 }
 
 /// How many people one transaction reads.
@@ -92,9 +152,4 @@ async fn list(users: &UserService, json: bool) -> Result<(), CommandError> {
 fn row(person: Principal) -> [String; 4] {
     let [username, name] = [person.username, person.display_name].map(|text| printable(&text.unwrap_or_default()));
     [person.id.to_string(), person.status.to_string(), username, name]
-}
-
-/// The text without control characters, which a name from the provider could steer the terminal with.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }

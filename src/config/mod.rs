@@ -8,6 +8,7 @@ mod bootstrap;
 mod database;
 mod environment;
 mod faults;
+mod issuer;
 mod log;
 mod oidc;
 mod server;
@@ -23,6 +24,7 @@ pub(crate) use server::ServerConfig;
 use std::ffi::OsString;
 
 use crate::models::IdentityKey;
+use crate::oidc::IssuerSettings;
 
 use environment::Environment;
 use faults::Faults;
@@ -74,6 +76,12 @@ impl Config {
         V: Into<OsString>,
     {
         Self::read(vars.into_iter().map(|(name, value)| (name.into(), value.into())), Faults::default())
+    }
+
+    /// The canonical issuers of the tokens that are taken here; none where none is named.
+    pub(crate) fn issuers(&self) -> Vec<String> {
+        let settings = self.oidc.iter().flat_map(|oidc| &oidc.issuers);
+        settings.flat_map(IssuerSettings::canonical_issuers).collect()
     }
 
     fn read(vars: impl Iterator<Item = (OsString, OsString)>, mut faults: Faults) -> Result<Self, ConfigError> {
@@ -160,7 +168,7 @@ mod tests {
         std::fs::write(&path, "https://id.example.com\n").unwrap();
         let vars = [("OIDC_ISSUER_FILE", path.to_str().unwrap()), AUDIENCE];
         let config = Config::from_vars(vars).unwrap();
-        assert_eq!(config.oidc.unwrap().issuer.issuer, "https://id.example.com");
+        assert_eq!(config.oidc.unwrap().issuers[0].issuer, "https://id.example.com");
     }
 
     #[test]

@@ -1,84 +1,181 @@
-//! `OIDC_`: the issuer whose tokens are taken, and how its tokens are read.
+//! `OIDC_`: the issuers whose tokens are taken, and how their tokens are read: one by variables, any number by a file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use url::Url;
-
+use super::ConfigError;
 use super::environment::RawOidc;
 use super::faults::Faults;
+use super::issuer::{self, Block, split};
 use super::server::ServerConfig;
-use crate::models::JitMode;
-use crate::oidc::{Algorithm, ClaimPath, IssuerSettings, PlainHttp, ScopeMode};
+use crate::oidc::{IssuerSettings, PlainHttp};
 
-const URL_RULE: &str =
-    "an https URL; http is for loopback while SERVER_PUBLIC_URL is loopback too, and for OIDC_ALLOW_HTTP_HOSTS";
+/// Settings of the issuer by variables, beside the variables.
+const VARIABLES: &[(&str, &str)] = &[
+    ("issuer", "OIDC_ISSUER"),
+    ("preset", "OIDC_PROVIDER"),
+    ("tenants", "OIDC_TENANTS"),
+    ("discovery_url", "OIDC_DISCOVERY_URL"),
+    ("jwks_url", "OIDC_JWKS_URL"),
+    ("audiences", "OIDC_AUDIENCE"),
+    ("allowed_clients", "OIDC_ALLOWED_CLIENTS"),
+    ("algorithms", "OIDC_ALGORITHMS"),
+    ("accept_id_tokens", "OIDC_ACCEPT_ID_TOKENS"),
+    ("roles_claim", "OIDC_ROLES_CLAIM"),
+    ("allow_admin_role", "OIDC_ALLOW_ADMIN_ROLE"),
+    ("scope_mode", "OIDC_SCOPE_MODE"),
+    ("scope_prefix", "OIDC_SCOPE_PREFIX"),
+    ("jit", "OIDC_JIT"),
+    ("first_party_clients", "OIDC_FIRST_PARTY_CLIENTS"),
+    ("opaque", "OIDC_OPAQUE"),
+    ("introspect", "OIDC_INTROSPECT"),
+    ("introspection_url", "OIDC_INTROSPECTION_URL"),
+    ("introspection_client_id", "OIDC_INTROSPECTION_CLIENT_ID"),
+    ("introspection_auth", "OIDC_INTROSPECTION_AUTH"),
+    ("introspection_client_secret", "OIDC_INTROSPECTION_CLIENT_SECRET"),
+    ("introspection_private_key", "OIDC_INTROSPECTION_PRIVATE_KEY"),
+    ("introspection_private_key_id", "OIDC_INTROSPECTION_PRIVATE_KEY_ID"),
+    ("trust_active", "OIDC_TRUST_ACTIVE"),
+    ("extra_ca", "OIDC_EXTRA_CA"),
+];
 
-/// The issuer, and what becomes of its people when they come for the first time.
+/// The issuers, and where to read of them again.
 #[derive(Clone, Debug)]
 pub(crate) struct OidcConfig {
-    pub(crate) issuer: IssuerSettings,
-    pub(crate) jit: JitMode,
+    /// At least one. The one by variables comes first.
+    pub(crate) issuers: Vec<IssuerSettings>,
+    source: IssuerSource,
+}
+
+/// Where issuers come from.
+#[derive(Clone, Debug)]
+struct IssuerSource {
+    by_variables: Option<IssuerSettings>,
+    file: Option<PathBuf>,
+    plain_http: PlainHttp,
 }
 
 impl OidcConfig {
     /// `None` where no issuer is named, and where something is wrong, which is then among the faults.
     pub(super) fn parse(mut raw: RawOidc, server: Option<&ServerConfig>, faults: &mut Faults) -> Option<Self> {
         let plain_http = plain_http(raw.allow_http_hosts.take(), server, faults);
-        let discovery_url = endpoint("OIDC_DISCOVERY_URL", raw.discovery_url.take(), &plain_http, faults);
-        let jwks_url = endpoint("OIDC_JWKS_URL", raw.jwks_url.take(), &plain_http, faults);
-        let algorithms = algorithms(raw.algorithms.take(), faults);
-        let scope_mode = scope_mode(raw.scope_mode.take(), faults);
-        let jit = jit(raw.jit.take(), faults);
-        let roles_claim = roles_claim(raw.roles_claim.take(), faults);
-        let audiences = list(raw.audience.take());
-        let Some(issuer) = raw.issuer.take() else {
-            if !audiences.is_empty() || discovery_url.flatten().is_some() || jwks_url.flatten().is_some() {
-                faults.add("OIDC_ISSUER", "set where other OIDC_ variables are");
+        let file = raw.issuers_file.take().map(PathBuf::from);
+        let by_variables = by_variables(raw, &plain_http, faults);
+        let source = IssuerSource { by_variables, file, plain_http };
+        let issuers = source.read(faults);
+        (!issuers.is_empty()).then_some(Self { issuers, source })
+    }
+
+    /// Whether this is the canonical name of an issuer whose tokens are taken.
+    pub(crate) fn trusts(&self, issuer: &str) -> bool {
+        self.issuers.iter().flat_map(IssuerSettings::canonical_issuers).any(|trusted| trusted == issuer)
+    }
+
+    /// What the first issuer puts before a permission to spell the scope: the one that documents are written for.
+    pub(crate) fn scope_prefix(&self) -> &str {
+        self.issuers.first().map_or("", |issuer| &issuer.scope_prefix)
+    }
+
+    /// Reads the issuers' file again; the variables stay as they were at the start.
+    ///
+    /// # Errors
+    ///
+    /// All faults at once; no issuer is one too.
+    pub(crate) fn read_again(&self) -> Result<Vec<IssuerSettings>, ConfigError> {
+        let mut faults = Faults::default();
+        let issuers = self.source.read(&mut faults);
+        faults.into_result()?;
+        Ok(issuers)
+    }
+}
+
+impl IssuerSource {
+    fn read(&self, faults: &mut Faults) -> Vec<IssuerSettings> {
+        let mut issuers: Vec<_> =
+            self.by_variables.iter().map(|settings| ("OIDC_ISSUER".to_owned(), settings.clone())).collect();
+        if let Some(path) = &self.file {
+            match std::fs::read_to_string(path) {
+                Ok(text) => issuers.extend(self.in_file(&text, faults)),
+                Err(_) => faults.add("OIDC_ISSUERS_FILE", "the path of a readable TOML file in UTF-8"),
             }
-            return None;
-        };
-        if audiences.is_empty() {
-            faults
-                .add("OIDC_AUDIENCE", "at least one audience that tokens for this service carry: there is no default");
         }
-        let issuer = issuer_url(issuer, &plain_http, faults);
-        Some(Self {
-            issuer: IssuerSettings {
-                issuer: issuer?,
-                discovery_url: discovery_url?,
-                jwks_url: jwks_url?,
-                audiences,
-                algorithms: algorithms?,
-                roles_claim: roles_claim?,
-                scope_mode: scope_mode?,
-                scope_prefix: raw.scope_prefix.unwrap_or_default(),
-                first_party_clients: list(raw.first_party_clients).into_iter().collect(),
-                plain_http,
-            },
-            jit: jit?,
-        })
+        tell_doubles(&issuers, faults);
+        issuers.into_iter().map(|(_, settings)| settings).collect()
+    }
+
+    fn in_file(&self, text: &str, faults: &mut Faults) -> Vec<(String, IssuerSettings)> {
+        let blocks = issuer::blocks(text, faults);
+        let read = |block: Block| {
+            let place = block.place_of("issuer");
+            issuer::read(block, &self.plain_http, faults).map(|settings| (place, settings))
+        };
+        blocks.into_iter().filter_map(read).collect()
     }
 }
 
-/// The issuer is compared octet by octet with what tokens say, so it is kept as it is written.
-fn issuer_url(text: String, plain_http: &PlainHttp, faults: &mut Faults) -> Option<String> {
-    let is_issuer = |url: &Url| url.query().is_none() && url.fragment().is_none() && plain_http.is_fetchable(url);
-    if Url::parse(&text).is_ok_and(|url| is_issuer(&url)) {
-        return Some(text);
+/// An `iss` must mean one issuer, and a short name must name one.
+fn tell_doubles(issuers: &[(String, IssuerSettings)], faults: &mut Faults) {
+    let (mut names, mut short_names) = (BTreeMap::new(), BTreeSet::new());
+    for (index, (place, settings)) in issuers.iter().enumerate() {
+        let doubles = settings.trusted_names().into_iter().filter(|(name, _)| {
+            // The same name twice within one issuer is harmless.
+            names.insert(name.clone(), index).is_some_and(|other| other != index)
+        });
+        if doubles.count() > 0 {
+            faults.add(place.clone(), "another issuer than the others: a token's `iss` must mean one");
+        } else if !short_names.insert(&settings.short_name) {
+            faults.add(place.clone(), "beside a `name` that no other issuer has");
+        }
     }
-    // OIDC Discovery section 3, RFC 8414 section 2.
-    faults.add("OIDC_ISSUER", format!("the issuer's identifier, {URL_RULE}; without query and fragment"));
-    None
+    let is_opaque = |settings: &IssuerSettings| settings.introspection.as_ref().is_some_and(|asked| asked.opaque);
+    for (place, _) in issuers.iter().filter(|(_, settings)| is_opaque(settings)).skip(1) {
+        faults.add(
+            place.clone(),
+            "without `opaque`, which one issuer has already: an opaque token does not say whose it is",
+        );
+    }
 }
 
-fn endpoint(variable: &str, raw: Option<String>, plain_http: &PlainHttp, faults: &mut Faults) -> Option<Option<Url>> {
-    faults.parse(variable, raw, None, URL_RULE, |text| {
-        Url::parse(text).ok().filter(|url| plain_http.is_fetchable(url)).map(Some)
-    })
+fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Option<IssuerSettings> {
+    let values = [
+        raw.issuer,
+        raw.provider,
+        raw.tenants,
+        raw.discovery_url,
+        raw.jwks_url,
+        raw.audience,
+        raw.allowed_clients,
+        raw.algorithms,
+        raw.accept_id_tokens,
+        raw.roles_claim,
+        raw.allow_admin_role,
+        raw.scope_mode,
+        raw.scope_prefix,
+        raw.jit,
+        raw.first_party_clients,
+        raw.opaque,
+        raw.introspect,
+        raw.introspection_url,
+        raw.introspection_client_id,
+        raw.introspection_auth,
+        raw.introspection_client_secret,
+        raw.introspection_private_key,
+        raw.introspection_private_key_id,
+        raw.trust_active,
+        raw.extra_ca,
+    ];
+    let [issuer, others @ ..] = &values;
+    if issuer.is_none() {
+        if others.iter().any(Option::is_some) {
+            faults.add("OIDC_ISSUER", "set where other variables of an issuer are");
+        }
+        return None;
+    }
+    issuer::read(Block::of_variables(VARIABLES, values), plain_http, faults)
 }
 
 fn plain_http(raw: Option<String>, server: Option<&ServerConfig>, faults: &mut Faults) -> PlainHttp {
-    let hosts: BTreeSet<String> = list(raw).into_iter().map(|host| host.to_ascii_lowercase()).collect();
+    let hosts: BTreeSet<String> = raw.iter().flat_map(|raw| split(raw)).map(str::to_ascii_lowercase).collect();
     if !hosts.is_empty() && server.is_some_and(ServerConfig::is_https) {
         faults.add("OIDC_ALLOW_HTTP_HOSTS", "absent where SERVER_PUBLIC_URL is https");
     }
@@ -91,40 +188,4 @@ fn plain_http(raw: Option<String>, server: Option<&ServerConfig>, faults: &mut F
 fn is_host_and_port(text: &str) -> bool {
     text.rsplit_once(':')
         .is_some_and(|(host, port)| !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok())
-}
-
-fn algorithms(raw: Option<String>, faults: &mut Faults) -> Option<Vec<Algorithm>> {
-    let rule = "a comma-separated list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA; never none, never HS*";
-    faults.parse("OIDC_ALGORITHMS", raw, Algorithm::DEFAULTS.to_vec(), rule, |text| {
-        let algorithms: Result<Vec<Algorithm>, _> = split(text).map(str::parse).collect();
-        algorithms.ok().filter(|algorithms| !algorithms.is_empty())
-    })
-}
-
-fn scope_mode(raw: Option<String>, faults: &mut Faults) -> Option<ScopeMode> {
-    let rule = "`intersect` (scopes and roles) or `roles-only` (this provider does not delegate by scope)";
-    faults.parse("OIDC_SCOPE_MODE", raw, ScopeMode::Intersect, rule, |text| match text {
-        "intersect" => Some(ScopeMode::Intersect),
-        "roles-only" => Some(ScopeMode::RolesOnly),
-        _ => None,
-    })
-}
-
-fn jit(raw: Option<String>, faults: &mut Faults) -> Option<JitMode> {
-    let rule = "`active`, `pending` or `off`: what becomes of a person who comes for the first time";
-    faults.parse("OIDC_JIT", raw, JitMode::Active, rule, JitMode::from_word)
-}
-
-fn roles_claim(raw: Option<String>, faults: &mut Faults) -> Option<Option<ClaimPath>> {
-    let rule = "the name of a claim, or a JSON Pointer (RFC 6901) such as /realm_access/roles";
-    faults.parse("OIDC_ROLES_CLAIM", raw, None, rule, |text| text.parse().ok().map(Some))
-}
-
-fn list(raw: Option<String>) -> Vec<String> {
-    raw.iter().flat_map(|text| split(text)).map(str::to_owned).collect()
-}
-
-/// The entries of a comma-separated list; empty ones mean nothing.
-fn split(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }

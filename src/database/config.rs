@@ -64,6 +64,11 @@ impl DatabaseUrl {
         Self { file: path.into() }
     }
 
+    /// Whether there is a database at this address.
+    pub fn exists(&self) -> bool {
+        self.file.exists()
+    }
+
     pub(super) fn file(&self) -> &Path {
         &self.file
     }

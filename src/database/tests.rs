@@ -196,28 +196,82 @@ fn two_migrations_of_one_version_are_refused() {
 fn several_processes_may_start_and_migrate_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(&folder);
+    let all = Database::open(&config).unwrap().pending_migrations(&[]).unwrap().len();
     let applied: usize = std::thread::scope(|scope| {
         let starts: Vec<_> =
             (0..6).map(|_| scope.spawn(|| Database::open(&config).unwrap().migrate(&[]).unwrap().len())).collect();
         starts.into_iter().map(|start| start.join().unwrap()).sum()
     });
-    assert_eq!(applied, 4);
+    assert_eq!(applied, all);
+}
+
+/// What the database says of `statement`, after two events of long ago and one repetition; `None` when it does it.
+async fn refusal_on_the_audit_trail(statement: &'static str) -> Option<String> {
+    let (_folder, database) = Database::temporary();
+    let outcome: Result<(), DatabaseError> = database
+        .write(move |conn| {
+            conn.batch_execute(
+                "INSERT INTO audit_events (id, at, action, target, outcome, changes) VALUES
+                    ('1', '2020-01-01 00:00:00.5', 'a', 't', 'done', '{}'),
+                    ('2', '2020-01-02 00:00:00', 'a', 't', 'refused', '{}');
+                 INSERT INTO audit_repetitions (event_id, times) VALUES ('2', 1);",
+            )?;
+            Ok(conn.batch_execute(statement)?)
+        })
+        .await;
+    outcome.err().map(|error| std::error::Error::source(&error).unwrap().to_string())
 }
 
 #[tokio::test]
 async fn audit_events_can_be_neither_changed_nor_removed() {
-    let (_folder, database) = Database::temporary();
-    for statement in ["UPDATE audit_events SET action = 'x'", "DELETE FROM audit_events"] {
-        let outcome: Result<(), DatabaseError> = database
-            .write(move |conn| {
-                conn.batch_execute(
-                    "INSERT INTO audit_events (id, at, action, target, outcome, changes)
-                     VALUES ('1', CURRENT_TIMESTAMP, 'a', 't', 'done', '{}')",
-                )?;
-                Ok(conn.batch_execute(statement)?)
-            })
-            .await;
-        let refusal = std::error::Error::source(&outcome.unwrap_err()).unwrap().to_string();
-        assert_eq!(refusal, "audit events are append only", "{statement}");
+    for statement in [
+        "UPDATE audit_events SET action = 'x'",
+        "DELETE FROM audit_events",
+        "REPLACE INTO audit_events (id, at, action, target, outcome, changes)
+         VALUES ('1', CURRENT_TIMESTAMP, 'b', 't', 'done', '{}')",
+        "INSERT INTO audit_events (id, at, action, target, outcome, changes)
+         VALUES ('1', CURRENT_TIMESTAMP, 'b', 't', 'done', '{}') ON CONFLICT DO UPDATE SET action = 'b'",
+    ] {
+        let refusal = refusal_on_the_audit_trail(statement).await;
+        assert_eq!(refusal.as_deref(), Some("audit events are append only"), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn audit_events_go_only_with_one_that_tells_of_their_pruning() {
+    let prune = |action: &str, before: &str, at: &str, delete: &str| {
+        let statements = format!(
+            "INSERT INTO audit_events (id, at, action, target, outcome, changes)
+             VALUES ('3', '{at}', '{action}', 'audit-events', 'done', '{{\"before\": \"{before}\"}}');
+             DELETE FROM audit_events WHERE id = '{delete}'"
+        );
+        &*statements.leak()
+    };
+    let now = "2026-01-01 00:00:00";
+    let (day, later) = ("2020-01-02T00:00:00+00:00", "2027-01-01T00:00:00+00:00");
+    assert_eq!(refusal_on_the_audit_trail(prune("audit.prune", day, now, "1")).await, None);
+    for (case, statements) in [
+        ("as old as the time named", prune("audit.prune", day, now, "2")),
+        ("no pruning", prune("user.create", day, now, "1")),
+        ("a time yet to come", prune("audit.prune", later, now, "1")),
+        ("no time", prune("audit.prune", "ever", now, "1")),
+        ("the pruning itself", prune("audit.prune", "2026-01-01T00:00:00Z", now, "3")),
+    ] {
+        let refusal = refusal_on_the_audit_trail(statements).await;
+        assert_eq!(refusal.as_deref(), Some("audit events are append only"), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn the_count_of_a_refusal_only_grows() {
+    assert_eq!(refusal_on_the_audit_trail("UPDATE audit_repetitions SET times = times + 1").await, None);
+    for statement in [
+        "UPDATE audit_repetitions SET times = 1",
+        "UPDATE audit_repetitions SET event_id = '1', times = times + 1",
+        "REPLACE INTO audit_repetitions (event_id, times) VALUES ('2', 1)",
+        "DELETE FROM audit_repetitions",
+    ] {
+        let refusal = refusal_on_the_audit_trail(statement).await;
+        assert_eq!(refusal.as_deref(), Some("repetitions only grow"), "{statement}");
     }
 }

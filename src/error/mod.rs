@@ -29,12 +29,17 @@ pub enum Error {
     /// 400: the credential can't be read.
     #[error("{0}")]
     MalformedCredential(&'static str),
-    /// 401 for a token that is not acceptable; 503 if it could not be judged.
+    /// 401 for a token that is not acceptable; 403 if it is proved but lacks what the operator demands; 503 if it could not be judged.
     #[error(transparent)]
     Token(#[from] Rejection),
     /// 403: the token does not carry the scope.
-    #[error("The access token does not carry the scope for `{}`: ask the provider for it.", .0.name())]
-    MissingScope(Permission),
+    #[error("The access token does not carry the scope for `{}`: ask the provider for it.", .permission.name())]
+    MissingScope {
+        /// What the route asks for.
+        permission: Permission,
+        /// The scope as the token's issuer spells it.
+        scope: String,
+    },
     /// 403: no role of the principal grants the permission.
     #[error("None of your roles grants `{}`: ask an administrator.", .0.name())]
     MissingPermission(Permission),
@@ -120,9 +125,11 @@ impl Error {
         match self {
             Self::MissingToken => &problem::MISSING_TOKEN,
             Self::MalformedCredential(_) => &problem::INVALID_REQUEST,
+            Self::Token(Rejection::IntrospectionUnavailable) => &problem::INTROSPECTION_UNAVAILABLE,
             Self::Token(rejection) if rejection.is_our_outage() => &problem::KEYS_UNAVAILABLE,
+            Self::Token(Rejection::RequirementUnmet(_)) => &problem::REQUIREMENT_UNMET,
             Self::Token(_) => &problem::INVALID_TOKEN,
-            Self::MissingScope(_) => &problem::INSUFFICIENT_SCOPE,
+            Self::MissingScope { .. } => &problem::INSUFFICIENT_SCOPE,
             Self::MissingPermission(_) => &problem::MISSING_PERMISSION,
             Self::Refused(failure) => problem_of(failure),
             Self::InvalidBody(_) => &problem::INVALID_BODY,
@@ -168,11 +175,20 @@ fn problem_of(failure: &Failure) -> &'static Problem {
         Failure::PrincipalDeleted => &problem::PRINCIPAL_DELETED,
         Failure::TokenRevoked => &problem::INVALID_TOKEN,
         Failure::AboveYourRights { .. } => &problem::ABOVE_YOUR_RIGHTS,
-        Failure::NoSuchUser | Failure::NoSuchServiceAccount | Failure::NoSuchRole => &problem::NOT_FOUND,
+        Failure::NoSuchUser | Failure::NoSuchIdentity | Failure::NoSuchServiceAccount | Failure::NoSuchRole => {
+            &problem::NOT_FOUND
+        }
         Failure::Conflict { .. } => &problem::CONFLICT,
+        Failure::LastIdentity => &problem::LAST_IDENTITY,
+        Failure::OwnIdentity => &problem::OWN_IDENTITY,
+        Failure::Tombstoned => &problem::TOMBSTONED,
+        Failure::KeyReused => &problem::KEY_REUSED,
         Failure::LastAdmin => &problem::LAST_ADMIN,
+        Failure::RoleGranted { .. } => &problem::ROLE_GRANTED,
+        Failure::BuiltInRole { .. } => &problem::BUILT_IN_ROLE,
         Failure::StaleVersion => &problem::STALE_VERSION,
         Failure::Invalid { .. } => &problem::INVALID_BODY,
+        Failure::NoRandomness => &problem::INTERNAL,
         Failure::Database(error) => problem_of_database(error),
     }
 }

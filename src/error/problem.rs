@@ -47,6 +47,7 @@ problems! {
     MISSING_TOKEN: UNAUTHORIZED, "missing-token", "An access token is needed";
     INVALID_TOKEN: UNAUTHORIZED, "invalid-token", "The access token is not accepted";
     INSUFFICIENT_SCOPE: FORBIDDEN, "insufficient-scope", "The access token lacks a scope";
+    REQUIREMENT_UNMET: FORBIDDEN, "requirement-unmet", "The access token does not meet a requirement of this service";
     MISSING_PERMISSION: FORBIDDEN, "missing-permission", "Your roles do not allow this";
     PRINCIPAL_DISABLED: FORBIDDEN, "principal-disabled", "This account is disabled";
     PRINCIPAL_PENDING: FORBIDDEN, "principal-pending", "This account waits for approval";
@@ -54,17 +55,24 @@ problems! {
     UNKNOWN_PRINCIPAL: FORBIDDEN, "unknown-principal", "This account is not known here";
     NOT_A_PERSON: FORBIDDEN, "not-a-person", "This is for people";
     ABOVE_YOUR_RIGHTS: FORBIDDEN, "above-your-rights", "This touches rights that you do not hold";
+    OWN_IDENTITY: FORBIDDEN, "own-identity", "Nobody links an identity to themselves";
     NOT_FOUND: NOT_FOUND, "not-found", "There is nothing here";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here";
     CONFLICT: CONFLICT, "conflict", "This exists already";
     LAST_ADMIN: CONFLICT, "last-admin", "The last administrator has to stay";
+    ROLE_GRANTED: CONFLICT, "role-granted", "The role is granted";
+    BUILT_IN_ROLE: CONFLICT, "built-in-role", "The role is built in";
+    LAST_IDENTITY: CONFLICT, "last-identity", "The last identity has to stay";
+    TOMBSTONED: CONFLICT, "tombstoned", "Somebody with this identity was deleted for good";
     STALE_VERSION: PRECONDITION_FAILED, "stale-version", "It has changed since you read it";
     BODY_TOO_LARGE: PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
     UNSUPPORTED_MEDIA_TYPE: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's media type is not supported";
+    KEY_REUSED: UNPROCESSABLE_ENTITY, "idempotency-key-reused", "This idempotency key belongs to another request";
     PRECONDITION_REQUIRED: PRECONDITION_REQUIRED, "precondition-required", "Say which version you change";
     HEADER_TOO_LARGE: REQUEST_HEADER_FIELDS_TOO_LARGE, "header-too-large", "A header field is too large";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal", "Something went wrong here";
     KEYS_UNAVAILABLE: SERVICE_UNAVAILABLE, "keys-unavailable", "Access tokens can't be checked at the moment";
+    INTROSPECTION_UNAVAILABLE: SERVICE_UNAVAILABLE, "introspection-unavailable", "The identity provider can't be asked at the moment";
     DATABASE_UNAVAILABLE: SERVICE_UNAVAILABLE, "database-unavailable", "The database can't be reached at the moment";
 }
 

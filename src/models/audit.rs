@@ -1,15 +1,14 @@
 //! The audit trail: who changed what. Append only; the database refuses anything else.
 
+use super::column::{json_column, text_enum};
+use super::{AuditEventId, AuditPlace, AuditTarget, Moment, PrincipalId};
+use crate::database::MultiBackend;
+use crate::schema::audit_events;
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use super::column::{json_column, text_enum};
-use super::{Moment, PrincipalId};
-use crate::schema::audit_events;
 
 text_enum! {
     /// What somebody did or tried to do.
@@ -20,20 +19,58 @@ text_enum! {
         FollowProvider = "user.follow-provider",
         /// A person edited their profile.
         EditProfile = "user.edit-profile",
+        /// A user's description or the end of the account was edited.
+        UpdateUser = "user.update",
         /// A user was shut out.
         DisableUser = "user.disable",
         /// A user was let in.
         EnableUser = "user.enable",
         /// A user's tokens were declared void.
         RevokeTokens = "user.revoke-tokens",
+        /// A user was deleted; what is known of them is kept for a while.
+        DeleteUser = "user.delete",
+        /// A deleted user was restored.
+        RestoreUser = "user.restore",
+        /// What was known of a deleted user was removed for good.
+        PurgeUser = "user.purge",
+        /// Somebody who was purged may come again.
+        ReadmitUser = "user.readmit",
+        /// An identity was linked to a user.
+        LinkIdentity = "identity.link",
+        /// An identity was taken from a user.
+        UnlinkIdentity = "identity.unlink",
         /// A role was given.
         GrantRole = "role.grant",
         /// A role was taken away.
         RevokeRole = "role.revoke",
+        /// A role was made.
+        CreateRole = "role.create",
+        /// What a role is for or what it grants was edited.
+        UpdateRole = "role.update",
+        /// A role was deleted.
+        DeleteRole = "role.delete",
+        /// Old events were removed from the trail.
+        PruneAudit = "audit.prune",
         /// `BOOTSTRAP_ADMIN` took effect.
         BootstrapAdmin = "admin.bootstrap",
+        /// An identity moved to its issuer's new URL.
+        MoveIdentity = "identity.move",
         /// A program was registered.
         RegisterServiceAccount = "service-account.register",
+        /// A program's description or the end of its account was edited.
+        UpdateServiceAccount = "service-account.update",
+        /// A program was shut out.
+        DisableServiceAccount = "service-account.disable",
+        /// A program was let in.
+        EnableServiceAccount = "service-account.enable",
+        /// A program's tokens were declared void.
+        RevokeServiceAccountTokens = "service-account.revoke-tokens",
+        /// A program was deleted; what is known of it is kept for a while.
+        DeleteServiceAccount = "service-account.delete",
+        /// A deleted program was restored.
+        RestoreServiceAccount = "service-account.restore",
+        /// What was known of a deleted program was removed for good.
+        PurgeServiceAccount = "service-account.purge",
     }
 }
 
@@ -54,11 +91,12 @@ pub struct Changes(pub serde_json::Map<String, serde_json::Value>);
 
 json_column!(Changes);
 
-/// One event, to be appended.
-#[derive(Clone, Debug, Insertable)]
-#[diesel(table_name = audit_events)]
+/// One event.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events, treat_none_as_default_value = false, check_for_backend(MultiBackend))]
 pub struct AuditEvent {
-    id: String,
+    /// Its id.
+    pub id: AuditEventId,
     /// When.
     pub at: Moment,
     /// Who; `None` for the command line and the service itself.
@@ -67,8 +105,8 @@ pub struct AuditEvent {
     pub client: Option<String>,
     /// What.
     pub action: AuditAction,
-    /// On whom.
-    pub target: PrincipalId,
+    /// On whom or what.
+    pub target: AuditTarget,
     /// With what outcome.
     pub outcome: Outcome,
     /// In which request.
@@ -79,18 +117,23 @@ pub struct AuditEvent {
 
 impl AuditEvent {
     /// The service itself did `action` on `target`.
-    pub fn new(at: Moment, action: AuditAction, target: PrincipalId) -> Self {
+    pub fn new(at: Moment, action: AuditAction, target: impl Into<AuditTarget>) -> Self {
         Self {
-            id: Uuid::now_v7().to_string(),
+            id: AuditEventId::generate(),
             at,
             actor: None,
             client: None,
             action,
-            target,
+            target: target.into(),
             outcome: Outcome::Done,
             request_id: None,
             changes: Changes::default(),
         }
+    }
+
+    /// Its place in the trail.
+    pub fn place(&self) -> AuditPlace {
+        AuditPlace { at: self.at, id: self.id }
     }
 
     /// Adds what `name` was changed to. Never a personal value.

@@ -26,8 +26,8 @@ pub fn computed_permissions(role: &str, declared: &DeclaredPermissions) -> Optio
 }
 
 /// A named set of permissions. The permissions are rows of their own.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = roles, check_for_backend(MultiBackend))]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = roles, primary_key(name), check_for_backend(MultiBackend))]
 pub struct Role {
     /// The name it is granted by.
     pub name: String,
@@ -57,7 +57,7 @@ text_enum! {
 
 /// A role given to a principal, as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = role_grants, check_for_backend(MultiBackend))]
+#[diesel(table_name = role_grants, treat_none_as_default_value = false, check_for_backend(MultiBackend))]
 pub struct Grant {
     /// Who has it.
     pub principal_id: PrincipalId,

@@ -69,6 +69,16 @@ impl Identity {
             created_at: now,
         }
     }
+
+    /// Its own id, which names it below its principal.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What it links.
+    pub fn key(&self) -> IdentityKey {
+        IdentityKey { issuer: self.issuer.clone(), kind: self.kind, subject: self.subject.clone() }
+    }
 }
 
 impl fmt::Debug for Identity {

@@ -1,23 +1,29 @@
 //! Rows, changesets and the small types of the domain.
 
 mod audit;
+mod audit_trail;
 mod column;
 mod grant;
 mod identity;
 mod key_set;
+mod listing;
 mod moment;
 pub mod permission;
 mod principal;
 mod principal_id;
 mod profile;
+mod search;
 mod standing;
 
 pub use audit::{AuditAction, AuditEvent, Changes, Outcome};
+pub use audit_trail::{AuditEventId, AuditFilter, AuditOrder, AuditPlace, AuditTarget};
 pub use grant::{ADMIN, Grant, GrantSource, MEMBER, Role, computed_permissions};
 pub use identity::{Identity, IdentityKey};
 pub use key_set::StoredKeySet;
+pub use listing::{PeopleFilter, PeopleOrder, PeoplePlace};
 pub use moment::Moment;
 pub use principal::Principal;
 pub use principal_id::PrincipalId;
 pub use profile::{EditedFields, ProfileField, ProviderProfile};
-pub use standing::{ClaimRoles, DisabledBy, EmailState, JitMode, Origin, PrincipalKind, PrincipalStatus};
+pub use search::{SearchTerms, TermRange, fold};
+pub use standing::{ClaimRoles, DisabledBy, EmailState, Origin, PrincipalKind, PrincipalStatus};

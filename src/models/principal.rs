@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::search::fold;
 use super::{
     ClaimRoles, DisabledBy, EditedFields, EmailState, Moment, Origin, PrincipalId, PrincipalKind, PrincipalStatus,
     ProfileField, ProviderProfile,
@@ -14,7 +15,7 @@ use crate::schema::principals;
 
 /// A person or a program, as stored. Its `Debug` prints nothing personal.
 #[derive(Clone, PartialEq, Eq, Queryable, Selectable, Identifiable, Insertable, AsChangeset)]
-#[diesel(table_name = principals, treat_none_as_null = true, check_for_backend(MultiBackend))]
+#[diesel(table_name = principals, treat_none_as_null = true, treat_none_as_default_value = false, check_for_backend(MultiBackend))]
 pub struct Principal {
     /// Its id.
     pub id: PrincipalId,
@@ -70,6 +71,8 @@ pub struct Principal {
     pub changed_at: Moment,
     /// When it was last seen, to the hour.
     pub last_seen_at: Option<Moment>,
+    /// What its status was before it was deleted, if it is.
+    pub deleted_from: Option<PrincipalStatus>,
 }
 
 impl Principal {
@@ -103,6 +106,7 @@ impl Principal {
             updated_at: now,
             changed_at: now,
             last_seen_at: None,
+            deleted_from: None,
         }
     }
 
@@ -120,7 +124,7 @@ impl Principal {
     pub fn set_profile_field(&mut self, field: ProfileField, value: Option<String>) {
         match field {
             ProfileField::DisplayName => {
-                self.display_name_ci = value.as_deref().unwrap_or_default().to_lowercase();
+                self.display_name_ci = fold(value.as_deref().unwrap_or_default());
                 self.display_name = value;
             }
             ProfileField::GivenName => self.given_name = value,

@@ -69,18 +69,6 @@ text_enum! {
     }
 }
 
-text_enum! {
-    /// What happens when a person is seen for the first time (`OIDC_JIT`).
-    pub enum JitMode {
-        /// They are let in.
-        Active = "active",
-        /// They are known from now on and wait for an admin.
-        Pending = "pending",
-        /// They stay unknown.
-        Off = "off",
-    }
-}
-
 /// The role names of the last token seen, for display only: they grant nothing by being stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]

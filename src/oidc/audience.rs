@@ -1,20 +1,36 @@
 //! Whom a token is meant for: `aud` (RFC 7519 section 4.1.3, RFC 8725 section 3.9).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::Rejection;
 
-/// Refuses a token whose `aud`, a text or a list of texts, does not hold one of `ours` exactly.
-pub(super) fn check(claims: &Map<String, Value>, ours: &[String]) -> Result<(), Rejection> {
+/// Refuses a token that is not meant for us: whose `aud`, a text or a list of texts, does not hold one of `ours` exactly.
+///
+/// Some issuers name no audience in access tokens (Cognito). Where they are configured without one, a list of the allowed clients
+/// stands in for it, which [`check_client`] asks; a token that names an audience all the same is not meant for us.
+pub(super) fn check(
+    claims: &Map<String, Value>,
+    ours: &[String],
+    allowed_clients: &BTreeSet<String>,
+) -> Result<(), Rejection> {
     let is_ours = |audience: &str| ours.iter().any(|own| own == audience);
     let named = match claims.get("aud") {
         Some(Value::String(audience)) => is_ours(audience),
         Some(Value::Array(audiences)) => {
             audiences.iter().all(Value::is_string) && audiences.iter().filter_map(Value::as_str).any(is_ours)
         }
-        _ => false,
+        None => ours.is_empty() && !allowed_clients.is_empty(),
+        Some(_) => false,
     };
     if named { Ok(()) } else { Err(Rejection::WrongAudience) }
+}
+
+/// Refuses a token of a client that is not on the list, where there is a list.
+pub(super) fn check_client(client_id: Option<&str>, allowed: &BTreeSet<String>) -> Result<(), Rejection> {
+    let is_allowed = allowed.is_empty() || client_id.is_some_and(|client| allowed.contains(client));
+    if is_allowed { Ok(()) } else { Err(Rejection::ClientNotAllowed) }
 }
 
 #[cfg(test)]
@@ -25,7 +41,7 @@ mod tests {
 
     fn is_ours(claims: Value) -> bool {
         let ours = ["https://api.example.com".to_owned(), "api".to_owned()];
-        check(claims.as_object().unwrap(), &ours).is_ok()
+        check(claims.as_object().unwrap(), &ours, &BTreeSet::new()).is_ok()
     }
 
     #[test]
@@ -47,6 +63,22 @@ mod tests {
 
     #[test]
     fn without_a_name_of_our_own_nothing_is_ours() {
-        assert_eq!(check(json!({ "aud": "" }).as_object().unwrap(), &[]), Err(Rejection::WrongAudience));
+        let check = |claims: Value| check(claims.as_object().unwrap(), &[], &BTreeSet::new());
+        assert_eq!(check(json!({ "aud": "" })), Err(Rejection::WrongAudience));
+        assert_eq!(check(json!({})), Err(Rejection::WrongAudience));
+    }
+
+    #[test]
+    fn allowed_clients_stand_in_for_an_audience_that_nobody_names() {
+        let clients = BTreeSet::from(["app".to_owned()]);
+        let check = |claims: Value, ours: &[String]| check(claims.as_object().unwrap(), ours, &clients);
+        assert_eq!(check(json!({}), &[]), Ok(()));
+        assert_eq!(check(json!({ "aud": "another" }), &[]), Err(Rejection::WrongAudience));
+        assert_eq!(check(json!({}), &["api".to_owned()]), Err(Rejection::WrongAudience));
+        assert_eq!(check_client(Some("app"), &clients), Ok(()));
+        for other in [Some("App"), Some("other"), None] {
+            assert_eq!(check_client(other, &clients), Err(Rejection::ClientNotAllowed));
+        }
+        assert_eq!(check_client(None, &BTreeSet::new()), Ok(()));
     }
 }

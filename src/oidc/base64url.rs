@@ -19,7 +19,6 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The one spelling of `octets`.
-#[cfg(test)]
 pub(super) fn encode(octets: impl AsRef<[u8]>) -> String {
     STRICT.encode(octets)
 }

@@ -1,6 +1,7 @@
 //! Where in a token a claim is found: a member's name taken as it is, or a JSON Pointer (RFC 6901).
 
 use std::convert::Infallible;
+use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
@@ -19,6 +20,25 @@ enum Place {
 }
 
 impl ClaimPath {
+    /// The member of this name.
+    pub(super) fn member(name: &str) -> Self {
+        Self(Place::Member(name.to_owned()))
+    }
+
+    /// The place that a JSON Pointer names; a text without a slash in front is taken as a member's name.
+    pub(super) fn pointer(text: &str) -> Self {
+        let Some(pointer) = text.strip_prefix('/') else {
+            return Self::member(text);
+        };
+        let (first, rest) = match pointer.find('/') {
+            Some(at) => pointer.split_at(at),
+            None => (pointer, ""),
+        };
+        // RFC 6901 section 4: `~1` first, so that `~01` becomes `~1` and not `/`.
+        let first = first.replace("~1", "/").replace("~0", "~");
+        Self(Place::Nested { first, rest: rest.to_owned() })
+    }
+
     /// The claim at this place. `None` where any step of the way is missing.
     pub(super) fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
         match &self.0 {
@@ -39,16 +59,16 @@ impl FromStr for ClaimPath {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        let Some(pointer) = text.strip_prefix('/') else {
-            return Ok(Self(Place::Member(text.to_owned())));
-        };
-        let (first, rest) = match pointer.find('/') {
-            Some(at) => pointer.split_at(at),
-            None => (pointer, ""),
-        };
-        // RFC 6901 section 4: `~1` first, so that `~01` becomes `~1` and not `/`.
-        let first = first.replace("~1", "/").replace("~0", "~");
-        Ok(Self(Place::Nested { first, rest: rest.to_owned() }))
+        Ok(Self::pointer(text))
+    }
+}
+
+impl fmt::Display for ClaimPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::Member(name) => f.write_str(name),
+            Place::Nested { first, rest } => write!(f, "/{}{rest}", first.replace('~', "~0").replace('/', "~1")),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::JitMode;
+
 /// Whether a token was issued to a person or to a program acting for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SubjectKind {
@@ -55,8 +57,11 @@ pub struct Claims {
     pub(super) client_id: Option<String>,
     pub(super) first_party: bool,
     pub(super) scopes_unused: bool,
+    pub(super) scope_prefix: Arc<str>,
     pub(super) scopes: BTreeSet<String>,
     pub(super) roles: BTreeSet<String>,
+    pub(super) admin_allowed: bool,
+    pub(super) jit: JitMode,
     pub(super) profile: Profile,
     pub(super) issued_at: Option<DateTime<Utc>>,
     pub(super) expires_at: DateTime<Utc>,
@@ -98,6 +103,21 @@ impl Claims {
         &self.scopes
     }
 
+    /// A permission's name as the scope that a client asks this issuer for.
+    pub fn spelled_scope(&self, permission: &str) -> String {
+        format!("{}{permission}", self.scope_prefix)
+    }
+
+    /// Whether `admin` may be among the roles that the token carries.
+    pub fn is_admin_allowed(&self) -> bool {
+        self.admin_allowed
+    }
+
+    /// What becomes of this issuer's people when they come for the first time.
+    pub fn jit(&self) -> JitMode {
+        self.jit
+    }
+
     /// The role names that the token carries.
     pub fn roles(&self) -> &BTreeSet<String> {
         &self.roles
@@ -136,8 +156,11 @@ impl Claims {
             client_id: Some("client".to_owned()),
             first_party: false,
             scopes_unused: false,
+            scope_prefix: "".into(),
             scopes: BTreeSet::new(),
             roles: BTreeSet::new(),
+            admin_allowed: false,
+            jit: JitMode::Active,
             profile: Profile::default(),
             issued_at: Some(issued_at),
             expires_at: issued_at + chrono::TimeDelta::minutes(5),
@@ -146,6 +169,14 @@ impl Claims {
 
     pub(crate) fn with_roles(self, roles: &[&str]) -> Self {
         Self { roles: roles.iter().map(ToString::to_string).collect(), ..self }
+    }
+
+    pub(crate) fn with_admin_allowed(self) -> Self {
+        Self { admin_allowed: true, ..self }
+    }
+
+    pub(crate) fn with_jit(self, jit: JitMode) -> Self {
+        Self { jit, ..self }
     }
 
     pub(crate) fn with_profile(self, profile: Profile) -> Self {

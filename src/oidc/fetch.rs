@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::{StatusCode, header, redirect};
+use reqwest::{Certificate, RequestBuilder, StatusCode, header, redirect};
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::PlainHttp;
@@ -23,17 +24,47 @@ pub struct ProviderClient {
     http: reqwest::Client,
 }
 
+/// A form to post. Its `Debug` prints no secret.
+#[derive(Debug)]
+pub(super) struct FormRequest {
+    pub(super) accept: &'static str,
+    /// The whole Authorization field.
+    pub(super) authorization: Option<SecretString>,
+    /// The fields, form-encoded.
+    pub(super) body: SecretString,
+}
+
+/// A 200 answer.
+pub(super) struct Answer {
+    /// As the Content-Type field says; empty where there is none.
+    pub(super) media_type: String,
+    pub(super) body: Vec<u8>,
+}
+
 /// Why a document could not be had. The texts are for the operator.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
     #[error("{0} may not be fetched: it must be https, or its host and port must be listed as allowed over plain http")]
     NotAllowed(Url),
-    #[error("{url} answered {status}")]
+    #[error("{url} answered {status}{}", advice(*status))]
     Status { url: Url, status: StatusCode },
     #[error("{0} answered more than {MAX_DOCUMENT_BYTES} bytes")]
     TooLarge(Url),
     #[error("{url} could not be reached: {cause}")]
     Unreachable { url: Url, cause: String },
+}
+
+/// What to do about an answer that is not 200.
+fn advice(status: StatusCode) -> &'static str {
+    if status.is_redirection() {
+        ", and redirects are not followed: configure the address that it leads to"
+    } else if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
+        ": check that this service may ask there, and with which credentials"
+    } else if status == StatusCode::NOT_FOUND {
+        ": check the address"
+    } else {
+        ""
+    }
 }
 
 impl FetchError {
@@ -51,6 +82,11 @@ impl ProviderClient {
     ///
     /// Fails where TLS cannot be set up, for example for want of root certificates.
     pub fn new() -> Result<Self, reqwest::Error> {
+        Self::trusting(&[])
+    }
+
+    /// A client to which these authorities are as good as the system's.
+    pub(super) fn trusting(authorities: &[Certificate]) -> Result<Self, reqwest::Error> {
         let builder = || {
             reqwest::Client::builder()
                 .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
@@ -60,23 +96,51 @@ impl ProviderClient {
                 // Fetches are minutes apart: a connection kept open would be found closed.
                 .pool_max_idle_per_host(0)
         };
-        Ok(Self { https: builder().build()?, http: builder().no_proxy().build()? })
+        let https = builder().tls_certs_merge(authorities.iter().cloned()).build()?;
+        Ok(Self { https, http: builder().no_proxy().build()? })
     }
 
     fn client_for(&self, url: &Url) -> &reqwest::Client {
         if url.scheme() == "https" { &self.https } else { &self.http }
     }
 
-    /// The body of a 200 answer. Its length is counted as it is read: a Content-Length proves nothing.
+    /// The body of a 200 answer to a GET.
     pub(super) async fn fetch(&self, url: &Url, plain_http: &PlainHttp) -> Result<Vec<u8>, FetchError> {
+        let request = self.client_for(url).get(url.clone()).header(header::ACCEPT, "application/json");
+        Ok(Self::send(request, url, plain_http).await?.body)
+    }
+
+    /// The 200 answer to a form.
+    pub(super) async fn post(
+        &self,
+        url: &Url,
+        plain_http: &PlainHttp,
+        form: FormRequest,
+    ) -> Result<Answer, FetchError> {
+        let FormRequest { accept, authorization, body } = form;
+        let mut request = self
+            .client_for(url)
+            .post(url.clone())
+            .header(header::ACCEPT, accept)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body.expose_secret().to_owned());
+        if let Some(field) = authorization {
+            request = request.header(header::AUTHORIZATION, field.expose_secret());
+        }
+        Self::send(request, url, plain_http).await
+    }
+
+    /// The length of the answer is counted as it is read: a Content-Length proves nothing.
+    async fn send(request: RequestBuilder, url: &Url, plain_http: &PlainHttp) -> Result<Answer, FetchError> {
         if !plain_http.is_fetchable(url) {
             return Err(FetchError::NotAllowed(url.clone()));
         }
-        let request = self.client_for(url).get(url.clone()).header(header::ACCEPT, "application/json");
         let mut response = request.send().await.map_err(|error| FetchError::unreachable(url, error))?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status { url: url.clone(), status: response.status() });
         }
+        let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = media_type.unwrap_or_default().to_owned();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| FetchError::unreachable(url, error))? {
             if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
@@ -84,6 +148,6 @@ impl ProviderClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok(Answer { media_type, body })
     }
 }

@@ -29,8 +29,21 @@ pub(super) enum DocumentError {
     NotAKeySet,
     #[error("it holds more than {MAX_KEYS} keys")]
     TooManyKeys,
-    #[error("it holds no key that can be used ({})", Reasons(.0))]
+    #[error("it holds no key that can be used ({}){}", Reasons(.0), advice(.0))]
     NoUsableKey(BTreeMap<Inadmissible, usize>),
+}
+
+/// What to do where one reason explains all.
+fn advice(skipped: &BTreeMap<Inadmissible, usize>) -> &'static str {
+    match skipped.keys().next() {
+        Some(Inadmissible::AlgorithmNotAllowed) if skipped.len() == 1 => {
+            ": allow the algorithm that the issuer signs with"
+        }
+        Some(Inadmissible::NotForSignatures) if skipped.len() == 1 => {
+            ": the issuer has to publish keys for signatures there"
+        }
+        _ => "",
+    }
 }
 
 /// Writes reasons and counts as `bad-key-id: 1, small-order: 2`.
@@ -65,6 +78,11 @@ impl KeyDocument {
         }
         if keys.is_empty() { Err(DocumentError::NoUsableKey(skipped)) } else { Ok(Self { keys, skipped }) }
     }
+}
+
+/// Whether `document` is a key set with a key for one of the algorithms in `allowed`.
+pub fn has_usable_key(document: &str, allowed: &[Algorithm]) -> bool {
+    KeyDocument::parse(document, allowed).is_ok()
 }
 
 fn read_entries(document: &str) -> Option<Vec<UnjudgedKey>> {

@@ -76,6 +76,13 @@ impl KeySet {
         Self(Arc::new(Running { shared, refresher }))
     }
 
+    /// Returns once an attempt to fetch the keys has finished, be it before or after this.
+    pub async fn settle(&self) {
+        let mut attempts = self.0.shared.attempts.subscribe();
+        // Fails only when the sender is gone, and `self` holds it.
+        let _ = attempts.wait_for(Option::is_some).await;
+    }
+
     /// How the keys stand.
     pub fn state(&self) -> KeySetState {
         self.0.shared.state()

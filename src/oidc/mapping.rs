@@ -6,50 +6,42 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::gaps::Gap;
 use super::subject::name;
-use super::{ClaimPath, Profile};
+use super::{ClaimMapping, ClaimPath, Profile};
 
-/// The delegated scopes that start with `prefix`, without it. `scope` (RFC 9068 section 2.2.3) or else `scp` (Entra, Okta): a text
-/// split at U+0020 only (RFC 6749 section 3.3), or a list of texts.
-pub(super) fn scopes(claims: &Map<String, Value>, prefix: &str) -> BTreeSet<String> {
+/// The delegated scopes that start with `prefix`, without it, from the first of `places` that is there: a text split at U+0020 only
+/// (RFC 6749 section 3.3), or a list of texts.
+pub(super) fn scopes(claims: &Map<String, Value>, places: &[ClaimPath], prefix: &str) -> Result<BTreeSet<String>, Gap> {
     let ours = |scope: &str| scope.strip_prefix(prefix).filter(|rest| !rest.is_empty()).map(str::to_owned);
-    match claims.get("scope").or_else(|| claims.get("scp")) {
-        Some(Value::String(text)) => text.split(' ').filter_map(ours).collect(),
-        Some(Value::Array(list)) if list.iter().all(Value::is_string) => {
-            list.iter().filter_map(Value::as_str).filter_map(ours).collect()
+    match places.iter().find_map(|place| place.find(claims)).ok_or(Gap::Absent)? {
+        Value::String(text) => Ok(text.split(' ').filter_map(ours).collect()),
+        Value::Array(list) if list.iter().all(Value::is_string) => {
+            Ok(list.iter().filter_map(Value::as_str).filter_map(ours).collect())
         }
-        Some(_) => {
-            tracing::debug!("the scopes of a token are malformed and grant nothing");
-            BTreeSet::new()
-        }
-        None => BTreeSet::new(),
+        _ => Err(Gap::Malformed),
     }
-}
-
-/// Why a token's role claim gives nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoRoles {
-    Absent,
-    Malformed,
-    /// The issuer left the claim out because it would be too long, and names a place to ask instead (Entra's group overage;
-    /// OIDC Core section 5.6.2).
-    CutOff,
 }
 
 /// The role names at `path`: a list of texts, a text with spaces or commas between, an object whose member names they are, or a
 /// list of objects with a `name`.
-pub(super) fn roles(claims: &Map<String, Value>, path: &ClaimPath) -> Result<BTreeSet<String>, NoRoles> {
-    let Some(value) = path.find(claims) else {
-        let elsewhere = claims.get("_claim_names").and_then(|names| names.get(path.first_member()));
-        return Err(if elsewhere.is_some() { NoRoles::CutOff } else { NoRoles::Absent });
-    };
+pub(super) fn roles(claims: &Map<String, Value>, path: &ClaimPath) -> Result<BTreeSet<String>, Gap> {
+    let value = path.find(claims).ok_or_else(|| absent_or_cut_off(claims, path.first_member()))?;
     let names = match value {
         Value::String(text) => text.split([' ', ',']).map(str::to_owned).collect(),
         Value::Object(members) => members.keys().cloned().collect(),
-        Value::Array(list) => list.iter().map(role_name).collect::<Option<_>>().ok_or(NoRoles::Malformed)?,
-        _ => return Err(NoRoles::Malformed),
+        Value::Array(list) => list.iter().map(role_name).collect::<Option<_>>().ok_or(Gap::Malformed)?,
+        _ => return Err(Gap::Malformed),
     };
     Ok(without_blank(names))
+}
+
+/// Why the claim `name` is not there: `_claim_names` names it where its values are to be asked for elsewhere, and Entra says
+/// `hasgroups` where it leaves out the groups of somebody without saying where they are.
+pub(super) fn absent_or_cut_off(claims: &Map<String, Value>, name: &str) -> Gap {
+    let is_elsewhere = claims.get("_claim_names").is_some_and(|names| names.get(name).is_some());
+    let is_too_long = name == "groups" && claims.get("hasgroups").is_some_and(|has| truth(has) == Some(true));
+    if is_elsewhere || is_too_long { Gap::CutOff } else { Gap::Absent }
 }
 
 fn role_name(entry: &Value) -> Option<String> {
@@ -66,24 +58,27 @@ fn without_blank(mut names: BTreeSet<String>) -> BTreeSet<String> {
 }
 
 /// The standard claims of OIDC Core section 5.1. One that is not a plain text of bounded length is left out.
-pub(super) fn profile(claims: &Map<String, Value>) -> Profile {
+/// The address and its mark are where the issuer puts them.
+pub(super) fn profile(claims: &Map<String, Value>, mapping: &ClaimMapping) -> Profile {
     let text = |member: &str| claims.get(member).and_then(name).map(str::to_owned);
     Profile {
         display_name: text("name"),
         given_name: text("given_name"),
         family_name: text("family_name"),
         username: text("preferred_username"),
-        email: text("email"),
-        email_verified: claims.get("email_verified").and_then(truth),
+        email: mapping.email.find(claims).and_then(name).map(str::to_owned),
+        email_verified: mapping.email_verified.find(claims).and_then(truth),
         locale: text("locale"),
     }
 }
 
-/// A boolean, which Cognito and Apple write as a text.
+/// A boolean, which Cognito and Apple write as a text and Entra as a digit.
 fn truth(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(truth) => Some(*truth),
+        Value::String(text) if text == "1" => Some(true),
         Value::String(text) => text.parse().ok(),
+        Value::Number(number) => number.as_u64().map(|number| number == 1),
         _ => None,
     }
 }
@@ -93,16 +88,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::oidc::Preset;
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn scopes_of(claims: Value, prefix: &str) -> BTreeSet<String> {
-        scopes(claims.as_object().unwrap(), prefix)
+    fn judged(claims: Value, prefix: &str) -> Result<BTreeSet<String>, Gap> {
+        scopes(claims.as_object().unwrap(), &Preset::Generic.mapping().scopes, prefix)
     }
 
-    fn roles_of(claims: Value) -> Result<BTreeSet<String>, NoRoles> {
+    fn scopes_of(claims: Value, prefix: &str) -> BTreeSet<String> {
+        judged(claims, prefix).unwrap()
+    }
+
+    fn roles_of(claims: Value) -> Result<BTreeSet<String>, Gap> {
         roles(claims.as_object().unwrap(), &"roles".parse().unwrap())
     }
 
@@ -121,10 +121,11 @@ mod tests {
 
     #[test]
     fn malformed_scopes_grant_nothing() {
-        for scope in [json!(null), json!(1), json!({ "a": 1 }), json!(["a", 1]), json!([["a"]]), json!("")] {
-            assert_eq!(scopes_of(json!({ "scope": scope, "scp": "a" }), ""), set(&[]), "{scope}");
+        for scope in [json!(null), json!(1), json!({ "a": 1 }), json!(["a", 1]), json!([["a"]])] {
+            assert_eq!(judged(json!({ "scope": scope, "scp": "a" }), ""), Err(Gap::Malformed), "{scope}");
         }
-        assert_eq!(scopes_of(json!({}), ""), set(&[]));
+        assert_eq!(judged(json!({}), ""), Err(Gap::Absent));
+        assert_eq!(judged(json!({ "scope": "", "scp": "a" }), ""), Ok(set(&[])));
     }
 
     #[test]
@@ -153,17 +154,26 @@ mod tests {
             json!([{ "id": "a" }]),
             json!([["a"]]),
         ] {
-            assert_eq!(roles_of(json!({ "roles": shape })), Err(NoRoles::Malformed), "{shape}");
+            assert_eq!(roles_of(json!({ "roles": shape })), Err(Gap::Malformed), "{shape}");
         }
-        assert_eq!(roles_of(json!({})), Err(NoRoles::Absent));
-        assert_eq!(roles_of(json!({ "_claim_names": { "roles": "src1" } })), Err(NoRoles::CutOff));
-        assert_eq!(roles_of(json!({ "_claim_names": { "groups": "src1" } })), Err(NoRoles::Absent));
+        assert_eq!(roles_of(json!({})), Err(Gap::Absent));
+        assert_eq!(roles_of(json!({ "_claim_names": { "roles": "src1" } })), Err(Gap::CutOff));
+        assert_eq!(roles_of(json!({ "_claim_names": { "groups": "src1" } })), Err(Gap::Absent));
+        assert_eq!(roles_of(json!({ "hasgroups": true })), Err(Gap::Absent));
+    }
+
+    #[test]
+    fn groups_can_be_cut_off_without_a_place_to_ask() {
+        let groups = |claims: Value| roles(claims.as_object().unwrap(), &ClaimPath::member("groups"));
+        assert_eq!(groups(json!({ "hasgroups": true })), Err(Gap::CutOff));
+        assert_eq!(groups(json!({ "hasgroups": "true" })), Err(Gap::CutOff));
+        assert_eq!(groups(json!({ "hasgroups": false })), Err(Gap::Absent));
     }
 
     #[test]
     fn a_profile_holds_plain_texts_only() {
         let claims = json!({ "name": "Alice", "given_name": 1, "family_name": "", "email": "a\nb", "email_verified": "true", "locale": "x".repeat(300) });
-        let profile = profile(claims.as_object().unwrap());
+        let profile = profile(claims.as_object().unwrap(), &Preset::Generic.mapping());
         assert!(
             profile == Profile { display_name: Some("Alice".into()), email_verified: Some(true), ..Profile::default() }
         );

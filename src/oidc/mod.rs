@@ -4,40 +4,62 @@
 //! as [`IssuerSettings`], kept key sets through [`KeySetStore`], and a refusal is a [`Rejection`], which has no HTTP in it.
 //!
 //! A token comes in by `compact` (its form) and `header`; `audience`, `validity`, `token_kind` and `subject` check its claims;
-//! `key_set` finds the key, and `mapping` says what the claims mean. Keys come in by `refresher`, which asks a `provider` through
+//! `key_set` finds the key. What the claims mean is `trusted_issuer`'s to say: by `mapping`, and by each `rule` of the configuration;
+//! a `preset` knows where well-known providers put what, and `gaps` counts what gave nothing. Keys come in by `refresher`, which asks a `provider` through
 //! `fetch`; `key_document` and `jwk` decide which of them are admitted.
 
 mod algorithm;
 mod audience;
 mod base64url;
+mod check;
+mod claim_mapping;
 mod claim_path;
 mod claims;
 mod compact;
+mod exceptions;
+mod extra_authorities;
 mod fetch;
+mod gaps;
 mod header;
+mod introspection;
 mod jwk;
 mod key_document;
 mod key_set;
 mod mapping;
+mod plain_http;
+mod preset;
 mod provider;
 mod refresher;
 mod rejection;
+mod rule;
 mod settings;
 mod store;
 mod strict_json;
 mod subject;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod token_kind;
+mod trusted_issuer;
+mod trusted_issuers;
 mod validity;
 mod verifier;
 
 pub use algorithm::Algorithm;
+pub use check::Check;
+pub use claim_mapping::{ClaimMapping, MachineMark};
 pub use claim_path::ClaimPath;
 pub use claims::{Claims, Profile, SubjectKind};
+pub use extra_authorities::ExtraAuthorities;
 pub use fetch::ProviderClient;
+pub(crate) use introspection::Introspector;
+pub use introspection::{AssertionKey, ClientCredential, IntrospectionClient, IntrospectionSettings};
+pub use key_document::has_usable_key;
 pub use key_set::{KeySet, KeySetCondition};
+pub use plain_http::PlainHttp;
+pub use preset::Preset;
 pub use rejection::Rejection;
-pub use settings::{IssuerSettings, PlainHttp, ScopeMode};
+pub use rule::{Requirement, RoleRule, Rule};
+pub use settings::{IssuerSettings, JitMode, ScopeMode, TENANT_PLACE};
 pub use store::{KeySetStore, StoreError, StoredKeySet};
+pub use trusted_issuers::TrustedIssuers;
 pub use verifier::TokenVerifier;

@@ -14,16 +14,18 @@ pub(super) struct Provider {
     issuer: String,
     discovery_url: Option<Url>,
     jwks_url: Option<Url>,
+    static_keys: Option<String>,
     algorithms: Vec<Algorithm>,
     plain_http: PlainHttp,
     client: ProviderClient,
 }
 
-/// The two members of the metadata that are needed. A stricter type would refuse honest documents for want of others.
+/// The members of the metadata that are needed. A stricter type would refuse honest documents for want of others.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
     jwks_uri: String,
+    introspection_endpoint: Option<String>,
 }
 
 /// Why an issuer's keys could not be had. The texts are for the operator: they name what differs and say what to do.
@@ -45,8 +47,14 @@ pub(super) enum ProviderError {
     OtherIssuer { url: String, published: String, configured: String },
     #[error("the metadata at {url} has {jwks_uri:?} for `jwks_uri`, which is not a URL: configure the URL of the keys")]
     BadKeyAddress { url: Url, jwks_uri: String },
+    #[error(
+        "the metadata at {0} has no URL for `introspection_endpoint`: configure the URL at which tokens can be asked about"
+    )]
+    NoIntrospection(Url),
     #[error("the key set at {url} cannot be used: {cause}")]
     BadKeySet { url: Url, cause: DocumentError },
+    #[error("the configured key set cannot be used: {0}")]
+    BadStaticKeys(DocumentError),
 }
 
 impl Provider {
@@ -55,9 +63,10 @@ impl Provider {
             issuer: settings.issuer.clone(),
             discovery_url: settings.discovery_url.clone(),
             jwks_url: settings.jwks_url.clone(),
+            static_keys: settings.static_keys.clone(),
             algorithms: settings.algorithms.clone(),
             plain_http: settings.plain_http.clone(),
-            client,
+            client: settings.client(&client),
         }
     }
 
@@ -65,11 +74,18 @@ impl Provider {
         &self.issuer
     }
 
-    /// The published key set, as text and as keys.
+    /// The published key set, as text and as keys; the configured one, if there is one.
     pub(super) async fn fetch_keys(&self) -> Result<(String, KeyDocument), ProviderError> {
+        if let Some(document) = &self.static_keys {
+            let keys = self.parse_keys(document).map_err(ProviderError::BadStaticKeys)?;
+            return Ok((document.clone(), keys));
+        }
         let url = match &self.jwks_url {
             Some(url) => url.clone(),
-            None => self.discover_keys().await?,
+            None => {
+                let (url, metadata) = self.discover().await?;
+                key_address(url, metadata)?
+            }
         };
         let body = self.client.fetch(&url, &self.plain_http).await?;
         let parsed = String::from_utf8(body).map_err(|_| DocumentError::NotAKeySet).and_then(|text| {
@@ -84,26 +100,36 @@ impl Provider {
         KeyDocument::parse(document, &self.algorithms)
     }
 
-    async fn discover_keys(&self) -> Result<Url, ProviderError> {
+    /// Where the issuer says that it can be asked about tokens (RFC 8414 section 2).
+    pub(super) async fn introspection_endpoint(&self) -> Result<Url, ProviderError> {
+        let (url, metadata) = self.discover().await?;
+        let endpoint = metadata.introspection_endpoint.and_then(|endpoint| Url::parse(&endpoint).ok());
+        endpoint.ok_or(ProviderError::NoIntrospection(url))
+    }
+
+    /// The metadata, and where it was found.
+    async fn discover(&self) -> Result<(Url, Metadata), ProviderError> {
         if let Some(url) = &self.discovery_url {
             let body = self.client.fetch(url, &self.plain_http).await?;
-            return self.key_address(url, &body);
+            return self.read_metadata(url.clone(), &body);
         }
         let no_place = || ProviderError::NoPlaceForMetadata(self.issuer.clone());
         let url = openid_metadata_url(&self.issuer).ok_or_else(no_place)?;
         match self.client.fetch(&url, &self.plain_http).await {
-            Ok(body) => self.key_address(&url, &body),
+            Ok(body) => self.read_metadata(url, &body),
             Err(error) if error.is_not_found() => {
                 let url = oauth_metadata_url(&self.issuer).ok_or_else(no_place)?;
                 let body = self.client.fetch(&url, &self.plain_http).await?;
-                self.key_address(&url, &body)
+                self.read_metadata(url, &body)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn key_address(&self, url: &Url, body: &[u8]) -> Result<Url, ProviderError> {
-        let metadata: Metadata = serde_json::from_slice(body).map_err(|_| ProviderError::NotMetadata(url.clone()))?;
+    fn read_metadata(&self, url: Url, body: &[u8]) -> Result<(Url, Metadata), ProviderError> {
+        let Ok(metadata) = serde_json::from_slice::<Metadata>(body) else {
+            return Err(ProviderError::NotMetadata(url));
+        };
         if metadata.issuer != self.issuer {
             return Err(ProviderError::OtherIssuer {
                 url: url.to_string(),
@@ -111,9 +137,12 @@ impl Provider {
                 configured: self.issuer.clone(),
             });
         }
-        Url::parse(&metadata.jwks_uri)
-            .map_err(|_| ProviderError::BadKeyAddress { url: url.clone(), jwks_uri: metadata.jwks_uri })
+        Ok((url, metadata))
     }
+}
+
+fn key_address(url: Url, metadata: Metadata) -> Result<Url, ProviderError> {
+    Url::parse(&metadata.jwks_uri).map_err(|_| ProviderError::BadKeyAddress { url, jwks_uri: metadata.jwks_uri })
 }
 
 /// OIDC Discovery section 4: appended to the issuer.

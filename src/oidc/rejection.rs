@@ -1,9 +1,11 @@
 //! Why a token was not accepted: one reason per check, in words that never come from the token.
 
+use std::sync::Arc;
+
 /// The reason for which a token was refused.
 ///
 /// Its text is a fixed sentence, its [`code`](Self::code) a fixed word for logs and metrics: neither holds anything the token said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Rejection {
     /// Longer than any token we read.
     #[error("The token is too long.")]
@@ -62,6 +64,12 @@ pub enum Rejection {
     /// The claim that names the client is not a text that may name somebody.
     #[error("The token's client is malformed.")]
     BadClient,
+    /// The token was obtained by a client whose tokens are not taken.
+    #[error("Tokens of this client are not taken here.")]
+    ClientNotAllowed,
+    /// The token is proved, but does not say what the operator demands of the issuer's tokens; the sentence is the operator's.
+    #[error("{0}")]
+    RequirementUnmet(Arc<str>),
     /// The issuer publishes no key that fits the header.
     #[error("The token is signed with a key that its issuer does not publish.")]
     UnknownKey,
@@ -74,6 +82,13 @@ pub enum Rejection {
     /// The signature does not verify.
     #[error("The token's signature is not valid.")]
     BadSignature,
+    /// The issuer was asked and says that it is not active: expired, revoked, or never issued (RFC 7662 section 2.2).
+    #[error("The token's issuer says that it is not active.")]
+    NotActive,
+    /// The issuer could not be asked, or did not answer so that the answer can be relied on. Nothing is wrong with the token as far as
+    /// we know.
+    #[error("The token's issuer could not be asked about it.")]
+    IntrospectionUnavailable,
     /// The issuer's keys could not be had, so the token could not be judged. Nothing is wrong with it as far as we know.
     #[error("The keys of the token's issuer are out of reach.")]
     KeysUnavailable,
@@ -81,7 +96,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// The reason as one stable word for logs and metrics.
-    pub const fn code(self) -> &'static str {
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::TooLong => "too-long",
             Self::NotASignedJwt => "not-a-signed-jwt",
@@ -102,16 +117,20 @@ impl Rejection {
             Self::SenderConstrained => "sender-constrained",
             Self::BadSubject => "bad-subject",
             Self::BadClient => "bad-client",
+            Self::ClientNotAllowed => "client-not-allowed",
+            Self::RequirementUnmet(_) => "requirement-unmet",
             Self::UnknownKey => "unknown-key",
             Self::KeyMismatch => "key-mismatch",
             Self::AmbiguousKey => "ambiguous-key",
             Self::BadSignature => "bad-signature",
+            Self::NotActive => "not-active",
+            Self::IntrospectionUnavailable => "introspection-unavailable",
             Self::KeysUnavailable => "keys-unavailable",
         }
     }
 
-    /// Whether the token could not be judged for want of keys, which is our outage and not its bearer's fault.
-    pub const fn is_our_outage(self) -> bool {
-        matches!(self, Self::KeysUnavailable)
+    /// Whether the token could not be judged for want of keys or of an answer, which is our outage and not its bearer's fault.
+    pub const fn is_our_outage(&self) -> bool {
+        matches!(self, Self::KeysUnavailable | Self::IntrospectionUnavailable)
     }
 }

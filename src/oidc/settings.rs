@@ -2,31 +2,57 @@
 
 use std::collections::BTreeSet;
 
-use url::{Host, Url};
+use url::Url;
 
-use super::{Algorithm, ClaimPath};
+use super::{Algorithm, ClaimMapping, ExtraAuthorities, IntrospectionSettings, PlainHttp, ProviderClient, Requirement};
 
-/// One trusted issuer.
+/// What stands for the tenant in the issuer of a provider that has one per tenant, as Entra publishes it.
+pub const TENANT_PLACE: &str = "{tenantid}";
+
+/// One trusted issuer, or one per tenant where the issuer is a template.
 #[derive(Clone, Debug)]
 pub struct IssuerSettings {
-    /// The canonical issuer, compared octet by octet with `iss` and with the discovery document.
+    /// The canonical issuer, compared octet by octet with `iss` and with the discovery document. With [`TENANT_PLACE`] in it, each of
+    /// `tenants` makes an issuer of its own, and the keys are the same for all.
     pub issuer: String,
+    /// What operators call it: in readiness and in logs.
+    pub short_name: String,
+    /// Further values of `iss` that mean this issuer; templates where the issuer is one.
+    pub accepted_issuers: Vec<String>,
+    /// The tenants of a template; empty where the issuer is none.
+    pub tenants: Vec<String>,
     /// Where the discovery document is, if not at the issuer's well-known places.
     pub discovery_url: Option<Url>,
     /// Where the keys are; discovery is skipped if it is set.
     pub jwks_url: Option<Url>,
-    /// The names of this service: `aud` must hold one of them. Where the list is empty, no token passes.
+    /// The keys themselves (a JWK Set, RFC 7517 section 5): nothing is fetched if they are set.
+    pub static_keys: Option<String>,
+    /// The names of this service: `aud` must hold one of them. Where the list is empty, `allowed_clients` stands in for it.
     pub audiences: Vec<String>,
+    /// The clients whose tokens are taken; empty means any, where there are audiences.
+    pub allowed_clients: BTreeSet<String>,
     /// What the issuer may sign with.
     pub algorithms: Vec<Algorithm>,
-    /// Where its tokens carry roles; without it they carry none.
-    pub roles_claim: Option<ClaimPath>,
+    /// Whether a token must say `at+jwt` in its header (RFC 9068 section 4).
+    pub requires_at_jwt: bool,
+    /// Whether ID tokens are taken too, of issuers that give their clients nothing better.
+    pub accepts_id_tokens: bool,
+    /// Where its tokens carry what, and what it means here.
+    pub mapping: ClaimMapping,
+    /// What its tokens must say besides.
+    pub requirements: Vec<Requirement>,
     /// Whether it delegates by scope.
     pub scope_mode: ScopeMode,
     /// What its scopes start with; stripped when a token is read. Scopes without it are not ours.
     pub scope_prefix: String,
     /// The clients that act with all the rights of their principal.
     pub first_party_clients: BTreeSet<String>,
+    /// What becomes of its people when they come for the first time.
+    pub jit: JitMode,
+    /// How it is asked about tokens; without it, it is not.
+    pub introspection: Option<IntrospectionSettings>,
+    /// Who may sign its certificate, beside the authorities that the system trusts.
+    pub extra_authorities: Option<ExtraAuthorities>,
     /// Where plain http may be spoken.
     pub plain_http: PlainHttp,
 }
@@ -41,94 +67,115 @@ pub enum ScopeMode {
     RolesOnly,
 }
 
-/// The places that may be asked without TLS. By default none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlainHttp {
-    /// Whether `localhost`, 127.0.0.0/8 and `[::1]` are among them, on any port.
-    pub loopback: bool,
-    /// Further places, each as `host:port` in lower case.
-    pub hosts: BTreeSet<String>,
-}
-
-impl PlainHttp {
-    /// Whether `url` may be fetched: https always, http only at the places named here, anything else never. A URL that carries
-    /// credentials is never fetched.
-    pub fn is_fetchable(&self, url: &Url) -> bool {
-        if !url.username().is_empty() || url.password().is_some() {
-            return false;
-        }
-        match url.scheme() {
-            "https" => true,
-            "http" => (self.loopback && is_loopback(url)) || self.names(url),
-            _ => false,
-        }
-    }
-
-    fn names(&self, url: &Url) -> bool {
-        match (url.host_str(), url.port_or_known_default()) {
-            (Some(host), Some(port)) => self.hosts.contains(&format!("{host}:{port}")),
-            _ => false,
+impl ScopeMode {
+    /// The variant of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "intersect" => Some(Self::Intersect),
+            "roles-only" => Some(Self::RolesOnly),
+            _ => None,
         }
     }
 }
 
-/// Judges the host as written; nothing is resolved.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+/// What happens when a person is seen for the first time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JitMode {
+    /// They are let in.
+    #[default]
+    Active,
+    /// They are known from now on and wait for an admin.
+    Pending,
+    /// They stay unknown.
+    Off,
+}
+
+impl JitMode {
+    /// The variant of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "active" => Some(Self::Active),
+            "pending" => Some(Self::Pending),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+}
+
+impl IssuerSettings {
+    /// Each `iss` that is taken, beside the canonical issuer that it means.
+    ///
+    /// Aliases of one issuer share its people; tenants never do, or one tenant's administrator could name subjects of another's.
+    pub fn trusted_names(&self) -> Vec<(String, String)> {
+        let own = |issuer: &str| (issuer.to_owned(), self.issuer.clone());
+        let of_tenant = |tenant: &String, issuer: &str| {
+            (issuer.replace(TENANT_PLACE, tenant), self.issuer.replace(TENANT_PLACE, tenant))
+        };
+        let issuers = || std::iter::once(&self.issuer).chain(&self.accepted_issuers);
+        if self.tenants.is_empty() {
+            return issuers().map(|issuer| own(issuer)).collect();
+        }
+        self.tenants.iter().flat_map(|tenant| issuers().map(move |issuer| of_tenant(tenant, issuer))).collect()
+    }
+
+    /// The canonical issuers, one per tenant of a template.
+    pub fn canonical_issuers(&self) -> Vec<String> {
+        match self.tenants.as_slice() {
+            [] => vec![self.issuer.clone()],
+            tenants => tenants.iter().map(|tenant| self.issuer.replace(TENANT_PLACE, tenant)).collect(),
+        }
+    }
+
+    /// Whether the keys of `other` are those of this issuer: the same place, asked in the same way.
+    pub fn has_keys_of(&self, other: &Self) -> bool {
+        self.issuer == other.issuer
+            && self.discovery_url == other.discovery_url
+            && self.jwks_url == other.jwks_url
+            && self.static_keys == other.static_keys
+            && self.algorithms == other.algorithms
+            && self.extra_authorities == other.extra_authorities
+            && self.plain_http == other.plain_http
+    }
+
+    /// The client that asks this issuer: `usual`, unless it is trusted by authorities of its own.
+    pub(super) fn client(&self, usual: &ProviderClient) -> ProviderClient {
+        self.extra_authorities.as_ref().map_or(usual, ExtraAuthorities::client).clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::testing;
 
-    fn fetchable(plain_http: &PlainHttp, url: &str) -> bool {
-        plain_http.is_fetchable(&Url::parse(url).unwrap())
+    fn pairs(settings: &IssuerSettings) -> Vec<(String, String)> {
+        settings.trusted_names()
     }
 
     #[test]
-    fn without_exceptions_only_https_is_spoken() {
-        let none = PlainHttp::default();
-        assert!(fetchable(&none, "https://id.example.com/keys"));
-        for url in
-            ["http://id.example.com/", "http://127.0.0.1:8081/", "http://localhost/", "ftp://a/", "file:///etc/passwd"]
-        {
-            assert!(!fetchable(&none, url), "{url}");
-        }
+    fn an_alias_means_the_canonical_issuer() {
+        let mut settings = testing::settings("https://accounts.example");
+        settings.accepted_issuers = vec!["accounts.example".to_owned()];
+        let canonical = || "https://accounts.example".to_owned();
+        assert_eq!(pairs(&settings), [(canonical(), canonical()), ("accounts.example".to_owned(), canonical())]);
+        assert_eq!(settings.canonical_issuers(), [canonical()]);
     }
 
     #[test]
-    fn loopback_is_judged_by_the_host_alone() {
-        let loopback = PlainHttp { loopback: true, ..PlainHttp::default() };
-        for url in ["http://localhost:1/", "http://127.0.0.1/", "http://127.8.9.1:80/", "http://[::1]:2/"] {
-            assert!(fetchable(&loopback, url), "{url}");
-        }
-        for url in [
-            "http://localhost.example.com/",
-            "http://128.0.0.1/",
-            "http://[::2]/",
-            "http://10.0.0.1/",
-            "http://169.254.169.254/",
-        ] {
-            assert!(!fetchable(&loopback, url), "{url}");
-        }
-    }
-
-    #[test]
-    fn an_exception_is_an_exact_host_and_port() {
-        let listed =
-            PlainHttp { loopback: false, hosts: BTreeSet::from(["keycloak:8080".to_owned(), "idp:80".to_owned()]) };
-        for url in ["http://keycloak:8080/realms/a", "http://KEYCLOAK:8080/", "http://idp/keys"] {
-            assert!(fetchable(&listed, url), "{url}");
-        }
-        for url in
-            ["http://keycloak/", "http://keycloak:8081/", "http://keycloak.evil:8080/", "http://a@keycloak:8080/"]
-        {
-            assert!(!fetchable(&listed, url), "{url}");
-        }
+    fn each_tenant_of_a_template_is_an_issuer_of_its_own() {
+        let mut settings = testing::settings("https://login.example/{tenantid}/v2.0");
+        settings.accepted_issuers = vec!["https://sts.example/{tenantid}/".to_owned()];
+        settings.tenants = vec!["a".to_owned(), "b".to_owned()];
+        let pair = |iss: &str, canonical: &str| (iss.to_owned(), canonical.to_owned());
+        assert_eq!(
+            pairs(&settings),
+            [
+                pair("https://login.example/a/v2.0", "https://login.example/a/v2.0"),
+                pair("https://sts.example/a/", "https://login.example/a/v2.0"),
+                pair("https://login.example/b/v2.0", "https://login.example/b/v2.0"),
+                pair("https://sts.example/b/", "https://login.example/b/v2.0"),
+            ]
+        );
+        assert_eq!(settings.canonical_issuers(), ["https://login.example/a/v2.0", "https://login.example/b/v2.0"]);
     }
 }

@@ -2,13 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{Rejection, SubjectKind};
+use super::{ClaimMapping, Rejection, SubjectKind};
 
 /// The longest subject, in characters (OIDC Core section 2).
 const MAX_NAME_CHARS: usize = 255;
-
-/// Where issuers name the client: OIDC Core, RFC 9068, Entra, Okta. The first that is present counts.
-const CLIENT_CLAIMS: [&str; 4] = ["azp", "client_id", "appid", "cid"];
 
 /// The subject of a token and the client that obtained it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,19 +17,17 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Reads `sub` and the client.
+    /// Reads the subject and the client from where the issuer puts them.
     ///
-    /// A program is told by a positive mark only (RFC 9068 section 5): its subject is its client id, or it has no subject at all and a
-    /// client id stands in for it. Whoever is undecided is a person.
-    pub(super) fn read(claims: &Map<String, Value>) -> Result<Self, Rejection> {
-        let client = CLIENT_CLAIMS.iter().find_map(|name| claims.get(*name));
+    /// A program is told by the issuer's positive mark only, with a client id present, which names it (RFC 9068 section 5). Whoever is
+    /// undecided is a person.
+    pub(super) fn read(claims: &Map<String, Value>, mapping: &ClaimMapping) -> Result<Self, Rejection> {
+        let client = mapping.client_id.iter().find_map(|place| place.find(claims));
         let client_id = client.map(|value| name(value).ok_or(Rejection::BadClient)).transpose()?;
-        let subject = claims.get("sub").map(|value| name(value).ok_or(Rejection::BadSubject)).transpose()?;
-        let (kind, name) = match (subject, client_id) {
-            (Some(subject), Some(client)) if subject == client => (SubjectKind::Machine, subject),
-            (Some(subject), _) => (SubjectKind::Human, subject),
-            (None, Some(client)) => (SubjectKind::Machine, client),
-            (None, None) => return Err(Rejection::BadSubject),
+        let subject = mapping.subject.find(claims).map(|value| name(value).ok_or(Rejection::BadSubject)).transpose()?;
+        let (kind, name) = match client_id.filter(|client| mapping.machine_mark.is_borne(claims, client)) {
+            Some(client) => (SubjectKind::Machine, client),
+            None => (SubjectKind::Human, subject.ok_or(Rejection::BadSubject)?),
         };
         Ok(Self { kind, name: name.to_owned(), client_id: client_id.map(str::to_owned) })
     }
@@ -50,14 +45,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::oidc::Preset;
 
     fn read(claims: Value) -> Result<(SubjectKind, String), Rejection> {
-        Subject::read(claims.as_object().unwrap()).map(|subject| (subject.kind, subject.name))
+        Subject::read(claims.as_object().unwrap(), &Preset::Generic.mapping())
+            .map(|subject| (subject.kind, subject.name))
     }
 
     #[test]
     fn a_program_is_told_by_a_positive_mark() {
-        for client in CLIENT_CLAIMS {
+        for client in ["azp", "client_id", "appid", "cid"] {
             assert_eq!(read(json!({ "sub": "c", client: "c" })), Ok((SubjectKind::Machine, "c".into())), "{client}");
             assert_eq!(read(json!({ client: "c" })), Ok((SubjectKind::Machine, "c".into())), "{client}");
             assert_eq!(read(json!({ "sub": "p", client: "c" })), Ok((SubjectKind::Human, "p".into())), "{client}");
@@ -68,7 +65,8 @@ mod tests {
     #[test]
     fn the_first_client_claim_counts() {
         let claims = json!({ "sub": "p", "cid": "4", "client_id": "2", "azp": "1" });
-        assert_eq!(Subject::read(claims.as_object().unwrap()).unwrap().client_id.as_deref(), Some("1"));
+        let subject = Subject::read(claims.as_object().unwrap(), &Preset::Generic.mapping()).unwrap();
+        assert_eq!(subject.client_id.as_deref(), Some("1"));
     }
 
     #[test]

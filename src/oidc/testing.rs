@@ -1,6 +1,6 @@
 //! What the tests of these modules share: keys that sign, a provider that answers as it is told, and a store in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -16,16 +16,16 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::{
-    Algorithm, IssuerSettings, KeySet, KeySetStore, PlainHttp, ProviderClient, ScopeMode, StoreError, StoredKeySet,
-    base64url,
+    Algorithm, ClaimMapping, ClaimPath, IntrospectionClient, IssuerSettings, JitMode, KeySet, KeySetStore, PlainHttp,
+    Preset, ProviderClient, ScopeMode, StoreError, StoredKeySet, base64url,
 };
 use crate::Clock;
 
 /// When the tests take place.
-pub(super) const NOW: i64 = 1_700_000_000;
-pub(super) const AUDIENCE: &str = "https://api.example.com";
+pub(crate) const NOW: i64 = 1_700_000_000;
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
-pub(super) fn clock() -> Clock {
+pub(crate) fn clock() -> Clock {
     Clock::manual(DateTime::from_timestamp(NOW, 0).unwrap())
 }
 
@@ -33,9 +33,9 @@ pub(super) fn clock() -> Clock {
 static RSA: LazyLock<[Arc<RsaKeyPair>; 2]> =
     LazyLock::new(|| std::array::from_fn(|_| Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())));
 
-pub(super) struct SigningKey {
-    pub(super) key_id: String,
-    pub(super) algorithm: Algorithm,
+pub(crate) struct SigningKey {
+    pub(crate) key_id: String,
+    pub(crate) algorithm: Algorithm,
     private: Private,
 }
 
@@ -46,7 +46,7 @@ enum Private {
 }
 
 impl SigningKey {
-    pub(super) fn generate(algorithm: Algorithm, key_id: &str) -> Self {
+    pub(crate) fn generate(algorithm: Algorithm, key_id: &str) -> Self {
         let ec = |curve| Private::Ec(EcdsaKeyPair::generate(curve).unwrap());
         let private = match algorithm {
             Algorithm::Es256 => ec(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
@@ -59,11 +59,11 @@ impl SigningKey {
     }
 
     /// An RSA key that nobody publishes.
-    pub(super) fn foreign_rsa(algorithm: Algorithm, key_id: &str) -> Self {
+    pub(crate) fn foreign_rsa(algorithm: Algorithm, key_id: &str) -> Self {
         Self { key_id: key_id.to_owned(), algorithm, private: Private::Rsa(Arc::clone(&RSA[1])) }
     }
 
-    pub(super) fn public_jwk(&self) -> Value {
+    pub(crate) fn public_jwk(&self) -> Value {
         let mut jwk = match &self.private {
             Private::Rsa(pair) => {
                 let number = |number: &[u8]| base64url::encode(number);
@@ -89,7 +89,7 @@ impl SigningKey {
         jwk
     }
 
-    pub(super) fn signature(&self, text: &[u8]) -> Vec<u8> {
+    pub(crate) fn signature(&self, text: &[u8]) -> Vec<u8> {
         match &self.private {
             Private::Rsa(pair) => {
                 let encoding: &'static dyn signature::RsaEncoding = match self.algorithm {
@@ -109,29 +109,61 @@ impl SigningKey {
         }
     }
 
-    pub(super) fn header(&self) -> Value {
+    pub(crate) fn header(&self) -> Value {
         json!({ "alg": self.algorithm.name(), "kid": self.key_id, "typ": "at+jwt" })
     }
 
     /// A token of these two texts, whatever they are, with a signature that verifies.
-    pub(super) fn sign_texts(&self, header: &[u8], claims: &[u8]) -> String {
+    pub(crate) fn sign_texts(&self, header: &[u8], claims: &[u8]) -> String {
         let text = format!("{}.{}", base64url::encode(header), base64url::encode(claims));
         let signature = self.signature(text.as_bytes());
         format!("{text}.{}", base64url::encode(signature))
     }
 
-    pub(super) fn sign(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         self.sign_texts(header.to_string().as_bytes(), claims.to_string().as_bytes())
     }
 }
 
-pub(super) fn key_document(keys: &[&SigningKey]) -> String {
+pub(crate) fn key_document(keys: &[&SigningKey]) -> String {
     json!({ "keys": keys.iter().map(|key| key.public_jwk()).collect::<Vec<_>>() }).to_string()
 }
 
+/// An issuer like most: nothing but the audience and the place of the roles is told.
+pub(crate) fn settings(issuer: &str) -> IssuerSettings {
+    IssuerSettings {
+        issuer: issuer.to_owned(),
+        short_name: "test".to_owned(),
+        accepted_issuers: Vec::new(),
+        tenants: Vec::new(),
+        discovery_url: None,
+        jwks_url: None,
+        static_keys: None,
+        audiences: vec![AUDIENCE.to_owned()],
+        allowed_clients: BTreeSet::new(),
+        algorithms: Algorithm::DEFAULTS.to_vec(),
+        requires_at_jwt: false,
+        accepts_id_tokens: false,
+        mapping: ClaimMapping { roles: vec![ClaimPath::member("roles")], ..Preset::Generic.mapping() },
+        requirements: Vec::new(),
+        scope_mode: ScopeMode::Intersect,
+        scope_prefix: String::new(),
+        first_party_clients: ["first-party".to_owned()].into(),
+        jit: JitMode::Active,
+        introspection: None,
+        extra_authorities: None,
+        plain_http: PlainHttp { loopback: true, ..PlainHttp::default() },
+    }
+}
+
+/// Who asks issuers about tokens.
+pub(crate) fn introspection_client(clock: &Clock) -> IntrospectionClient {
+    IntrospectionClient::new(ProviderClient::new().unwrap(), clock.clone()).unwrap()
+}
+
 /// Answers each path as it was told last, 404 for the others, and counts.
-pub(super) struct ScriptedProvider {
-    pub(super) url: String,
+pub(crate) struct ScriptedProvider {
+    pub(crate) url: String,
     script: Arc<Mutex<Script>>,
     server: AbortHandle,
 }
@@ -140,6 +172,7 @@ pub(super) struct ScriptedProvider {
 struct Script {
     answers: HashMap<String, Vec<u8>>,
     asked: Vec<String>,
+    requests: Vec<String>,
     gate: Option<Arc<Semaphore>>,
 }
 
@@ -150,7 +183,7 @@ impl Drop for ScriptedProvider {
 }
 
 impl ScriptedProvider {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let script = Arc::new(Mutex::new(Script::default()));
@@ -163,48 +196,44 @@ impl ScriptedProvider {
         Self { url, script, server: server.abort_handle() }
     }
 
-    pub(super) fn answer(&self, path: &str, status: u16, body: &str) {
+    pub(crate) fn answer(&self, path: &str, status: u16, body: &str) {
         self.answer_raw(path, format!("HTTP/1.1 {status} X\r\nconnection: close\r\n\r\n{body}"));
     }
 
-    pub(super) fn answer_raw(&self, path: &str, answer: impl Into<Vec<u8>>) {
+    pub(crate) fn answer_raw(&self, path: &str, answer: impl Into<Vec<u8>>) {
         self.script.lock().unwrap().answers.insert(path.to_owned(), answer.into());
     }
 
     /// Metadata at the usual place, and these keys.
-    pub(super) fn publish(&self, keys: &[&SigningKey]) {
+    pub(crate) fn publish(&self, keys: &[&SigningKey]) {
         let metadata = json!({ "issuer": self.url, "jwks_uri": format!("{}/jwks", self.url) });
         self.answer("/.well-known/openid-configuration", 200, &metadata.to_string());
         self.answer("/jwks", 200, &key_document(keys));
     }
 
     /// From now on an answer takes one permit of the semaphore.
-    pub(super) fn hold(&self) -> Arc<Semaphore> {
+    pub(crate) fn hold(&self) -> Arc<Semaphore> {
         let gate = Arc::new(Semaphore::new(0));
         self.script.lock().unwrap().gate = Some(Arc::clone(&gate));
         gate
     }
 
-    pub(super) fn asked(&self, path: &str) -> usize {
+    pub(crate) fn asked(&self, path: &str) -> usize {
         self.script.lock().unwrap().asked.iter().filter(|asked| *asked == path).count()
     }
 
-    pub(super) fn settings(&self) -> IssuerSettings {
-        IssuerSettings {
-            issuer: self.url.clone(),
-            discovery_url: None,
-            jwks_url: None,
-            audiences: vec![AUDIENCE.to_owned()],
-            algorithms: Algorithm::DEFAULTS.to_vec(),
-            roles_claim: Some("roles".parse().unwrap()),
-            scope_mode: ScopeMode::Intersect,
-            scope_prefix: String::new(),
-            first_party_clients: ["first-party".to_owned()].into(),
-            plain_http: PlainHttp { loopback: true, ..PlainHttp::default() },
-        }
+    /// The latest request to `path`, head and body.
+    pub(super) fn latest_request(&self, path: &str) -> String {
+        let script = self.script.lock().unwrap();
+        let is_to = |request: &&String| request.split(' ').nth(1) == Some(path);
+        script.requests.iter().rfind(is_to).unwrap().clone()
     }
 
-    pub(super) fn key_set(&self, store: &Arc<MemoryStore>, clock: &Clock) -> KeySet {
+    pub(crate) fn settings(&self) -> IssuerSettings {
+        settings(&self.url)
+    }
+
+    pub(crate) fn key_set(&self, store: &Arc<MemoryStore>, clock: &Clock) -> KeySet {
         let store: Arc<dyn KeySetStore> = Arc::<MemoryStore>::clone(store);
         KeySet::start(&self.settings(), ProviderClient::new().unwrap(), store, clock.clone())
     }
@@ -216,10 +245,16 @@ async fn answer(mut stream: TcpStream, script: Arc<Mutex<Script>>) {
         let Ok(octet) = stream.read_u8().await else { return };
         request.push(octet);
     }
-    let path = String::from_utf8(request).unwrap().split(' ').nth(1).unwrap().to_owned();
+    let mut request = String::from_utf8(request).unwrap();
+    let length = request.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body).await.unwrap();
+    request.push_str(std::str::from_utf8(&body).unwrap());
+    let path = request.split(' ').nth(1).unwrap().to_owned();
     let (answer, gate) = {
         let mut script = script.lock().unwrap();
         script.asked.push(path.clone());
+        script.requests.push(request);
         (script.answers.get(&path).cloned(), script.gate.clone())
     };
     if let Some(gate) = gate {
@@ -231,7 +266,7 @@ async fn answer(mut stream: TcpStream, script: Arc<Mutex<Script>>) {
 
 /// Keeps key sets until it is dropped.
 #[derive(Default)]
-pub(super) struct MemoryStore(pub(super) Mutex<HashMap<String, StoredKeySet>>);
+pub(crate) struct MemoryStore(pub(crate) Mutex<HashMap<String, StoredKeySet>>);
 
 impl KeySetStore for MemoryStore {
     fn load<'a>(&'a self, issuer: &'a str) -> BoxFuture<'a, Result<Option<StoredKeySet>, StoreError>> {

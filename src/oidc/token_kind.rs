@@ -8,23 +8,78 @@ use super::Rejection;
 /// access tokens as well, so they count only where the token does not say what it is.
 const SIGNS_OF_OTHER_KINDS: [&str; 4] = ["nonce", "at_hash", "c_hash", "events"];
 
+/// What ID tokens have of them, and the tokens of issuers that are set to accept those may have.
+const SIGNS_OF_ID_TOKENS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
+
+/// What an issuer's tokens have to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expected {
+    /// `at+jwt` must be in the header (RFC 9068 section 4).
+    pub(super) at_jwt: bool,
+    /// ID tokens pass as well.
+    pub(super) or_id_token: bool,
+}
+
 /// Refuses what is not an access token, and one that only its rightful sender may use.
 ///
 /// A token says what it is by the header's `typ`, by `typ` among the claims (Keycloak) or by `token_use` (Cognito). What it says
 /// decides alone; where two of these contradict each other it is refused.
-pub(super) fn check(header_says_access_token: bool, claims: &Map<String, Value>) -> Result<(), Rejection> {
+pub(super) fn check(
+    header_says_access_token: bool,
+    claims: &Map<String, Value>,
+    expected: Expected,
+) -> Result<(), Rejection> {
     if claims.contains_key("cnf") {
         return Err(Rejection::SenderConstrained);
     }
-    let statements = [
-        header_says_access_token.then_some(true),
-        claims.get("typ").map(|typ| is_any_of(typ, &["Bearer", "at+jwt"])),
-        claims.get("token_use").map(|usage| is_any_of(usage, &["access"])),
+    if expected.at_jwt && !header_says_access_token {
+        return Err(Rejection::WrongType);
+    }
+    let is_access_token =
+        is(header_says_access_token, claims, &["Bearer", "at+jwt"], &["access"], &SIGNS_OF_OTHER_KINDS);
+    let is_id_token = || {
+        let signs = SIGNS_OF_OTHER_KINDS.iter().filter(|sign| !SIGNS_OF_ID_TOKENS.contains(sign)).copied();
+        !header_says_access_token && is(false, claims, &["ID"], &["id"], &signs.collect::<Vec<_>>())
+    };
+    if is_access_token || (expected.or_id_token && is_id_token()) { Ok(()) } else { Err(Rejection::NotAnAccessToken) }
+}
+
+/// Refuses a token that its issuer calls active (RFC 7662 section 2.2) but no access token, or usable by one sender alone. Whether the
+/// issuer says at all that it is an access token: some call refresh and ID tokens active too.
+pub(super) fn check_answer(claims: &Map<String, Value>) -> Result<bool, Rejection> {
+    if claims.contains_key("cnf") {
+        return Err(Rejection::SenderConstrained);
+    }
+    let names: [(&str, &[&str]); 3] = [
+        ("token_type", &["Bearer", "access_token"]),
+        ("token_use", &["access", "access_token"]),
+        ("typ", &["Bearer", "at+jwt", "access_token"]),
     ];
-    let says_otherwise = statements.contains(&Some(false));
-    let is_silent = statements.iter().all(Option::is_none);
-    let looks_otherwise = SIGNS_OF_OTHER_KINDS.iter().any(|name| claims.contains_key(*name));
-    if says_otherwise || (is_silent && looks_otherwise) { Err(Rejection::NotAnAccessToken) } else { Ok(()) }
+    let statements = names.map(|(member, names)| claims.get(member).map(|value| is_any_of(value, names)));
+    if statements.contains(&Some(false)) {
+        Err(Rejection::NotAnAccessToken)
+    } else {
+        Ok(statements.contains(&Some(true)))
+    }
+}
+
+/// Whether a token says that it is of one kind, and nothing against it; or is silent and bears no sign of another.
+fn is(
+    header_says_so: bool,
+    claims: &Map<String, Value>,
+    types: &[&str],
+    uses: &[&str],
+    signs_against: &[&str],
+) -> bool {
+    let statements = [
+        header_says_so.then_some(true),
+        claims.get("typ").map(|typ| is_any_of(typ, types)),
+        claims.get("token_use").map(|usage| is_any_of(usage, uses)),
+    ];
+    if statements.iter().all(Option::is_none) {
+        return !signs_against.iter().any(|name| claims.contains_key(*name));
+    }
+    !statements.contains(&Some(false))
 }
 
 fn is_any_of(value: &Value, names: &[&str]) -> bool {
@@ -38,7 +93,37 @@ mod tests {
     use super::*;
 
     fn kind(header_says_access_token: bool, claims: Value) -> Result<(), Rejection> {
-        check(header_says_access_token, claims.as_object().unwrap())
+        check(header_says_access_token, claims.as_object().unwrap(), Expected::default())
+    }
+
+    #[test]
+    fn id_tokens_pass_where_the_issuer_is_set_to_accept_them() {
+        let accepting = Expected { or_id_token: true, ..Expected::default() };
+        let kind = |claims: Value| check(false, claims.as_object().unwrap(), accepting);
+        for claims in [
+            json!({ "nonce": "n", "at_hash": "h", "c_hash": "h" }),
+            json!({ "typ": "ID", "nonce": "n" }),
+            json!({ "token_use": "id" }),
+            json!({ "typ": "Bearer" }),
+        ] {
+            assert_eq!(kind(claims.clone()), Ok(()), "{claims}");
+        }
+        for claims in [
+            json!({ "events": {} }),
+            json!({ "typ": "Logout", "nonce": "n" }),
+            json!({ "typ": "Refresh" }),
+            json!({ "typ": "Bearer", "token_use": "id" }),
+        ] {
+            assert_eq!(kind(claims.clone()), Err(Rejection::NotAnAccessToken), "{claims}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_can_demand_that_the_header_says_access_token() {
+        let demanding = Expected { at_jwt: true, ..Expected::default() };
+        let claims = json!({ "typ": "Bearer" });
+        assert_eq!(check(true, claims.as_object().unwrap(), demanding), Ok(()));
+        assert_eq!(check(false, claims.as_object().unwrap(), demanding), Err(Rejection::WrongType));
     }
 
     #[test]

@@ -39,7 +39,8 @@ impl Validity {
     }
 }
 
-fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, Rejection> {
+/// The time that the claim `name` says, if there is such a claim.
+pub(super) fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, Rejection> {
     claims.get(name).map(|value| numeric_date(value).ok_or(Rejection::MalformedTime)).transpose()
 }
 

@@ -3,112 +3,179 @@
 //! Cheap checks come first, so that only a token that is right in all else can make its issuer be asked for a key. Nothing that is
 //! read before the signature is verified leaves this module.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::compact::{MAX_TOKEN_BYTES, UnverifiedToken};
 use super::header::UnverifiedHeader;
-use super::mapping::{self, NoRoles};
 use super::subject::Subject;
+use super::token_kind::Expected;
+use super::trusted_issuer::TrustedIssuer;
+use super::trusted_issuers::Table;
 use super::validity::Validity;
-use super::{ClaimPath, Claims, IssuerSettings, KeySet, Rejection, ScopeMode, audience, token_kind};
+use super::{Check, Claims, Introspector, Rejection, TrustedIssuers, audience, token_kind};
 use crate::Clock;
 
 /// Proves tokens: the only maker of [`Claims`].
 pub struct TokenVerifier {
-    /// By `iss`, which is compared octet by octet.
-    issuers: HashMap<Arc<str>, TrustedIssuer>,
+    issuers: TrustedIssuers,
     clock: Clock,
-}
-
-struct TrustedIssuer {
-    settings: IssuerSettings,
-    keys: KeySet,
 }
 
 impl TokenVerifier {
     /// The longest token that is looked at, in bytes.
     pub const MAX_TOKEN_BYTES: usize = MAX_TOKEN_BYTES;
 
-    /// A verifier that trusts `issuers` and nobody else.
-    pub fn new(issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>, clock: Clock) -> Self {
-        let trusted = |(settings, keys): (IssuerSettings, KeySet)| {
-            (Arc::from(settings.issuer.as_str()), TrustedIssuer { settings, keys })
-        };
-        Self { issuers: issuers.into_iter().map(trusted).collect(), clock }
+    /// A verifier that trusts `issuers`, whoever they are at the time, and nobody else.
+    pub fn new(issuers: TrustedIssuers, clock: Clock) -> Self {
+        Self { issuers, clock }
     }
 
     /// The claims of a token that passed every check.
     ///
-    /// Waits only where the token is right in all else but its key is not known, and never longer than one fetch may take.
+    /// Waits only where the token is right in all else but its key is not known, or where its issuer has to be asked about it, and
+    /// never longer than that may take.
     pub async fn verify(&self, unverified_token: &str) -> Result<Claims, Rejection> {
-        let token = UnverifiedToken::split(unverified_token)?;
-        let header = UnverifiedHeader::read(token.header()?)?;
+        self.examine(unverified_token, |_| {}).await
+    }
+
+    /// As [`verify`](Self::verify), telling `passed` of each check as the token passes it.
+    pub async fn examine(&self, unverified_token: &str, passed: impl FnMut(Check)) -> Result<Claims, Rejection> {
+        let mut examination = Examination { table: &self.issuers.table(), now: self.clock.now(), passed };
+        match UnverifiedToken::split(unverified_token) {
+            Ok(token) => examination.of_jwt(unverified_token, token).await,
+            Err(Rejection::NotASignedJwt) => examination.of_opaque(unverified_token).await,
+            Err(rejection) => Err(rejection),
+        }
+    }
+}
+
+/// One token on its way through the checks.
+struct Examination<'a, P> {
+    table: &'a Table,
+    now: DateTime<Utc>,
+    passed: P,
+}
+
+impl<P: FnMut(Check)> Examination<'_, P> {
+    async fn of_jwt(&mut self, text: &str, token: UnverifiedToken<'_>) -> Result<Claims, Rejection> {
+        let encoded_header = token.header()?;
+        (self.passed)(Check::Form);
+        let header = UnverifiedHeader::read(encoded_header)?;
+        (self.passed)(Check::Header);
         let unverified_claims = token.claims()?;
-        let (name, issuer) = self.issuer_of(&unverified_claims)?;
+        let (canonical, issuer) = self.table.issuer_of(&unverified_claims)?;
+        (self.passed)(Check::Issuer);
         if !issuer.settings.algorithms.contains(&header.algorithm) {
             return Err(Rejection::AlgorithmNotAllowed);
         }
-        audience::check(&unverified_claims, &issuer.settings.audiences)?;
-        let validity = Validity::check(&unverified_claims, self.clock.now())?;
-        token_kind::check(header.says_access_token, &unverified_claims)?;
-        let subject = Subject::read(&unverified_claims)?;
-        let signature = token.signature()?;
+        (self.passed)(Check::Algorithm);
+        if let Some(introspector) = issuer.asked_about_jwts() {
+            // What the token leaves out is judged when its issuer has told it.
+            Validity::check(&unverified_claims, self.now)?;
+            self.signature(issuer, &header, &token).await?;
+            let claims = self.ask(introspector, canonical, text, unverified_claims).await?;
+            let (subject, validity) = self.judge(issuer, &header, &claims)?;
+            return self.accept(canonical, issuer, &claims, subject, validity);
+        }
+        let (subject, validity) = self.judge(issuer, &header, &unverified_claims)?;
+        self.signature(issuer, &header, &token).await?;
+        self.accept(canonical, issuer, &unverified_claims, subject, validity)
+    }
 
+    /// A token that says nothing itself: the issuer that gives out such tokens says what it means.
+    async fn of_opaque(&mut self, token: &str) -> Result<Claims, Rejection> {
+        let (canonical, issuer, introspector) = self.table.issuer_of_opaque().ok_or(Rejection::NotASignedJwt)?;
+        (self.passed)(Check::Issuer);
+        let claims = self.ask(introspector, canonical, token, Map::new()).await?;
+        let says_access_token = token_kind::check_answer(&claims)?;
+        (self.passed)(Check::Kind);
+        let is_enough = says_access_token || introspector.settings().trust_active;
+        if claims.contains_key("aud") || !is_enough {
+            audience::check(&claims, &issuer.settings.audiences, &issuer.settings.allowed_clients)?;
+        }
+        (self.passed)(Check::Audience);
+        let validity = Validity::check(&claims, self.now)?;
+        (self.passed)(Check::Times);
+        let subject = self.subject(issuer, &claims)?;
+        self.accept(canonical, issuer, &claims, subject, validity)
+    }
+
+    /// What the issuer says of the token, added to what the token says itself.
+    async fn ask(
+        &mut self,
+        introspector: &Introspector,
+        canonical: &Arc<str>,
+        token: &str,
+        mut claims: Map<String, Value>,
+    ) -> Result<Map<String, Value>, Rejection> {
+        let answer = introspector.ask(token).await?;
+        token_kind::check_answer(&answer)?;
+        claims.extend(answer.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if claims.contains_key("iss") && self.table.issuer_of(&claims)?.0 != canonical {
+            return Err(Rejection::UnknownIssuer);
+        }
+        (self.passed)(Check::Active);
+        Ok(claims)
+    }
+
+    fn judge(
+        &mut self,
+        issuer: &TrustedIssuer,
+        header: &UnverifiedHeader,
+        claims: &Map<String, Value>,
+    ) -> Result<(Subject, Validity), Rejection> {
+        let settings = &issuer.settings;
+        audience::check(claims, &settings.audiences, &settings.allowed_clients)?;
+        (self.passed)(Check::Audience);
+        let validity = Validity::check(claims, self.now)?;
+        (self.passed)(Check::Times);
+        let expected = Expected { at_jwt: settings.requires_at_jwt, or_id_token: settings.accepts_id_tokens };
+        token_kind::check(header.says_access_token, claims, expected)?;
+        (self.passed)(Check::Kind);
+        Ok((self.subject(issuer, claims)?, validity))
+    }
+
+    fn subject(&mut self, issuer: &TrustedIssuer, claims: &Map<String, Value>) -> Result<Subject, Rejection> {
+        let subject = Subject::read(claims, &issuer.settings.mapping)?;
+        (self.passed)(Check::Subject);
+        audience::check_client(subject.client_id.as_deref(), &issuer.settings.allowed_clients)?;
+        (self.passed)(Check::Client);
+        Ok(subject)
+    }
+
+    async fn signature(
+        &mut self,
+        issuer: &TrustedIssuer,
+        header: &UnverifiedHeader,
+        token: &UnverifiedToken<'_>,
+    ) -> Result<(), Rejection> {
+        let signature = token.signature()?;
         let key = issuer.keys.find(header.key_id.as_deref(), header.algorithm).await?;
         if !key.verifies(token.signed_text, &signature) {
             return Err(Rejection::BadSignature);
         }
-        Ok(issuer.settings.map(Arc::clone(name), &unverified_claims, subject, validity))
+        (self.passed)(Check::Signature);
+        Ok(())
     }
 
-    fn issuer_of(&self, claims: &Map<String, Value>) -> Result<(&Arc<str>, &TrustedIssuer), Rejection> {
-        let iss = claims.get("iss").and_then(Value::as_str);
-        iss.and_then(|iss| self.issuers.get_key_value(iss)).ok_or(Rejection::UnknownIssuer)
-    }
-}
-
-impl IssuerSettings {
-    /// The claims of a token whose signature has been verified.
-    fn map(&self, issuer: Arc<str>, claims: &Map<String, Value>, subject: Subject, validity: Validity) -> Claims {
-        let Subject { kind, name, client_id } = subject;
-        Claims {
-            issuer,
-            kind,
-            subject: name,
-            first_party: client_id.as_ref().is_some_and(|client| self.first_party_clients.contains(client)),
-            client_id,
-            scopes_unused: self.scope_mode == ScopeMode::RolesOnly,
-            scopes: mapping::scopes(claims, &self.scope_prefix),
-            roles: self.roles_claim.as_ref().map(|path| self.roles(claims, path)).unwrap_or_default(),
-            profile: mapping::profile(claims),
-            issued_at: validity.issued_at,
-            expires_at: validity.expires_at,
-        }
-    }
-
-    fn roles(&self, claims: &Map<String, Value>, path: &ClaimPath) -> BTreeSet<String> {
-        mapping::roles(claims, path).unwrap_or_else(|reason| {
-            let issuer = self.issuer.as_str();
-            match reason {
-                // Usual for those who hold no role.
-                NoRoles::Absent => tracing::debug!(issuer, "the role claim of a token is absent and gives nothing"),
-                NoRoles::Malformed => {
-                    tracing::warn!(issuer, "the role claim of a token is malformed and gives nothing")
-                }
-                NoRoles::CutOff => {
-                    tracing::warn!(
-                        issuer,
-                        "the role claim of a token is cut off and gives nothing: have the issuer send fewer roles"
-                    )
-                }
-            }
-            BTreeSet::new()
-        })
+    fn accept(
+        &mut self,
+        canonical: &Arc<str>,
+        issuer: &TrustedIssuer,
+        claims: &Map<String, Value>,
+        subject: Subject,
+        validity: Validity,
+    ) -> Result<Claims, Rejection> {
+        issuer.require(claims)?;
+        (self.passed)(Check::Requirements);
+        Ok(issuer.interpret(Arc::clone(canonical), claims, subject, validity))
     }
 }
 
+#[cfg(test)]
+mod introspection_tests;
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,15 @@ pub fn list_with_permissions(conn: &mut DbConnection, principal: PrincipalId) ->
         .load(conn)
 }
 
+/// The grants of a principal, ended ones too, in the order of their roles.
+pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<Grant>> {
+    role_grants::table
+        .filter(role_grants::principal_id.eq(principal))
+        .order((role_grants::role, role_grants::source, role_grants::source_ref))
+        .select(Grant::as_select())
+        .load(conn)
+}
+
 /// Given by hand or by `BOOTSTRAP_ADMIN`: what provisioning gave is not ours.
 #[diesel::dsl::auto_type]
 fn given_here<'a>(principal: PrincipalId, role: &'a str) -> _ {
@@ -51,6 +60,19 @@ pub fn insert(conn: &mut DbConnection, grant: &Grant) -> QueryResult<()> {
     Ok(())
 }
 
+/// How many principals that are not deleted hold a role by a grant that has not ended by `now`.
+pub fn count_holders(conn: &mut DbConnection, role: &str, now: Moment) -> QueryResult<i64> {
+    let holders = role_grants::table
+        .filter(role_grants::role.eq(role))
+        .filter(role_grants::expires_at.is_null().or(role_grants::expires_at.gt(now)))
+        .select(role_grants::principal_id);
+    principals::table
+        .filter(principals::id.eq_any(holders))
+        .filter(principals::status.ne(PrincipalStatus::Deleted))
+        .count()
+        .get_result(conn)
+}
+
 /// Whether there is a counted admin: an active person whose account does not end, with `admin` given here and without end.
 pub fn has_counted_admin(conn: &mut DbConnection) -> QueryResult<bool> {
     // Not a join: without statistics SQLite would walk through all people and look for the grant of each.
@@ -65,7 +87,7 @@ pub fn has_counted_admin(conn: &mut DbConnection) -> QueryResult<bool> {
         .filter(principals::status.eq(PrincipalStatus::Active))
         .filter(principals::expires_at.is_null())
         .select(principals::id)
-        .first::<PrincipalId>(conn)
+        .get_result::<PrincipalId>(conn)
         .optional()
         .map(|admin| admin.is_some())
 }

@@ -20,3 +20,44 @@ pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<
         .select(Identity::as_select())
         .load(conn)
 }
+
+/// Every identity of an issuer.
+pub fn list_of_issuer(conn: &mut DbConnection, issuer: &str) -> QueryResult<Vec<Identity>> {
+    identities::table
+        .filter(identities::issuer.eq(issuer))
+        .order(identities::id)
+        .select(Identity::as_select())
+        .load(conn)
+}
+
+/// Whether both issuers know a subject of the same kind and name.
+pub fn share_subject(conn: &mut DbConnection, one: &str, other: &str) -> QueryResult<bool> {
+    let others = diesel::alias!(identities as others);
+    let shared = identities::table
+        .inner_join(
+            others.on(others
+                .field(identities::kind)
+                .eq(identities::kind)
+                .and(others.field(identities::subject).eq(identities::subject))),
+        )
+        .filter(identities::issuer.eq(one))
+        .filter(others.field(identities::issuer).eq(other))
+        .select(identities::id)
+        .first::<String>(conn)
+        .optional()?;
+    Ok(shared.is_some())
+}
+
+/// Has every identity of an issuer be another's. Fails with a unique violation where the other knows one of the subjects already.
+pub fn rename_issuer(conn: &mut DbConnection, from: &str, to: &str) -> QueryResult<()> {
+    diesel::update(identities::table.filter(identities::issuer.eq(from)))
+        .set(identities::issuer.eq(to))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Takes an identity from a principal. Returns whether it was there.
+pub fn delete(conn: &mut DbConnection, principal: PrincipalId, id: &str) -> QueryResult<bool> {
+    let identity = identities::table.find(id).filter(identities::principal_id.eq(principal));
+    Ok(diesel::delete(identity).execute(conn)? > 0)
+}

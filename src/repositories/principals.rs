@@ -3,12 +3,14 @@
 use diesel::prelude::*;
 
 use crate::database::DbConnection;
-use crate::models::{Identity, IdentityKey, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
-use crate::schema::{identities, principals};
+use crate::models::{Identity, IdentityKey, Moment, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
+use crate::schema::{identities, principals, role_grants};
+
+use super::principal_terms;
 
 /// The principal of this id, if there is one.
 pub fn find(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<Option<Principal>> {
-    principals::table.find(id).select(Principal::as_select()).first(conn).optional()
+    principals::table.find(id).select(Principal::as_select()).get_result(conn).optional()
 }
 
 /// The principal linked to this identity, if there is one.
@@ -19,19 +21,41 @@ pub fn find_by_identity(conn: &mut DbConnection, identity: &IdentityKey) -> Quer
         .filter(identities::kind.eq(identity.kind))
         .filter(identities::subject.eq(&identity.subject))
         .select(Principal::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()
 }
 
-/// Adds a principal.
+/// Adds a principal and what it is found by.
 pub fn insert(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
     diesel::insert_into(principals::table).values(principal).execute(conn)?;
+    principal_terms::insert(conn, principal)
+}
+
+/// Writes all columns of a principal that is there already, and what it is found by.
+pub fn update(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
+    diesel::update(principals::table.find(principal.id)).set(principal).execute(conn)?;
+    principal_terms::update(conn, principal)
+}
+
+/// Marks everyone who was granted a role as edited.
+pub fn mark_holders_edited(conn: &mut DbConnection, role: &str, now: Moment) -> QueryResult<()> {
+    let holders = role_grants::table.filter(role_grants::role.eq(role)).select(role_grants::principal_id);
+    diesel::update(principals::table.filter(principals::id.eq_any(holders)))
+        .set((
+            principals::version.eq(principals::version + 1),
+            principals::updated_at.eq(now),
+            principals::changed_at.eq(now),
+        ))
+        .execute(conn)?;
     Ok(())
 }
 
-/// Writes all columns of a principal that is there already.
-pub fn update(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
-    diesel::update(principals::table.find(principal.id)).set(principal).execute(conn)?;
+/// Marks that something bears on the requests of every principal that this issuer knows.
+pub fn mark_changed_of_issuer(conn: &mut DbConnection, issuer: &str, now: Moment) -> QueryResult<()> {
+    let known = identities::table.filter(identities::issuer.eq(issuer)).select(identities::principal_id);
+    diesel::update(principals::table.filter(principals::id.eq_any(known)))
+        .set(principals::changed_at.eq(now))
+        .execute(conn)?;
     Ok(())
 }
 
@@ -68,4 +92,20 @@ pub fn list_programs(
         programs = programs.filter(principals::id.gt(after));
     }
     programs.load(conn)
+}
+
+/// Up to `limit` principals that were deleted at `before` or earlier, the longest deleted first.
+pub fn list_deleted(conn: &mut DbConnection, before: Moment, limit: i64) -> QueryResult<Vec<Principal>> {
+    principals::table
+        .filter(principals::deleted_at.le(before))
+        .order(principals::deleted_at)
+        .limit(limit)
+        .select(Principal::as_select())
+        .load(conn)
+}
+
+/// Removes a principal for good, and with it its identities, its grants, what it is found by and the answers that tell of it.
+pub fn purge(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<()> {
+    diesel::delete(principals::table.find(id)).execute(conn)?;
+    Ok(())
 }

@@ -10,7 +10,49 @@ use crate::schema::{role_permissions, roles};
 
 /// The role of this name, if there is one.
 pub fn find(conn: &mut DbConnection, name: &str) -> QueryResult<Option<Role>> {
-    roles::table.find(name).select(Role::as_select()).first(conn).optional()
+    roles::table.find(name).select(Role::as_select()).get_result(conn).optional()
+}
+
+/// Every role, in the order of their names.
+pub fn list(conn: &mut DbConnection) -> QueryResult<Vec<Role>> {
+    roles::table.order(roles::name).select(Role::as_select()).load(conn)
+}
+
+/// Adds a role. Fails with a unique violation when the name is taken.
+pub fn insert(conn: &mut DbConnection, role: &Role) -> QueryResult<()> {
+    diesel::insert_into(roles::table).values(role).execute(conn)?;
+    Ok(())
+}
+
+/// Writes all columns of a role that is there already.
+pub fn update(conn: &mut DbConnection, role: &Role) -> QueryResult<()> {
+    diesel::update(roles::table.find(&role.name)).set(role).execute(conn)?;
+    Ok(())
+}
+
+/// Removes a role, what it grants and its grants.
+pub fn delete(conn: &mut DbConnection, name: &str) -> QueryResult<()> {
+    diesel::delete(roles::table.find(name)).execute(conn)?;
+    Ok(())
+}
+
+/// Lists these permissions for a role and no others.
+pub fn replace_permissions<'a>(
+    conn: &mut DbConnection,
+    role: &str,
+    permissions: impl IntoIterator<Item = &'a str>,
+) -> QueryResult<()> {
+    diesel::delete(role_permissions::table.filter(role_permissions::role.eq(role))).execute(conn)?;
+    for permission in permissions {
+        let row = (role_permissions::role.eq(role), role_permissions::permission.eq(permission));
+        diesel::insert_into(role_permissions::table).values(row).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Every role's listed permissions: the role and the permission's name.
+pub fn list_all_permissions(conn: &mut DbConnection) -> QueryResult<Vec<(String, String)>> {
+    role_permissions::table.select((role_permissions::role, role_permissions::permission)).load(conn)
 }
 
 /// The names of the permissions listed for a role.

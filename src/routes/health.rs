@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use crate::api_types::{CheckResponse, ReadinessResponse};
 use crate::auth::{Api, PUBLIC};
 use crate::database::Database;
-use crate::oidc::{KeySet, KeySetCondition};
+use crate::oidc::{KeySetCondition, TrustedIssuers};
 use crate::op;
 
 pub(super) fn register(api: &mut Api) {
@@ -24,8 +24,10 @@ async fn live() -> HttpResponse {
     (status = 200, description = "It can", body = ReadinessResponse),
     (status = 503, description = "Something is missing; the check that failed is named", body = ReadinessResponse),
 ))]
-async fn ready(database: web::Data<Database>, key_set: web::Data<KeySet>) -> HttpResponse {
-    let checks = vec![database_check(&database).await, key_set_check(&key_set)];
+async fn ready(database: web::Data<Database>, issuers: web::Data<TrustedIssuers>) -> HttpResponse {
+    let mut checks = vec![database_check(&database).await];
+    let key_sets = issuers.key_states().into_iter();
+    checks.extend(key_sets.map(|(issuer, keys)| key_set_check(keys.condition).of_issuer(issuer, keys.fetched_at)));
     let readiness = ReadinessResponse::new(checks);
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(status).json(readiness)
@@ -38,8 +40,8 @@ async fn database_check(database: &Database) -> CheckResponse {
     }
 }
 
-fn key_set_check(key_set: &KeySet) -> CheckResponse {
-    match key_set.state().condition {
+fn key_set_check(condition: KeySetCondition) -> CheckResponse {
+    match condition {
         KeySetCondition::Fresh => CheckResponse::passed("key_set", "fresh"),
         // Good keys still verify; the next rotation would be missed.
         KeySetCondition::Stale => CheckResponse::passed("key_set", "stale"),

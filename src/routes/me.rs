@@ -3,6 +3,7 @@
 use actix_web::web;
 use tracing_actix_web::RequestId;
 
+use super::json_object::JsonObject;
 use super::preconditions::RequiredVersion;
 use crate::api_types::{self, AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest, Versioned};
 use crate::auth::{AUTHENTICATED, Api, Caller, Decision};
@@ -44,11 +45,11 @@ async fn show(caller: Caller) -> Versioned<MeResponse> {
 async fn update(
     caller: Caller,
     version: RequiredVersion,
-    edit: web::Json<UpdateMeRequest>,
+    edit: JsonObject<UpdateMeRequest>,
     request_id: RequestId,
     me: web::Data<MeService>,
 ) -> Result<Versioned<MeResponse>, Error> {
-    let principal = me.update(&caller.actor(request_id.to_string()), edit.into_inner().into(), version.0).await?;
+    let principal = me.update(&caller.actor(request_id.to_string()), edit.0.into(), version.0).await?;
     Ok(Versioned::new(principal.version, principal.into()))
 }
 

@@ -1,23 +1,39 @@
 //! One file per resource: unwrap the input, call one service, wrap the output.
 
+mod audit;
 mod docs;
 mod health;
+mod idempotency;
+mod json_object;
 mod me;
 mod metadata;
 mod optional_json;
 mod paging;
 mod preconditions;
+mod roles;
+mod service_account_standing;
 mod service_accounts;
+mod user_identities;
+mod user_list;
+mod user_records;
+mod user_views;
 mod users;
 
 use crate::auth::Api;
 
 /// Registers the service's own routes.
 pub(crate) fn register(api: &mut Api) {
+    audit::register(api);
     docs::register(api);
     health::register(api);
     me::register(api);
     metadata::register(api);
+    roles::register(api);
+    service_account_standing::register(api);
     service_accounts::register(api);
+    user_identities::register(api);
+    user_list::register(api);
+    user_records::register(api);
+    user_views::register(api);
     users::register(api);
 }

@@ -5,8 +5,10 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use actix_web::{Error as ActixError, FromRequest, HttpRequest, web};
+use actix_web::{Error as ActixError, FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
+
+use super::json_object::JsonObject;
 
 /// The body, or the type's default where the request has none. A body that is there must be right.
 pub(super) struct OptionalJson<T>(pub(super) T);
@@ -19,8 +21,8 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
         if !has_body(request) {
             return Box::pin(async { Ok(Self(T::default())) });
         }
-        let body = web::Json::<T>::from_request(request, payload);
-        Box::pin(async { Ok(Self(body.await?.into_inner())) })
+        let body = JsonObject::<T>::from_request(request, payload);
+        Box::pin(async { Ok(Self(body.await?.0)) })
     }
 }
 

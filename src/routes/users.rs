@@ -1,15 +1,11 @@
 //! People, as admins manage them.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use tracing_actix_web::RequestId;
 
 use super::optional_json::OptionalJson;
-use super::paging::page;
 use super::preconditions::ExpectedVersion;
-use crate::api_types::{
-    DisableRequest, GrantRoleRequest, PageQuery, PageResponse, UserDetailResponse, UserResponse, Versioned,
-};
-use crate::auth::resource::ProtectedResource;
+use crate::api_types::{DisableRequest, GrantRoleRequest, UserDetailResponse, Versioned};
 use crate::auth::{Api, Caller};
 use crate::error::Error;
 use crate::models::PrincipalId;
@@ -17,11 +13,8 @@ use crate::models::permission::{USERS_READ, USERS_WRITE};
 use crate::op;
 use crate::services::{KnownPrincipal, UserService};
 
-const USERS: &str = "/api/v1/users";
-
 pub(super) fn register(api: &mut Api) {
-    api.get(USERS, USERS_READ, op!(list))
-        .get("/api/v1/users/{id}", USERS_READ, op!(show))
+    api.get("/api/v1/users/{id}", USERS_READ, op!(show))
         .post("/api/v1/users/{id}/disable", USERS_WRITE, op!(disable))
         .post("/api/v1/users/{id}/enable", USERS_WRITE, op!(enable))
         .post("/api/v1/users/{id}/revoke", USERS_WRITE, op!(revoke))
@@ -29,22 +22,11 @@ pub(super) fn register(api: &mut Api) {
         .delete("/api/v1/users/{id}/roles/{role}", USERS_WRITE, op!(revoke_role));
 }
 
-/// People, in the order in which they came.
-#[utoipa::path(get, path = "", params(PageQuery), responses((status = 200, body = PageResponse<UserResponse>)))]
-async fn list(
-    query: web::Query<PageQuery>,
-    users: web::Data<UserService>,
-    resource: web::Data<ProtectedResource>,
-) -> Result<HttpResponse, Error> {
-    let found = users.list(query.limit.into(), query.cursor.map(|cursor| cursor.0)).await?;
-    Ok(page(&resource, USERS, query.limit, found, UserResponse::from))
-}
-
 /// One person with their roles, and the ETag.
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses((status = 200, body = UserDetailResponse), (status = 404, description = "No such person")),
 )]
 async fn show(
@@ -58,7 +40,7 @@ async fn show(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     request_body(content = Option<DisableRequest>, description = "May be left out"),
     responses(
         (status = 200, body = UserDetailResponse),
@@ -83,7 +65,7 @@ async fn disable(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = UserDetailResponse),
         (status = 404, description = "No such person"),
@@ -104,7 +86,7 @@ async fn enable(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
     responses(
         (status = 200, body = UserDetailResponse),
         (status = 404, description = "No such person"),
@@ -126,7 +108,7 @@ async fn revoke(
     put,
     path = "",
     params(
-        ("id" = String, Path, description = "The principal's id"),
+        ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("role" = String, Path, description = "The role's name"),
     ),
     request_body(content = Option<GrantRoleRequest>, description = "May be left out"),
@@ -155,7 +137,7 @@ async fn grant_role(
     delete,
     path = "",
     params(
-        ("id" = String, Path, description = "The principal's id"),
+        ("id" = String, Path, format = "uuid", description = "The principal's id"),
         ("role" = String, Path, description = "The role's name"),
     ),
     responses(

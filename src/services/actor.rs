@@ -1,7 +1,7 @@
 //! Who is behind a change.
 
 use crate::models::permission::{DeclaredPermissions, PermissionSet};
-use crate::models::{AuditAction, AuditEvent, Moment, PrincipalId};
+use crate::models::{AuditAction, AuditEvent, AuditTarget, Moment, PrincipalId};
 
 /// Whoever asks for a change, with the rights that bound it.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ impl Actor {
     }
 
     /// This actor did `action` on `target`.
-    pub(super) fn event(&self, at: Moment, action: AuditAction, target: PrincipalId) -> AuditEvent {
+    pub(super) fn event(&self, at: Moment, action: AuditAction, target: impl Into<AuditTarget>) -> AuditEvent {
         let mut event = AuditEvent::new(at, action, target);
         event.actor = self.principal;
         event.client.clone_from(&self.client);

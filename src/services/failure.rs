@@ -9,6 +9,10 @@ pub enum Failure {
     #[error("the database did not answer")]
     Database(#[source] DatabaseError),
 
+    /// Ours: the system has no randomness to make a key of.
+    #[error("no key could be made")]
+    NoRandomness,
+
     /// An admin's: nobody is registered under the token's issuer, kind and subject.
     #[error("Nobody is known here by this token's issuer and subject. Ask an administrator to add the account.")]
     UnknownPrincipal,
@@ -37,6 +41,9 @@ pub enum Failure {
     /// The caller's: there is no such user, or the id is that of a program.
     #[error("there is no such user")]
     NoSuchUser,
+    /// The caller's: the user has no such identity.
+    #[error("the user has no such identity")]
+    NoSuchIdentity,
     /// The caller's: there is no such service account, or the id is that of a person.
     #[error("there is no such service account")]
     NoSuchServiceAccount,
@@ -52,6 +59,30 @@ pub enum Failure {
     /// The caller's: the last admin cannot be shut out, demoted or given an end.
     #[error("this is the last admin; make another one first")]
     LastAdmin,
+    /// The caller's: a role cannot be deleted while somebody holds it.
+    #[error("the role is granted to {count} principals; take it from them, or ask to force it")]
+    RoleGranted {
+        /// How many hold it.
+        count: i64,
+    },
+    /// The caller's: a role that came with the service cannot be changed so.
+    #[error("the role is built in: {reason}")]
+    BuiltInRole {
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The caller's: without an identity nobody could come in as this user.
+    #[error("this is the last identity; link another one first, or delete the user")]
+    LastIdentity,
+    /// The caller's: who could link an identity to themselves could keep a way in that nobody gave them.
+    #[error("nobody links an identity to themselves; ask another administrator")]
+    OwnIdentity,
+    /// An admin's: the identity is that of somebody who was purged, and stays out until an admin lifts that.
+    #[error("the identity is that of somebody who was deleted for good; readmit it first")]
+    Tombstoned,
+    /// The caller's: the idempotency key was sent before, with another request.
+    #[error("this `Idempotency-Key` came with another request before; a new request needs a new key")]
+    KeyReused,
     /// The caller's: the resource has changed since the version that the caller knows.
     #[error("the resource was changed meanwhile; read it again")]
     StaleVersion,

@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::database::DbConnection;
 use crate::models::{
-    ADMIN, AuditAction, AuditEvent, ClaimRoles, Grant, GrantSource, Identity, IdentityKey, JitMode, MEMBER, Moment,
-    Origin, Principal, PrincipalId, PrincipalKind, PrincipalStatus,
+    ADMIN, AuditAction, AuditEvent, ClaimRoles, Grant, GrantSource, Identity, IdentityKey, MEMBER, Moment, Origin,
+    Principal, PrincipalId, PrincipalKind, PrincipalStatus,
 };
-use crate::oidc::{Claims, Profile, SubjectKind};
+use crate::oidc::{Claims, JitMode, Profile, SubjectKind};
 use crate::repositories::{audit_events, grants, identities, principals};
 
 use super::{Failure, provider_profile};
@@ -26,7 +26,9 @@ const KEEP_ROLES_FOR: TimeDelta = TimeDelta::minutes(1);
 /// One presentation of a proved token.
 pub(super) struct Contact {
     pub(super) identity: IdentityKey,
+    /// The role names that the token carries and that count: `admin` only where its issuer may say so.
     pub(super) roles: BTreeSet<String>,
+    pub(super) jit: JitMode,
     pub(super) now: DateTime<Utc>,
     profile: Profile,
     issued_at: Option<DateTime<Utc>>,
@@ -40,7 +42,8 @@ impl Contact {
         };
         Self {
             identity: IdentityKey { issuer: claims.issuer().to_owned(), kind, subject: claims.subject().to_owned() },
-            roles: claims.roles().clone(),
+            roles: claims.roles().iter().filter(|role| claims.is_admin_allowed() || *role != ADMIN).cloned().collect(),
+            jit: claims.jit(),
             now,
             profile: claims.profile().clone(),
             issued_at: claims.issued_at(),

@@ -7,7 +7,7 @@ use diesel::QueryResult;
 
 use crate::database::DbConnection;
 use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet};
-use crate::models::{ADMIN, GrantSource, Moment, Principal, PrincipalId, computed_permissions};
+use crate::models::{GrantSource, Moment, Principal, PrincipalId, computed_permissions};
 use crate::repositories::{grants, roles};
 
 /// Where a held role comes from.
@@ -64,6 +64,11 @@ impl KnownPrincipal {
         &self.roles
     }
 
+    /// The principal and its roles, apart.
+    pub(super) fn into_parts(self) -> (Principal, Vec<HeldRole>) {
+        (self.principal, self.roles)
+    }
+
     /// Whether some role of it grants `permission`.
     pub fn grants(&self, permission: Permission) -> bool {
         self.roles.iter().any(|role| role.permissions.contains(&permission))
@@ -81,7 +86,7 @@ pub(super) fn union(roles: &[HeldRole]) -> PermissionSet {
 }
 
 /// The roles that `principal` holds at `now`: stored grants that have not ended, and those of `claimed` that are roles here.
-/// `admin` never comes from a claim.
+/// Whether `admin` may be among those is settled by whoever read the claims.
 pub(super) fn list(
     conn: &mut DbConnection,
     declared: &DeclaredPermissions,
@@ -97,9 +102,7 @@ pub(super) fn list(
     }
     if !claimed.is_empty() {
         for (name, permission) in roles::list_with_permissions(conn, claimed)? {
-            if name != ADMIN {
-                add(&mut held, declared, name, RoleSource::Claim, None, permission);
-            }
+            add(&mut held, declared, name, RoleSource::Claim, None, permission);
         }
         held.sort_by(|a, b| a.name.cmp(&b.name));
     }

@@ -21,7 +21,7 @@ impl ProfileEdit {
     }
 
     /// The same edit with every value checked and without the white space around it.
-    fn checked(self) -> Result<Self, Failure> {
+    pub(super) fn checked(self) -> Result<Self, Failure> {
         self.0.into_iter().map(|(field, value)| Ok((field, checked(field, value)?))).collect::<Result<_, _>>().map(Self)
     }
 }
@@ -82,7 +82,7 @@ fn find_person(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Fa
 }
 
 /// Returns the names of the fields whose value or owner changed.
-fn apply(person: &mut Principal, edit: ProfileEdit) -> Vec<&'static str> {
+pub(super) fn apply(person: &mut Principal, edit: ProfileEdit) -> Vec<&'static str> {
     let mut changed = Vec::new();
     for (field, value) in edit.0 {
         let owned_here = value.is_some();

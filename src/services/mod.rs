@@ -3,18 +3,37 @@
 //! Services decide what rows mean and who may change them. They know neither HTTP nor status codes, and every change they make is
 //! in the audit trail by the time it takes effect.
 
+mod access;
 mod actor;
+mod audit;
+mod deletion;
+mod directory;
 mod failure;
 mod first_contact;
 mod held_role;
+mod idempotency;
+mod issuers;
+mod kind;
+mod known_issuers;
 mod me;
 mod page;
+mod principal_edit;
 mod principals;
 mod provider_profile;
+mod purge;
+mod refusal;
 mod rights;
+mod role_edit;
+mod roles;
 mod service_accounts;
 mod text;
-mod user_edit;
+mod tombstones;
+mod user_creation;
+mod user_export;
+mod user_identities;
+mod user_import;
+mod user_list;
+mod user_update;
 mod users;
 
 #[cfg(test)]
@@ -22,11 +41,21 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 
+pub use access::PrincipalAccess;
 pub use actor::Actor;
+pub use audit::{AuditEntry, AuditService};
 pub use failure::Failure;
 pub use held_role::{HeldRole, KnownPrincipal};
+pub use idempotency::{Answer, Once};
+pub use issuers::{IssuerRename, IssuerService};
 pub use me::{MeService, ProfileEdit};
 pub use page::Page;
-pub use principals::{FirstContact, PrincipalService};
-pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountService};
+pub use principals::PrincipalService;
+pub use purge::PurgeService;
+pub use roles::{KnownVersion, RoleDraft, RoleService, RoleWithPermissions};
+pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
+pub use user_creation::{NewIdentity, NewUser};
+pub use user_export::UserExport;
+pub use user_import::{ImportMode, Imported};
+pub use user_update::UserEdit;
 pub use users::UserService;

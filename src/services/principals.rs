@@ -5,21 +5,12 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::database::{Database, DbConnection};
 use crate::models::permission::DeclaredPermissions;
-use crate::models::{IdentityKey, JitMode, Principal, PrincipalId, PrincipalKind};
-use crate::oidc::Claims;
+use crate::models::{IdentityKey, Principal, PrincipalId, PrincipalKind};
+use crate::oidc::{Claims, JitMode};
 use crate::repositories::{grants, principals};
 
 use super::first_contact::{self, Contact};
-use super::{Failure, HeldRole, KnownPrincipal, held_role};
-
-/// What happens when somebody is seen for the first time.
-#[derive(Clone, Debug)]
-pub struct FirstContact {
-    /// What becomes of people (`OIDC_JIT`). Programs are never made from a token.
-    pub jit: JitMode,
-    /// Who becomes admin while there is none (`BOOTSTRAP_ADMIN`).
-    pub bootstrap_admin: Option<IdentityKey>,
-}
+use super::{Failure, HeldRole, KnownPrincipal, held_role, tombstones};
 
 /// Finds the principal behind a token, and makes it where policy says so. Cheap to clone.
 #[derive(Clone)]
@@ -31,7 +22,8 @@ pub struct PrincipalService {
 
 struct Rules {
     permissions: Arc<DeclaredPermissions>,
-    first_contact: FirstContact,
+    /// Who becomes admin while there is none (`BOOTSTRAP_ADMIN`).
+    bootstrap_admin: Option<IdentityKey>,
 }
 
 /// A principal as a contact finds it.
@@ -42,14 +34,14 @@ struct Sighting {
 }
 
 impl PrincipalService {
-    /// The service over `database`, with `first_contact` as its policy.
+    /// The service over `database`; `bootstrap_admin` becomes admin while there is none.
     pub fn new(
         database: Database,
         clock: Clock,
         permissions: Arc<DeclaredPermissions>,
-        first_contact: FirstContact,
+        bootstrap_admin: Option<IdentityKey>,
     ) -> Self {
-        Self { database, clock, rules: Arc::new(Rules { permissions, first_contact }) }
+        Self { database, clock, rules: Arc::new(Rules { permissions, bootstrap_admin }) }
     }
 
     /// The principal behind `claims` and the roles it holds with this token.
@@ -65,13 +57,21 @@ impl PrincipalService {
             if !sighting.is_bootstrap && !observed.is_something() {
                 return Ok(KnownPrincipal::new(sighting.principal, sighting.roles));
             }
-        } else if !self.rules.may_make(&contact.identity) {
+        } else if !self.rules.may_make(&contact) {
             return Err(first_contact::unknown(&contact));
         }
         let sighting = self.record(&contact).await?;
         // Only now, outside the transaction: what was recorded is kept though the answer may be no.
         first_contact::admit(&sighting.principal, &contact, false)?;
         Ok(KnownPrincipal::new(sighting.principal, sighting.roles))
+    }
+
+    /// As [`resolve`](Self::resolve), without making, noting or changing anything: `None` where nobody is known yet.
+    pub async fn find(&self, claims: &Claims) -> Result<Option<KnownPrincipal>, Failure> {
+        let contact = Arc::new(Contact::new(claims, self.clock.now()));
+        let Some(sighting) = self.sight(&contact).await? else { return Ok(None) };
+        first_contact::admit(&sighting.principal, &contact, sighting.is_bootstrap)?;
+        Ok(Some(KnownPrincipal::new(sighting.principal, sighting.roles)))
     }
 
     async fn sight(&self, contact: &Arc<Contact>) -> Result<Option<Sighting>, Failure> {
@@ -91,18 +91,22 @@ impl PrincipalService {
 
 impl Rules {
     /// Whether an unknown identity may become a principal by its token.
-    fn may_make(&self, identity: &IdentityKey) -> bool {
-        identity.kind == PrincipalKind::Human && (self.first_contact.jit != JitMode::Off || self.names_admin(identity))
+    fn may_make(&self, contact: &Contact) -> bool {
+        let identity = &contact.identity;
+        identity.kind == PrincipalKind::Human && (contact.jit != JitMode::Off || self.names_admin(identity))
     }
 
     fn names_admin(&self, identity: &IdentityKey) -> bool {
-        self.first_contact.bootstrap_admin.as_ref() == Some(identity)
+        self.bootstrap_admin.as_ref() == Some(identity)
     }
 }
 
 fn sight(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<Option<Sighting>, Failure> {
     let Some(principal) = principals::find_by_identity(conn, &contact.identity)? else {
-        return Ok(None);
+        return match tombstones::find(conn, &contact.identity)? {
+            Some(_) => Err(Failure::PrincipalDeleted),
+            None => Ok(None),
+        };
     };
     let is_bootstrap = rules.names_admin(&contact.identity)
         // An account that ends is no counted admin, so bootstrapping it would settle nothing.
@@ -136,7 +140,7 @@ fn record(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<(
 
 fn make(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<Sighting, Failure> {
     let is_bootstrap = rules.names_admin(&contact.identity) && !grants::has_counted_admin(conn)?;
-    let jit = if is_bootstrap { JitMode::Active } else { rules.first_contact.jit };
+    let jit = if is_bootstrap { JitMode::Active } else { contact.jit };
     let principal = first_contact::make_person(conn, contact, jit)?;
     let roles = held_role::list(conn, &rules.permissions, principal.id, &contact.roles, contact.now)?;
     Ok(Sighting { principal, roles, is_bootstrap })

@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::clock::Clock;
-use crate::database::{Database, DbConnection};
+use chrono::{DateTime, Utc};
+
+use crate::database::DbConnection;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{
-    AuditAction, Grant, GrantSource, Identity, IdentityKey, Moment, Origin, Principal, PrincipalId, PrincipalKind,
-    PrincipalStatus, ProfileField,
+    AuditAction, AuditTarget, Grant, GrantSource, Identity, IdentityKey, Moment, Origin, Principal, PrincipalId,
+    PrincipalKind, PrincipalStatus, ProfileField,
 };
 use crate::repositories::{audit_events, grants, identities, principals};
 
-use super::{Actor, Failure, HeldRole, Page, held_role, rights, text};
+use super::directory::Directory;
+use super::kind::Program;
+use super::principal_edit::{Change, together};
+use super::{Actor, Answer, Failure, HeldRole, Once, Page, known_issuers, refusal, rights, text};
 
 /// What an admin says to register a program.
 #[derive(Clone, Debug)]
@@ -27,6 +31,15 @@ pub struct NewServiceAccount {
     pub roles: BTreeSet<String>,
 }
 
+/// What an admin changes of a program. A member that is `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceAccountEdit {
+    /// The name to show, or none.
+    pub display_name: Option<Option<String>>,
+    /// When the account ends by itself, or that it does not.
+    pub expires_at: Option<Option<DateTime<Utc>>>,
+}
+
 /// A registered program.
 #[derive(Clone, Debug)]
 pub struct ServiceAccount {
@@ -39,31 +52,44 @@ pub struct ServiceAccount {
 }
 
 /// The use cases of service accounts. Cheap to clone.
-#[derive(Clone)]
-pub struct ServiceAccountService {
-    database: Database,
-    clock: Clock,
-    permissions: Arc<DeclaredPermissions>,
-    issuers: Arc<[String]>,
-}
+pub type ServiceAccountService = Directory<Program>;
 
 impl ServiceAccountService {
-    /// The service over `database`, for programs of the given canonical issuers.
-    pub fn new(
-        database: Database,
-        clock: Clock,
-        permissions: Arc<DeclaredPermissions>,
-        issuers: impl IntoIterator<Item = String>,
-    ) -> Self {
-        Self { database, clock, permissions, issuers: issuers.into_iter().collect() }
-    }
-
     /// Registers a program. Fails with [`Failure::Invalid`] when a member cannot be accepted, with [`Failure::Conflict`] when the
     /// client id is registered for the issuer, and with [`Failure::AboveYourRights`] when a role is not the actor's to give.
     pub async fn register(&self, actor: &Actor, account: NewServiceAccount) -> Result<ServiceAccount, Failure> {
         let account = self.checked(account)?;
-        let (actor, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now().into());
-        self.database.write(move |conn| register(conn, &actor, &permissions, account, now)).await
+        let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now().into());
+        let outcome = self.database.write(move |conn| register(conn, &by, &permissions, account, now)).await;
+        self.record_refused_registration(actor, &outcome).await;
+        outcome
+    }
+
+    /// The same for a client that may repeat its request.
+    pub async fn register_once(
+        &self,
+        actor: &Actor,
+        account: NewServiceAccount,
+        once: Once<ServiceAccount>,
+    ) -> Result<Answer, Failure> {
+        let account = self.checked(account)?;
+        let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
+        let identify = |account: &ServiceAccount| (account.principal.id, account.principal.version);
+        let outcome = self
+            .database
+            .write(move |conn| {
+                once.run(conn, &by, now, identify, |conn| register(conn, &by, &permissions, account, now.into()))
+            })
+            .await;
+        self.record_refused_registration(actor, &outcome).await;
+        outcome
+    }
+
+    async fn record_refused_registration<T>(&self, actor: &Actor, outcome: &Result<T, Failure>) {
+        if let Err(failure) = outcome {
+            let (action, target) = (AuditAction::RegisterServiceAccount, AuditTarget::service_accounts());
+            refusal::record(&self.database, actor, action, target, self.clock.now().into(), failure).await;
+        }
     }
 
     /// Up to `limit` service accounts in the order of their ids, from the one after `after`.
@@ -77,23 +103,28 @@ impl ServiceAccountService {
             .await
     }
 
-    /// One service account and its roles; fails with [`Failure::NoSuchServiceAccount`].
-    pub async fn find(&self, id: PrincipalId) -> Result<(ServiceAccount, Vec<HeldRole>), Failure> {
-        let (permissions, now) = (Arc::clone(&self.permissions), self.clock.now());
-        self.database
-            .read(move |conn| {
-                let principal = find_program(conn, id)?;
-                let identity = identities::list(conn, id)?.into_iter().next().ok_or(Failure::NoSuchServiceAccount)?;
-                let roles = held_role::list(conn, &permissions, id, &BTreeSet::new(), now)?;
-                Ok((account(principal, identity), roles))
-            })
-            .await
+    /// Changes a program's description or the end of its account.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        id: PrincipalId,
+        edit: ServiceAccountEdit,
+        if_match: Option<i64>,
+    ) -> Result<(ServiceAccount, Vec<HeldRole>), Failure> {
+        let line = |name: Option<String>| name.map(|name| text::line("display_name", &name)).transpose();
+        let display_name = edit.display_name.map(line).transpose()?;
+        let expires_at = edit.expires_at.map(|end| end.map(Moment::from));
+        let change = Change { action: AuditAction::UpdateServiceAccount, id, if_match };
+        self.change(actor, change, move |program| {
+            let renamed = display_name.map(|name| program.rename(name)).transpose()?;
+            let ended = expires_at.map(|end| program.set_expiry(end)).transpose()?;
+            Ok(together([renamed.flatten(), ended.flatten()]))
+        })
+        .await
     }
 
     fn checked(&self, account: NewServiceAccount) -> Result<NewServiceAccount, Failure> {
-        if !self.issuers.contains(&account.issuer) {
-            return Err(Failure::Invalid { field: "issuer", reason: "must be one of the issuers configured here" });
-        }
+        known_issuers::require(&*self.issuers, &account.issuer)?;
         // Compared byte by byte with tokens, hence not trimmed.
         if !text::is_line(&account.client_id) {
             let reason = "must be 1 to 255 characters without control characters";
@@ -132,7 +163,7 @@ fn register(
     Ok(ServiceAccount { principal: program, issuer: identity.issuer, client_id: identity.subject })
 }
 
-fn require_reach_over_roles(
+pub(super) fn require_reach_over_roles(
     conn: &mut DbConnection,
     actor: &Actor,
     permissions: &DeclaredPermissions,
@@ -146,7 +177,7 @@ fn require_reach_over_roles(
     Ok(())
 }
 
-fn grant(actor: &Actor, principal: PrincipalId, role: &str, now: Moment) -> Grant {
+pub(super) fn grant(actor: &Actor, principal: PrincipalId, role: &str, now: Moment) -> Grant {
     Grant {
         principal_id: principal,
         role: role.to_owned(),
@@ -156,12 +187,6 @@ fn grant(actor: &Actor, principal: PrincipalId, role: &str, now: Moment) -> Gran
         granted_at: now,
         expires_at: None,
     }
-}
-
-fn find_program(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
-    principals::find(conn, id)?
-        .filter(|found| found.kind == PrincipalKind::Machine && found.status != PrincipalStatus::Deleted)
-        .ok_or(Failure::NoSuchServiceAccount)
 }
 
 fn account(principal: Principal, identity: Identity) -> ServiceAccount {

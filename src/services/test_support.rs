@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
 use tempfile::TempDir;
 
-use super::{Actor, FirstContact, KnownPrincipal, MeService, PrincipalService, ServiceAccountService, UserService};
+use super::{Actor, KnownPrincipal, MeService, PrincipalService, PurgeService, ServiceAccountService, UserService};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 use crate::models::permission::DeclaredPermissions;
-use crate::models::{IdentityKey, JitMode, PrincipalId};
-use crate::oidc::{Claims, SubjectKind};
+use crate::models::{IdentityKey, PrincipalId};
+use crate::oidc::{Claims, JitMode, SubjectKind};
 use crate::repositories::grants;
 use crate::schema::{audit_events, principals};
 
@@ -21,6 +23,7 @@ pub(super) const ISSUER: &str = "https://issuer.test";
 
 pub(super) struct World {
     _folder: TempDir,
+    jit: JitMode,
     pub(super) database: Database,
     pub(super) clock: Clock,
     pub(super) permissions: Arc<DeclaredPermissions>,
@@ -28,6 +31,7 @@ pub(super) struct World {
     pub(super) users: UserService,
     pub(super) me: MeService,
     pub(super) service_accounts: ServiceAccountService,
+    pub(super) purge: PurgeService,
 }
 
 impl World {
@@ -41,18 +45,19 @@ impl World {
         let clock = Clock::manual("2026-01-02T03:04:05.678Z".parse().unwrap());
         let permissions = Arc::new(DeclaredPermissions::new([]).unwrap());
         let bootstrap_admin = bootstrap_admin.map(|subject| IdentityKey::human(ISSUER, subject));
-        let first_contact = FirstContact { jit, bootstrap_admin };
         Self {
-            principals: PrincipalService::new(database.clone(), clock.clone(), permissions.clone(), first_contact),
-            users: UserService::new(database.clone(), clock.clone(), permissions.clone()),
+            principals: PrincipalService::new(database.clone(), clock.clone(), permissions.clone(), bootstrap_admin),
+            users: UserService::new(database.clone(), clock.clone(), permissions.clone(), vec![ISSUER.to_owned()]),
             me: MeService::new(database.clone(), clock.clone()),
             service_accounts: ServiceAccountService::new(
                 database.clone(),
                 clock.clone(),
                 permissions.clone(),
-                [ISSUER.to_owned()],
+                vec![ISSUER.to_owned()],
             ),
+            purge: PurgeService::new(database.clone(), clock.clone()),
             _folder: folder,
+            jit,
             database,
             clock,
             permissions,
@@ -69,7 +74,7 @@ impl World {
 
     /// A person's claims, issued now.
     pub(super) fn person(&self, subject: &str) -> Claims {
-        Claims::for_test(ISSUER, SubjectKind::Human, subject, self.now())
+        Claims::for_test(ISSUER, SubjectKind::Human, subject, self.now()).with_jit(self.jit)
     }
 
     /// A program's claims, issued now.
@@ -123,6 +128,21 @@ impl World {
 
     pub(super) async fn has_counted_admin(&self) -> bool {
         self.query(grants::has_counted_admin).await
+    }
+
+    /// Each text in each column of each table.
+    pub(super) async fn every_stored_text(&self) -> Vec<String> {
+        self.query(|conn| {
+            let columns = "SELECT 'SELECT CAST(' || c.name || ' AS TEXT) FROM ' || t.name
+                           FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'";
+            let queries: Vec<String> = sql::<Text>(columns).load(conn)?;
+            let mut texts = Vec::new();
+            for query in queries {
+                texts.extend(sql::<Nullable<Text>>(&query).load::<Option<String>>(conn)?.into_iter().flatten());
+            }
+            Ok(texts)
+        })
+        .await
     }
 
     pub(super) async fn query<T: Send + 'static>(

@@ -15,6 +15,11 @@ pub(super) fn line(field: &'static str, text: &str) -> Result<String, Failure> {
     }
 }
 
+/// As [`line`], where there may be none.
+pub(super) fn optional_line(field: &'static str, text: Option<String>) -> Result<Option<String>, Failure> {
+    text.map(|text| line(field, &text)).transpose()
+}
+
 /// Whether `text` is neither empty, nor too long, nor more than a line.
 pub(super) fn is_line(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= LONGEST && !text.chars().any(char::is_control)

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 const ARROW: &[(&str, &str)] = &[
     // Wires the others: nothing else knows them all.
     ("app", "auth causes cli clock config database error models oidc repositories routes services telemetry"),
-    ("cli", "api_types app auth causes clock config database dev models services telemetry"),
+    // The doctor asks the issuers and walks a token through the verifier as the service does.
+    ("cli", "api_types app auth causes clock config database dev models oidc services telemetry"),
     // Health asks the database and the key set themselves.
     ("routes", "api_types auth database error models oidc services"),
     // The metadata document shows what the guard's challenges call this service.

@@ -42,7 +42,9 @@ fn event(action: &str, outcome: &str) -> Event {
 #[test]
 fn help_lists_every_subcommand() {
     let help = Program::portcullis().run(&["--help"]);
-    for name in ["serve", "dev", "migrate", "routes", "openapi", "users"] {
+    for name in
+        ["serve", "dev", "issuers", "migrate", "routes", "openapi", "audit", "roles", "service-accounts", "users"]
+    {
         let is_listed = help.printed().lines().any(|line| line.split_whitespace().next() == Some(name));
         assert!(is_listed, "{name} is not in:\n{}", help.printed());
     }
@@ -200,4 +202,123 @@ fn a_development_token_needs_a_development_issuer() {
     let refused = Program::portcullis().run(&["dev", "token", "alice", "--issuer-port", "1"]);
     let sentence = "no development issuer answers on 127.0.0.1:1: start one with `portcullis dev`";
     assert!(refused.complaint().contains(sentence), "{}", refused.complaint());
+}
+
+#[actix_web::test]
+async fn a_person_is_shown_and_loses_a_role_and_their_tokens() {
+    let app = TestApp::spawn().await;
+    let bob = app.introduce("bob").await;
+    let program = beside(&app);
+    program.run(&["users", "grant", &bob, "auditor"]).printed();
+    let shown: Value = serde_json::from_str(program.run(&["users", "show", &bob, "--json"]).printed()).unwrap();
+    assert_eq!(shown, app.get(&format!("/api/v1/users/{bob}"), &app.admin()).await.json());
+    let table = program.run(&["users", "show", &bob]);
+    for words in [&[bob.as_str(), "active", "bob", "Bob", "Baker"][..], &["auditor", "manual"], &["member", "manual"]] {
+        let is_told = |line: &str| line.split_whitespace().collect::<Vec<_>>() == words;
+        assert!(table.printed().lines().any(is_told), "{words:?} is not in:\n{}", table.printed());
+    }
+    let told = program.run(&["users", "revoke-role", &bob, "auditor"]);
+    assert_eq!(told.printed(), format!("{bob} is active, with the roles: member\n"));
+    program.run(&["users", "revoke", &bob]).printed();
+    let expected = [("role.grant", "done"), ("role.revoke", "done"), ("user.revoke-tokens", "done")];
+    assert_eq!(trail(&app, &bob), expected.map(|(action, outcome)| event(action, outcome)));
+}
+
+#[actix_web::test]
+async fn programs_are_registered_and_listed() {
+    let app = TestApp::spawn().await;
+    let program = beside(&app).var("OIDC_ISSUER", app.idp.url()).var("OIDC_AUDIENCE", "https://api.example.test");
+    let added = program.run(&["service-accounts", "add", "reporter", "--name", "Nightly", "--role", "auditor"]);
+    let id = added.printed().split_whitespace().next().unwrap();
+    assert_eq!(app.get("/api/v1/users", &app.machine_token("reporter").sign()).await.status(), 200);
+    let table = program.run(&["service-accounts", "list"]);
+    let row: Vec<&str> = table.printed().lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row, [id, "active", "reporter", "Nightly", app.idp.url()]);
+    let listed: Value = serde_json::from_str(program.run(&["service-accounts", "list", "--json"]).printed()).unwrap();
+    assert_eq!(listed, app.get("/api/v1/service-accounts", &app.admin()).await.json()["items"]);
+    let again = program.run(&["service-accounts", "add", "reporter"]);
+    assert!(again.complaint().contains("client_id is taken"), "{}", again.complaint());
+}
+
+#[actix_web::test]
+async fn roles_are_listed_with_what_they_grant() {
+    let app = TestApp::spawn().await;
+    app.make_role("support", &["profile:read", "users:read"]).await;
+    let table = beside(&app).run(&["roles", "list"]);
+    let row: Vec<&str> =
+        table.printed().lines().find(|line| line.starts_with("support")).unwrap().split_whitespace().collect();
+    assert_eq!(row, ["support", "no", "profile:read", "users:read"]);
+    let listed: Value = serde_json::from_str(beside(&app).run(&["roles", "list", "--json"]).printed()).unwrap();
+    assert_eq!(listed, app.get("/api/v1/roles", &app.admin()).await.json()["items"]);
+}
+
+/// The command beside a running service, with its issuer, and a file of these lines to import.
+fn importing(app: &TestApp, lines: &str) -> Program {
+    let program = beside(app).var("OIDC_ISSUER", app.idp.url()).var("OIDC_AUDIENCE", "https://api.example.test");
+    fs::write(program.folder().join("people.csv"), lines).unwrap();
+    program
+}
+
+#[actix_web::test]
+async fn people_are_imported_once_and_found_with_their_roles_when_they_come() {
+    let app = TestApp::spawn().await;
+    app.introduce("bob").await;
+    let lines = "subject,display_name,roles\ncarol,Carol,auditor member\nbob,Robert,auditor\ndave,\"Dave, D.\",\n";
+    let program = importing(&app, lines);
+    let dry = program.run(&["users", "import", "people.csv", "--dry-run"]);
+    assert_eq!(dry.printed(), "dry run, nothing is changed: 2 added, 1 already there, 0 refused\n");
+    assert_eq!(app.get("/api/v1/users", &app.admin()).await.json()["items"].as_array().unwrap().len(), 2);
+
+    let first = program.run(&["users", "import", "people.csv"]);
+    assert_eq!(first.printed(), "2 added, 1 already there, 0 refused\n");
+    let again = program.run(&["users", "import", "people.csv", "--json"]);
+    let told: Value = serde_json::from_str(again.printed()).unwrap();
+    assert_eq!(told, json!({ "added": 0, "already_there": 3, "refused": [] }));
+
+    let carol = app.get("/api/v1/me", &app.token("carol").sign()).await.json();
+    assert_eq!(carol["display_name"], "Carol");
+    assert_eq!(app.get("/api/v1/users", &app.token("carol").sign()).await.status(), 200);
+    assert_eq!(app.get("/api/v1/users", &app.token("bob").sign()).await.status(), 403);
+    let id = carol["id"].as_str().unwrap();
+    assert_eq!(trail(&app, id), []);
+    let exported: Value = serde_json::from_str(program.run(&["users", "export", id]).printed()).unwrap();
+    assert_eq!(exported, app.get(&format!("/api/v1/users/{id}/export"), &app.admin()).await.json());
+}
+
+#[actix_web::test]
+async fn every_bad_line_is_told_by_number_and_reason_and_keeps_nobody_else_out() {
+    let app = TestApp::spawn().await;
+    let lines = "subject,email,roles,expires_at\n\
+                 a,,,\n\
+                 ,marked@example.test,,\n\
+                 b,,no-such-role,\n\
+                 c,,,tomorrow\n\
+                 a,,,\n\
+                 d\n\
+                 e,e@example.test,,2099-01-01T00:00:00Z\n";
+    let refused = importing(&app, lines).run(&["users", "import", "people.csv"]);
+    let told: Vec<&str> = refused.complaint().lines().collect();
+    assert_eq!(
+        told,
+        [
+            "line 3: subject must be 1 to 255 characters without control characters",
+            "line 4: roles names a role that does not exist",
+            "line 5: expires_at must be a time as 2027-01-31T12:00:00Z",
+            "line 6: the same identity is on line 2",
+            "line 7: 1 fields, where 4 are named",
+            "portcullis: 5 lines were refused",
+        ]
+    );
+    let users = app.get("/api/v1/users", &app.admin()).await.json();
+    assert_eq!(users["items"].as_array().unwrap().len(), 3, "alice, a and e: {users}");
+}
+
+#[actix_web::test]
+async fn a_file_with_other_columns_is_refused_whole() {
+    let app = TestApp::spawn().await;
+    for lines in ["display_name\nCarol\n", "subject,password\ncarol,marked\n", ""] {
+        let refused = importing(&app, lines).run(&["users", "import", "people.csv"]);
+        assert!(refused.complaint().contains("the first line must name the columns"), "{}", refused.complaint());
+        assert!(!refused.complaint().contains("marked"));
+    }
 }

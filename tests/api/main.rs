@@ -10,20 +10,26 @@
 
 mod agreement;
 mod architecture;
+mod audit;
 mod authorization;
 mod challenges;
 mod command_line;
 mod dev_issuer;
 mod development;
+mod doctor;
 mod failures;
 mod first_contact;
 mod health;
 mod http_heads;
 mod input;
+mod issuers;
 mod me;
 mod notes;
 mod outages;
 mod refusals;
+mod rights;
+mod roles;
 mod service_accounts;
 mod support;
+mod user_records;
 mod users;

@@ -1,5 +1,7 @@
 //! Programs.
 
+use chrono::TimeDelta;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -75,4 +77,67 @@ async fn a_user_manager_registers_programs_but_gives_them_no_rights_of_admins() 
     let body = |role: &str| json!({ "issuer": app.idp.url(), "client_id": role, "roles": [role] });
     assert_eq!(app.post(SERVICE_ACCOUNTS, &manager, body("auditor")).await.status(), 201);
     assert_eq!(app.post(SERVICE_ACCOUNTS, &manager, body("admin")).await.problem(), "above-your-rights");
+}
+
+#[actix_web::test]
+async fn a_program_is_edited_at_the_version_that_was_read_and_stays_out_once_it_has_ended() {
+    let app = TestApp::spawn().await;
+    let id = app.register_machine("reporter", &["auditor"]).await;
+    let path = format!("{SERVICE_ACCOUNTS}/{id}");
+    let patch = async |version: Option<&str>, body: serde_json::Value| {
+        let request = app.request(Method::PATCH, &path).bearer(&app.admin());
+        let request = version.iter().fold(request, |request, version| request.header("If-Match", version));
+        request.json(&body).send().await
+    };
+    assert_eq!(patch(None, json!({})).await.problem(), "precondition-required");
+    assert_eq!(patch(Some("\"9\""), json!({ "display_name": "x" })).await.problem(), "stale-version");
+    let until = (app.clock.now() + TimeDelta::minutes(1)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let edited = patch(Some("\"1\""), json!({ "display_name": "Nightly", "expires_at": until })).await;
+    assert_eq!((edited.status(), edited.header("etag")), (200, Some("\"2\"")), "{}", edited.text());
+    assert_eq!((&edited.json()["display_name"], &edited.json()["expires_at"]), (&json!("Nightly"), &json!(until)));
+    let status = async || app.get("/api/v1/users", &app.machine_token("reporter").sign()).await.status();
+    assert_eq!(status().await, 200);
+    app.pass(61);
+    assert_eq!(status().await, 403);
+    assert_eq!(patch(Some("*"), json!({ "expires_at": null })).await.json()["expires_at"], json!(null));
+    assert_eq!(status().await, 200);
+}
+
+#[actix_web::test]
+async fn a_disabled_program_stays_out_and_a_role_given_with_an_end_ends() {
+    let app = TestApp::spawn().await;
+    let id = app.register_machine("reporter", &[]).await;
+    let path = |rest: &str| format!("{SERVICE_ACCOUNTS}/{id}{rest}");
+    let status = async || app.get("/api/v1/users", &app.machine_token("reporter").sign()).await.status();
+    let until = (app.clock.now() + TimeDelta::minutes(1)).to_rfc3339();
+    let granted = app.put(&path("/roles/auditor"), &app.admin(), json!({ "expires_at": until })).await;
+    assert_eq!(granted.json()["roles"][0]["name"], "auditor", "{}", granted.text());
+    assert_eq!(status().await, 200);
+    app.post(&path("/disable"), &app.admin(), json!({ "reason": "leaked" })).await;
+    let refused = app.get("/api/v1/users", &app.machine_token("reporter").sign()).await;
+    assert_eq!(refused.problem(), "principal-disabled");
+    assert_eq!(app.get(&path(""), &app.admin()).await.json()["disabled_reason"], "leaked");
+    assert_eq!(app.request(Method::POST, &path("/enable")).bearer(&app.admin()).send().await.status(), 200);
+    assert_eq!(status().await, 200);
+    app.pass(61);
+    assert_eq!(status().await, 403);
+    let person = app.introduce("bob").await;
+    let of_person = format!("{SERVICE_ACCOUNTS}/{person}/disable");
+    assert_eq!(app.post(&of_person, &app.admin(), json!({})).await.problem(), "not-found");
+}
+
+#[actix_web::test]
+async fn a_repeated_registration_is_answered_and_not_done_again() {
+    let app = TestApp::spawn().await;
+    let register = |client_id: &'static str| {
+        let body = json!({ "issuer": app.idp.url(), "client_id": client_id });
+        let request = app.request(reqwest::Method::POST, "/api/v1/service-accounts").bearer(&app.admin());
+        request.header("Idempotency-Key", "registration-1").json(&body).send()
+    };
+    let first = register("reporter").await;
+    let again = register("reporter").await;
+    assert_eq!((first.status(), again.status(), again.text()), (201, 201, first.text()));
+    let address = first.header("location").unwrap();
+    assert_eq!(app.get(address, &app.admin()).await.json()["id"], first.json()["id"]);
+    assert_eq!(register("other").await.problem(), "idempotency-key-reused");
 }

@@ -41,7 +41,7 @@ async function freshKeys() {
 
 async function clients() {
   const key = await generateKeyPair('ES256');
-  const secret = randomBytes(32).toString('base64url');
+  const [secret, apiSecret] = [0, 1].map(() => randomBytes(32).toString('base64url'));
   const machine = { grant_types: ['client_credentials'], response_types: [], redirect_uris: [] };
   const browser = {
     grant_types: ['authorization_code', 'refresh_token'],
@@ -50,6 +50,7 @@ async function clients() {
   };
   return {
     secret,
+    apiSecret,
     privateKey: key.privateKey,
     metadata: [
       { ...machine, client_id: 'nightly', client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' },
@@ -63,6 +64,13 @@ async function clients() {
       { ...browser, client_id: 'webapp' },
       // Registered under the API's own name, as some teams do: its ID tokens carry the API's audience.
       { ...browser, client_id: API },
+      // The API itself, which asks about opaque tokens.
+      {
+        ...machine,
+        client_id: OPAQUE_API,
+        client_secret: apiSecret,
+        token_endpoint_auth_method: 'client_secret_basic',
+      },
     ],
   };
 }
@@ -99,6 +107,11 @@ function configuration(keys, metadata, cookieKeys) {
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_ctx, client) => client.clientId === OPAQUE_API,
+      },
+      jwtIntrospection: { enabled: true },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: resourceServer,
@@ -112,14 +125,18 @@ function configuration(keys, metadata, cookieKeys) {
  * the former keys stay published unless `{ withdraw: true }`, as after a leak.
  */
 export async function startProvider() {
-  const { metadata, privateKey, secret } = await clients();
+  const { metadata, privateKey, secret, apiSecret } = await clients();
   const cookieKeys = [randomBytes(32).toString('base64url')];
   let keys = await freshKeys();
   let handle;
   let keySetFetches = 0;
+  let signedAnswers = 0;
 
   const server = createServer((request, response) => {
     if (request.url === '/jwks') keySetFetches += 1;
+    response.once('finish', () => {
+      if (/^application\/token-introspection\+jwt/.test(response.getHeader('content-type'))) signedAnswers += 1;
+    });
     handle(request, response);
   });
   server.listen(0, '127.0.0.1');
@@ -137,12 +154,16 @@ export async function startProvider() {
 
   return {
     issuer,
+    /** As whom the API asks about tokens. */
+    api: { id: OPAQUE_API, secret: apiSecret },
     machines: {
       nightly: { id: 'nightly', secret },
       exporter: { id: 'exporter', privateKey },
     },
     /** How often the key set was asked for. */
     keySetFetches: () => keySetFetches,
+    /** How often it signed what it answered about a token (RFC 9701). */
+    signedAnswers: () => signedAnswers,
     async rotate({ withdraw = false } = {}) {
       const fresh = await freshKeys();
       keys = withdraw ? fresh : [...fresh, ...keys];

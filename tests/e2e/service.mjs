@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,22 +82,22 @@ async function launch(directory, env, log) {
 }
 
 /**
- * Starts Portcullis for `issuer` on a port and a database of its own, the subject `admin` being the first
+ * Starts Portcullis for `issuer`, or for the issuers that a file of this text names, on a port and a database of its own, the subject `admin` being the first
  * administrator, and waits until it is ready. `log` grows with every line that it writes.
  */
-export async function startService({ issuer, admin, logLevel = 'info' }) {
+export async function startService({ issuer, issuersFile, adminIssuer = issuer, admin, logLevel = 'info' }) {
   const directory = mkdtempSync(join(tmpdir(), 'portcullis-e2e-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const env = {
-    BOOTSTRAP_ADMIN: `${issuer} ${admin}`,
+    BOOTSTRAP_ADMIN: `${adminIssuer} ${admin}`,
     DATABASE_MIGRATE: 'true',
     DATABASE_URL: `sqlite://${join(directory, 'portcullis.db')}`,
     LOG_FORMAT: 'json',
     LOG_LEVEL: logLevel,
-    OIDC_AUDIENCE: API,
-    OIDC_ISSUER: issuer,
+    ...issuersFile ? { OIDC_ISSUERS_FILE: join(directory, 'issuers.toml') } : { OIDC_AUDIENCE: API, OIDC_ISSUER: issuer },
     SERVER_BIND: `127.0.0.1:${await freePort()}`,
   };
+  if (issuersFile) writeFileSync(env.OIDC_ISSUERS_FILE, issuersFile);
   const log = [];
   let child = await launch(directory, env, log);
   return {

@@ -14,7 +14,8 @@ async function discover(issuer) {
   return response.json();
 }
 
-async function tokenRequest(endpoint, parameters, headers = {}) {
+/** What a token endpoint gives for `parameters`. */
+export async function tokenRequest(endpoint, parameters, headers = {}) {
   const response = await fetch(endpoint, { method: 'POST', headers, body: new URLSearchParams(parameters) });
   const body = await response.json();
   if (!response.ok) throw new Error(`token endpoint: ${response.status} ${body.error}: ${body.error_description}`);

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
@@ -6,8 +7,8 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::oidc::testing::{AUDIENCE, MemoryStore, NOW, ScriptedProvider, SigningKey, clock};
-use crate::oidc::{Algorithm, SubjectKind, base64url};
+use crate::oidc::testing::{AUDIENCE, MemoryStore, NOW, ScriptedProvider, SigningKey, clock, introspection_client};
+use crate::oidc::{Algorithm, IssuerSettings, ScopeMode, SubjectKind, base64url};
 
 /// One issuer with a key of each common type, and a verifier that trusts it.
 struct Scene {
@@ -29,7 +30,8 @@ impl Scene {
         let key_set = provider.key_set(&Arc::<MemoryStore>::default(), &clock);
         let mut settings = provider.settings();
         change(&mut settings);
-        let verifier = TokenVerifier::new([(settings, key_set)], clock.clone());
+        let verifier =
+            TokenVerifier::new(TrustedIssuers::new([(settings, key_set)], introspection_client(&clock)), clock.clone());
         Self { provider, clock, keys, verifier }
     }
 
@@ -98,7 +100,7 @@ async fn settings_decide_what_claims_mean() {
     let scene = Scene::with(|settings| {
         settings.scope_mode = ScopeMode::RolesOnly;
         settings.scope_prefix = "api/".to_owned();
-        settings.roles_claim = Some("/realm_access/roles".parse().unwrap());
+        settings.mapping.roles = vec!["/realm_access/roles".parse().unwrap()];
     })
     .await;
     let mut claims = scene.claims_with("scope", json!("api/users:read openid"));
@@ -292,7 +294,10 @@ async fn only_a_token_that_is_right_in_all_else_makes_its_issuer_be_asked() {
 async fn an_outage_is_not_the_tokens_fault() {
     let (provider, clock) = (ScriptedProvider::start().await, clock());
     let key_set = provider.key_set(&Arc::<MemoryStore>::default(), &clock);
-    let verifier = TokenVerifier::new([(provider.settings(), key_set)], clock.clone());
+    let verifier = TokenVerifier::new(
+        TrustedIssuers::new([(provider.settings(), key_set)], introspection_client(&clock)),
+        clock.clone(),
+    );
     let key = SigningKey::generate(Algorithm::Es256, "a");
     let claims = json!({ "iss": provider.url, "sub": "alice", "aud": AUDIENCE, "exp": NOW + 300 });
     let rejection = verifier.verify(&key.sign(&key.header(), &claims)).await.unwrap_err();

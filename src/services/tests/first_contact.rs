@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::super::Failure;
 use super::super::held_role::RoleSource;
 use super::super::test_support::{World, names};
-use crate::models::{EmailState, GrantSource, JitMode, PrincipalKind, PrincipalStatus};
-use crate::oidc::Profile;
+use crate::models::{EmailState, GrantSource, PrincipalKind, PrincipalStatus};
+use crate::oidc::{JitMode, Profile};
 
 fn alice_profile() -> Profile {
     Profile {
@@ -151,6 +151,15 @@ async fn claim_roles_count_with_their_token_only_and_never_make_an_admin() {
     assert_eq!(auditor.source, RoleSource::Claim);
     let next = world.principals.resolve(&world.person("alice")).await.unwrap();
     assert_eq!(names(&next), BTreeSet::from(["member"]));
+}
+
+#[tokio::test]
+async fn an_issuer_that_may_makes_admins_by_claim_who_do_not_count() {
+    let world = World::new();
+    let claims = world.person("alice").with_roles(&["admin"]).with_admin_allowed();
+    let known = world.principals.resolve(&claims).await.unwrap();
+    assert_eq!(names(&known), BTreeSet::from(["admin", "member"]));
+    assert!(!world.has_counted_admin().await);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::test_support::World;
-use super::super::{Failure, NewServiceAccount};
+use super::super::{Failure, NewServiceAccount, UserEdit};
 use crate::models::PrincipalId;
 
 /// Whether the outcome is a refusal that names `roles:write`, the administrative permission that only admins have.
@@ -106,7 +106,12 @@ enum Step {
     Disable(usize),
     Enable(usize),
     RevokeTokens(usize),
+    Delete(usize),
+    Restore(usize),
+    End(usize),
+    EndNever(usize),
     Pass,
+    PassAMonth,
     Contact(usize),
 }
 
@@ -121,7 +126,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             Step::Disable(who),
             Step::Enable(who),
             Step::RevokeTokens(who),
+            Step::Delete(who),
+            Step::Restore(who),
+            Step::End(who),
+            Step::EndNever(who),
             Step::Pass,
+            Step::PassAMonth,
             Step::Contact(who),
         ])
     });
@@ -131,21 +141,37 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 async fn take(world: &World, ids: &[PrincipalId], step: Step) {
     let (cli, users) = (world.command_line(), &world.users);
     let end = Some(world.now() + chrono::TimeDelta::seconds(5));
+    let ending = |expires_at| UserEdit { expires_at: Some(expires_at), ..UserEdit::default() };
     let outcome = match step {
-        Step::Grant(who) => users.grant_role(&cli, ids[who], "admin", None, None).await,
-        Step::GrantUntil(who) => users.grant_role(&cli, ids[who], "admin", end, None).await,
-        Step::Revoke(who) => users.revoke_role(&cli, ids[who], "admin", None).await,
-        Step::Disable(who) => users.disable(&cli, ids[who], None, None).await,
-        Step::Enable(who) => users.enable(&cli, ids[who], None).await,
-        Step::RevokeTokens(who) => users.revoke(&cli, ids[who], None).await,
-        Step::Contact(who) => world.principals.resolve(&world.person(PEOPLE[who])).await,
+        Step::Grant(who) => users.grant_role(&cli, ids[who], "admin", None, None).await.map(drop),
+        Step::GrantUntil(who) => users.grant_role(&cli, ids[who], "admin", end, None).await.map(drop),
+        Step::Revoke(who) => users.revoke_role(&cli, ids[who], "admin", None).await.map(drop),
+        Step::Disable(who) => users.disable(&cli, ids[who], None, None).await.map(drop),
+        Step::Enable(who) => users.enable(&cli, ids[who], None).await.map(drop),
+        Step::RevokeTokens(who) => users.revoke(&cli, ids[who], None).await.map(drop),
+        Step::Delete(who) => users.delete(&cli, ids[who], None).await,
+        Step::Restore(who) => users.restore(&cli, ids[who], None).await.map(drop),
+        Step::End(who) => users.update(&cli, ids[who], ending(end), None).await.map(drop),
+        Step::EndNever(who) => users.update(&cli, ids[who], ending(None), None).await.map(drop),
+        Step::Contact(who) => world.principals.resolve(&world.person(PEOPLE[who])).await.map(drop),
         Step::Pass => {
             world.pass(10);
-            return;
+            Ok(())
+        }
+        Step::PassAMonth => {
+            world.pass(30 * 24 * 60 * 60);
+            world.purge.run().await.map(drop)
         }
     };
-    let is_expected =
-        matches!(outcome, Ok(_) | Err(Failure::LastAdmin | Failure::PrincipalDisabled | Failure::TokenRevoked));
+    let is_expected = matches!(
+        outcome,
+        Ok(())
+            | Err(Failure::LastAdmin
+                | Failure::NoSuchUser
+                | Failure::PrincipalDeleted
+                | Failure::PrincipalDisabled
+                | Failure::TokenRevoked)
+    );
     assert!(is_expected, "{step:?}: {outcome:?}");
 }
 

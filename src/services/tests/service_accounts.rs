@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::test_support::{ISSUER, World, names};
-use super::super::{Failure, NewServiceAccount};
+use super::super::{Failure, NewServiceAccount, ServiceAccountEdit};
 use crate::models::PrincipalKind;
 
 fn reporter() -> NewServiceAccount {
@@ -77,4 +77,62 @@ async fn programs_and_people_are_listed_and_found_apart() {
     assert!(matches!(accounts.find(person).await, Err(Failure::NoSuchServiceAccount)));
     assert!(matches!(users.find(program).await, Err(Failure::NoSuchUser)));
     assert!(matches!(users.disable(&world.command_line(), program, None, None).await, Err(Failure::NoSuchUser)));
+}
+
+#[tokio::test]
+async fn a_program_has_the_life_cycle_of_a_person() {
+    let world = World::new();
+    let (accounts, cli) = (&world.service_accounts, world.command_line());
+    let id = accounts.register(&cli, reporter()).await.unwrap().principal.id;
+    let resolve = async || world.principals.resolve(&world.program("reporter")).await;
+
+    accounts.disable(&cli, id, Some("stolen secret".into()), None).await.unwrap();
+    assert!(matches!(resolve().await, Err(Failure::PrincipalDisabled)));
+    accounts.enable(&cli, id, None).await.unwrap();
+    accounts.revoke(&cli, id, None).await.unwrap();
+    assert!(matches!(resolve().await, Err(Failure::TokenRevoked)));
+    world.pass(1);
+    accounts.grant_role(&cli, id, "member", None, None).await.unwrap();
+    accounts.revoke_role(&cli, id, "auditor", None).await.unwrap();
+    assert_eq!(names(&resolve().await.unwrap()), BTreeSet::from(["member"]));
+
+    let end = Some(Some(world.now() + chrono::TimeDelta::seconds(5)));
+    let edit = ServiceAccountEdit { display_name: Some(None), expires_at: end };
+    let (edited, _) = accounts.update(&cli, id, edit, None).await.unwrap();
+    assert_eq!((edited.principal.display_name, edited.client_id.as_str()), (None, "reporter"));
+    world.pass(5);
+    assert!(matches!(resolve().await, Err(Failure::PrincipalDisabled)));
+    accounts.update(&cli, id, ServiceAccountEdit { expires_at: Some(None), ..Default::default() }, None).await.unwrap();
+    assert!(resolve().await.is_ok());
+    let trail =
+        ["register", "disable", "enable", "revoke-tokens"].map(|action| format!("service-account.{action} done"));
+    let roles = ["role.grant done", "role.revoke done", "service-account.update done", "service-account.update done"];
+    assert_eq!(world.trail(id).await, trail.into_iter().chain(roles.map(str::to_owned)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_edit_that_changes_nothing_leaves_no_trace_and_one_of_another_version_is_refused() {
+    let world = World::new();
+    let (accounts, cli) = (&world.service_accounts, world.command_line());
+    let id = accounts.register(&cli, reporter()).await.unwrap().principal.id;
+    let same = || ServiceAccountEdit { display_name: Some(Some(" Reporter ".into())), expires_at: Some(None) };
+    let (account, _) = accounts.update(&cli, id, same(), Some(1)).await.unwrap();
+    assert_eq!(account.principal.version, 1);
+    assert!(matches!(accounts.update(&cli, id, same(), Some(2)).await, Err(Failure::StaleVersion)));
+    assert_eq!(world.trail(id).await, ["service-account.register done"]);
+}
+
+#[tokio::test]
+async fn a_program_that_holds_what_the_actor_lacks_is_out_of_reach() {
+    let world = World::new();
+    let accounts = &world.service_accounts;
+    let new = NewServiceAccount { roles: BTreeSet::from(["admin".to_owned()]), ..reporter() };
+    let id = accounts.register(&world.command_line(), new).await.unwrap().principal.id;
+    let manager = world.actor(world.known_with("manager", "user-manager").await).await;
+    let above = |outcome: Result<_, Failure>| matches!(outcome, Err(Failure::AboveYourRights { .. }));
+    let end = ServiceAccountEdit { expires_at: Some(Some(world.now())), ..Default::default() };
+    assert!(above(accounts.update(&manager, id, end, None).await));
+    assert!(above(accounts.disable(&manager, id, None, None).await));
+    assert!(above(accounts.revoke(&manager, id, None).await));
+    assert!(above(accounts.revoke_role(&manager, id, "admin", None).await));
 }

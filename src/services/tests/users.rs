@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::Failure;
 use super::super::test_support::{World, names};
-use crate::models::{ADMIN, GrantSource, JitMode, PrincipalId, PrincipalStatus};
+use crate::models::{ADMIN, GrantSource, PrincipalId, PrincipalStatus};
+use crate::oidc::JitMode;
 
 #[tokio::test]
 async fn pages_follow_each_other_without_gap_or_repetition() {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeZone, Utc};
 use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
-use portcullis::{Application, Clock, Config};
+use portcullis::{Application, Clock, Config, IssuerReload};
 use reqwest::Method;
 use tempfile::TempDir;
 
@@ -28,6 +28,7 @@ pub const ALL_SCOPES: &str = "profile:read profile:write users:read users:write 
 pub struct TestApp {
     pub idp: Issuer,
     pub clock: Clock,
+    pub issuers: IssuerReload,
     url: String,
     handle: portcullis::actix_web::dev::ServerHandle,
     client: reqwest::Client,
@@ -81,9 +82,9 @@ impl Setup {
         let config = Config::from_vars(vars).unwrap();
         let service = self.application.start(config, clock.clone()).await.unwrap();
         // Where it listens, which is not always what it is called.
-        let (address, handle) = (service.address(), service.handle());
+        let (address, handle, issuers) = (service.address(), service.handle(), service.issuer_reload());
         portcullis::actix_web::rt::spawn(service.wait());
-        TestApp { idp, clock, url: format!("http://{address}"), handle, client: client(), folder }
+        TestApp { idp, clock, issuers, url: format!("http://{address}"), handle, client: client(), folder }
     }
 }
 
@@ -93,7 +94,7 @@ pub fn client() -> reqwest::Client {
 }
 
 /// The same moment for every test, so that no test depends on the day.
-fn start_time() -> DateTime<Utc> {
+pub fn start_time() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2030, 1, 2, 3, 4, 5).unwrap()
 }
 
@@ -201,6 +202,14 @@ impl TestApp {
         let me = self.get("/api/v1/me", &self.token(subject).sign()).await;
         assert_eq!(me.status(), 200, "{}", me.text());
         me.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a role as alice would.
+    pub async fn make_role(&self, name: &str, permissions: &[&str]) {
+        let request = self.request(Method::PUT, &format!("/api/v1/roles/{name}")).bearer(&self.admin());
+        let body = serde_json::json!({ "summary": "Made for a test.", "permissions": permissions });
+        let made = request.header("If-None-Match", "*").json(&body).send().await;
+        assert_eq!(made.status(), 201, "{}", made.text());
     }
 
     /// Registers a machine as alice would, with these roles, and returns its principal's id.

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -82,8 +83,9 @@ impl Program {
         let mut output = BufReader::new(process.0.stdout.take().unwrap());
         let urls = addresses(&mut output, listening);
         // Read on, so that a full pipe never stops the service.
-        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
-        Service { urls, _process: process, _folder: self.folder }
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(|line| drop(tell.send(line))));
+        Service { urls, output: told, process, _folder: self.folder }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -116,6 +118,16 @@ impl Outcome {
         text(&self.0.stdout)
     }
 
+    /// Whether it did what it was told.
+    pub fn succeeded(&self) -> bool {
+        self.0.status.success()
+    }
+
+    /// What it printed, whether it succeeded or not.
+    pub fn output(&self) -> &str {
+        text(&self.0.stdout)
+    }
+
     /// What it said on standard error, when it did not.
     pub fn complaint(&self) -> &str {
         assert!(!self.0.status.success(), "succeeded: {}", text(&self.0.stdout));
@@ -130,7 +142,8 @@ fn text(bytes: &[u8]) -> &str {
 /// A service in a process of its own, which ends with this value.
 pub struct Service {
     urls: Vec<String>,
-    _process: Process,
+    output: mpsc::Receiver<String>,
+    process: Process,
     _folder: TempDir,
 }
 
@@ -143,6 +156,14 @@ impl Service {
     /// The URL of the issuer beside it.
     pub fn issuer_url(&self) -> &str {
         &self.urls[1]
+    }
+
+    /// Tells it to hang up, and returns once it has logged this.
+    pub fn hang_up(&self, message: &str) {
+        let sent = Command::new("kill").args(["-HUP", &self.process.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let is_it = |line: String| serde_json::from_str::<Value>(&line).unwrap_or_default()["message"] == message;
+        assert!(self.output.iter().any(is_it), "the service ended before it logged: {message}");
     }
 }
 

@@ -51,11 +51,36 @@ pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
         let is_program = path.contains("/service-accounts/");
         let id = if is_program { app.register_machine(&name, &[]).await } else { app.introduce(&name).await };
         target = target.replace("{id}", &id);
+        if target.contains("{identity_id}") {
+            let identity = json!({ "issuer": app.idp.url(), "subject": format!("{name}-too") });
+            let linked = app.post(&format!("/api/v1/users/{id}/identities"), &app.admin(), identity).await;
+            target = target.replace("{identity_id}", linked.json()["id"].as_str().unwrap());
+        }
+    }
+    if target.contains("{name}") {
+        if method != "PUT" {
+            app.make_role(&name, &["profile:read"]).await;
+        }
+        target = target.replace("{name}", &name);
     }
     assert!(!target.contains('{'), "no value for a parameter of {target}");
     let request = app.request(Method::from_bytes(method.as_bytes()).unwrap(), &target);
     match (method, path) {
         ("PATCH", "/api/v1/me") => request.header("If-Match", "*").json(&json!({ "given_name": name })),
+        ("DELETE", "/api/v1/roles/{name}" | "/api/v1/service-accounts/{id}") => request.header("If-Match", "*"),
+        ("PATCH", "/api/v1/service-accounts/{id}") => {
+            request.header("If-Match", "*").json(&json!({ "display_name": name }))
+        }
+        ("PUT", "/api/v1/roles/{name}") => {
+            request.header("If-None-Match", "*").json(&json!({ "summary": "Helps.", "permissions": ["users:read"] }))
+        }
+        ("PATCH" | "DELETE", "/api/v1/users/{id}") => request.header("If-Match", "*").json(&json!({})),
+        ("POST", "/api/v1/users") => {
+            request.json(&json!({ "identities": [{ "issuer": app.idp.url(), "subject": name }] }))
+        }
+        ("POST", "/api/v1/users/readmit" | "/api/v1/users/{id}/identities") => {
+            request.json(&json!({ "issuer": app.idp.url(), "subject": format!("{name}-too") }))
+        }
         ("POST", "/api/v1/service-accounts") => request.json(&json!({ "issuer": app.idp.url(), "client_id": name })),
         _ => request,
     }

@@ -1,0 +1,22 @@
+//! Once a day, whoever was deleted long ago is purged: at the start, and then every 24 hours.
+
+use std::time::Duration;
+
+use crate::Clock;
+use crate::services::PurgeService;
+
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Purges in the background for as long as the process runs. One that fails is told in the log, and the next one makes up for it.
+pub(super) fn start(service: PurgeService, clock: Clock) {
+    tokio::spawn(async move {
+        loop {
+            match service.run().await {
+                Ok(0) => {}
+                Ok(purged) => tracing::info!(purged, "purged who was deleted 30 days ago"),
+                Err(failure) => tracing::error!(%failure, "nobody could be purged"),
+            }
+            clock.sleep(A_DAY).await;
+        }
+    });
+}

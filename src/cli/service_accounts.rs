@@ -1,0 +1,94 @@
+//! `portcullis service-accounts`.
+
+use clap::{Args, Subcommand};
+
+use super::CommandError;
+use super::table::{self, printable};
+use crate::Clock;
+use crate::api_types::ServiceAccountResponse;
+use crate::app::Application;
+use crate::config::Config;
+use crate::services::{Actor, NewServiceAccount, ServiceAccount, ServiceAccountService};
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Register a program, so that its tokens are let in.
+    Add {
+        /// What the issuer calls the program.
+        client_id: String,
+        /// The issuer of its tokens; the configured one if there is but one.
+        #[arg(long)]
+        issuer: Option<String>,
+        /// The name to show; the client id if absent.
+        #[arg(long)]
+        name: Option<String>,
+        /// A role to grant at once; may be repeated.
+        #[arg(long = "role")]
+        roles: Vec<String>,
+        /// A JSON object instead of a sentence.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List programs.
+    List {
+        /// One JSON array instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
+    let declared = std::sync::Arc::new(application.declared_permissions()?);
+    let actor = Actor::command_line(&declared);
+    let issuers = config.issuers();
+    let only = if let [only] = issuers.as_slice() { only.clone() } else { String::new() };
+    let accounts = ServiceAccountService::new(application.open_database(config)?, Clock::system(), declared, issuers);
+    match arguments.command {
+        Command::Add { client_id, issuer, name, roles, json } => {
+            let display_name = name.unwrap_or_else(|| client_id.clone());
+            let (issuer, roles) = (issuer.unwrap_or(only), roles.into_iter().collect());
+            let new = NewServiceAccount { issuer, client_id, display_name, roles };
+            added(accounts.register(&actor, new).await?, json)
+        }
+        Command::List { json } => list(&accounts, json).await,
+    }
+}
+
+fn added(account: ServiceAccount, json: bool) -> Result<(), CommandError> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(&ServiceAccountResponse::from(account))?);
+    } else {
+        println!("{} is {}", account.principal.id, account.principal.status);
+    }
+    Ok(())
+}
+
+/// How many programs one transaction reads.
+const PAGE: u16 = 200;
+
+async fn list(accounts: &ServiceAccountService, json: bool) -> Result<(), CommandError> {
+    let mut page = accounts.list(PAGE, None).await?;
+    let mut programs = page.items;
+    while page.next.is_some() {
+        page = accounts.list(PAGE, page.next).await?;
+        programs.append(&mut page.items);
+    }
+    if json {
+        let programs: Vec<ServiceAccountResponse> = programs.into_iter().map(Into::into).collect();
+        println!("{}", serde_json::to_string_pretty(&programs)?);
+    } else {
+        table::print(["ID", "STATUS", "CLIENT", "NAME", "ISSUER"], programs.into_iter().map(row));
+    }
+    Ok(())
+}
+
+fn row(ServiceAccount { principal, issuer, client_id }: ServiceAccount) -> [String; 5] {
+    let name = printable(&principal.display_name.unwrap_or_default());
+    [principal.id.to_string(), principal.status.to_string(), printable(&client_id), name, issuer]
+}

@@ -1,0 +1,238 @@
+//! `portcullis users import`: people from a CSV file.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use csv::{Position, Reader, StringRecord};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
+
+use super::CommandError;
+use crate::models::ProfileField;
+use crate::services::{Actor, ImportMode, Imported, NewIdentity, NewUser, ProfileEdit, UserService};
+
+/// How many rows one transaction adds.
+const BATCH: usize = 1_000;
+
+/// The columns that there may be, in any order; `subject` must be there.
+const COLUMNS: [&str; 10] = [
+    "issuer",
+    "subject",
+    "display_name",
+    "given_name",
+    "family_name",
+    "locale",
+    "username",
+    "email",
+    "roles",
+    "expires_at",
+];
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// A CSV file whose first line names the columns: subject, and any of issuer, display_name, given_name, family_name, locale,
+    /// username, email, roles (separated by spaces; the default role if empty) and expires_at (RFC 3339).
+    file: PathBuf,
+    /// Say what would happen and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// A JSON object instead of sentences.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What makes an import fail, as a whole or in part.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ImportError {
+    #[error("the file can't be read")]
+    Unreadable(#[from] csv::Error),
+    #[error("the file can't be read")]
+    File(#[from] std::io::Error),
+    #[error("the first line must name the columns: subject, and any of {}", COLUMNS.join(", "))]
+    Columns,
+    #[error("{0} lines were refused")]
+    LinesRefused(usize),
+}
+
+/// A line as it is written.
+#[derive(Deserialize)]
+struct Line {
+    issuer: Option<String>,
+    subject: String,
+    display_name: Option<String>,
+    given_name: Option<String>,
+    family_name: Option<String>,
+    locale: Option<String>,
+    username: Option<String>,
+    email: Option<String>,
+    roles: Option<String>,
+    expires_at: Option<String>,
+}
+
+/// What came of the file so far.
+#[derive(Default, serde::Serialize)]
+struct Report {
+    added: usize,
+    already_there: usize,
+    refused: Vec<Refused>,
+}
+
+#[derive(serde::Serialize)]
+struct Refused {
+    line: u64,
+    reason: String,
+}
+
+/// An import under way.
+struct Import<'a> {
+    users: &'a UserService,
+    actor: &'a Actor,
+    mode: ImportMode,
+    /// The issuer of lines that name none.
+    only_issuer: Option<String>,
+    /// Where each identity was first seen.
+    seen: HashMap<(String, String), u64>,
+    batch: Vec<(u64, NewUser)>,
+    report: Report,
+    progress: ProgressBar,
+}
+
+pub(super) async fn run(
+    users: &UserService,
+    actor: &Actor,
+    only_issuer: Option<String>,
+    arguments: Arguments,
+) -> Result<(), CommandError> {
+    let Arguments { file, dry_run, json } = arguments;
+    let file = File::open(file).map_err(ImportError::from)?;
+    let progress = ProgressBar::new(file.metadata().map_err(ImportError::from)?.len()).with_style(style());
+    let mode = if dry_run { ImportMode::DryRun } else { ImportMode::Keep };
+    let (seen, batch, report) = (HashMap::new(), Vec::with_capacity(BATCH), Report::default());
+    let mut import = Import { users, actor, mode, only_issuer, seen, batch, report, progress };
+    import.read(Reader::from_reader(file)).await?;
+    import.progress.finish_and_clear();
+    import.report.tell(mode, json)?;
+    match import.report.refused.len() {
+        0 => Ok(()),
+        refused => Err(ImportError::LinesRefused(refused).into()),
+    }
+}
+
+/// A bar of the bytes read.
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+impl Import<'_> {
+    async fn read(&mut self, mut reader: Reader<File>) -> Result<(), CommandError> {
+        let columns = reader.headers().map_err(ImportError::from)?.clone();
+        let is_known = |column: &str| COLUMNS.contains(&column);
+        if !columns.iter().all(is_known) || !columns.iter().any(|column| column == "subject") {
+            return Err(ImportError::Columns.into());
+        }
+        let mut record = StringRecord::new();
+        loop {
+            match reader.read_record(&mut record) {
+                Ok(false) => return self.flush().await,
+                Ok(true) => self.take(line_number(record.position()), record.deserialize(Some(&columns))),
+                // Not of this line alone: nothing can be read any more.
+                Err(error) if error.is_io_error() => return Err(ImportError::from(error).into()),
+                Err(error) => self.refuse(line_number(error.position()), unreadable(&error)),
+            }
+            self.progress.set_position(reader.position().byte());
+            if self.batch.len() == BATCH {
+                self.flush().await?;
+            }
+        }
+    }
+
+    fn take(&mut self, number: u64, line: csv::Result<Line>) {
+        let person = line.map_err(|error| unreadable(&error)).and_then(|line| self.person(number, line));
+        match person {
+            Ok(person) => self.batch.push((number, person)),
+            Err(reason) => self.refuse(number, reason),
+        }
+    }
+
+    fn person(&mut self, number: u64, line: Line) -> Result<NewUser, String> {
+        let Line { issuer, subject, display_name, given_name, family_name, locale, .. } = line;
+        let issuer = issuer.or_else(|| self.only_issuer.clone()).ok_or("issuer is missing")?;
+        let first = *self.seen.entry((issuer.clone(), subject.clone())).or_insert(number);
+        if first != number {
+            return Err(format!("the same identity is on line {first}"));
+        }
+        let names = [
+            (ProfileField::DisplayName, display_name),
+            (ProfileField::GivenName, given_name),
+            (ProfileField::FamilyName, family_name),
+            (ProfileField::Locale, locale),
+        ];
+        let profile = names.into_iter().filter(|(_, value)| value.is_some());
+        let roles: BTreeSet<String> =
+            line.roles.iter().flat_map(|roles| roles.split_whitespace()).map(str::to_owned).collect();
+        Ok(NewUser {
+            profile: profile.fold(ProfileEdit::default(), |edit, (field, value)| edit.with(field, value)),
+            username: line.username,
+            email: line.email,
+            expires_at: line.expires_at.as_deref().map(time).transpose()?,
+            identities: vec![NewIdentity { issuer, subject }],
+            roles: (!roles.is_empty()).then_some(roles),
+        })
+    }
+
+    async fn flush(&mut self) -> Result<(), CommandError> {
+        let (numbers, people): (Vec<u64>, Vec<NewUser>) = self.batch.drain(..).unzip();
+        let outcome = self.users.import(self.actor, people, self.mode).await?;
+        for (number, imported) in numbers.into_iter().zip(outcome) {
+            match imported {
+                Ok(Imported::Added) => self.report.added += 1,
+                Ok(Imported::AlreadyThere) => self.report.already_there += 1,
+                Err(failure) => self.refuse(number, failure.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, line: u64, reason: String) {
+        self.report.refused.push(Refused { line, reason });
+    }
+}
+
+impl Report {
+    fn tell(&mut self, mode: ImportMode, json: bool) -> Result<(), CommandError> {
+        self.refused.sort_by_key(|refused| refused.line);
+        if json {
+            println!("{}", serde_json::to_string_pretty(self)?);
+            return Ok(());
+        }
+        for Refused { line, reason } in &self.refused {
+            eprintln!("line {line}: {reason}");
+        }
+        let meant = if mode == ImportMode::DryRun { "dry run, nothing is changed: " } else { "" };
+        println!("{meant}{} added, {} already there, {} refused", self.added, self.already_there, self.refused.len());
+        Ok(())
+    }
+}
+
+fn line_number(position: Option<&Position>) -> u64 {
+    position.map_or(0, Position::line)
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    text.parse().map_err(|_| "expires_at must be a time as 2027-01-31T12:00:00Z".to_owned())
+}
+
+/// The library's sentence repeats what is in the file.
+fn unreadable(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("{len} fields, where {expected_len} are named")
+        }
+        csv::ErrorKind::Utf8 { .. } => "not UTF-8".to_owned(),
+        _ => "not a line of the columns named".to_owned(),
+    }
+}

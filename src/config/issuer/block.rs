@@ -1,0 +1,187 @@
+//! The settings of an issuer as they were written, each with the place where: variables and blocks of the issuers' file look the same
+//! from here on.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::faults::Faults;
+
+/// Settings that belong together. What nobody has taken in the end is unknown, and told.
+pub(in crate::config) struct Block {
+    place: Place,
+    entries: BTreeMap<String, Entry>,
+}
+
+/// One setting.
+pub(in crate::config) struct Entry {
+    /// As a fault names it.
+    pub(super) place: String,
+    pub(super) value: Written,
+}
+
+/// What was written.
+pub(in crate::config) enum Written {
+    Text(String),
+    Flag(bool),
+    List(Vec<Entry>),
+    Block(Block),
+    /// A number or a time, which no setting is.
+    Other,
+}
+
+/// How to name a setting that is not there.
+pub(in crate::config) enum Place {
+    /// By the variable that would set it: pairs of setting and variable.
+    Variables(&'static [(&'static str, &'static str)]),
+    /// By the block that lacks it.
+    File(String),
+}
+
+impl Block {
+    pub(super) fn new(place: Place, entries: BTreeMap<String, Entry>) -> Self {
+        Self { place, entries }
+    }
+
+    /// The settings that the variables of `names` set, in the order of `values`.
+    pub(in crate::config) fn of_variables(
+        names: &'static [(&'static str, &'static str)],
+        values: impl IntoIterator<Item = Option<String>>,
+    ) -> Self {
+        let set = names.iter().zip(values).filter_map(|((setting, variable), value)| {
+            Some(((*setting).to_owned(), Entry { place: (*variable).to_owned(), value: Written::Text(value?) }))
+        });
+        Self::new(Place::Variables(names), set.collect())
+    }
+
+    /// How a fault names `setting`, whether it is there or not.
+    pub(in crate::config) fn place_of(&self, setting: &str) -> String {
+        let absent = || match &self.place {
+            Place::Variables(names) => names
+                .iter()
+                .find(|(name, _)| *name == setting)
+                .map_or_else(|| setting.to_owned(), |(_, variable)| (*variable).to_owned()),
+            Place::File(place) => format!("{place}, `{setting}`"),
+        };
+        self.entries.get(setting).map_or_else(absent, |entry| entry.place.clone())
+    }
+
+    /// How a fault names the block.
+    pub(super) fn place(&self) -> String {
+        match &self.place {
+            Place::Variables(_) => self.place_of("issuer"),
+            Place::File(place) => place.clone(),
+        }
+    }
+
+    pub(super) fn has(&self, setting: &str) -> bool {
+        self.entries.contains_key(setting)
+    }
+
+    /// Leaves a setting aside that has been told of.
+    pub(super) fn drop(&mut self, setting: &str) {
+        self.entries.remove(setting);
+    }
+
+    /// The text of a setting as `parse` reads it, or `default` where it is absent.
+    pub(super) fn parse<T>(
+        &mut self,
+        setting: &str,
+        default: T,
+        must_be: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        faults: &mut Faults,
+    ) -> Option<T> {
+        let Some(entry) = self.entries.remove(setting) else { return Some(default) };
+        let parsed = match &entry.value {
+            Written::Text(text) => parse(text.trim()),
+            _ => None,
+        };
+        if parsed.is_none() {
+            faults.add(entry.place, must_be);
+        }
+        parsed
+    }
+
+    /// A text that may be anything; `default` where it is absent.
+    pub(super) fn text(&mut self, setting: &str, default: &str, faults: &mut Faults) -> Option<String> {
+        self.parse(setting, default.to_owned(), "a text", |text| Some(text.to_owned()), faults)
+    }
+
+    /// A text that is written out, or is in the file that `<setting>_file` names; often it is a secret.
+    pub(super) fn text_or_file(&mut self, setting: &str, faults: &mut Faults) -> Option<Option<SecretString>> {
+        let file_setting = format!("{setting}_file");
+        if self.has(setting) && self.has(&file_setting) {
+            faults.add(self.place_of(&file_setting), format!("absent where `{setting}` is set"));
+        }
+        let filled = |text: &str| Some(text).filter(|text| !text.is_empty()).map(|text| Some(SecretString::from(text)));
+        let written = self.parse(setting, None, "a text that is not empty", filled, faults);
+        let read = |path: &str| {
+            let text = SecretString::from(std::fs::read_to_string(path).ok()?);
+            filled(text.expose_secret().trim_end_matches(['\r', '\n']))
+        };
+        let rule = "the path of a readable UTF-8 file that is not empty";
+        let in_file = self.parse(&file_setting, None, rule, read, faults);
+        Some(written?.or(in_file?))
+    }
+
+    /// A truth; a variable spells it as `true` or `false`.
+    pub(super) fn flag(&mut self, setting: &str, default: bool, faults: &mut Faults) -> Option<bool> {
+        if let Some(Entry { value: Written::Flag(flag), .. }) = self.entries.get(setting) {
+            let flag = *flag;
+            self.entries.remove(setting);
+            return Some(flag);
+        }
+        self.parse(setting, default, "`true` or `false`", |text| text.parse().ok(), faults)
+    }
+
+    /// Texts, each with its place; one text stands for the comma-separated list that a variable holds.
+    pub(super) fn list(&mut self, setting: &str, faults: &mut Faults) -> Vec<(String, String)> {
+        let Some(Entry { place, value }) = self.entries.remove(setting) else { return Vec::new() };
+        let entries = match value {
+            Written::List(entries) => entries,
+            Written::Text(text) => return split(&text).map(|text| (place.clone(), text.to_owned())).collect(),
+            _ => {
+                faults.add(place, "a list of texts");
+                return Vec::new();
+            }
+        };
+        let mut texts = Vec::new();
+        for Entry { place, value } in entries {
+            match value {
+                Written::Text(text) if !text.trim().is_empty() => texts.push((place, text.trim().to_owned())),
+                _ => faults.add(place, "a text that is not empty"),
+            }
+        }
+        texts
+    }
+
+    /// The blocks of a list of them, or the one that stands alone.
+    pub(super) fn blocks(&mut self, setting: &str, faults: &mut Faults) -> Vec<Self> {
+        let Some(Entry { place, value }) = self.entries.remove(setting) else { return Vec::new() };
+        let entries = match value {
+            Written::List(entries) => entries,
+            value => vec![Entry { place, value }],
+        };
+        let mut blocks = Vec::new();
+        for Entry { place, value } in entries {
+            match value {
+                Written::Block(block) => blocks.push(block),
+                _ => faults.add(place, "a table of settings"),
+            }
+        }
+        blocks
+    }
+
+    /// Tells of whatever nobody asked for: most likely it is misspelt.
+    pub(super) fn finish(self, faults: &mut Faults) {
+        for entry in self.entries.into_values() {
+            faults.add(entry.place, "absent: there is no such setting");
+        }
+    }
+}
+
+/// The entries of a comma-separated list; empty ones mean nothing.
+pub(in crate::config) fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty())
+}

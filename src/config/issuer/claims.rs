@@ -1,0 +1,114 @@
+//! What an issuer's tokens carry and mean, where a configuration says more than the preset, and what they must say.
+
+use super::block::Block;
+use crate::config::faults::Faults;
+use crate::models::ADMIN;
+use crate::oidc::{ClaimMapping, ClaimPath, MachineMark, Preset, Requirement, RoleRule, Rule};
+
+/// The preset's mapping, with what `roles_claim`, `[issuer.claims]` and `[[issuer.role_rules]]` say in its place.
+pub(super) fn mapping(block: &mut Block, preset: Preset, faults: &mut Faults) -> Option<ClaimMapping> {
+    let mut mapping = preset.mapping();
+    let allows_admin_role = block.flag("allow_admin_role", false, faults);
+    mapping.allows_admin_role = allows_admin_role == Some(true);
+    replace_all(&mut mapping.roles, block, "roles_claim", faults);
+    for claims in block.blocks("claims", faults) {
+        replace(&mut mapping, claims, faults);
+    }
+    for rule in block.blocks("role_rules", faults) {
+        mapping.role_rules.extend(role_rule(rule, mapping.allows_admin_role, faults));
+    }
+    allows_admin_role.map(|_| mapping)
+}
+
+/// What `[[issuer.required]]` demands. `None` where a part of it can't be read.
+pub(super) fn requirements(block: &mut Block, faults: &mut Faults) -> Option<Vec<Requirement>> {
+    // All are read before the first that is missing counts: each fault is told.
+    let read: Vec<_> =
+        block.blocks("required", faults).into_iter().map(|required| requirement(required, faults)).collect();
+    read.into_iter().collect()
+}
+
+fn replace(mapping: &mut ClaimMapping, mut claims: Block, faults: &mut Faults) {
+    for (place, setting) in [
+        (&mut mapping.subject, "subject"),
+        (&mut mapping.email, "email"),
+        (&mut mapping.email_verified, "email_verified"),
+    ] {
+        if let Some(written) = one(&mut claims, setting, faults) {
+            *place = written;
+        }
+    }
+    replace_all(&mut mapping.client_id, &mut claims, "client_id", faults);
+    replace_all(&mut mapping.scopes, &mut claims, "scopes", faults);
+    replace_all(&mut mapping.roles, &mut claims, "roles", faults);
+    if let Some(written) = one(&mut claims, "machine_scopes", faults) {
+        mapping.machine_scopes = Some(written);
+    }
+    for mark in claims.blocks("machine", faults) {
+        if let Some(mark) = machine_mark(mark, faults) {
+            mapping.machine_mark = mark;
+        }
+    }
+    claims.finish(faults);
+}
+
+/// The first of a list counts where it is there, so one place and several are written alike.
+fn replace_all(places: &mut Vec<ClaimPath>, block: &mut Block, setting: &str, faults: &mut Faults) {
+    if block.has(setting) {
+        *places = block.list(setting, faults).into_iter().filter_map(|(_, text)| text.parse().ok()).collect();
+    }
+}
+
+fn one(block: &mut Block, setting: &str, faults: &mut Faults) -> Option<ClaimPath> {
+    let rule = "the name of a claim, or a JSON Pointer (RFC 6901) such as /realm_access/roles";
+    let parse = |text: &str| Some(text).filter(|text| !text.is_empty()).and_then(|text| text.parse().ok()).map(Some);
+    block.parse(setting, None, rule, parse, faults).flatten()
+}
+
+/// `{ claim, equals }` or `{ when }`.
+fn machine_mark(mut block: Block, faults: &mut Faults) -> Option<MachineMark> {
+    let place = block.place();
+    let at = one(&mut block, "claim", faults);
+    let value = block.parse("equals", None, "a text", |text| Some(Some(text.to_owned())), faults)?;
+    let has_rule = block.has("when");
+    let rule = if has_rule { rule(&mut block, faults).map(MachineMark::Rule) } else { None };
+    block.finish(faults);
+    match (at, value, has_rule) {
+        (Some(at), Some(value), false) => Some(MachineMark::Claim { at, value }),
+        (None, None, true) => rule,
+        _ => {
+            faults.add(place, "`claim` with `equals`, or `when` alone");
+            None
+        }
+    }
+}
+
+fn role_rule(mut block: Block, allows_admin_role: bool, faults: &mut Faults) -> Option<RoleRule> {
+    let place = block.place_of("role");
+    let role = block.text("role", "", faults)?;
+    if role.is_empty() {
+        faults.add(place, "the name of a role");
+    } else if role == ADMIN && !allows_admin_role {
+        faults.add(place, "another role than `admin`, unless the issuer has `allow_admin_role = true`");
+    }
+    let when = rule(&mut block, faults);
+    block.finish(faults);
+    Some(RoleRule { role, when: when? })
+}
+
+fn requirement(mut block: Block, faults: &mut Faults) -> Option<Requirement> {
+    let place = block.place_of("message");
+    let message = block.text("message", "", faults)?;
+    if message.is_empty() {
+        faults.add(place, "the sentence for those who are refused");
+    }
+    let when = rule(&mut block, faults);
+    block.finish(faults);
+    Some(Requirement { when: when?, message: message.into() })
+}
+
+fn rule(block: &mut Block, faults: &mut Faults) -> Option<Rule> {
+    let place = block.place_of("when");
+    let source = block.text("when", "", faults)?;
+    Rule::compile(&source).inspect_err(|fault| faults.add(place, fault.to_string())).ok()
+}

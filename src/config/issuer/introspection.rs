@@ -1,0 +1,206 @@
+//! How an issuer is asked about its tokens, and about which.
+
+use secrecy::ExposeSecret;
+
+use super::block::Block;
+use super::endpoint;
+use crate::config::faults::Faults;
+use crate::oidc::{AssertionKey, ClientCredential, IntrospectionSettings, PlainHttp};
+
+/// The settings that make sense only where the issuer is asked.
+const SETTINGS: &[&str] = &[
+    "introspection_url",
+    "introspection_client_id",
+    "introspection_auth",
+    "introspection_client_secret",
+    "introspection_client_secret_file",
+    "introspection_private_key",
+    "introspection_private_key_file",
+    "introspection_private_key_id",
+    "trust_active",
+];
+
+/// `Some(None)` where the issuer is not to be asked; `None` where something is wrong, which is then among the faults.
+pub(super) fn read(
+    block: &mut Block,
+    plain_http: &PlainHttp,
+    faults: &mut Faults,
+) -> Option<Option<IntrospectionSettings>> {
+    let opaque = block.flag("opaque", false, faults)?;
+    let rule = "`always` (JWTs too) or `opaque` (only tokens that are no JWT, where `opaque` is set)";
+    let always = block.parse("introspect", false, rule, always, faults)?;
+    if !opaque && !always {
+        return refuse_what_has_no_use(block, faults).then_some(None);
+    }
+    let url = endpoint(block, "introspection_url", plain_http, faults);
+    let client_id = client_id(block, faults);
+    let credential = credential(block, faults);
+    let trust_active = block.flag("trust_active", false, faults);
+    Some(Some(IntrospectionSettings {
+        url: url?,
+        client_id: client_id?,
+        credential: credential?,
+        opaque,
+        always,
+        trust_active: trust_active?,
+    }))
+}
+
+fn always(text: &str) -> Option<bool> {
+    match text {
+        "always" => Some(true),
+        "opaque" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether nothing was written that waits for somebody to ask.
+fn refuse_what_has_no_use(block: &mut Block, faults: &mut Faults) -> bool {
+    let written: Vec<_> = SETTINGS.iter().filter(|setting| block.has(setting)).collect();
+    for setting in &written {
+        faults.add(block.place_of(setting), "absent unless `opaque` is true or `introspect` is `always`");
+        block.drop(setting);
+    }
+    written.is_empty()
+}
+
+fn client_id(block: &mut Block, faults: &mut Faults) -> Option<String> {
+    let place = block.place_of("introspection_client_id");
+    let client_id = block.text("introspection_client_id", "", faults)?;
+    if client_id.is_empty() {
+        faults.add(place, "the client id as which the issuer is asked about tokens");
+        return None;
+    }
+    Some(client_id)
+}
+
+/// How a client proves itself, as OpenID Connect names it (Core section 9).
+#[derive(Clone, Copy)]
+enum Method {
+    SecretBasic,
+    SecretPost,
+    PrivateKey,
+}
+
+fn credential(block: &mut Block, faults: &mut Faults) -> Option<ClientCredential> {
+    let rule = "`client_secret_basic`, `client_secret_post` or `private_key_jwt`";
+    let method = block.parse("introspection_auth", Method::SecretBasic, rule, method, faults)?;
+    let key_id = block.text("introspection_private_key_id", "", faults)?;
+    let secret = block.text_or_file("introspection_client_secret", faults)?;
+    let key = secret_key(block, key_id, faults)?;
+    match (method, secret, key) {
+        (Method::SecretBasic, Some(secret), None) => Some(ClientCredential::SecretBasic(secret)),
+        (Method::SecretPost, Some(secret), None) => Some(ClientCredential::SecretPost(secret)),
+        (Method::PrivateKey, None, Some(key)) => Some(ClientCredential::PrivateKey(key)),
+        (Method::PrivateKey, ..) => {
+            let place = block.place_of("introspection_private_key");
+            faults.add(place, "set, and no secret beside it, where `introspection_auth` is `private_key_jwt`");
+            None
+        }
+        _ => {
+            let place = block.place_of("introspection_client_secret");
+            faults.add(place, "set, and no private key beside it, unless `introspection_auth` is `private_key_jwt`");
+            None
+        }
+    }
+}
+
+fn method(text: &str) -> Option<Method> {
+    match text {
+        "client_secret_basic" => Some(Method::SecretBasic),
+        "client_secret_post" => Some(Method::SecretPost),
+        "private_key_jwt" => Some(Method::PrivateKey),
+        _ => None,
+    }
+}
+
+fn secret_key(block: &mut Block, key_id: String, faults: &mut Faults) -> Option<Option<AssertionKey>> {
+    let place = block.place_of("introspection_private_key");
+    let Some(pem) = block.text_or_file("introspection_private_key", faults)? else { return Some(None) };
+    let key_id = Some(key_id).filter(|key_id| !key_id.is_empty());
+    match AssertionKey::from_pem(pem.expose_secret(), key_id) {
+        Ok(key) => Some(Some(key)),
+        Err(_) => {
+            faults.add(place, "one PKCS#8 private key in PEM: RSA of at least 2048 bits, P-256 or Ed25519");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Config;
+    use crate::oidc::{ClientCredential, IntrospectionSettings};
+
+    const ISSUER: [(&str, &str); 2] = [("OIDC_ISSUER", "https://id.example.com"), ("OIDC_AUDIENCE", "api")];
+    const ID: (&str, &str) = ("OIDC_INTROSPECTION_CLIENT_ID", "api");
+    const SECRET: (&str, &str) = ("OIDC_INTROSPECTION_CLIENT_SECRET", "marked-secret");
+    const OPAQUE: (&str, &str) = ("OIDC_OPAQUE", "true");
+
+    fn config(vars: &[(&str, &str)]) -> Result<Config, String> {
+        Config::from_vars(ISSUER.iter().chain(vars).copied()).map_err(|error| error.to_string())
+    }
+
+    fn introspection(vars: &[(&str, &str)]) -> Option<IntrospectionSettings> {
+        config(vars).unwrap().oidc.unwrap().issuers.remove(0).introspection
+    }
+
+    #[test]
+    fn nobody_is_asked_unless_that_is_wanted() {
+        assert!(introspection(&[]).is_none());
+        let told = config(&[ID, SECRET]).unwrap_err();
+        assert!(told.contains("OIDC_INTROSPECTION_CLIENT_SECRET must be absent unless"), "{told}");
+        assert!(!told.contains("marked-secret"));
+    }
+
+    #[test]
+    fn a_secret_goes_into_the_header_unless_the_form_is_wanted() {
+        let asked = introspection(&[OPAQUE, ID, SECRET]).unwrap();
+        assert!(asked.opaque && !asked.always && !asked.trust_active);
+        assert!(matches!(asked.credential, ClientCredential::SecretBasic(_)));
+        let post = ("OIDC_INTROSPECTION_AUTH", "client_secret_post");
+        let asked = introspection(&[("OIDC_INTROSPECT", "always"), ID, SECRET, post]).unwrap();
+        assert!(!asked.opaque && asked.always);
+        assert!(matches!(asked.credential, ClientCredential::SecretPost(_)));
+    }
+
+    #[test]
+    fn a_credential_must_fit_how_it_is_used() {
+        let by_key = ("OIDC_INTROSPECTION_AUTH", "private_key_jwt");
+        let not_a_key = ("OIDC_INTROSPECTION_PRIVATE_KEY", "marked-secret");
+        for (vars, place) in [
+            (vec![OPAQUE, SECRET], "OIDC_INTROSPECTION_CLIENT_ID"),
+            (vec![OPAQUE, ID], "OIDC_INTROSPECTION_CLIENT_SECRET"),
+            (vec![OPAQUE, ID, SECRET, by_key], "OIDC_INTROSPECTION_PRIVATE_KEY"),
+            (vec![OPAQUE, ID, by_key, not_a_key], "OIDC_INTROSPECTION_PRIVATE_KEY"),
+            (vec![OPAQUE, ID, SECRET, ("OIDC_INTROSPECTION_URL", "http://id.example.com/")], "OIDC_INTROSPECTION_URL"),
+            (vec![("OIDC_INTROSPECT", "sometimes")], "OIDC_INTROSPECT"),
+        ] {
+            let told = config(&vars).unwrap_err();
+            assert!(told.contains(&format!("{place} must be")), "{told}");
+            assert!(!told.contains("marked-secret"), "{told}");
+        }
+    }
+
+    #[test]
+    fn two_issuers_of_opaque_tokens_stop_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("issuers.toml");
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "marked-secret\n").unwrap();
+        let block = |name: &str| {
+            format!(
+                "[[issuer]]\nissuer = \"https://{name}.example.com\"\naudiences = [\"api\"]\nopaque = true\n\
+                 introspection_client_id = \"api\"\nintrospection_client_secret_file = \"{}\"\n",
+                secret.display()
+            )
+        };
+        let read = |text: String| {
+            std::fs::write(&file, text).unwrap();
+            Config::from_vars([("OIDC_ISSUERS_FILE", file.as_os_str())]).map_err(|error| error.to_string())
+        };
+        assert!(read(block("one")).is_ok());
+        let told = read(block("one") + &block("two")).unwrap_err();
+        assert!(told.contains("line 8, `issuer` must be without `opaque`"), "{told}");
+    }
+}

@@ -1,0 +1,72 @@
+//! Where an issuer's tokens carry what, and what makes their bearer a program.
+
+use serde_json::{Map, Value};
+
+use super::ClaimPath;
+use super::rule::{Facts, Judged, RoleRule, Rule};
+
+/// Where an issuer's tokens carry what. Of several places the first that is there counts, but for roles, which add up.
+#[derive(Clone, Debug)]
+pub struct ClaimMapping {
+    /// The subject of a person.
+    pub subject: ClaimPath,
+    /// The client that obtained the token.
+    pub client_id: Vec<ClaimPath>,
+    /// The delegated scopes.
+    pub scopes: Vec<ClaimPath>,
+    /// The delegated scopes of a program, where they stand elsewhere; the claim then gives programs no roles.
+    pub machine_scopes: Option<ClaimPath>,
+    /// Role names.
+    pub roles: Vec<ClaimPath>,
+    /// The e-mail address.
+    pub email: ClaimPath,
+    /// Whether the issuer has verified it.
+    pub email_verified: ClaimPath,
+    /// What tells a program.
+    pub machine_mark: MachineMark,
+    /// Roles that follow from what the claims say.
+    pub role_rules: Vec<RoleRule>,
+    /// Whether `admin` may come from a token at all.
+    pub allows_admin_role: bool,
+}
+
+/// What tells a program from a person. A client id has to be there besides: it names the program.
+#[derive(Clone, Debug)]
+pub enum MachineMark {
+    /// `sub` is the client id (RFC 9068 section 5), or there is none.
+    SubjectIsClient,
+    /// A claim has this value, as Entra's `idtyp` has `app`.
+    Claim {
+        /// Where it is.
+        at: ClaimPath,
+        /// What it must be.
+        value: String,
+    },
+    /// A claim is the client id with these texts around it, as Auth0's `sub` is `<client>@clients`. Where only this tells a program,
+    /// nothing follows from an absent `sub`: Keycloak leaves it out of the tokens of people too if it is told to.
+    NamesClient {
+        /// Where it is.
+        at: ClaimPath,
+        /// What stands before the client id.
+        before: &'static str,
+        /// What stands after it.
+        after: &'static str,
+    },
+    /// A rule holds.
+    Rule(Rule),
+}
+
+impl MachineMark {
+    /// Whether the claims bear the mark; where that can't be told, they don't.
+    pub(super) fn is_borne(&self, claims: &Map<String, Value>, client_id: &str) -> bool {
+        match self {
+            Self::SubjectIsClient => claims.get("sub").is_none_or(|subject| subject.as_str() == Some(client_id)),
+            Self::Claim { at, value } => at.find(claims).and_then(Value::as_str) == Some(value),
+            Self::NamesClient { at, before, after } => {
+                let named = at.find(claims).and_then(Value::as_str).and_then(|name| name.strip_prefix(before));
+                named.and_then(|name| name.strip_suffix(after)) == Some(client_id)
+            }
+            Self::Rule(rule) => rule.judge(&Facts::of(claims)) == Judged::Holds,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What an issuer answered about a token (RFC 7662 section 2.2, RFC 9701 section 5): plain JSON, or a JWT that it signed.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
+
+use crate::oidc::compact::UnverifiedToken;
+use crate::oidc::header::UnverifiedHeader;
+use crate::oidc::{Algorithm, KeySet, audience, strict_json, validity};
+
+/// The media type of a signed answer (RFC 9701 section 10), without `application/`.
+const SIGNED_TYPE: &str = "token-introspection+jwt";
+/// How far the time of a signed answer may be from ours.
+const FRESHNESS: TimeDelta = TimeDelta::seconds(60);
+
+/// What a signed answer must say and be signed with.
+pub(super) struct Expected<'a> {
+    pub(super) issuer: &'a str,
+    /// As whom the question was asked.
+    pub(super) client_id: &'a str,
+    pub(super) algorithms: &'a [Algorithm],
+    pub(super) keys: &'a KeySet,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// An answer that cannot be relied on. The texts are for the operator.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadAnswer {
+    #[error("the answer is not one JSON object with a boolean `active`")]
+    NotAnAnswer,
+    #[error("the answer is neither application/json nor application/token-introspection+jwt")]
+    OtherMediaType,
+    #[error("the signed answer is not a signed JWT of type token-introspection+jwt in an allowed algorithm")]
+    NotASignedAnswer,
+    #[error("no key of the issuer verifies the signed answer")]
+    BadSignature,
+    #[error("the signed answer is not from this issuer to this client, or not of this minute")]
+    NotForUs,
+}
+
+/// The members of the answer where the token is active; `None` where it is not.
+pub(super) async fn read(
+    media_type: &str,
+    body: &[u8],
+    expected: &Expected<'_>,
+) -> Result<Option<Map<String, Value>>, BadAnswer> {
+    let mut answer = if is(media_type, "json") {
+        strict_json::parse_object(body).ok_or(BadAnswer::NotAnAnswer)?
+    } else if is(media_type, SIGNED_TYPE) {
+        verify(body, expected).await?
+    } else {
+        return Err(BadAnswer::OtherMediaType);
+    };
+    match answer.remove("active") {
+        Some(Value::Bool(true)) => Ok(Some(answer)),
+        Some(Value::Bool(false)) => Ok(None),
+        _ => Err(BadAnswer::NotAnAnswer),
+    }
+}
+
+/// Whether a media type, parameters aside, is `application/<subtype>`; without case (RFC 9110 section 8.3.1).
+fn is(media_type: &str, subtype: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence
+        .split_once('/')
+        .is_some_and(|(kind, rest)| kind.eq_ignore_ascii_case("application") && rest.eq_ignore_ascii_case(subtype))
+}
+
+/// The answer within a JWT of the issuer (RFC 9701 section 5).
+async fn verify(body: &[u8], expected: &Expected<'_>) -> Result<Map<String, Value>, BadAnswer> {
+    let text = std::str::from_utf8(body).map_err(|_| BadAnswer::NotASignedAnswer)?;
+    let token = UnverifiedToken::split(text.trim()).map_err(|_| BadAnswer::NotASignedAnswer)?;
+    let header = read_header(&token).ok_or(BadAnswer::NotASignedAnswer)?;
+    if !expected.algorithms.contains(&header.algorithm) {
+        return Err(BadAnswer::NotASignedAnswer);
+    }
+    let signature = token.signature().map_err(|_| BadAnswer::NotASignedAnswer)?;
+    let key =
+        expected.keys.find(header.key_id.as_deref(), header.algorithm).await.map_err(|_| BadAnswer::BadSignature)?;
+    if !key.verifies(token.signed_text, &signature) {
+        return Err(BadAnswer::BadSignature);
+    }
+    let mut claims = token.claims().map_err(|_| BadAnswer::NotAnAnswer)?;
+    if !is_for_us(&claims, expected) {
+        return Err(BadAnswer::NotForUs);
+    }
+    match claims.remove("token_introspection") {
+        Some(Value::Object(answer)) => Ok(answer),
+        _ => Err(BadAnswer::NotAnAnswer),
+    }
+}
+
+/// The header of a JWT whose type says that it is an answer and no token: neither can stand in for the other (RFC 9701 section 8.1).
+fn read_header(token: &UnverifiedToken<'_>) -> Option<UnverifiedHeader> {
+    let mut members = token.header().ok()?;
+    let typ = members.remove("typ")?;
+    let typ = typ.as_str()?;
+    let name = typ.strip_prefix("application/").unwrap_or(typ);
+    if !name.eq_ignore_ascii_case(SIGNED_TYPE) {
+        return None;
+    }
+    UnverifiedHeader::read(members).ok()
+}
+
+fn is_for_us(claims: &Map<String, Value>, expected: &Expected<'_>) -> bool {
+    let issued_at = validity::time(claims, "iat").ok().flatten();
+    let is_fresh = issued_at.is_some_and(|time| (expected.now - time).abs() <= FRESHNESS);
+    let is_theirs = claims.get("iss").and_then(Value::as_str) == Some(expected.issuer);
+    is_fresh && is_theirs && audience::check(claims, &[expected.client_id.to_owned()], &BTreeSet::new()).is_ok()
+}

@@ -1,0 +1,134 @@
+//! One trusted issuer at work: its settings, its keys, and what the claims of its proved tokens mean.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::gaps::{Gap, Gaps};
+use super::rule::{Facts, Judged};
+use super::subject::Subject;
+use super::validity::Validity;
+use super::{
+    Claims, IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection, ScopeMode, SubjectKind, mapping,
+};
+
+/// One trusted issuer.
+pub(super) struct TrustedIssuer {
+    pub(super) settings: IssuerSettings,
+    pub(super) keys: KeySet,
+    introspector: Option<Introspector>,
+    scope_prefix: Arc<str>,
+    gaps: Gaps,
+}
+
+impl TrustedIssuer {
+    pub(super) fn new(settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
+        let introspector = client.introspector(&settings, &keys);
+        let scope_prefix = settings.scope_prefix.as_str().into();
+        Self { settings, keys, introspector, scope_prefix, gaps: Gaps::default() }
+    }
+
+    /// Who asks the issuer about tokens, if it is asked about any.
+    pub(super) fn introspector(&self) -> Option<&Introspector> {
+        self.introspector.as_ref()
+    }
+
+    /// Who asks the issuer about its JWTs, if it is to be asked.
+    pub(super) fn asked_about_jwts(&self) -> Option<&Introspector> {
+        self.introspector.as_ref().filter(|introspector| introspector.settings().always)
+    }
+
+    /// Who asks the issuer about tokens that say nothing themselves, if it gives out such.
+    pub(super) fn asked_about_opaque(&self) -> Option<&Introspector> {
+        self.introspector.as_ref().filter(|introspector| introspector.settings().opaque)
+    }
+
+    /// Refuses a proved token that does not say what the operator demands of this issuer's tokens.
+    pub(super) fn require(&self, claims: &Map<String, Value>) -> Result<(), Rejection> {
+        if self.settings.requirements.is_empty() {
+            return Ok(());
+        }
+        let facts = Facts::of(claims);
+        let unmet = self.settings.requirements.iter().find(|required| required.when.judge(&facts) != Judged::Holds);
+        unmet.map_or(Ok(()), |required| Err(Rejection::RequirementUnmet(Arc::clone(&required.message))))
+    }
+
+    /// What the claims of a proved token mean. `issuer` is the canonical one of its `iss`.
+    pub(super) fn interpret(
+        &self,
+        issuer: Arc<str>,
+        claims: &Map<String, Value>,
+        subject: Subject,
+        validity: Validity,
+    ) -> Claims {
+        let settings = &self.settings;
+        let Subject { kind, name, client_id } = subject;
+        Claims {
+            scopes: self.scopes(claims, kind),
+            roles: self.roles(claims, kind),
+            issuer,
+            kind,
+            subject: name,
+            first_party: client_id.as_ref().is_some_and(|client| settings.first_party_clients.contains(client)),
+            client_id,
+            scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
+            scope_prefix: Arc::clone(&self.scope_prefix),
+            admin_allowed: settings.mapping.allows_admin_role,
+            jit: settings.jit,
+            profile: mapping::profile(claims, &settings.mapping),
+            issued_at: validity.issued_at,
+            expires_at: validity.expires_at,
+        }
+    }
+
+    fn scopes(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {
+        let places = match (&self.settings.mapping.machine_scopes, kind) {
+            (Some(place), SubjectKind::Machine) => std::slice::from_ref(place),
+            _ => &self.settings.mapping.scopes,
+        };
+        let scopes = mapping::scopes(claims, places, &self.settings.scope_prefix);
+        match self.settings.scope_mode {
+            ScopeMode::Intersect => self.or_nothing("scopes", scopes),
+            // Nobody waits for them, so it is no loss where there are none.
+            ScopeMode::RolesOnly => scopes.unwrap_or_default(),
+        }
+    }
+
+    fn roles(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {
+        let places = &self.settings.mapping.roles;
+        // What is a program's scope must not be its role as well.
+        let delegates =
+            |place| kind == SubjectKind::Machine && self.settings.mapping.machine_scopes.as_ref() == Some(place);
+        let named = places.iter().filter(|place| !delegates(place));
+        let named = named.flat_map(|place| self.or_nothing(place, mapping::roles(claims, place)));
+        named.chain(self.ruled_roles(claims)).collect()
+    }
+
+    fn ruled_roles(&self, claims: &Map<String, Value>) -> Vec<String> {
+        let rules = &self.settings.mapping.role_rules;
+        if rules.is_empty() {
+            return Vec::new();
+        }
+        let facts = Facts::of(claims);
+        let given = rules.iter().filter_map(|rule| match rule.when.judge(&facts) {
+            Judged::Holds => Some(rule.role.clone()),
+            Judged::DoesNotHold => None,
+            Judged::Absent(claim) => self.nothing(&rule.role, mapping::absent_or_cut_off(claims, &claim)),
+            Judged::Malformed => self.nothing(&rule.role, Gap::Malformed),
+        });
+        given.collect()
+    }
+
+    fn or_nothing(&self, claim: impl std::fmt::Display, found: Result<BTreeSet<String>, Gap>) -> BTreeSet<String> {
+        found.unwrap_or_else(|gap| {
+            self.gaps.note(&self.settings.short_name, claim, gap);
+            BTreeSet::new()
+        })
+    }
+
+    fn nothing<T>(&self, role: &str, gap: Gap) -> Option<T> {
+        self.gaps.note(&self.settings.short_name, format_args!("of the rule for role {role}"), gap);
+        None
+    }
+}

@@ -1,0 +1,113 @@
+//! The issuers whose tokens are taken, as of now: replaced whole when the configuration is read again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::key_set::KeySetState;
+use super::trusted_issuer::TrustedIssuer;
+use super::{IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection};
+
+/// The issuers whose tokens are taken. Cheap to clone; clones share one table.
+#[derive(Clone)]
+pub struct TrustedIssuers(Arc<Shared>);
+
+struct Shared {
+    table: ArcSwap<Table>,
+    client: IntrospectionClient,
+}
+
+/// One state of the table.
+pub(super) struct Table {
+    /// In the order of the configuration.
+    issuers: Vec<Arc<TrustedIssuer>>,
+    /// By `iss`, which is compared octet by octet: the canonical issuer that it means, and its settings.
+    by_name: HashMap<String, (Arc<str>, Arc<TrustedIssuer>)>,
+}
+
+impl TrustedIssuers {
+    /// A table of `issuers` and nobody else. Where two have the same name, the first has it.
+    /// Those that are to be asked about tokens are asked by `client`.
+    pub fn new(issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>, client: IntrospectionClient) -> Self {
+        let table = ArcSwap::from_pointee(Table::new(issuers, &client));
+        Self(Arc::new(Shared { table, client }))
+    }
+
+    /// Trusts `issuers` from now on, and nobody else. What is checked at this moment is still judged by the former table.
+    pub fn replace(&self, issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>) {
+        self.0.table.store(Arc::new(Table::new(issuers, &self.0.client)));
+    }
+
+    /// The keys that are kept already for these settings, if an issuer now in the table has the same.
+    pub fn keys_of(&self, settings: &IssuerSettings) -> Option<KeySet> {
+        let table = self.0.table.load();
+        table.issuers.iter().find(|known| known.settings.has_keys_of(settings)).map(|known| known.keys.clone())
+    }
+
+    /// The canonical issuers, in the order of the configuration.
+    pub fn canonical_issuers(&self) -> Vec<String> {
+        self.0.table.load().issuers.iter().flat_map(|issuer| issuer.settings.canonical_issuers()).collect()
+    }
+
+    /// What the issuers put before a permission to spell the scope: each once, in the order of the configuration.
+    pub fn scope_prefixes(&self) -> Vec<String> {
+        let mut prefixes = Vec::new();
+        for issuer in &self.0.table.load().issuers {
+            if !prefixes.contains(&issuer.settings.scope_prefix) {
+                prefixes.push(issuer.settings.scope_prefix.clone());
+            }
+        }
+        prefixes
+    }
+
+    /// How the keys of each issuer stand, by its short name.
+    pub fn key_states(&self) -> Vec<(String, KeySetState)> {
+        let table = self.0.table.load();
+        table.issuers.iter().map(|issuer| (issuer.settings.short_name.clone(), issuer.keys.state())).collect()
+    }
+
+    /// Where each issuer that is asked about tokens is asked, by its short name; or why that is not known, for the operator.
+    pub async fn introspection_endpoints(&self) -> Vec<(String, Result<Url, String>)> {
+        let table = self.table();
+        let mut endpoints = Vec::new();
+        for issuer in &table.issuers {
+            if let Some(introspector) = issuer.introspector() {
+                let endpoint = introspector.endpoint().await.cloned().map_err(|error| error.to_string());
+                endpoints.push((issuer.settings.short_name.clone(), endpoint));
+            }
+        }
+        endpoints
+    }
+
+    pub(super) fn table(&self) -> Arc<Table> {
+        self.0.table.load_full()
+    }
+}
+
+impl Table {
+    fn new(issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>, client: &IntrospectionClient) -> Self {
+        let trusted = |(settings, keys)| Arc::new(TrustedIssuer::new(settings, keys, client));
+        let issuers: Vec<_> = issuers.into_iter().map(trusted).collect();
+        let mut by_name = HashMap::new();
+        for issuer in &issuers {
+            for (name, canonical) in issuer.settings.trusted_names() {
+                by_name.entry(name).or_insert_with(|| (Arc::from(canonical), Arc::clone(issuer)));
+            }
+        }
+        Self { issuers, by_name }
+    }
+
+    /// The canonical issuer that these claims name, and its settings.
+    pub(super) fn issuer_of(&self, claims: &Map<String, Value>) -> Result<(&Arc<str>, &TrustedIssuer), Rejection> {
+        let iss = claims.get("iss").and_then(Value::as_str).ok_or(Rejection::UnknownIssuer)?;
+        self.by_name.get(iss).map(|(canonical, issuer)| (canonical, &**issuer)).ok_or(Rejection::UnknownIssuer)
+    }
+
+    /// The one issuer that tokens which are no JWT are taken to, and who asks it.
+    pub(super) fn issuer_of_opaque(&self) -> Option<(&Arc<str>, &TrustedIssuer, &Introspector)> {
+        self.by_name.values().find_map(|(canonical, issuer)| Some((canonical, &**issuer, issuer.asked_about_opaque()?)))
+    }
+}

@@ -1,0 +1,242 @@
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::oidc::testing::{AUDIENCE, MemoryStore, NOW, ScriptedProvider, SigningKey, clock, introspection_client};
+use crate::oidc::{Algorithm, ClientCredential, IntrospectionSettings, SubjectKind};
+
+const ENDPOINT: &str = "/introspect";
+
+/// One issuer that is asked about its tokens.
+struct Scene {
+    provider: ScriptedProvider,
+    key: SigningKey,
+    verifier: TokenVerifier,
+}
+
+impl Scene {
+    async fn opaque() -> Self {
+        Self::with(|introspection| introspection.opaque = true).await
+    }
+
+    async fn always() -> Self {
+        Self::with(|introspection| introspection.always = true).await
+    }
+
+    async fn with(change: impl FnOnce(&mut IntrospectionSettings)) -> Self {
+        let (provider, clock) = (ScriptedProvider::start().await, clock());
+        let key = SigningKey::generate(Algorithm::Es256, "a");
+        provider.publish(&[&key]);
+        let mut introspection = IntrospectionSettings {
+            url: Some(format!("{}{ENDPOINT}", provider.url).parse().unwrap()),
+            client_id: "api".into(),
+            credential: ClientCredential::SecretBasic(SecretString::from("secret")),
+            opaque: false,
+            always: false,
+            trust_active: false,
+        };
+        change(&mut introspection);
+        let keys = provider.key_set(&std::sync::Arc::<MemoryStore>::default(), &clock);
+        let mut settings = provider.settings();
+        settings.introspection = Some(introspection);
+        let issuers = TrustedIssuers::new([(settings, keys)], introspection_client(&clock));
+        Self { provider, key, verifier: TokenVerifier::new(issuers, clock) }
+    }
+
+    fn answer(&self, body: &Value) {
+        let head = "HTTP/1.1 200 X\r\nconnection: close\r\ncontent-type: application/json\r\n\r\n";
+        self.provider.answer_raw(ENDPOINT, format!("{head}{body}"));
+    }
+
+    /// What becomes of an opaque token of which the issuer says this. Each token is asked about anew.
+    async fn outcome(&self, answer: &Value) -> Result<Claims, Rejection> {
+        self.answer(answer);
+        let token = format!("opaque-{}", self.provider.asked(ENDPOINT));
+        self.verifier.verify(&token).await
+    }
+
+    async fn refusal(&self, answer: &Value) -> Rejection {
+        self.outcome(answer).await.unwrap_err()
+    }
+
+    /// A JWT that leaves out whom it is meant for, as lightweight tokens do.
+    fn lightweight(&self, change: impl FnOnce(&mut Value)) -> String {
+        let mut claims = json!({ "iss": self.provider.url, "exp": NOW + 300, "azp": "app", "scope": "users:read" });
+        change(&mut claims);
+        self.key.sign(&self.key.header(), &claims)
+    }
+}
+
+fn active() -> Value {
+    json!({
+        "active": true, "exp": NOW + 300, "sub": "alice", "client_id": "app", "scope": "users:read", "aud": AUDIENCE,
+        "token_type": "Bearer",
+    })
+}
+
+fn active_with(member: &str, value: Value) -> Value {
+    let mut answer = active();
+    answer[member] = value;
+    answer
+}
+
+fn active_without(members: &[&str]) -> Value {
+    let mut answer = active();
+    for member in members {
+        answer.as_object_mut().unwrap().remove(*member);
+    }
+    answer
+}
+
+#[tokio::test]
+async fn what_the_issuer_says_of_an_opaque_token_are_its_claims() {
+    let scene = Scene::opaque().await;
+    let claims = scene.outcome(&active()).await.unwrap();
+    assert_eq!((claims.issuer(), claims.subject(), claims.kind()), (&*scene.provider.url, "alice", SubjectKind::Human));
+    assert_eq!(claims.client_id(), Some("app"));
+    assert!(claims.scopes().contains("users:read"));
+    assert_eq!(claims.expires_at().timestamp(), NOW + 300);
+}
+
+#[tokio::test]
+async fn an_encrypted_token_is_opaque_to_us() {
+    let scene = Scene::opaque().await;
+    scene.answer(&active());
+    assert!(scene.verifier.verify("a.b.c.d.e").await.is_ok());
+}
+
+#[tokio::test]
+async fn an_opaque_token_must_be_active_and_expire() {
+    let scene = Scene::opaque().await;
+    assert_eq!(scene.refusal(&json!({ "active": false })).await, Rejection::NotActive);
+    assert_eq!(scene.refusal(&active_without(&["exp"])).await, Rejection::NoExpiry);
+    assert_eq!(scene.refusal(&active_with("exp", json!(NOW - 31))).await, Rejection::Expired);
+    assert_eq!(scene.refusal(&active_with("exp", json!("later"))).await, Rejection::MalformedTime);
+    assert_eq!(scene.refusal(&active_with("nbf", json!(NOW + 31))).await, Rejection::NotYetValid);
+}
+
+#[tokio::test]
+async fn what_says_that_it_is_no_access_token_is_refused() {
+    let scene = Scene::opaque().await;
+    for (member, value) in [
+        ("token_type", json!("refresh_token")),
+        ("token_type", json!("N_A")),
+        ("token_type", json!(null)),
+        ("token_use", json!("refresh_token")),
+        ("token_use", json!("id")),
+        ("typ", json!("Refresh")),
+        ("typ", json!("ID")),
+    ] {
+        assert_eq!(
+            scene.refusal(&active_with(member, value.clone())).await,
+            Rejection::NotAnAccessToken,
+            "{member} {value}"
+        );
+    }
+    assert_eq!(scene.refusal(&active_with("cnf", json!({ "jkt": "x" }))).await, Rejection::SenderConstrained);
+}
+
+#[tokio::test]
+async fn an_audience_must_be_ours_where_it_is_named_or_nothing_else_tells_the_kind() {
+    let scene = Scene::opaque().await;
+    assert!(scene.outcome(&active_without(&["aud"])).await.is_ok());
+    assert!(scene.outcome(&active_without(&["token_type"])).await.is_ok());
+    assert_eq!(scene.refusal(&active_without(&["aud", "token_type"])).await, Rejection::WrongAudience);
+    assert_eq!(scene.refusal(&active_with("aud", json!("another"))).await, Rejection::WrongAudience);
+}
+
+#[tokio::test]
+async fn active_alone_is_enough_only_where_the_operator_says_so_and_never_for_another_audience() {
+    let scene = Scene::with(|introspection| {
+        introspection.opaque = true;
+        introspection.trust_active = true;
+    })
+    .await;
+    assert!(scene.outcome(&active_without(&["aud", "token_type"])).await.is_ok());
+    assert_eq!(scene.refusal(&active_with("aud", json!("another"))).await, Rejection::WrongAudience);
+    assert_eq!(scene.refusal(&active_with("typ", json!("Refresh"))).await, Rejection::NotAnAccessToken);
+}
+
+#[tokio::test]
+async fn an_answer_that_names_another_issuer_is_refused() {
+    let scene = Scene::opaque().await;
+    assert_eq!(scene.refusal(&active_with("iss", json!("https://other.example.com"))).await, Rejection::UnknownIssuer);
+    assert!(scene.outcome(&active_with("iss", json!(scene.provider.url))).await.is_ok());
+}
+
+#[tokio::test]
+async fn who_an_opaque_token_speaks_of_is_judged_as_in_a_jwt() {
+    let scene = Scene::opaque().await;
+    assert_eq!(scene.refusal(&active_without(&["sub", "client_id"])).await, Rejection::BadSubject);
+    assert_eq!(scene.refusal(&active_with("sub", json!("a\nb"))).await, Rejection::BadSubject);
+    assert_eq!(scene.outcome(&active_with("sub", json!("app"))).await.unwrap().kind(), SubjectKind::Machine);
+}
+
+#[tokio::test]
+async fn an_issuer_that_cannot_be_asked_is_not_the_bearers_fault() {
+    let scene = Scene::opaque().await;
+    scene.provider.answer(ENDPOINT, 500, "");
+    assert_eq!(scene.verifier.verify("opaque").await.unwrap_err(), Rejection::IntrospectionUnavailable);
+}
+
+#[tokio::test]
+async fn without_an_issuer_of_opaque_tokens_none_is_taken_anywhere() {
+    let scene = Scene::always().await;
+    assert_eq!(scene.verifier.verify("opaque").await.unwrap_err(), Rejection::NotASignedJwt);
+    assert_eq!(scene.provider.asked(ENDPOINT), 0);
+}
+
+#[tokio::test]
+async fn a_jwt_is_not_asked_about_where_only_opaque_tokens_are() {
+    let scene = Scene::opaque().await;
+    let token = scene.lightweight(|claims| {
+        claims["aud"] = json!(AUDIENCE);
+        claims["sub"] = json!("bob");
+    });
+    assert_eq!(scene.verifier.verify(&token).await.unwrap().subject(), "bob");
+    assert_eq!(scene.provider.asked(ENDPOINT), 0);
+}
+
+#[tokio::test]
+async fn what_a_lightweight_jwt_leaves_out_is_told_by_its_issuer() {
+    let scene = Scene::always().await;
+    scene.answer(&json!({ "active": true, "sub": "bob", "aud": AUDIENCE, "roles": ["auditor"] }));
+    let claims = scene.verifier.verify(&scene.lightweight(|_| {})).await.unwrap();
+    assert_eq!((claims.subject(), claims.client_id()), ("bob", Some("app")));
+    assert!(claims.roles().contains("auditor") && claims.scopes().contains("users:read"));
+}
+
+#[tokio::test]
+async fn a_jwt_that_is_revoked_or_meant_for_others_is_refused_by_the_answer() {
+    let scene = Scene::always().await;
+    scene.answer(&json!({ "active": false }));
+    assert_eq!(scene.verifier.verify(&scene.lightweight(|_| {})).await.unwrap_err(), Rejection::NotActive);
+    for (answer, rejection) in [
+        (json!({ "active": true, "sub": "bob" }), Rejection::WrongAudience),
+        (json!({ "active": true, "sub": "bob", "aud": "another" }), Rejection::WrongAudience),
+        (
+            json!({ "active": true, "sub": "bob", "aud": AUDIENCE, "token_use": "refresh_token" }),
+            Rejection::NotAnAccessToken,
+        ),
+        (
+            json!({ "active": true, "sub": "bob", "aud": AUDIENCE, "iss": "https://other.example.com" }),
+            Rejection::UnknownIssuer,
+        ),
+    ] {
+        scene.answer(&answer);
+        let token = scene.lightweight(|claims| claims["jti"] = answer.clone());
+        assert_eq!(scene.verifier.verify(&token).await.unwrap_err(), rejection, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_a_jwt_that_is_expired_or_forged() {
+    let scene = Scene::always().await;
+    scene.answer(&active());
+    let expired = scene.lightweight(|claims| claims["exp"] = json!(NOW - 31));
+    assert_eq!(scene.verifier.verify(&expired).await.unwrap_err(), Rejection::Expired);
+    let foreign = SigningKey::generate(Algorithm::Es256, "a");
+    let forged = foreign.sign(&foreign.header(), &json!({ "iss": scene.provider.url, "exp": NOW + 300 }));
+    assert_eq!(scene.verifier.verify(&forged).await.unwrap_err(), Rejection::BadSignature);
+    assert_eq!(scene.provider.asked(ENDPOINT), 0);
+}

@@ -1,0 +1,39 @@
+//! What a principal's roles come to, and where each is from.
+
+use chrono::{DateTime, Utc};
+
+use crate::models::{Grant, PrincipalId};
+use crate::repositories::grants;
+
+use super::directory::Directory;
+use super::kind::Kind;
+use super::{Failure, KnownPrincipal, held_role, principal_edit};
+
+/// A principal with every role that counts, those of the last token seen too, and every grant, those that have ended too.
+#[derive(Clone, Debug)]
+pub struct PrincipalAccess {
+    /// The principal.
+    pub known: KnownPrincipal,
+    /// What is stored for it.
+    pub grants: Vec<Grant>,
+    /// When this was so.
+    pub at: DateTime<Utc>,
+}
+
+impl<K: Kind> Directory<K> {
+    /// What a principal may do and why.
+    pub async fn access(&self, id: PrincipalId) -> Result<PrincipalAccess, Failure> {
+        let (permissions, now) = (self.permissions.clone(), self.clock.now());
+        self.database
+            .read(move |conn| {
+                let found = principal_edit::find::<K>(conn, id)?;
+                let roles = held_role::list(conn, &permissions, id, &found.claim_roles.0, now)?;
+                Ok(PrincipalAccess {
+                    known: KnownPrincipal::new(found, roles),
+                    grants: grants::list(conn, id)?,
+                    at: now,
+                })
+            })
+            .await
+    }
+}

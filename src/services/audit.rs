@@ -1,0 +1,78 @@
+//! The audit trail: looked through, and pruned, which is the only way out of it.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+use crate::clock::Clock;
+use crate::database::{Database, DbConnection};
+use crate::models::{AuditAction, AuditEvent, AuditFilter, AuditOrder, AuditPlace, AuditTarget, Moment};
+use crate::repositories::audit_events;
+
+use super::{Actor, Failure, Page};
+
+/// An event of the trail and how often it happened: more than once where the same was refused again within a minute.
+#[derive(Clone, Debug)]
+pub struct AuditEntry {
+    /// The event.
+    pub event: AuditEvent,
+    /// How often.
+    pub count: i64,
+}
+
+/// The use cases of the audit trail. Cheap to clone.
+#[derive(Clone)]
+pub struct AuditService {
+    database: Database,
+    clock: Clock,
+}
+
+impl AuditService {
+    /// The trail in `database`.
+    pub fn new(database: Database, clock: Clock) -> Self {
+        Self { database, clock }
+    }
+
+    /// Up to `limit` events in the order wanted, from the one after `after`.
+    pub async fn list(
+        &self,
+        filter: AuditFilter,
+        order: AuditOrder,
+        after: Option<AuditPlace>,
+        limit: u16,
+    ) -> Result<Page<AuditEntry, AuditPlace>, Failure> {
+        self.database
+            .read(move |conn| {
+                let found = audit_events::list(conn, &filter, order, after, i64::from(limit) + 1)?;
+                let Page { items, next } = Page::cut(found, limit, AuditEvent::place);
+                Ok(Page { items: counted(conn, items)?, next })
+            })
+            .await
+    }
+
+    /// Removes the events before `before`, to the second, and says how many. Leaves an event that tells so, without which the
+    /// database would refuse. Fails with [`Failure::Invalid`] when `before` is yet to come.
+    pub async fn prune(&self, actor: &Actor, before: DateTime<Utc>) -> Result<usize, Failure> {
+        let (now, before) = (self.clock.now(), before.trunc_subsecs(0));
+        if before > now {
+            return Err(Failure::Invalid { field: "before", reason: "must be in the past" });
+        }
+        let event = actor.event(now.into(), AuditAction::PruneAudit, AuditTarget::trail());
+        self.database
+            .write(move |conn| {
+                let before = Moment::from(before);
+                let count = audit_events::count_before(conn, before)?;
+                let event = event.with("before", before.utc().to_rfc3339()).with("count", count);
+                audit_events::append(conn, &event)?;
+                Ok(audit_events::delete_before(conn, before)?)
+            })
+            .await
+    }
+}
+
+fn counted(conn: &mut DbConnection, events: Vec<AuditEvent>) -> Result<Vec<AuditEntry>, Failure> {
+    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+    let repetitions: HashMap<_, _> = audit_events::list_repetitions(conn, &ids)?.into_iter().collect();
+    let count = |event: &AuditEvent| repetitions.get(&event.id).unwrap_or(&0) + 1;
+    Ok(events.into_iter().map(|event| AuditEntry { count: count(&event), event }).collect())
+}

@@ -1,0 +1,54 @@
+//! Deleting and restoring, the same for people and programs: who is deleted is shut out and in no list, and can be restored for a while.
+
+use chrono::TimeDelta;
+
+use crate::models::{Changes, DisabledBy, PrincipalId, PrincipalStatus};
+
+use super::directory::Directory;
+use super::kind::Kind;
+use super::principal_edit::{Change, Edit, status_changes};
+use super::{Actor, Failure};
+
+/// How long somebody deleted can be restored. After that they are purged.
+pub(super) const RESTORABLE_FOR: TimeDelta = TimeDelta::days(30);
+
+impl<K: Kind> Directory<K> {
+    /// Deletes a principal, from the next request on.
+    pub async fn delete(&self, actor: &Actor, id: PrincipalId, if_match: Option<i64>) -> Result<(), Failure> {
+        let change = Change { action: K::ACTIONS.delete, id, if_match };
+        self.change(actor, change, |edit| edit.delete()).await.map(drop)
+    }
+
+    /// Makes a deleted principal what it was before. One that is not deleted stays as it is; after 30 days there is none.
+    pub async fn restore(&self, actor: &Actor, id: PrincipalId, if_match: Option<i64>) -> Result<K::View, Failure> {
+        let change = Change { action: K::ACTIONS.restore, id, if_match };
+        self.change(actor, change, |edit| edit.restore(K::unknown)).await
+    }
+}
+
+impl Edit<'_> {
+    fn delete(&mut self) -> Result<Option<Changes>, Failure> {
+        self.require_reach_over_principal()?;
+        let before = self.principal.status;
+        self.principal.status = PrincipalStatus::Deleted;
+        self.principal.deleted_from = Some(before);
+        self.principal.deleted_at = Some(self.now.into());
+        self.principal.disabled_by = None;
+        Ok(Some(status_changes(before, self.principal.status)))
+    }
+
+    fn restore(&mut self, unknown: fn() -> Failure) -> Result<Option<Changes>, Failure> {
+        self.require_reach_over_principal()?;
+        let Some(deleted_at) = self.principal.deleted_at else { return Ok(None) };
+        // Whoever is due to be purged is gone, though nobody has come by to do it yet.
+        if deleted_at.utc() + RESTORABLE_FOR <= self.now {
+            return Err(unknown());
+        }
+        let before = self.principal.deleted_from.take().unwrap_or(PrincipalStatus::Disabled);
+        self.principal.status = before;
+        self.principal.deleted_at = None;
+        // Whoever shut them out, it is the one who restores them as such who keeps it so.
+        self.principal.disabled_by = (before == PrincipalStatus::Disabled).then_some(DisabledBy::Admin);
+        Ok(Some(status_changes(PrincipalStatus::Deleted, before)))
+    }
+}

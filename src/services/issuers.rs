@@ -1,0 +1,95 @@
+//! What is known of an issuer's people and programs as a whole.
+
+use crate::clock::Clock;
+use crate::database::{Database, DbConnection};
+use crate::models::{AuditAction, Identity, Moment, PrincipalKind};
+use crate::repositories::{audit_events, identities, key_sets, principals};
+
+use super::{Actor, Failure, text};
+
+/// The use cases of issuers. Cheap to clone.
+#[derive(Clone)]
+pub struct IssuerService {
+    database: Database,
+    clock: Clock,
+}
+
+/// A change of an issuer's URL.
+#[derive(Clone, Debug)]
+pub struct IssuerRename {
+    /// The canonical issuer as it was.
+    pub from: String,
+    /// As its tokens spell it from now on.
+    pub to: String,
+}
+
+/// How many identities a rename moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MovedIdentities {
+    /// Of people.
+    pub people: usize,
+    /// Of programs.
+    pub programs: usize,
+}
+
+impl IssuerService {
+    /// The service over `database`.
+    pub fn new(database: Database, clock: Clock) -> Self {
+        Self { database, clock }
+    }
+
+    /// What [`rename`](Self::rename) would do, and whether it could.
+    pub async fn preview_rename(&self, rename: IssuerRename) -> Result<MovedIdentities, Failure> {
+        self.database.read(move |conn| Ok(count(&movable(conn, &rename)?))).await
+    }
+
+    /// Moves every identity of the old issuer to the new one: the same subjects are the same principals. All or none are moved, and
+    /// each is in the audit trail.
+    ///
+    /// Fails with [`Failure::Invalid`] when the new name is none or nobody is known by the old one, and with [`Failure::Conflict`]
+    /// when the new issuer knows one of the subjects already: whose it is, is not for a rename to say.
+    pub async fn rename(&self, actor: &Actor, rename: IssuerRename) -> Result<MovedIdentities, Failure> {
+        let (actor, now) = (actor.clone(), self.clock.now().into());
+        self.database.write(move |conn| move_all(conn, &actor, &rename, now)).await
+    }
+}
+
+fn move_all(
+    conn: &mut DbConnection,
+    actor: &Actor,
+    rename: &IssuerRename,
+    now: Moment,
+) -> Result<MovedIdentities, Failure> {
+    let moved = movable(conn, rename)?;
+    identities::rename_issuer(conn, &rename.from, &rename.to)?;
+    principals::mark_changed_of_issuer(conn, &rename.to, now)?;
+    key_sets::delete(conn, &rename.from)?;
+    for identity in &moved {
+        let event = actor
+            .event(now, AuditAction::MoveIdentity, identity.principal_id)
+            .with("from", rename.from.as_str())
+            .with("to", rename.to.as_str());
+        audit_events::append(conn, &event)?;
+    }
+    Ok(count(&moved))
+}
+
+/// The identities that are to be moved, if they can be.
+fn movable(conn: &mut DbConnection, rename: &IssuerRename) -> Result<Vec<Identity>, Failure> {
+    if !text::is_line(&rename.to) || rename.to == rename.from {
+        return Err(Failure::Invalid { field: "new", reason: "must be the issuer's new name, of 1 to 255 characters" });
+    }
+    let identities = identities::list_of_issuer(conn, &rename.from)?;
+    if identities.is_empty() {
+        return Err(Failure::Invalid { field: "old", reason: "must be an issuer that somebody is known by" });
+    }
+    if identities::share_subject(conn, &rename.from, &rename.to)? {
+        return Err(Failure::Conflict { field: "a subject at the new issuer" });
+    }
+    Ok(identities)
+}
+
+fn count(identities: &[Identity]) -> MovedIdentities {
+    let people = identities.iter().filter(|identity| identity.kind == PrincipalKind::Human).count();
+    MovedIdentities { people, programs: identities.len() - people }
+}

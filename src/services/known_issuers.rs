@@ -1,0 +1,31 @@
+//! Whose people and programs can be entered here.
+
+use super::Failure;
+use crate::oidc::TrustedIssuers;
+
+/// The issuers whose tokens are taken. They can change while the service runs, so they are asked and not copied.
+pub trait KnownIssuers: Send + Sync {
+    /// Whether tokens of this canonical issuer are taken at the moment.
+    fn know(&self, issuer: &str) -> bool;
+}
+
+impl KnownIssuers for TrustedIssuers {
+    fn know(&self, issuer: &str) -> bool {
+        self.canonical_issuers().iter().any(|known| known == issuer)
+    }
+}
+
+impl KnownIssuers for Vec<String> {
+    fn know(&self, issuer: &str) -> bool {
+        self.iter().any(|known| known == issuer)
+    }
+}
+
+/// Fails with [`Failure::Invalid`] for an issuer whose tokens would never be taken.
+pub(super) fn require(issuers: &dyn KnownIssuers, issuer: &str) -> Result<(), Failure> {
+    if issuers.know(issuer) {
+        Ok(())
+    } else {
+        Err(Failure::Invalid { field: "issuer", reason: "must be one of the issuers configured here" })
+    }
+}

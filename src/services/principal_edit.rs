@@ -1,0 +1,204 @@
+//! One change of one principal, person or program, inside the caller's writing transaction.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+use crate::database::DbConnection;
+use crate::models::permission::DeclaredPermissions;
+use crate::models::{
+    AuditAction, Changes, DisabledBy, Grant, GrantSource, Moment, Principal, PrincipalId, PrincipalStatus, ProfileField,
+};
+use crate::repositories::{audit_events, grants, principals};
+
+use super::kind::Kind;
+use super::{Actor, Failure, KnownPrincipal, held_role, rights};
+
+/// What is to be changed, and from which version.
+#[derive(Clone, Copy)]
+pub(super) struct Change {
+    pub(super) action: AuditAction,
+    pub(super) id: PrincipalId,
+    pub(super) if_match: Option<i64>,
+}
+
+impl Change {
+    /// Does `work` on the principal and, if that changed anything, writes it and one audit event.
+    pub(super) fn apply<K: Kind>(
+        self,
+        conn: &mut DbConnection,
+        actor: &Actor,
+        permissions: &DeclaredPermissions,
+        now: DateTime<Utc>,
+        work: impl FnOnce(&mut Edit<'_>) -> Result<Option<Changes>, Failure>,
+    ) -> Result<Principal, Failure> {
+        // Nobody but who restores them has to do with the deleted.
+        let is_restored = self.action == K::ACTIONS.restore;
+        let principal = if is_restored { find_even_deleted::<K>(conn, self.id) } else { find::<K>(conn, self.id) }?;
+        if self.if_match.is_some_and(|version| version != principal.version) {
+            return Err(Failure::StaleVersion);
+        }
+        let mut edit = Edit { conn, actor, permissions, principal, now };
+        if let Some(changes) = work(&mut edit)? {
+            let now = Moment::from(edit.now);
+            edit.principal.mark_edited(now);
+            principals::update(edit.conn, &edit.principal)?;
+            let mut event = actor.event(now, self.action, self.id);
+            event.changes = changes;
+            audit_events::append(edit.conn, &event)?;
+        }
+        Ok(edit.principal)
+    }
+}
+
+/// A principal being changed. Each method returns what changed, or `None` when all was so already.
+pub(super) struct Edit<'a> {
+    pub(super) conn: &'a mut DbConnection,
+    pub(super) actor: &'a Actor,
+    permissions: &'a DeclaredPermissions,
+    pub(super) principal: Principal,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Edit<'_> {
+    pub(super) fn disable(&mut self, reason: Option<String>) -> Result<Option<Changes>, Failure> {
+        self.require_reach_over_principal()?;
+        if self.principal.disabled_by == Some(DisabledBy::Admin) {
+            return Ok(None);
+        }
+        let before = self.principal.status;
+        self.principal.status = PrincipalStatus::Disabled;
+        self.principal.disabled_by = Some(DisabledBy::Admin);
+        self.principal.disabled_reason = reason;
+        Ok(Some(status_changes(before, self.principal.status)))
+    }
+
+    pub(super) fn enable(&mut self) -> Result<Option<Changes>, Failure> {
+        self.require_reach_over_principal()?;
+        if self.principal.status == PrincipalStatus::Active {
+            return Ok(None);
+        }
+        let before = self.principal.status;
+        self.principal.status = PrincipalStatus::Active;
+        self.principal.disabled_by = None;
+        self.principal.disabled_reason = None;
+        Ok(Some(status_changes(before, self.principal.status)))
+    }
+
+    pub(super) fn revoke_tokens(&mut self) -> Result<Option<Changes>, Failure> {
+        self.require_reach_over_principal()?;
+        // `iat` is in whole seconds: only from the next one on can a token be told from those of this one.
+        let not_before = Moment::from(self.now.trunc_subsecs(0) + TimeDelta::seconds(1));
+        if self.principal.not_before.is_some_and(|set| set >= not_before) {
+            return Ok(None);
+        }
+        self.principal.not_before = Some(not_before);
+        Ok(Some(changes([("not_before", not_before.utc().to_rfc3339())])))
+    }
+
+    /// Gives the account an end, moves it, or takes it away. One that has passed ends the account at once.
+    pub(super) fn set_expiry(&mut self, expires_at: Option<Moment>) -> Result<Option<Changes>, Failure> {
+        self.require_reach_over_principal()?;
+        if self.principal.expires_at == expires_at {
+            return Ok(None);
+        }
+        self.principal.expires_at = expires_at;
+        Ok(Some(changes([("expires_at", expires_at.map(|end| end.utc().to_rfc3339()))])))
+    }
+
+    /// Sets the name to show. A name is personal, so the trail only says that it changed.
+    pub(super) fn rename(&mut self, display_name: Option<String>) -> Result<Option<Changes>, Failure> {
+        self.require_reach_over_principal()?;
+        if self.principal.display_name == display_name {
+            return Ok(None);
+        }
+        self.principal.set_profile_field(ProfileField::DisplayName, display_name);
+        Ok(Some(changes([("display_name", None::<String>)])))
+    }
+
+    pub(super) fn grant(&mut self, role: &str, expires_at: Option<Moment>) -> Result<Option<Changes>, Failure> {
+        self.require_reach_over_role(role)?;
+        let given = grants::list_given_here(self.conn, self.principal.id, role)?;
+        if let [only] = given.as_slice()
+            && only.source == GrantSource::Manual
+            && only.expires_at == expires_at
+        {
+            return Ok(None);
+        }
+        grants::delete_given_here(self.conn, self.principal.id, role)?;
+        let grant = Grant {
+            principal_id: self.principal.id,
+            role: role.to_owned(),
+            source: GrantSource::Manual,
+            source_ref: String::new(),
+            granted_by: self.actor.principal,
+            granted_at: self.now.into(),
+            expires_at,
+        };
+        grants::insert(self.conn, &grant)?;
+        let end = expires_at.map(|end| ("expires_at", end.utc().to_rfc3339()));
+        Ok(Some(changes([("role", role.to_owned())].into_iter().chain(end))))
+    }
+
+    pub(super) fn revoke(&mut self, role: &str) -> Result<Option<Changes>, Failure> {
+        self.require_reach_over_role(role)?;
+        if grants::list_given_here(self.conn, self.principal.id, role)?.is_empty() {
+            return Ok(None);
+        }
+        grants::delete_given_here(self.conn, self.principal.id, role)?;
+        Ok(Some(changes([("role", role.to_owned())])))
+    }
+
+    /// What the principal may do is touched: by stored roles, and by those of the last token seen.
+    pub(super) fn require_reach_over_principal(&mut self) -> Result<(), Failure> {
+        let claimed = &self.principal.claim_roles.0;
+        let held = held_role::list(self.conn, self.permissions, self.principal.id, claimed, self.now)?;
+        rights::require_reach(self.actor, &held_role::union(&held))
+    }
+
+    fn require_reach_over_role(&mut self, role: &str) -> Result<(), Failure> {
+        let touched = rights::permissions_of_role(self.conn, self.permissions, role)?.ok_or(Failure::NoSuchRole)?;
+        rights::require_reach(self.actor, &touched)
+    }
+}
+
+/// The principal of this id, if it is of the kind and not deleted.
+pub(super) fn find<K: Kind>(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
+    find_even_deleted::<K>(conn, id).and_then(|found| match found.status {
+        PrincipalStatus::Deleted => Err(K::unknown()),
+        _ => Ok(found),
+    })
+}
+
+/// The principal of this id, if it is of the kind.
+pub(super) fn find_even_deleted<K: Kind>(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
+    principals::find(conn, id)?.filter(|found| found.kind == K::KIND).ok_or_else(K::unknown)
+}
+
+/// The principal with the stored roles that have not ended by `now`.
+pub(super) fn with_roles(
+    conn: &mut DbConnection,
+    permissions: &DeclaredPermissions,
+    principal: Principal,
+    now: DateTime<Utc>,
+) -> Result<KnownPrincipal, Failure> {
+    let roles = held_role::list(conn, permissions, principal.id, &BTreeSet::new(), now)?;
+    Ok(KnownPrincipal::new(principal, roles))
+}
+
+/// What several changes come to; `None` when none of them changed anything.
+pub(super) fn together(all: impl IntoIterator<Item = Option<Changes>>) -> Option<Changes> {
+    all.into_iter().flatten().reduce(|mut first, next| {
+        first.0.extend(next.0);
+        first
+    })
+}
+
+pub(super) fn status_changes(before: PrincipalStatus, after: PrincipalStatus) -> Changes {
+    changes([("from", before.to_string()), ("to", after.to_string())])
+}
+
+/// The changes by name; a value that is `None` is not told or is not there.
+pub(super) fn changes<V: Into<serde_json::Value>>(pairs: impl IntoIterator<Item = (&'static str, V)>) -> Changes {
+    Changes(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+}

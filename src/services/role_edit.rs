@@ -1,0 +1,126 @@
+//! One change of one role, inside the caller's writing transaction.
+//!
+//! None of them can take the last admin: what makes a counted admin is a grant of `admin`, which is neither edited nor deleted.
+
+use crate::database::DbConnection;
+use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet};
+use crate::models::{AuditAction, AuditEvent, AuditTarget, Moment, Role, computed_permissions};
+use crate::repositories::{audit_events, grants, principals, roles};
+
+use super::roles::{RoleDraft, RoleWithPermissions, find};
+use super::{Actor, Failure, rights, text};
+
+/// The longest name of a role.
+const LONGEST_NAME: usize = 64;
+
+/// A role being made, changed or deleted.
+pub(super) struct RoleEdit<'a> {
+    pub(super) conn: &'a mut DbConnection,
+    pub(super) actor: &'a Actor,
+    pub(super) permissions: &'a DeclaredPermissions,
+    pub(super) name: &'a str,
+    pub(super) now: Moment,
+}
+
+impl RoleEdit<'_> {
+    pub(super) fn create(&mut self, draft: &RoleDraft) -> Result<RoleWithPermissions, Failure> {
+        if !is_role_name(self.name) {
+            let reason = "must be a letter and up to 63 letters, digits or hyphens, all lower case";
+            return Err(Failure::Invalid { field: "name", reason });
+        }
+        if roles::find(self.conn, self.name)?.is_some() {
+            return Err(Failure::StaleVersion);
+        }
+        let permissions = self.gained(draft)?;
+        let role = Role {
+            name: self.name.to_owned(),
+            summary: text::line("summary", &draft.summary)?,
+            built_in: false,
+            version: 1,
+            created_at: self.now,
+            updated_at: self.now,
+        };
+        roles::insert(self.conn, &role)?;
+        self.list_permissions(&permissions)?;
+        let event = self.event(AuditAction::CreateRole).with("permissions", names(&permissions));
+        audit_events::append(self.conn, &event)?;
+        Ok(RoleWithPermissions { role, permissions })
+    }
+
+    pub(super) fn replace(&mut self, draft: &RoleDraft, if_match: Option<i64>) -> Result<RoleWithPermissions, Failure> {
+        // RFC 9110 section 13.1.1: `If-Match` is false where there is nothing yet.
+        let before = self.current(if_match).map_err(|failure| match failure {
+            Failure::NoSuchRole => Failure::StaleVersion,
+            failure => failure,
+        })?;
+        if computed_permissions(self.name, self.permissions).is_some() {
+            return Err(Failure::BuiltInRole { reason: "what it grants follows from the permissions that there are" });
+        }
+        rights::require_reach(self.actor, &before.permissions)?;
+        let permissions = self.gained(draft)?;
+        let summary = text::line("summary", &draft.summary)?;
+        if permissions == before.permissions && summary == before.role.summary {
+            return Ok(before);
+        }
+        let event = self
+            .event(AuditAction::UpdateRole)
+            .with("added", names(permissions.difference(&before.permissions)))
+            .with("removed", names(before.permissions.difference(&permissions)));
+        let role = Role { summary, version: before.role.version + 1, updated_at: self.now, ..before.role };
+        roles::update(self.conn, &role)?;
+        self.list_permissions(&permissions)?;
+        audit_events::append(self.conn, &event)?;
+        Ok(RoleWithPermissions { role, permissions })
+    }
+
+    pub(super) fn delete(&mut self, force: bool, if_match: Option<i64>) -> Result<(), Failure> {
+        let before = self.current(if_match)?;
+        if before.role.built_in {
+            return Err(Failure::BuiltInRole { reason: "it cannot be deleted" });
+        }
+        rights::require_reach(self.actor, &before.permissions)?;
+        let count = grants::count_holders(self.conn, self.name, self.now)?;
+        if count > 0 && !force {
+            return Err(Failure::RoleGranted { count });
+        }
+        // Those who lose the role are shown without it from now on.
+        principals::mark_holders_edited(self.conn, self.name, self.now)?;
+        roles::delete(self.conn, self.name)?;
+        let event = self.event(AuditAction::DeleteRole).with("grants", count);
+        audit_events::append(self.conn, &event)?;
+        Ok(())
+    }
+
+    fn current(&mut self, if_match: Option<i64>) -> Result<RoleWithPermissions, Failure> {
+        let found = find(self.conn, self.permissions, self.name)?;
+        let is_current = if_match.is_none_or(|version| version == found.role.version);
+        if is_current { Ok(found) } else { Err(Failure::StaleVersion) }
+    }
+
+    /// The permissions that the draft names, if they are the actor's to give.
+    fn gained(&self, draft: &RoleDraft) -> Result<PermissionSet, Failure> {
+        let found: Option<PermissionSet> = draft.permissions.iter().map(|name| self.permissions.find(name)).collect();
+        let gained =
+            found.ok_or(Failure::Invalid { field: "permissions", reason: "names a permission that there is not" })?;
+        rights::require_reach(self.actor, &gained)?;
+        Ok(gained)
+    }
+
+    fn list_permissions(&mut self, permissions: &PermissionSet) -> Result<(), Failure> {
+        Ok(roles::replace_permissions(self.conn, self.name, permissions.iter().map(Permission::name))?)
+    }
+
+    fn event(&self, action: AuditAction) -> AuditEvent {
+        self.actor.event(self.now, action, AuditTarget::role(self.name))
+    }
+}
+
+fn names<'a>(permissions: impl IntoIterator<Item = &'a Permission>) -> Vec<&'static str> {
+    permissions.into_iter().map(Permission::name).collect()
+}
+
+fn is_role_name(name: &str) -> bool {
+    name.len() <= LONGEST_NAME
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}

@@ -1,0 +1,145 @@
+//! Roles: the built-in ones and those that admins make.
+//!
+//! What `admin` and `auditor` grant follows from the declared permissions, so they can't be edited; no built-in role can be deleted.
+//! Nobody edits or deletes a role that grants, or would grant, an administrative permission that they lack.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::database::{Database, DbConnection};
+use crate::models::permission::{DeclaredPermissions, PermissionSet};
+use crate::models::{AuditAction, AuditTarget, Moment, Role, computed_permissions};
+use crate::repositories::roles;
+
+use super::role_edit::RoleEdit;
+use super::{Actor, Failure, refusal};
+
+/// A role and what it grants.
+#[derive(Clone, Debug)]
+pub struct RoleWithPermissions {
+    /// The role.
+    pub role: Role,
+    /// What it grants.
+    pub permissions: PermissionSet,
+}
+
+/// What an admin says a role is.
+#[derive(Clone, Debug)]
+pub struct RoleDraft {
+    /// What it is for, in a sentence.
+    pub summary: String,
+    /// The names of the permissions that it grants.
+    pub permissions: BTreeSet<String>,
+}
+
+/// What the admin knows of the role that they write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownVersion {
+    /// There is none of the name.
+    Absent,
+    /// There is one of this version.
+    Is(i64),
+    /// There is one.
+    Any,
+}
+
+/// The use cases of roles. Cheap to clone.
+#[derive(Clone)]
+pub struct RoleService {
+    database: Database,
+    clock: Clock,
+    permissions: Arc<DeclaredPermissions>,
+}
+
+impl RoleService {
+    /// The service over `database`.
+    pub fn new(database: Database, clock: Clock, permissions: Arc<DeclaredPermissions>) -> Self {
+        Self { database, clock, permissions }
+    }
+
+    /// Every role, in the order of their names.
+    pub async fn list(&self) -> Result<Vec<RoleWithPermissions>, Failure> {
+        let permissions = Arc::clone(&self.permissions);
+        self.database
+            .read(move |conn| {
+                let mut listed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+                for (role, permission) in roles::list_all_permissions(conn)? {
+                    listed.entry(role).or_default().push(permission);
+                }
+                let complete = |role: Role| {
+                    let listed = listed.remove(&role.name).unwrap_or_default();
+                    with_permissions(&permissions, role, &listed)
+                };
+                Ok(roles::list(conn)?.into_iter().map(complete).collect())
+            })
+            .await
+    }
+
+    /// One role; fails with [`Failure::NoSuchRole`].
+    pub async fn find(&self, name: &str) -> Result<RoleWithPermissions, Failure> {
+        let (name, permissions) = (name.to_owned(), Arc::clone(&self.permissions));
+        self.database.read(move |conn| find(conn, &permissions, &name)).await
+    }
+
+    /// Makes a role or takes the place of one.
+    pub async fn put(
+        &self,
+        actor: &Actor,
+        name: &str,
+        draft: RoleDraft,
+        known: KnownVersion,
+    ) -> Result<RoleWithPermissions, Failure> {
+        let action = if known == KnownVersion::Absent { AuditAction::CreateRole } else { AuditAction::UpdateRole };
+        self.change(actor, name, action, move |edit| match known {
+            KnownVersion::Absent => edit.create(&draft),
+            KnownVersion::Is(version) => edit.replace(&draft, Some(version)),
+            KnownVersion::Any => edit.replace(&draft, None),
+        })
+        .await
+    }
+
+    /// Deletes a role. Fails with [`Failure::RoleGranted`] while somebody holds it, unless `force` takes it from them.
+    pub async fn delete(&self, actor: &Actor, name: &str, force: bool, if_match: Option<i64>) -> Result<(), Failure> {
+        self.change(actor, name, AuditAction::DeleteRole, move |edit| edit.delete(force, if_match)).await
+    }
+
+    /// The one way in which a role is changed.
+    async fn change<T, W>(&self, actor: &Actor, name: &str, action: AuditAction, work: W) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut RoleEdit<'_>) -> Result<T, Failure> + Send + 'static,
+    {
+        let (by, role, permissions) = (actor.clone(), name.to_owned(), Arc::clone(&self.permissions));
+        let now = Moment::from(self.clock.now());
+        let outcome = self
+            .database
+            .write(move |conn| {
+                let mut edit = RoleEdit { conn, actor: &by, permissions: &permissions, name: &role, now };
+                work(&mut edit)
+            })
+            .await;
+        if let Err(failure) = &outcome {
+            refusal::record(&self.database, actor, action, AuditTarget::role(name), now, failure).await;
+        }
+        outcome
+    }
+}
+
+/// The role of this name with what it grants.
+pub(super) fn find(
+    conn: &mut DbConnection,
+    declared: &DeclaredPermissions,
+    name: &str,
+) -> Result<RoleWithPermissions, Failure> {
+    let role = roles::find(conn, name)?.ok_or(Failure::NoSuchRole)?;
+    let listed = roles::list_permissions(conn, name)?;
+    Ok(with_permissions(declared, role, &listed))
+}
+
+/// Names that nobody declares (any more) grant nothing, so they are not shown.
+fn with_permissions(declared: &DeclaredPermissions, role: Role, listed: &[String]) -> RoleWithPermissions {
+    let permissions = computed_permissions(&role.name, declared)
+        .unwrap_or_else(|| listed.iter().filter_map(|name| declared.find(name)).collect());
+    RoleWithPermissions { role, permissions }
+}

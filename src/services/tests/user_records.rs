@@ -1,0 +1,305 @@
+//! Users added, edited, deleted, restored, purged and readmitted.
+
+use std::collections::BTreeSet;
+
+use super::super::test_support::{ISSUER, World, names};
+use super::super::{Actor, Answer, Failure, KnownPrincipal, NewIdentity, NewUser, Once, ProfileEdit, UserEdit};
+use crate::models::{AuditAction, EmailState, Origin, PrincipalId, PrincipalStatus, ProfileField};
+use crate::oidc::Profile;
+use crate::repositories::identities;
+
+const A_MONTH: u64 = 30 * 24 * 60 * 60;
+
+fn identity(subject: &str) -> NewIdentity {
+    NewIdentity { issuer: ISSUER.to_owned(), subject: subject.to_owned() }
+}
+
+fn new_user(subject: &str) -> NewUser {
+    NewUser {
+        profile: ProfileEdit::default().with(ProfileField::DisplayName, Some("Ann".to_owned())),
+        username: Some("ann".to_owned()),
+        email: Some("ann@example.test".to_owned()),
+        expires_at: None,
+        identities: vec![identity(subject)],
+        roles: None,
+    }
+}
+
+fn once(key: Option<&str>, request_hash: &str) -> Once<KnownPrincipal> {
+    Once {
+        key: key.map(str::to_owned),
+        operation: "users.create",
+        request_hash: request_hash.to_owned(),
+        answer: |user| serde_json::json!({ "version": user.principal().version }),
+    }
+}
+
+async fn create(world: &World, actor: &Actor, user: NewUser) -> Result<PrincipalId, Failure> {
+    world.users.create(actor, user, once(None, "")).await.map(|answer| answer.id)
+}
+
+/// What the provider says of a person, each under another name than an admin would.
+fn provider_says() -> Profile {
+    Profile {
+        display_name: Some("Provider's Ann".into()),
+        given_name: Some("Annabel".into()),
+        username: Some("provider-ann".into()),
+        email: Some("provider@example.test".into()),
+        email_verified: Some(true),
+        ..Profile::default()
+    }
+}
+
+#[tokio::test]
+async fn who_was_added_comes_in_as_that_user_with_the_roles_and_names_given() {
+    let world = World::new();
+    let user = NewUser { roles: Some(BTreeSet::from(["auditor".to_owned()])), ..new_user("sub") };
+    let ann = create(&world, &world.command_line(), user).await.unwrap();
+    let claims = world.person("sub").with_profile(provider_says());
+    let known = world.principals.resolve(&claims).await.unwrap();
+    let principal = known.principal();
+    assert_eq!((principal.id, principal.origin, names(&known)), (ann, Origin::Manual, BTreeSet::from(["auditor"])));
+    assert_eq!(principal.display_name.as_deref(), Some("Ann"), "set here");
+    assert_eq!(principal.given_name.as_deref(), Some("Annabel"), "left to the provider");
+    assert_eq!(principal.username.as_deref(), Some("ann"), "the admin's");
+    assert_eq!((principal.email.as_deref(), principal.email_state), (Some("ann@example.test"), EmailState::Unknown));
+    assert_eq!(world.trail(ann).await, ["user.create done", "user.follow-provider done"]);
+}
+
+#[tokio::test]
+async fn an_identity_is_one_users_only() {
+    let world = World::new();
+    let (cli, bob) = (world.command_line(), world.known("bob").await);
+    assert!(matches!(create(&world, &cli, new_user("bob")).await, Err(Failure::Conflict { field: "subject" })));
+    let twice = NewUser { identities: vec![identity("a"), identity("a")], ..new_user("a") };
+    assert!(matches!(create(&world, &cli, twice).await, Err(Failure::Conflict { field: "subject" })));
+    let ann = create(&world, &cli, new_user("ann")).await.unwrap();
+    let taken = world.users.link_identity(&cli, ann, identity("bob"), None).await;
+    assert!(matches!(taken, Err(Failure::Conflict { field: "subject" })));
+    assert_eq!(world.count_principals().await, 2, "{bob} and {ann}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_named() {
+    let world = World::new();
+    let elsewhere = NewIdentity { issuer: "https://other.test".into(), subject: "s".into() };
+    let now = Some(world.now());
+    for (field, user) in [
+        ("identities", NewUser { identities: vec![], ..new_user("a") }),
+        ("identities", NewUser { identities: vec![identity("a"); 21], ..new_user("a") }),
+        ("issuer", NewUser { identities: vec![elsewhere], ..new_user("a") }),
+        ("subject", NewUser { identities: vec![identity("a\u{0}")], ..new_user("a") }),
+        ("username", NewUser { username: Some(" ".into()), ..new_user("a") }),
+        ("email", NewUser { email: Some("x".repeat(256)), ..new_user("a") }),
+        ("expires_at", NewUser { expires_at: now, ..new_user("a") }),
+        ("roles", NewUser { roles: Some(BTreeSet::from(["none".to_owned()])), ..new_user("a") }),
+    ] {
+        let outcome = create(&world, &world.command_line(), user).await;
+        assert!(
+            matches!(&outcome, Err(Failure::Invalid { field: named, .. }) if *named == field),
+            "{field}: {outcome:?}"
+        );
+    }
+    assert_eq!(world.count_principals().await, 0);
+}
+
+#[tokio::test]
+async fn a_repeated_creation_is_answered_and_not_done_again() {
+    let world = World::new();
+    let (root, other) = (world.known_with("root", "admin").await, world.known_with("other", "admin").await);
+    let (by_root, by_other) = (world.actor(root).await, world.actor(other).await);
+    let send = |actor: Actor, key: &'static str, hash: &'static str, subject: &'static str| {
+        let users = world.users.clone();
+        async move { users.create(&actor, new_user(subject), once(Some(key), hash)).await }
+    };
+    let (first, at_once) = tokio::join!(send(by_root.clone(), "k", "h", "ann"), send(by_root.clone(), "k", "h", "ann"));
+    let first: Answer = first.unwrap();
+    assert_eq!(at_once.unwrap(), first);
+    world.users.disable(&by_root, first.id, None, None).await.unwrap();
+    assert_eq!(send(by_root.clone(), "k", "h", "ann").await.unwrap(), first, "as it was told the first time");
+    assert!(matches!(send(by_root.clone(), "k", "other", "ann").await, Err(Failure::KeyReused)));
+    let others_key = send(by_other, "k", "h", "ann").await;
+    assert!(matches!(others_key, Err(Failure::Conflict { .. })), "another caller's key is another key");
+    world.pass(24 * 60 * 60);
+    assert!(matches!(send(by_root, "k", "h", "ann").await, Err(Failure::Conflict { .. })), "forgotten after a day");
+    assert_eq!(world.count_principals().await, 3);
+}
+
+#[tokio::test]
+async fn a_refused_creation_keeps_no_answer() {
+    let world = World::new();
+    let root = world.actor(world.known_with("root", "admin").await).await;
+    let refused = NewUser { roles: Some(BTreeSet::from(["none".to_owned()])), ..new_user("ann") };
+    assert!(world.users.create(&root, refused, once(Some("k"), "h")).await.is_err());
+    world.users.create(&root, new_user("ann"), once(Some("k"), "other")).await.unwrap();
+}
+
+#[tokio::test]
+async fn names_set_by_an_admin_stay_until_null_gives_them_back() {
+    let world = World::new();
+    let claims = world.person("ann").with_profile(provider_says());
+    let ann = world.principals.resolve(&claims).await.unwrap().principal().id;
+    let (cli, users) = (world.command_line(), &world.users);
+    let rename = |name: Option<&str>| UserEdit {
+        profile: ProfileEdit::default().with(ProfileField::DisplayName, name.map(str::to_owned)),
+        ..UserEdit::default()
+    };
+    users.update(&cli, ann, rename(Some("Ann A.")), Some(1)).await.unwrap();
+    let shown = world.principals.resolve(&claims).await.unwrap();
+    assert_eq!(shown.principal().display_name.as_deref(), Some("Ann A."));
+    let given_back = users.update(&cli, ann, rename(None), Some(2)).await.unwrap();
+    assert_eq!(given_back.principal().display_name.as_deref(), Some("Provider's Ann"));
+    assert!(matches!(users.update(&cli, ann, rename(Some("x")), Some(1)).await, Err(Failure::StaleVersion)));
+}
+
+#[tokio::test]
+async fn account_names_are_edited_only_where_an_admin_made_the_account() {
+    let world = World::new();
+    let cli = world.command_line();
+    let (ann, bob) = (create(&world, &cli, new_user("ann")).await.unwrap(), world.known("bob").await);
+    let edit = UserEdit { email: Some(Some("new@example.test".into())), username: Some(None), ..UserEdit::default() };
+    let edited = world.users.update(&cli, ann, edit.clone(), None).await.unwrap();
+    assert_eq!(edited.principal().email.as_deref(), Some("new@example.test"));
+    assert_eq!(edited.principal().username, None);
+    let again = world.users.update(&cli, ann, edit.clone(), None).await.unwrap();
+    assert_eq!(again.principal().version, edited.principal().version, "nothing changed");
+    let refused = world.users.update(&cli, bob, edit, None).await;
+    assert!(matches!(refused, Err(Failure::Invalid { field: "email", .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn who_is_deleted_is_out_and_in_no_list_until_restored_as_before() {
+    let world = World::new();
+    let (cli, users) = (world.command_line(), &world.users);
+    let bob = world.known_with("bob", "auditor").await;
+    users.disable(&cli, bob, Some("left".into()), None).await.unwrap();
+    users.delete(&cli, bob, None).await.unwrap();
+    assert!(matches!(world.principals.resolve(&world.person("bob")).await, Err(Failure::PrincipalDeleted)));
+    assert!(matches!(users.find(bob).await, Err(Failure::NoSuchUser)));
+    assert!(matches!(users.enable(&cli, bob, None).await, Err(Failure::NoSuchUser)));
+    assert!(matches!(users.delete(&cli, bob, None).await, Err(Failure::NoSuchUser)));
+    world.pass(A_MONTH - 1);
+    let restored = users.restore(&cli, bob, None).await.unwrap();
+    assert_eq!(
+        (restored.principal().status, names(&restored)),
+        (PrincipalStatus::Disabled, BTreeSet::from(["auditor", "member"]))
+    );
+    assert_eq!(restored.principal().disabled_reason.as_deref(), Some("left"));
+    let again = users.restore(&cli, bob, None).await.unwrap();
+    assert_eq!(again.principal().version, restored.principal().version);
+    users.enable(&cli, bob, None).await.unwrap();
+    world.principals.resolve(&world.person("bob")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_month_later_nothing_is_left_but_what_keeps_them_out() {
+    let world = World::new();
+    let (cli, users) = (world.command_line(), &world.users);
+    let profile = Profile { email: Some("bob@example.test".into()), ..provider_says() };
+    let bob = world.principals.resolve(&world.person("subject-4711").with_profile(profile)).await.unwrap();
+    let bob = bob.principal().id;
+    let staying = world.known("staying").await;
+    users.delete(&cli, bob, None).await.unwrap();
+    world.pass(A_MONTH - 1);
+    assert_eq!(world.purge.run().await.unwrap(), 0);
+    world.pass(1);
+    assert!(matches!(users.restore(&cli, bob, None).await, Err(Failure::NoSuchUser)), "due, though not purged yet");
+    assert_eq!(world.purge.run().await.unwrap(), 1);
+
+    let stored = world.every_stored_text().await;
+    for personal in ["4711", "bob@", "Annabel", "provider-ann"] {
+        assert!(!stored.iter().any(|text| text.contains(personal)), "{personal} is still there");
+    }
+    assert_eq!(world.trail(bob).await.last().map(String::as_str), Some("user.purge done"));
+    assert!(matches!(world.principals.resolve(&world.person("subject-4711")).await, Err(Failure::PrincipalDeleted)));
+    assert!(matches!(create(&world, &cli, new_user("subject-4711")).await, Err(Failure::Tombstoned)));
+    let linked = users.link_identity(&cli, staying, identity("subject-4711"), None).await;
+    assert!(matches!(linked, Err(Failure::Tombstoned)));
+    world.known("subject-4712").await;
+
+    assert!(users.readmit(&cli, identity("subject-4711")).await.unwrap());
+    assert!(!users.readmit(&cli, identity("subject-4711")).await.unwrap());
+    assert_ne!(world.known("subject-4711").await, bob, "somebody new");
+}
+
+#[tokio::test]
+async fn a_purged_program_can_be_registered_anew() {
+    let world = World::new();
+    let cli = world.command_line();
+    let account = super::super::NewServiceAccount {
+        issuer: ISSUER.into(),
+        client_id: "robot".into(),
+        display_name: "Robot".into(),
+        roles: BTreeSet::new(),
+    };
+    let robot = world.service_accounts.register(&cli, account.clone()).await.unwrap().principal.id;
+    world.service_accounts.delete(&cli, robot, None).await.unwrap();
+    world.pass(A_MONTH);
+    assert_eq!(world.purge.run().await.unwrap(), 1);
+    world.service_accounts.register(&cli, account).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_linked_identity_lets_in_with_new_tokens_and_none_links_their_own() {
+    let world = World::new();
+    let cli = world.command_line();
+    let bob = world.known("bob").await;
+    let linked = world.users.link_identity(&cli, bob, identity("bob-too"), Some(1)).await.unwrap();
+    assert!(linked.is_new);
+    assert!(matches!(world.principals.resolve(&world.person("bob")).await, Err(Failure::TokenRevoked)));
+    world.pass(1);
+    assert_eq!(world.known("bob-too").await, bob);
+    let again = world.users.link_identity(&cli, bob, identity("bob-too"), None).await.unwrap();
+    assert_eq!((again.is_new, again.version), (false, linked.version));
+    world.known("bob").await;
+
+    let root = world.known_with("root", "admin").await;
+    let own = world.users.link_identity(&world.actor(root).await, root, identity("root-too"), None).await;
+    assert!(matches!(own, Err(Failure::OwnIdentity)));
+}
+
+#[tokio::test]
+async fn every_user_keeps_an_identity() {
+    let world = World::new();
+    let cli = world.command_line();
+    let bob = world.known("bob").await;
+    let first = world.query(move |conn| identities::list(conn, bob)).await.remove(0).id().to_owned();
+    let last = world.users.unlink_identity(&cli, bob, first.clone(), None).await;
+    assert!(matches!(last, Err(Failure::LastIdentity)));
+    let second = world.users.link_identity(&cli, bob, identity("bob-too"), None).await.unwrap().identity;
+    let ann = world.known("ann").await;
+    let not_hers = world.users.unlink_identity(&cli, ann, first.clone(), None).await;
+    assert!(matches!(not_hers, Err(Failure::NoSuchIdentity)));
+    world.users.unlink_identity(&cli, bob, first, None).await.unwrap();
+    let left = world.users.identities(bob).await.unwrap().0;
+    assert_eq!(left.iter().map(|identity| identity.id()).collect::<Vec<_>>(), [second.id()]);
+    world.pass(1);
+    assert_ne!(world.known("bob").await, bob, "the identity is nobody's now");
+}
+
+#[tokio::test]
+async fn access_names_the_roles_behind_each_permission() {
+    let world = World::new();
+    let claims = world.person("bob").with_roles(&["auditor", "unknown"]);
+    let bob = world.principals.resolve(&claims).await.unwrap().principal().id;
+    let access = world.users.access(bob).await.unwrap();
+    assert_eq!(names(&access.known), BTreeSet::from(["auditor", "member"]));
+    assert_eq!(access.grants.iter().map(|grant| grant.role.as_str()).collect::<Vec<_>>(), ["member"]);
+}
+
+#[tokio::test]
+async fn an_export_holds_what_was_done_by_and_to_a_person_deleted_or_not() {
+    let world = World::new();
+    let root = world.known_with("root", "admin").await;
+    let bob = world.known("bob").await;
+    world.users.disable(&world.actor(root).await, bob, None, None).await.unwrap();
+    world.users.delete(&world.command_line(), bob, None).await.unwrap();
+    let export = world.users.export(bob).await.unwrap();
+    assert_eq!((export.user.id, export.identities.len(), export.grants.len()), (bob, 1, 1));
+    let actions: Vec<_> = export.events.iter().map(|entry| entry.event.action.as_str()).collect();
+    assert_eq!(actions, ["user.create", "user.disable", "user.delete"]);
+    let of_root = world.users.export(root).await.unwrap().events;
+    assert!(
+        of_root.iter().any(|entry| entry.event.target == bob.into() && entry.event.action == AuditAction::DisableUser)
+    );
+}

@@ -1,0 +1,157 @@
+//! People whom an admin adds before they first come.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use crate::database::DbConnection;
+use crate::models::permission::DeclaredPermissions;
+use crate::models::{
+    AuditAction, AuditTarget, Identity, IdentityKey, MEMBER, Moment, Origin, Principal, PrincipalId, PrincipalKind,
+    PrincipalStatus,
+};
+use crate::repositories::{audit_events, grants, identities, principals};
+
+use super::service_accounts::{grant, require_reach_over_roles};
+use super::{
+    Actor, Answer, Failure, KnownPrincipal, Once, ProfileEdit, UserService, known_issuers, me, principal_edit, refusal,
+    text, tombstones,
+};
+
+/// The most identities that a user is made with.
+const MOST_IDENTITIES: usize = 20;
+
+/// How a provider knows a user.
+#[derive(Clone)]
+pub struct NewIdentity {
+    /// The canonical issuer.
+    pub issuer: String,
+    /// The issuer's subject.
+    pub subject: String,
+}
+
+/// What an admin says of a user to be.
+#[derive(Clone)]
+pub struct NewUser {
+    /// Names and locale; what is set stays so, whatever the provider says.
+    pub profile: ProfileEdit,
+    /// The name of the account.
+    pub username: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// When the account ends by itself, if it does.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// By what the user can come in: one at least.
+    pub identities: Vec<NewIdentity>,
+    /// The roles to grant; `None` for the role that new people get.
+    pub roles: Option<BTreeSet<String>>,
+}
+
+impl UserService {
+    /// Makes an active user whose e-mail address and user name are the admins' from now on, or tells again of the one that was made
+    /// under the same key.
+    ///
+    /// Fails with [`Failure::Invalid`] when a member cannot be accepted, with [`Failure::Conflict`] when an identity is linked to
+    /// somebody, with [`Failure::Tombstoned`] when it is that of somebody purged, and with [`Failure::AboveYourRights`] when a role
+    /// is not the actor's to give.
+    pub async fn create(&self, actor: &Actor, user: NewUser, once: Once<KnownPrincipal>) -> Result<Answer, Failure> {
+        let (user, now) = (self.checked(user)?, self.clock.now());
+        let (by, permissions) = (actor.clone(), self.permissions.clone());
+        let identify = |user: &KnownPrincipal| (user.principal().id, user.principal().version);
+        let outcome = self
+            .database
+            .write(move |conn| once.run(conn, &by, now, identify, |conn| create(conn, &by, &permissions, user, now)))
+            .await;
+        if let Err(failure) = &outcome {
+            let (action, target) = (AuditAction::CreateUser, AuditTarget::users());
+            refusal::record(&self.database, actor, action, target, now.into(), failure).await;
+        }
+        outcome
+    }
+
+    pub(super) fn checked(&self, user: NewUser) -> Result<NewUser, Failure> {
+        if user.identities.is_empty() || user.identities.len() > MOST_IDENTITIES {
+            return Err(Failure::Invalid { field: "identities", reason: "must be 1 to 20" });
+        }
+        user.identities.iter().try_for_each(|identity| self.check_identity(identity))?;
+        if user.expires_at.is_some_and(|end| end <= self.clock.now()) {
+            return Err(Failure::Invalid { field: "expires_at", reason: "must be in the future" });
+        }
+        Ok(NewUser {
+            profile: user.profile.checked()?,
+            username: text::optional_line("username", user.username)?,
+            email: text::optional_line("email", user.email)?,
+            ..user
+        })
+    }
+
+    pub(super) fn check_identity(&self, identity: &NewIdentity) -> Result<(), Failure> {
+        known_issuers::require(&*self.issuers, &identity.issuer)?;
+        // Compared byte by byte with tokens, hence not trimmed.
+        if !text::is_line(&identity.subject) {
+            let reason = "must be 1 to 255 characters without control characters";
+            return Err(Failure::Invalid { field: "subject", reason });
+        }
+        Ok(())
+    }
+}
+
+impl NewIdentity {
+    pub(super) fn key(self) -> IdentityKey {
+        IdentityKey::human(self.issuer, self.subject)
+    }
+}
+
+pub(super) fn create(
+    conn: &mut DbConnection,
+    actor: &Actor,
+    permissions: &DeclaredPermissions,
+    new: NewUser,
+    now: DateTime<Utc>,
+) -> Result<KnownPrincipal, Failure> {
+    let roles = new.roles.clone().unwrap_or_else(|| BTreeSet::from([MEMBER.to_owned()]));
+    require_reach_over_roles(conn, actor, permissions, &roles)?;
+    let (identities, moment) = (new.identities.clone(), Moment::from(now));
+    let user = described(new, moment);
+    principals::insert(conn, &user)?;
+    for identity in identities {
+        link(conn, user.id, &identity.key(), moment)?;
+    }
+    for role in &roles {
+        grants::insert(conn, &grant(actor, user.id, role, moment))?;
+    }
+    let event = actor
+        .event(moment, AuditAction::CreateUser, user.id)
+        .with("status", user.status.as_str())
+        .with("origin", user.origin.as_str())
+        .with("roles", roles.into_iter().collect::<Vec<_>>());
+    audit_events::append(conn, &event)?;
+    principal_edit::with_roles(conn, permissions, user, now)
+}
+
+fn described(new: NewUser, now: Moment) -> Principal {
+    let mut user = Principal::new(PrincipalKind::Human, PrincipalStatus::Active, Origin::Manual, now);
+    me::apply(&mut user, new.profile);
+    user.username = new.username;
+    user.email = new.email;
+    user.expires_at = new.expires_at.map(Moment::from);
+    user
+}
+
+/// Links an identity that is nobody's.
+pub(super) fn link(
+    conn: &mut DbConnection,
+    user: PrincipalId,
+    key: &IdentityKey,
+    now: Moment,
+) -> Result<Identity, Failure> {
+    if principals::find_by_identity(conn, key)?.is_some() {
+        return Err(Failure::Conflict { field: "subject" });
+    }
+    if tombstones::find(conn, key)?.is_some() {
+        return Err(Failure::Tombstoned);
+    }
+    let identity = Identity::new(user, key, now);
+    identities::insert(conn, &identity)?;
+    Ok(identity)
+}

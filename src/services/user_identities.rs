@@ -1,0 +1,114 @@
+//! By which identities a user comes in, and who may come again.
+
+use crate::models::{AuditAction, Changes, Identity, IdentityKey, PrincipalId};
+use crate::repositories::{audit_events, identities};
+
+use super::kind::Person;
+use super::principal_edit::{self, Change, Edit, changes, together};
+use super::{Actor, Failure, NewIdentity, UserService, tombstones, user_creation};
+
+/// An identity of a user.
+#[derive(Clone, Debug)]
+pub struct Linked {
+    /// The identity.
+    pub identity: Identity,
+    /// Whether it was linked just now.
+    pub is_new: bool,
+    /// The user's version now.
+    pub version: i64,
+}
+
+impl UserService {
+    /// The identities of a user, oldest first, and the user's version.
+    pub async fn identities(&self, id: PrincipalId) -> Result<(Vec<Identity>, i64), Failure> {
+        self.database
+            .read(move |conn| {
+                let user = principal_edit::find::<Person>(conn, id)?;
+                Ok((identities::list(conn, id)?, user.version))
+            })
+            .await
+    }
+
+    /// Lets a user come in by one identity more, and voids the tokens issued so far: who holds them did not prove to be both.
+    ///
+    /// Fails with [`Failure::OwnIdentity`] when the actor is the user, with [`Failure::Conflict`] when the identity is somebody
+    /// else's, and with [`Failure::Tombstoned`] when it is that of somebody purged.
+    pub async fn link_identity(
+        &self,
+        actor: &Actor,
+        id: PrincipalId,
+        identity: NewIdentity,
+        if_match: Option<i64>,
+    ) -> Result<Linked, Failure> {
+        self.check_identity(&identity)?;
+        let key = identity.key();
+        let change = Change { action: AuditAction::LinkIdentity, id, if_match };
+        let wanted = key.clone();
+        let before = self.identities(id).await?.0;
+        let user = self.change(actor, change, move |edit| edit.link_identity(&key)).await?;
+        let identity = self.identities(id).await?.0.into_iter().find(|identity| identity.key() == wanted);
+        let identity = identity.ok_or(Failure::NoSuchIdentity)?;
+        let is_new = before.iter().all(|known| known.id() != identity.id());
+        Ok(Linked { identity, is_new, version: user.principal().version })
+    }
+
+    /// Takes an identity from a user: whoever comes by it is somebody new from now on. Fails with [`Failure::LastIdentity`] for the last
+    /// one. Returns the user's version.
+    pub async fn unlink_identity(
+        &self,
+        actor: &Actor,
+        id: PrincipalId,
+        identity: String,
+        if_match: Option<i64>,
+    ) -> Result<i64, Failure> {
+        let change = Change { action: AuditAction::UnlinkIdentity, id, if_match };
+        let user = self.change(actor, change, move |edit| edit.unlink_identity(&identity)).await?;
+        Ok(user.principal().version)
+    }
+
+    /// Lets somebody come again who was purged, as somebody new. Returns whether they were kept out.
+    pub async fn readmit(&self, actor: &Actor, identity: NewIdentity) -> Result<bool, Failure> {
+        self.check_identity(&identity)?;
+        let (actor, now) = (actor.clone(), self.clock.now().into());
+        self.database
+            .write(move |conn| {
+                let purged = tombstones::lift(conn, &identity.key())?;
+                if let Some(purged) = purged {
+                    audit_events::append(conn, &actor.event(now, AuditAction::ReadmitUser, purged))?;
+                }
+                Ok(purged.is_some())
+            })
+            .await
+    }
+}
+
+impl Edit<'_> {
+    fn link_identity(&mut self, key: &IdentityKey) -> Result<Option<Changes>, Failure> {
+        if self.actor.principal == Some(self.principal.id) {
+            return Err(Failure::OwnIdentity);
+        }
+        self.require_reach_over_principal()?;
+        if identities::list(self.conn, self.principal.id)?.iter().any(|identity| identity.key() == *key) {
+            return Ok(None);
+        }
+        let identity = user_creation::link(self.conn, self.principal.id, key, self.now.into())?;
+        let revoked = self.revoke_tokens()?;
+        Ok(together([Some(told(&identity)), revoked]))
+    }
+
+    fn unlink_identity(&mut self, id: &str) -> Result<Option<Changes>, Failure> {
+        self.require_reach_over_principal()?;
+        let linked = identities::list(self.conn, self.principal.id)?;
+        let identity = linked.iter().find(|identity| identity.id() == id).ok_or(Failure::NoSuchIdentity)?;
+        if linked.len() == 1 {
+            return Err(Failure::LastIdentity);
+        }
+        identities::delete(self.conn, self.principal.id, id)?;
+        Ok(Some(told(identity)))
+    }
+}
+
+/// What the audit trail says of an identity: the subject may be an address, so it is not told.
+fn told(identity: &Identity) -> Changes {
+    changes([("identity", identity.id().to_owned()), ("issuer", identity.issuer.clone())])
+}
