@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::test_support::World;
-use super::super::{Failure, NewServiceAccount, UserEdit};
-use crate::models::PrincipalId;
+use super::super::{Actor, Failure, NewServiceAccount, UserEdit};
+use crate::models::{PrincipalId, PrincipalStatus};
 
 /// Whether the outcome is a refusal that names `roles:write`, the administrative permission that only admins have.
 fn is_above<T>(outcome: Result<T, Failure>) -> bool {
@@ -117,8 +118,14 @@ enum Step {
 
 const PEOPLE: [&str; 3] = ["root", "alice", "bob"];
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..PEOPLE.len()).prop_flat_map(|who| {
+/// Rounds of what is done at once, each step by the command line or by a person: by the how-manieth of those who may act then.
+fn rounds() -> impl Strategy<Value = Vec<Vec<(usize, Step)>>> {
+    let round = proptest::collection::vec((0..=PEOPLE.len(), step()), 1..4);
+    proptest::collection::vec(round, 1..12)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (0..PEOPLE.len()).prop_flat_map(|who| {
         select(vec![
             Step::Grant(who),
             Step::GrantUntil(who),
@@ -134,25 +141,38 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             Step::PassAMonth,
             Step::Contact(who),
         ])
-    });
-    proptest::collection::vec(step, 1..25)
+    })
 }
 
-async fn take(world: &World, ids: &[PrincipalId], step: Step) {
-    let (cli, users) = (world.command_line(), &world.users);
+/// Who may act: the command line, and the people who are let in, with the rights that they have now.
+async fn actors(world: &World, ids: &[PrincipalId]) -> Vec<Actor> {
+    let mut actors = vec![world.command_line()];
+    for id in ids {
+        if let Ok(user) = world.users.find(*id).await
+            && user.principal().status == PrincipalStatus::Active
+            && !user.principal().has_expired(world.now())
+        {
+            actors.push(world.actor(*id).await);
+        }
+    }
+    actors
+}
+
+async fn take(world: &World, ids: &[PrincipalId], actor: &Actor, step: Step) {
+    let users = &world.users;
     let end = Some(world.now() + chrono::TimeDelta::seconds(5));
     let ending = |expires_at| UserEdit { expires_at: Some(expires_at), ..UserEdit::default() };
     let outcome = match step {
-        Step::Grant(who) => users.grant_role(&cli, ids[who], "admin", None, None).await.map(drop),
-        Step::GrantUntil(who) => users.grant_role(&cli, ids[who], "admin", end, None).await.map(drop),
-        Step::Revoke(who) => users.revoke_role(&cli, ids[who], "admin", None).await.map(drop),
-        Step::Disable(who) => users.disable(&cli, ids[who], None, None).await.map(drop),
-        Step::Enable(who) => users.enable(&cli, ids[who], None).await.map(drop),
-        Step::RevokeTokens(who) => users.revoke(&cli, ids[who], None).await.map(drop),
-        Step::Delete(who) => users.delete(&cli, ids[who], None).await,
-        Step::Restore(who) => users.restore(&cli, ids[who], None).await.map(drop),
-        Step::End(who) => users.update(&cli, ids[who], ending(end), None).await.map(drop),
-        Step::EndNever(who) => users.update(&cli, ids[who], ending(None), None).await.map(drop),
+        Step::Grant(who) => users.grant_role(actor, ids[who], "admin", None, None).await.map(drop),
+        Step::GrantUntil(who) => users.grant_role(actor, ids[who], "admin", end, None).await.map(drop),
+        Step::Revoke(who) => users.revoke_role(actor, ids[who], "admin", None).await.map(drop),
+        Step::Disable(who) => users.disable(actor, ids[who], None, None).await.map(drop),
+        Step::Enable(who) => users.enable(actor, ids[who], None).await.map(drop),
+        Step::RevokeTokens(who) => users.revoke(actor, ids[who], None).await.map(drop),
+        Step::Delete(who) => users.delete(actor, ids[who], None).await,
+        Step::Restore(who) => users.restore(actor, ids[who], None).await.map(drop),
+        Step::End(who) => users.update(actor, ids[who], ending(end), None).await.map(drop),
+        Step::EndNever(who) => users.update(actor, ids[who], ending(None), None).await.map(drop),
         Step::Contact(who) => world.principals.resolve(&world.person(PEOPLE[who])).await.map(drop),
         Step::Pass => {
             world.pass(10);
@@ -167,6 +187,7 @@ async fn take(world: &World, ids: &[PrincipalId], step: Step) {
         outcome,
         Ok(())
             | Err(Failure::LastAdmin
+                | Failure::AboveYourRights { .. }
                 | Failure::NoSuchUser
                 | Failure::PrincipalDeleted
                 | Failure::PrincipalDisabled
@@ -179,7 +200,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_done_an_admin_is_left(steps in steps()) {
+    fn whatever_several_do_at_once_an_admin_is_left(rounds in rounds()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let left = runtime.block_on(async {
             let world = World::new();
@@ -187,8 +208,10 @@ proptest! {
             for name in &PEOPLE[1..] {
                 ids.push(world.known(name).await);
             }
-            for step in steps {
-                take(&world, &ids, step).await;
+            for round in rounds {
+                let actors = actors(&world, &ids).await;
+                let at_once = round.iter().map(|(by, step)| take(&world, &ids, &actors[by % actors.len()], *step));
+                join_all(at_once).await;
                 if !world.has_counted_admin().await {
                     return false;
                 }
