@@ -22,7 +22,7 @@ pub struct Caller(Rc<Inner>);
 #[derive(Debug)]
 struct Inner {
     claims: Arc<Claims>,
-    principal: KnownPrincipal,
+    principal: Arc<KnownPrincipal>,
 }
 
 /// Whether a caller may use a permission, and if not, what is missing.
@@ -37,7 +37,7 @@ pub(crate) enum Decision {
 }
 
 impl Caller {
-    pub(super) fn new(claims: Arc<Claims>, principal: KnownPrincipal) -> Self {
+    pub(super) fn new(claims: Arc<Claims>, principal: Arc<KnownPrincipal>) -> Self {
         Self(Rc::new(Inner { claims, principal }))
     }
 
