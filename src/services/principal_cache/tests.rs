@@ -279,6 +279,48 @@ async fn what_was_read_before_a_change_is_not_put_back_after_it() {
     assert!(cache.find(&claims, world.now() - TimeDelta::seconds(1)).is_none());
 }
 
+#[tokio::test]
+async fn what_a_newer_token_changed_is_seen_by_an_older_one_at_once() {
+    let world = World::new();
+    let named = |name: &str| Profile { display_name: Some(name.to_owned()), ..Profile::default() };
+    let old = world.person("alice").with_profile(named("Alice"));
+    world.remembered(&old).await;
+    world.pass(1);
+    world.principals.resolve(&world.person("alice").with_profile(named("Ally"))).await.unwrap();
+    let seen = world.principals.resolve(&old).await.unwrap();
+    assert_eq!(seen.principal().display_name.as_deref(), Some("Ally"));
+}
+
+#[test]
+fn a_presentation_is_that_of_its_own_key_alone() {
+    let claims = |issuer: &str, kind, subject: &str, roles: &[&str]| {
+        Claims::for_test(issuer, kind, subject, DateTime::UNIX_EPOCH).with_roles(roles)
+    };
+    let (human, machine) = (SubjectKind::Human, SubjectKind::Machine);
+    let alice = claims(ISSUER, human, "alice", &["a", "b"]);
+    let hash_of = |item: &dyn Fn(&mut std::hash::DefaultHasher)| {
+        let mut hasher = std::hash::DefaultHasher::new();
+        item(&mut hasher);
+        hasher.finish()
+    };
+    let key = Key::of(&alice);
+    assert!(Presented(&alice).equivalent(&key));
+    assert_eq!(hash_of(&|hasher| Presented(&alice).hash(hasher)), hash_of(&|hasher| key.hash(hasher)));
+    for other in [
+        claims("https://other.test", human, "alice", &["a", "b"]),
+        claims(ISSUER, machine, "alice", &["a", "b"]),
+        claims(ISSUER, human, "Alice", &["a", "b"]),
+        claims(ISSUER, human, "alice", &["a"]),
+        claims(ISSUER, human, "alice", &["a", "b", "c"]),
+        claims(ISSUER, human, "alice", &["ab"]),
+        claims(ISSUER, human, "alice", &["a", "b", "admin"]).with_admin_allowed(),
+    ] {
+        assert!(!Presented(&other).equivalent(&key), "{:?}", other.roles());
+    }
+    let would_be_admin = claims(ISSUER, human, "alice", &["a", "admin", "b"]);
+    assert!(Presented(&would_be_admin).equivalent(&key), "a role name that does not count is no difference");
+}
+
 /// A text out of few, so that what is said and what is known are often the same; some would be accepted by no form.
 fn word() -> impl Strategy<Value = Option<String>> {
     prop_oneof![
