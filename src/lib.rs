@@ -57,7 +57,7 @@ mod schema;
 mod services;
 mod telemetry;
 
-pub use app::{Application, IssuerReload, RunningService, StartError};
+pub use app::{Application, IssuerReload, OutsideChanges, RunningService, StartError};
 pub use auth::{AUTHENTICATED, Access, Api, Caller, Operation, PUBLIC, RegistrationError, RegistrationFault};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Fault};

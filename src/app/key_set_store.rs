@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, Touched};
 use crate::models;
 use crate::oidc::{KeySetStore, StoreError, StoredKeySet};
 use crate::repositories::key_sets;
@@ -34,9 +34,9 @@ impl KeySetStore for DatabaseKeySetStore {
             document: key_set.document,
             fetched_at: key_set.fetched_at.into(),
         };
-        let saved = self.0.write(move |conn| {
+        let saved = self.0.write_touching(move |conn| {
             key_sets::save(conn, &key_set)?;
-            Ok::<_, DatabaseError>(())
+            Ok::<_, DatabaseError>(((), Touched::Nobody))
         });
         saved.map(|saved| saved.map_err(Into::into)).boxed()
     }

@@ -7,6 +7,7 @@ mod daily_purge;
 mod issuer_reload;
 mod key_set_store;
 mod limits;
+mod outside_changes;
 mod start;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use crate::models::permission::{DeclaredPermissions, Permission};
 use crate::{cli, routes};
 
 pub use issuer_reload::IssuerReload;
+pub use outside_changes::OutsideChanges;
 pub use start::{RunningService, StartError};
 
 /// Registers routes; runs once in each worker and once for the catalogue.

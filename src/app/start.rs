@@ -6,12 +6,14 @@ use std::sync::Arc;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use tokio::task::AbortHandle;
 use tracing_actix_web::TracingLogger;
 
 use super::answer::answer;
 use super::daily_purge;
 use super::issuer_reload::IssuerReload;
 use super::limits::limit_header_fields;
+use super::outside_changes::OutsideChanges;
 use super::{Application, collect};
 use crate::Clock;
 use crate::auth::catalogue::Catalogue;
@@ -68,6 +70,8 @@ pub struct RunningService {
     handle: ServerHandle,
     server: Server,
     issuers: IssuerReload,
+    outside: OutsideChanges,
+    watching: AbortHandle,
 }
 
 impl RunningService {
@@ -91,6 +95,11 @@ impl RunningService {
         self.issuers.clone()
     }
 
+    /// Looks for changes that other processes made, before it is time to: a handle that can be kept while [`wait`](Self::wait) runs.
+    pub fn outside_changes(&self) -> OutsideChanges {
+        self.outside.clone()
+    }
+
     /// Serves until told to stop, by a signal or by the handle. Nothing is served before this runs.
     ///
     /// # Errors
@@ -100,6 +109,7 @@ impl RunningService {
         let reloading = self.issuers.on_hangup()?;
         let served = self.server.await;
         reloading.abort();
+        self.watching.abort();
         served
     }
 }
@@ -122,9 +132,11 @@ impl Application {
         let url = config.server.public_url(address);
         let issuers = IssuerReload::start(oidc, &database, &clock)?;
         daily_purge::start(PurgeService::new(database.clone(), clock.clone()), clock.clone());
+        let outside = OutsideChanges::new(database.clone());
+        let watching = outside.watch(clock.clone());
         let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue);
         let server = self.serve(listener, state).map_err(|cause| StartError::Bind { address, cause })?;
-        Ok(RunningService { address, url, handle: server.handle(), server, issuers })
+        Ok(RunningService { address, url, handle: server.handle(), server, issuers, outside, watching })
     }
 
     /// The database of the configuration, migrated or known to need no migration.

@@ -1,6 +1,7 @@
 //! The caller: a proved token and the local principal behind it, and what the two allow together.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -20,8 +21,8 @@ pub struct Caller(Rc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    claims: Claims,
-    principal: KnownPrincipal,
+    claims: Arc<Claims>,
+    principal: Arc<KnownPrincipal>,
 }
 
 /// Whether a caller may use a permission, and if not, what is missing.
@@ -36,7 +37,7 @@ pub(crate) enum Decision {
 }
 
 impl Caller {
-    pub(super) fn new(claims: Claims, principal: KnownPrincipal) -> Self {
+    pub(super) fn new(claims: Arc<Claims>, principal: Arc<KnownPrincipal>) -> Self {
         Self(Rc::new(Inner { claims, principal }))
     }
 

@@ -3,16 +3,20 @@
 //! The queue is async and fair: whoever waits holds no thread, and nobody overtakes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use diesel::Connection;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::dsl::sql;
 use diesel::r2d2::{ManageConnection, Pool};
+use diesel::sql_types::BigInt;
+use diesel::{Connection, RunQueryDsl};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Span;
 
 use super::connection::DbConnection;
 use super::manager::{LogRefusedConnections, Purpose, SqliteManager};
+use super::outside::OutsideVersion;
 use super::{DatabaseConfig, DatabaseError};
 
 /// How long a transaction may queue for a connection.
@@ -22,12 +26,16 @@ pub(super) struct Lane {
     pool: Pool<SqliteManager>,
     turns: Arc<Semaphore>,
     purpose: Purpose,
+    /// How many connections were opened so far.
+    connections: Arc<AtomicU64>,
 }
 
 impl Lane {
     /// Opens one connection at once, so that a database that cannot be opened is known at start and with its cause.
     pub(super) fn open(config: &DatabaseConfig, purpose: Purpose, connections: u32) -> Result<Self, DatabaseError> {
         drop(SqliteManager::new(config, purpose)?.connect()?);
+        let manager = SqliteManager::new(config, purpose)?;
+        let opened = manager.connections();
         let pool = Pool::builder()
             .max_size(connections)
             .min_idle(Some(1))
@@ -37,24 +45,54 @@ impl Lane {
             .idle_timeout(None)
             .test_on_check_out(false)
             .error_handler(Box::new(LogRefusedConnections))
-            .build_unchecked(SqliteManager::new(config, purpose)?);
+            .build_unchecked(manager);
         let turns = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
-        Ok(Self { pool, turns, purpose })
+        Ok(Self { pool, turns, purpose, connections: opened })
     }
 
-    /// Runs `work` as one transaction on a blocking thread, inside the caller's span.
-    pub(super) async fn transaction<T, E, W>(&self, work: W) -> Result<T, E>
+    /// Runs `work` as one transaction on a blocking thread, inside the caller's span, and `after` once it has ended, well or not.
+    pub(super) async fn transaction<T, E, W>(&self, work: W, after: impl FnOnce() + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
+        let purpose = self.purpose;
+        self.on_blocking_thread(move |pool| {
+            let outcome = run(pool, purpose, work);
+            after();
+            outcome
+        })
+        .await
+    }
+
+    /// What tells the changes of other processes apart, as this lane's connection sees it now. Not in a transaction, which would take
+    /// the turn of a writer elsewhere.
+    pub(super) async fn outside_version(&self) -> Result<OutsideVersion, DatabaseError> {
+        let connections = Arc::clone(&self.connections);
+        self.on_blocking_thread(move |pool| {
+            let mut pooled = pool.get().map_err(DatabaseError::unavailable)?;
+            let DbConnection::Sqlite(sqlite) = &mut *pooled;
+            let version = sql::<BigInt>("PRAGMA data_version").get_result(sqlite)?;
+            Ok(OutsideVersion { connection: connections.load(Ordering::Relaxed), version })
+        })
+        .await
+    }
+
+    async fn on_blocking_thread<T, E>(
+        &self,
+        work: impl FnOnce(&Pool<SqliteManager>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+    {
         let turn = self.turn().await?;
-        let (pool, purpose, span) = (self.pool.clone(), self.purpose, Span::current());
+        let (pool, span) = (self.pool.clone(), Span::current());
         let task = tokio::task::spawn_blocking(move || {
             // The turn outlives the connection: whoever is next finds it back in the pool.
             let _turn = turn;
-            span.in_scope(|| run(&pool, purpose, work))
+            span.in_scope(|| work(&pool))
         });
         match task.await {
             Ok(outcome) => outcome,

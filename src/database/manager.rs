@@ -4,6 +4,8 @@
 //! keeps the cause and leaves the address out of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
@@ -27,6 +29,7 @@ pub(super) struct SqliteManager {
     file: PathBuf,
     synchronous: Synchronous,
     purpose: Purpose,
+    connections: Arc<AtomicU64>,
 }
 
 impl SqliteManager {
@@ -41,7 +44,12 @@ impl SqliteManager {
         if file.is_dir() {
             return Err(DatabaseError::Open("names a folder; it must name a file"));
         }
-        Ok(Self { file, synchronous: config.synchronous, purpose })
+        Ok(Self { file, synchronous: config.synchronous, purpose, connections: Arc::default() })
+    }
+
+    /// How many connections it has opened so far.
+    pub(super) fn connections(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.connections)
     }
 
     /// One pragma a statement and in this order: the waiting time must be set before anything can wait.
@@ -65,6 +73,7 @@ impl ManageConnection for SqliteManager {
         let path = self.file.to_str().ok_or(DatabaseError::Open("the path of the file must be UTF-8"))?;
         let mut connection = SqliteConnection::establish(path).map_err(DatabaseError::unavailable)?;
         self.prepare(&mut connection).map_err(DatabaseError::unavailable)?;
+        self.connections.fetch_add(1, Ordering::Relaxed);
         Ok(DbConnection::Sqlite(connection))
     }
 

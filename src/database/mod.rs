@@ -4,24 +4,28 @@
 //! write-ahead log) and cannot write; writers come one after another, in the order they asked, and a transaction that fails
 //! leaves nothing behind. Whoever waits too long is told that the database is out of reach, not that the request was wrong.
 
+mod changes;
 mod config;
 mod connection;
 mod error;
 mod lane;
 mod manager;
 mod migrations;
+mod outside;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use diesel::{QueryDsl, RunQueryDsl};
 
+pub use changes::{Changes, Mark, Subject, Touched};
 pub use config::{DatabaseConfig, DatabaseUrl, Synchronous};
 pub use connection::{DbConnection, MultiBackend};
 pub use error::DatabaseError;
 use lane::Lane;
 use manager::Purpose;
+use outside::Outside;
 
 use crate::schema::roles;
 
@@ -35,6 +39,8 @@ pub struct Database(Arc<Lanes>);
 struct Lanes {
     readers: Lane,
     writer: Lane,
+    changes: Arc<Changes>,
+    outside: Outside,
 }
 
 impl Database {
@@ -43,7 +49,8 @@ impl Database {
         // The writer first: it turns the write-ahead log on.
         let writer = Lane::open(config, Purpose::Write, 1)?;
         let readers = Lane::open(config, Purpose::Read, READERS)?;
-        Ok(Self(Arc::new(Lanes { readers, writer })))
+        let (changes, outside) = (Arc::default(), Outside::default());
+        Ok(Self(Arc::new(Lanes { readers, writer, changes, outside })))
     }
 
     /// Runs `work` in a transaction that sees one state of the database and changes nothing.
@@ -53,17 +60,56 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.0.readers.transaction(work).await
+        self.0.readers.transaction(work, || ()).await
     }
 
     /// Runs `work` in the one writing transaction of the moment. What it did is kept if it returns `Ok`, and undone otherwise.
+    ///
+    /// It is taken to bear on everyone: whatever was remembered is read anew. A change that is made often says whom it touches, by
+    /// [`write_touching`](Self::write_touching).
     pub async fn write<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.0.writer.transaction(work).await
+        self.write_touching(|conn| Ok((work(conn)?, Touched::Everyone))).await
+    }
+
+    /// As [`write`](Self::write), for `work` that says whom its change bears on. That is noted once the transaction has ended, on the
+    /// same thread: a caller that no longer waits takes nothing back.
+    pub async fn write_touching<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+        W: FnOnce(&mut DbConnection) -> Result<(T, Touched), E> + Send + 'static,
+    {
+        let (changes, told) = (Arc::clone(&self.0.changes), Arc::new(OnceLock::new()));
+        let tell = Arc::clone(&told);
+        let work = move |conn: &mut DbConnection| {
+            let (value, touched) = work(conn)?;
+            tell.get_or_init(|| touched);
+            Ok(value)
+        };
+        // Where the commit failed as well: whether it did can be in doubt.
+        let note = move || told.get().into_iter().for_each(|touched| changes.note(*touched));
+        self.0.writer.transaction(work, note).await
+    }
+
+    /// The order of the changes made here.
+    pub fn changes(&self) -> &Arc<Changes> {
+        &self.0.changes
+    }
+
+    /// Looks whether another process has changed the database since the last time, and if so, or if that can't be known, notes that
+    /// everyone is touched. Returns whether it was so.
+    pub async fn notice_outside_changes(&self) -> Result<bool, DatabaseError> {
+        let seen = self.0.writer.outside_version().await?;
+        let is_news = self.0.outside.is_news(seen);
+        if is_news {
+            self.0.changes.note(Touched::Everyone);
+        }
+        Ok(is_news)
     }
 
     /// Succeeds when the database answers and has been migrated.

@@ -275,3 +275,66 @@ async fn the_count_of_a_refusal_only_grows() {
         assert_eq!(refusal.as_deref(), Some("repetitions only grow"), "{statement}");
     }
 }
+
+#[tokio::test]
+async fn the_changes_of_another_process_are_noticed_and_our_own_are_not() {
+    let (folder, database) = with_counters().await;
+    let other = Database::open(&config(&folder)).unwrap();
+    assert!(database.notice_outside_changes().await.unwrap(), "the first time nobody knows");
+    database.write(|conn| add(conn, 1)).await.unwrap();
+    assert!(!database.notice_outside_changes().await.unwrap());
+    let before = database.changes().mark();
+    other.write(|conn| add(conn, 2)).await.unwrap();
+    assert!(database.notice_outside_changes().await.unwrap());
+    assert!(!database.changes().is_unchanged(Subject::of(&1), before));
+    assert!(!database.notice_outside_changes().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_write_is_noted_when_it_is_kept_and_not_when_it_is_undone() {
+    let (_folder, database) = with_counters().await;
+    let (changes, bob) = (database.changes(), Subject::of(&"bob"));
+    let before = changes.mark();
+    let refused: Result<(), DatabaseError> = database
+        .write_touching(|conn| {
+            add(conn, 1)?;
+            Err(diesel::result::Error::NotFound.into())
+        })
+        .await;
+    assert!(refused.is_err() && changes.is_all_unchanged(before));
+    let touching = |id, touched| database.write_touching(move |conn| add(conn, id).map(|()| ((), touched)));
+    touching(1, Touched::Nobody).await.unwrap();
+    assert!(changes.is_all_unchanged(before));
+    touching(2, Touched::one(&"bob")).await.unwrap();
+    assert!(!changes.is_unchanged(bob, before));
+    let before = changes.mark();
+    database.write(|conn| add(conn, 3)).await.unwrap();
+    assert!(!changes.is_unchanged(bob, before));
+}
+
+#[tokio::test]
+async fn a_write_is_noted_though_nobody_waits_for_it_any_more() {
+    let (_folder, database) = with_counters().await;
+    let before = database.changes().mark();
+    let (begun, is_running) = std::sync::mpsc::channel();
+    let (go_on, told) = std::sync::mpsc::channel::<()>();
+    let waiting = tokio::spawn({
+        let database = database.clone();
+        async move {
+            database
+                .write(move |conn| {
+                    begun.send(()).unwrap();
+                    told.recv().unwrap();
+                    add(conn, 1)
+                })
+                .await
+        }
+    });
+    tokio::task::spawn_blocking(move || is_running.recv().unwrap()).await.unwrap();
+    waiting.abort();
+    assert!(waiting.await.unwrap_err().is_cancelled());
+    go_on.send(()).unwrap();
+    // Writers come one after another, so the one before has ended when this one has.
+    database.write_touching(|conn| add(conn, 2).map(|()| ((), Touched::Nobody))).await.unwrap();
+    assert!(!database.changes().is_unchanged(Subject::of(&1), before));
+}

@@ -88,6 +88,13 @@ impl KeySet {
         self.0.shared.state()
     }
 
+    /// Which keys these are, while they can be used: what a key of this edition has verified, it would verify again.
+    pub(super) fn edition(&self) -> Option<u64> {
+        let shared = &self.0.shared;
+        let snapshot = shared.snapshot.load();
+        snapshot.as_ref().filter(|snapshot| !shared.is_closed(snapshot.fetched_at)).map(|snapshot| snapshot.edition)
+    }
+
     /// The one key that fits what a header says.
     pub(super) async fn find(
         &self,
@@ -112,6 +119,8 @@ impl KeySet {
 pub(super) struct Snapshot {
     pub(super) keys: Vec<Arc<VerificationKey>>,
     pub(super) document: String,
+    /// Moves with every document that differs from the one before.
+    pub(super) edition: u64,
     pub(super) fetched_at: DateTime<Utc>,
 }
 

@@ -28,6 +28,7 @@ mod key_set;
 mod mapping;
 mod plain_http;
 mod preset;
+mod proved_tokens;
 mod provider;
 mod refresher;
 mod rejection;

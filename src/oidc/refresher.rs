@@ -124,9 +124,12 @@ impl Refresher {
     fn publish(&self, document: String, keys: KeyDocument, fetched_at: DateTime<Utc>) {
         let KeyDocument { keys, skipped } = keys;
         let usable = keys.len();
-        let snapshot = Arc::new(Snapshot { keys, document, fetched_at });
-        let previous = self.shared.snapshot.swap(Some(Arc::clone(&snapshot)));
-        if previous.is_some_and(|previous| previous.document == snapshot.document) {
+        // Nobody else publishes, so this is the one that will have been before.
+        let previous = self.shared.snapshot.load_full();
+        let is_news = previous.as_ref().is_none_or(|previous| previous.document != document);
+        let edition = previous.map_or(0, |previous| previous.edition) + u64::from(is_news);
+        self.shared.snapshot.store(Some(Arc::new(Snapshot { keys, document, edition, fetched_at })));
+        if !is_news {
             return;
         }
         let issuer = self.provider.issuer();

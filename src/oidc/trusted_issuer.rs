@@ -15,6 +15,8 @@ use super::{
 
 /// One trusted issuer.
 pub(super) struct TrustedIssuer {
+    /// Its place in the table.
+    pub(super) place: usize,
     pub(super) settings: IssuerSettings,
     pub(super) keys: KeySet,
     introspector: Option<Introspector>,
@@ -23,10 +25,10 @@ pub(super) struct TrustedIssuer {
 }
 
 impl TrustedIssuer {
-    pub(super) fn new(settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
+    pub(super) fn new(place: usize, settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
         let scope_prefix = settings.scope_prefix.as_str().into();
-        Self { settings, keys, introspector, scope_prefix, gaps: Gaps::default() }
+        Self { place, settings, keys, introspector, scope_prefix, gaps: Gaps::default() }
     }
 
     /// Who asks the issuer about tokens, if it is asked about any.

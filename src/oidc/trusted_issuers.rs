@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -17,11 +18,14 @@ pub struct TrustedIssuers(Arc<Shared>);
 
 struct Shared {
     table: ArcSwap<Table>,
+    tables: AtomicU64,
     client: IntrospectionClient,
 }
 
 /// One state of the table.
 pub(super) struct Table {
+    /// Tells it from every other state.
+    pub(super) number: u64,
     /// In the order of the configuration.
     issuers: Vec<Arc<TrustedIssuer>>,
     /// By `iss`, which is compared octet by octet: the canonical issuer that it means, and its settings.
@@ -32,13 +36,14 @@ impl TrustedIssuers {
     /// A table of `issuers` and nobody else. Where two have the same name, the first has it.
     /// Those that are to be asked about tokens are asked by `client`.
     pub fn new(issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>, client: IntrospectionClient) -> Self {
-        let table = ArcSwap::from_pointee(Table::new(issuers, &client));
-        Self(Arc::new(Shared { table, client }))
+        let table = ArcSwap::from_pointee(Table::new(0, issuers, &client));
+        Self(Arc::new(Shared { table, tables: AtomicU64::new(1), client }))
     }
 
     /// Trusts `issuers` from now on, and nobody else. What is checked at this moment is still judged by the former table.
     pub fn replace(&self, issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>) {
-        self.0.table.store(Arc::new(Table::new(issuers, &self.0.client)));
+        let number = self.0.tables.fetch_add(1, Ordering::Relaxed);
+        self.0.table.store(Arc::new(Table::new(number, issuers, &self.0.client)));
     }
 
     /// The keys that are kept already for these settings, if an issuer now in the table has the same.
@@ -82,22 +87,37 @@ impl TrustedIssuers {
         endpoints
     }
 
+    /// The table as it is now, to be held for long.
     pub(super) fn table(&self) -> Arc<Table> {
         self.0.table.load_full()
+    }
+
+    /// The table as it is now, to be looked at.
+    pub(super) fn glance(&self) -> Guard<Arc<Table>> {
+        self.0.table.load()
     }
 }
 
 impl Table {
-    fn new(issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>, client: &IntrospectionClient) -> Self {
-        let trusted = |(settings, keys)| Arc::new(TrustedIssuer::new(settings, keys, client));
-        let issuers: Vec<_> = issuers.into_iter().map(trusted).collect();
+    fn new(
+        number: u64,
+        issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>,
+        client: &IntrospectionClient,
+    ) -> Self {
+        let trusted = |(place, (settings, keys))| Arc::new(TrustedIssuer::new(place, settings, keys, client));
+        let issuers: Vec<_> = issuers.into_iter().enumerate().map(trusted).collect();
         let mut by_name = HashMap::new();
         for issuer in &issuers {
             for (name, canonical) in issuer.settings.trusted_names() {
                 by_name.entry(name).or_insert_with(|| (Arc::from(canonical), Arc::clone(issuer)));
             }
         }
-        Self { issuers, by_name }
+        Self { number, issuers, by_name }
+    }
+
+    /// The issuer at this place.
+    pub(super) fn issuer(&self, place: usize) -> Option<&TrustedIssuer> {
+        self.issuers.get(place).map(|issuer| &**issuer)
     }
 
     /// The canonical issuer that these claims name, and its settings.

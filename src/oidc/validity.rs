@@ -13,29 +13,38 @@ const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 /// The end of the year 9999: whatever is later is no time but a mistake (milliseconds, for one).
 const LATEST_SECOND: f64 = 253_402_300_799.0;
 
-/// The times of a token that may be used now.
+/// The times that a token names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Validity {
     pub(super) expires_at: DateTime<Utc>,
+    pub(super) not_before: Option<DateTime<Utc>>,
     pub(super) issued_at: Option<DateTime<Utc>>,
 }
 
 impl Validity {
     /// Reads the times and refuses the token unless `now` lies within them.
     pub(super) fn check(claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<Self, Rejection> {
-        let expires_at = time(claims, "exp")?.ok_or(Rejection::NoExpiry)?;
-        let not_before = time(claims, "nbf")?;
-        let issued_at = time(claims, "iat")?;
-        if expires_at <= now - LEEWAY {
+        let validity = Self {
+            expires_at: time(claims, "exp")?.ok_or(Rejection::NoExpiry)?,
+            not_before: time(claims, "nbf")?,
+            issued_at: time(claims, "iat")?,
+        };
+        validity.check_at(now)?;
+        Ok(validity)
+    }
+
+    /// Refuses the token unless `now` lies within its times.
+    pub(super) fn check_at(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
+        if self.expires_at <= now - LEEWAY {
             return Err(Rejection::Expired);
         }
-        if not_before.is_some_and(|time| time > now + LEEWAY) {
+        if self.not_before.is_some_and(|time| time > now + LEEWAY) {
             return Err(Rejection::NotYetValid);
         }
-        if issued_at.is_some_and(|time| time > now + LEEWAY) {
+        if self.issued_at.is_some_and(|time| time > now + LEEWAY) {
             return Err(Rejection::IssuedInTheFuture);
         }
-        Ok(Self { expires_at, issued_at })
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The proof of a token, check by check (RFC 7519 section 7.2, RFC 8725, RFC 9068 section 4).
 //!
 //! Cheap checks come first, so that only a token that is right in all else can make its issuer be asked for a key. Nothing that is
-//! read before the signature is verified leaves this module.
+//! read before the signature is verified leaves this module. A token that was proved lately is known again ([`ProvedTokens`]).
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::compact::{MAX_TOKEN_BYTES, UnverifiedToken};
 use super::header::UnverifiedHeader;
+use super::proved_tokens::{Grounds, ProvedTokens};
 use super::subject::Subject;
 use super::token_kind::Expected;
 use super::trusted_issuer::TrustedIssuer;
@@ -22,6 +23,7 @@ use crate::Clock;
 pub struct TokenVerifier {
     issuers: TrustedIssuers,
     clock: Clock,
+    proved: ProvedTokens,
 }
 
 impl TokenVerifier {
@@ -30,25 +32,33 @@ impl TokenVerifier {
 
     /// A verifier that trusts `issuers`, whoever they are at the time, and nobody else.
     pub fn new(issuers: TrustedIssuers, clock: Clock) -> Self {
-        Self { issuers, clock }
+        Self { issuers, clock, proved: ProvedTokens::new() }
     }
 
-    /// The claims of a token that passed every check.
+    /// The claims of a token that passed every check, now or lately.
     ///
     /// Waits only where the token is right in all else but its key is not known, or where its issuer has to be asked about it, and
     /// never longer than that may take.
-    pub async fn verify(&self, unverified_token: &str) -> Result<Claims, Rejection> {
-        self.examine(unverified_token, |_| {}).await
+    pub async fn verify(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
+        if let Some(claims) = self.proved.find(unverified_token, &self.issuers.glance(), self.clock.now()) {
+            return Ok(claims);
+        }
+        let table = self.issuers.table();
+        let mut examination = self.examination(&table, |_| {});
+        let claims = Arc::new(examination.of(unverified_token).await?);
+        if let Some(grounds) = examination.grounds {
+            self.proved.keep(unverified_token, &claims, grounds);
+        }
+        Ok(claims)
     }
 
-    /// As [`verify`](Self::verify), telling `passed` of each check as the token passes it.
+    /// As [`verify`](Self::verify), telling `passed` of each check as the token passes it: what is remembered of it does not count.
     pub async fn examine(&self, unverified_token: &str, passed: impl FnMut(Check)) -> Result<Claims, Rejection> {
-        let mut examination = Examination { table: &self.issuers.table(), now: self.clock.now(), passed };
-        match UnverifiedToken::split(unverified_token) {
-            Ok(token) => examination.of_jwt(unverified_token, token).await,
-            Err(Rejection::NotASignedJwt) => examination.of_opaque(unverified_token).await,
-            Err(rejection) => Err(rejection),
-        }
+        self.examination(&self.issuers.table(), passed).of(unverified_token).await
+    }
+
+    fn examination<'a, P: FnMut(Check)>(&self, table: &'a Table, passed: P) -> Examination<'a, P> {
+        Examination { table, now: self.clock.now(), passed, grounds: None }
     }
 }
 
@@ -57,9 +67,19 @@ struct Examination<'a, P> {
     table: &'a Table,
     now: DateTime<Utc>,
     passed: P,
+    /// What the verdict rests on, where it may be remembered: what an issuer was asked about is remembered there.
+    grounds: Option<Grounds>,
 }
 
 impl<P: FnMut(Check)> Examination<'_, P> {
+    async fn of(&mut self, unverified_token: &str) -> Result<Claims, Rejection> {
+        match UnverifiedToken::split(unverified_token) {
+            Ok(token) => self.of_jwt(unverified_token, token).await,
+            Err(Rejection::NotASignedJwt) => self.of_opaque(unverified_token).await,
+            Err(rejection) => Err(rejection),
+        }
+    }
+
     async fn of_jwt(&mut self, text: &str, token: UnverifiedToken<'_>) -> Result<Claims, Rejection> {
         let encoded_header = token.header()?;
         (self.passed)(Check::Form);
@@ -81,8 +101,17 @@ impl<P: FnMut(Check)> Examination<'_, P> {
             return self.accept(canonical, issuer, &claims, subject, validity);
         }
         let (subject, validity) = self.judge(issuer, &header, &unverified_claims)?;
+        let edition = issuer.keys.edition();
         self.signature(issuer, &header, &token).await?;
-        self.accept(canonical, issuer, &unverified_claims, subject, validity)
+        let claims = self.accept(canonical, issuer, &unverified_claims, subject, validity)?;
+        // Editions never come back, so where it is the same before and after, it is that of the key.
+        self.grounds = edition.filter(|_| issuer.keys.edition() == edition).map(|keys| Grounds {
+            table: self.table.number,
+            issuer: issuer.place,
+            keys,
+            validity,
+        });
+        Ok(claims)
     }
 
     /// A token that says nothing itself: the issuer that gives out such tokens says what it means.
@@ -177,5 +206,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
 
 #[cfg(test)]
 mod introspection_tests;
+#[cfg(test)]
+mod proved_tests;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
-use crate::database::Database;
+use crate::database::{Database, Touched};
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{AuditAction, Changes, Moment, PrincipalId};
 
@@ -115,13 +115,14 @@ impl<K: Kind> Directory<K> {
         W: FnOnce(&mut Edit<'_>) -> Result<Option<Changes>, Failure> + Send + 'static,
     {
         let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
+        let touched = Touched::one(&change.id);
         let outcome = self
             .database
-            .write(move |conn| {
+            .write_touching(move |conn| {
                 let changed =
                     rights::keep_an_admin(conn, |conn| change.apply::<K>(conn, &by, &permissions, now, work))?;
                 let known = principal_edit::with_roles(conn, &permissions, changed, now)?;
-                K::view(conn, known)
+                Ok::<_, Failure>((K::view(conn, known)?, touched))
             })
             .await;
         if let Err(failure) = &outcome {

@@ -42,7 +42,7 @@ impl Contact {
         };
         Self {
             identity: IdentityKey { issuer: claims.issuer().to_owned(), kind, subject: claims.subject().to_owned() },
-            roles: claims.roles().iter().filter(|role| claims.is_admin_allowed() || *role != ADMIN).cloned().collect(),
+            roles: counted_roles(claims).cloned().collect(),
             jit: claims.jit(),
             now,
             profile: claims.profile().clone(),
@@ -55,31 +55,67 @@ impl Contact {
         self.issued_at.unwrap_or(self.now)
     }
 
-    /// Whether the token is no older than the last one that `principal` was described by. One that does not tell its age counts once in a
-    /// while, so that two of them that differ do not make every request a write.
-    fn is_news_to(&self, principal: &Principal) -> bool {
-        principal.provider_profile.as_of.is_none_or(|as_of| match self.issued_at {
-            Some(issued_at) => issued_at >= as_of,
-            None => self.now - as_of >= KEEP_ROLES_FOR,
-        })
-    }
-
     fn moment(&self) -> Moment {
         self.now.into()
     }
 }
 
+/// The role names that a token carries and that count, in their order: `admin` only where its issuer may say so.
+pub(super) fn counted_roles(claims: &Claims) -> impl Iterator<Item = &String> {
+    claims.roles().iter().filter(|role| claims.is_admin_allowed() || *role != ADMIN)
+}
+
+/// Whether a token that was issued then is no older than the last one that `principal` was described by. One that does not tell its
+/// age counts once in a while, so that two of them that differ do not make every request a write.
+fn is_news(principal: &Principal, issued_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    principal.provider_profile.as_of.is_none_or(|as_of| match issued_at {
+        Some(issued_at) => issued_at >= as_of,
+        None => now - as_of >= KEEP_ROLES_FOR,
+    })
+}
+
+/// Whether it is time to note again that `principal` was seen.
+fn is_due(principal: &Principal, now: DateTime<Utc>) -> bool {
+    principal.last_seen_at.is_none_or(|seen| now - seen.utc() >= NOTICE_EVERY)
+}
+
+/// Whether role names that differ may take the place of those seen.
+fn may_keep_roles(principal: &Principal, now: DateTime<Utc>) -> bool {
+    principal.claim_roles_at.is_none_or(|seen| now - seen.utc() >= KEEP_ROLES_FOR)
+}
+
+/// Whether `principal` may come in with this token and there is nothing to note of it: [`admit`] and [`observe`] in one, for whoever
+/// comes again and again, without a copy of anything.
+pub(super) fn is_plain(principal: &Principal, claims: &Claims, now: DateTime<Utc>) -> bool {
+    let issued_at = claims.issued_at();
+    admit_at(principal, issued_at, now, false).is_ok()
+        && !is_due(principal, now)
+        && (!may_keep_roles(principal, now) || principal.claim_roles.0.iter().eq(counted_roles(claims)))
+        && (principal.kind != PrincipalKind::Human
+            || !is_news(principal, issued_at, now)
+            || provider_profile::is_followed(principal, claims.profile()))
+}
+
 /// Whether `principal` may come in with this token. `BOOTSTRAP_ADMIN` need not wait for an admin: it is there for want of one.
 pub(super) fn admit(principal: &Principal, contact: &Contact, is_bootstrap: bool) -> Result<(), Failure> {
+    admit_at(principal, contact.issued_at, contact.now, is_bootstrap)
+}
+
+fn admit_at(
+    principal: &Principal,
+    issued_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+    is_bootstrap: bool,
+) -> Result<(), Failure> {
     match principal.status {
         PrincipalStatus::Deleted => Err(Failure::PrincipalDeleted),
         PrincipalStatus::Disabled => Err(Failure::PrincipalDisabled),
         PrincipalStatus::Pending if !is_bootstrap => Err(Failure::PrincipalPending),
-        PrincipalStatus::Pending | PrincipalStatus::Active if principal.has_expired(contact.now) => {
+        PrincipalStatus::Pending | PrincipalStatus::Active if principal.has_expired(now) => {
             Err(Failure::PrincipalDisabled)
         }
         PrincipalStatus::Pending | PrincipalStatus::Active => match principal.not_before {
-            Some(not_before) if contact.issued_at.is_none_or(|issued_at| issued_at < not_before.utc()) => {
+            Some(not_before) if issued_at.is_none_or(|issued_at| issued_at < not_before.utc()) => {
                 Err(Failure::TokenRevoked)
             }
             _ => Ok(()),
@@ -114,7 +150,9 @@ impl Observed {
 pub(super) fn observe(principal: &mut Principal, contact: &Contact) -> Observed {
     let said_before = principal.provider_profile.clone();
     let followed = match principal.kind {
-        PrincipalKind::Human if contact.is_news_to(principal) => provider_profile::follow(principal, &contact.profile),
+        PrincipalKind::Human if is_news(principal, contact.issued_at, contact.now) => {
+            provider_profile::follow(principal, &contact.profile)
+        }
         // An older token must not bring back what a newer one has changed.
         PrincipalKind::Human => Vec::new(),
         // A program is described by the admin who registered it.
@@ -126,11 +164,9 @@ pub(super) fn observe(principal: &mut Principal, contact: &Contact) -> Observed 
     if !followed.is_empty() || principal.provider_profile != said_before {
         principal.provider_profile.as_of = Some(contact.said_at());
     }
-    let is_due = principal.last_seen_at.is_none_or(|seen| contact.now - seen.utc() >= NOTICE_EVERY);
-    let has_other_roles = principal.claim_roles.0 != contact.roles
-        && principal.claim_roles_at.is_none_or(|seen| contact.now - seen.utc() >= KEEP_ROLES_FOR);
+    let has_other_roles = principal.claim_roles.0 != contact.roles && may_keep_roles(principal, contact.now);
     // What the provider says of an edited field is not shown, but kept: the edit may be taken back.
-    let noticed = is_due || has_other_roles || principal.provider_profile != said_before;
+    let noticed = is_due(principal, contact.now) || has_other_roles || principal.provider_profile != said_before;
     if noticed {
         principal.last_seen_at = Some(contact.moment());
         principal.claim_roles = ClaimRoles(contact.roles.clone());

@@ -17,6 +17,7 @@ mod kind;
 mod known_issuers;
 mod me;
 mod page;
+mod principal_cache;
 mod principal_edit;
 mod principals;
 mod provider_profile;

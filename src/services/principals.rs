@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::database::{Database, DbConnection};
+use crate::database::{Database, DbConnection, Touched};
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{IdentityKey, Principal, PrincipalId, PrincipalKind};
 use crate::oidc::{Claims, JitMode};
 use crate::repositories::{grants, principals};
 
 use super::first_contact::{self, Contact};
+use super::principal_cache::PrincipalCache;
 use super::{Failure, HeldRole, KnownPrincipal, held_role, tombstones};
 
 /// Finds the principal behind a token, and makes it where policy says so. Cheap to clone.
@@ -18,6 +19,7 @@ pub struct PrincipalService {
     database: Database,
     clock: Clock,
     rules: Arc<Rules>,
+    cache: Arc<PrincipalCache>,
 }
 
 struct Rules {
@@ -41,21 +43,30 @@ impl PrincipalService {
         permissions: Arc<DeclaredPermissions>,
         bootstrap_admin: Option<IdentityKey>,
     ) -> Self {
-        Self { database, clock, rules: Arc::new(Rules { permissions, bootstrap_admin }) }
+        let cache = Arc::new(PrincipalCache::new(Arc::clone(database.changes())));
+        Self { database, clock, rules: Arc::new(Rules { permissions, bootstrap_admin }), cache }
     }
 
     /// The principal behind `claims` and the roles it holds with this token.
     ///
-    /// A plain known person costs one reading transaction. A person never seen before is made in the one writing transaction of
-    /// the moment, which looks again first: any number of first requests at once leave one row. Fails when the principal is not
-    /// known or not to be let in, and when the token was issued before the principal's tokens were revoked.
-    pub async fn resolve(&self, claims: &Claims) -> Result<KnownPrincipal, Failure> {
-        let contact = Arc::new(Contact::new(claims, self.clock.now()));
+    /// A plain known person costs one reading transaction, and none who came lately ([`PrincipalCache`]). A person never seen before is
+    /// made in the one writing transaction of the moment, which looks again first: any number of first requests at once leave one row.
+    /// Fails when the principal is not known or not to be let in, and when the token was issued before the principal's tokens were
+    /// revoked.
+    pub async fn resolve(&self, claims: &Claims) -> Result<Arc<KnownPrincipal>, Failure> {
+        let now = self.clock.now();
+        if let Some(known) = self.cache.find(claims, now) {
+            return Ok(known);
+        }
+        let contact = Arc::new(Contact::new(claims, now));
+        let mark = self.cache.mark();
         if let Some(sighting) = self.sight(&contact).await? {
             first_contact::admit(&sighting.principal, &contact, sighting.is_bootstrap)?;
             let observed = first_contact::observe(&mut sighting.principal.clone(), &contact);
             if !sighting.is_bootstrap && !observed.is_something() {
-                return Ok(KnownPrincipal::new(sighting.principal, sighting.roles));
+                let known = Arc::new(KnownPrincipal::new(sighting.principal, sighting.roles));
+                self.cache.keep(claims, &known, mark, self.rules.names_admin(&contact.identity), now);
+                return Ok(known);
             }
         } else if !self.rules.may_make(&contact) {
             return Err(first_contact::unknown(&contact));
@@ -63,7 +74,7 @@ impl PrincipalService {
         let sighting = self.record(&contact).await?;
         // Only now, outside the transaction: what was recorded is kept though the answer may be no.
         first_contact::admit(&sighting.principal, &contact, false)?;
-        Ok(KnownPrincipal::new(sighting.principal, sighting.roles))
+        Ok(Arc::new(KnownPrincipal::new(sighting.principal, sighting.roles)))
     }
 
     /// As [`resolve`](Self::resolve), without making, noting or changing anything: `None` where nobody is known yet.
@@ -81,7 +92,12 @@ impl PrincipalService {
 
     async fn record(&self, contact: &Arc<Contact>) -> Result<Sighting, Failure> {
         let (rules, contact) = (Arc::clone(&self.rules), Arc::clone(contact));
-        let (sighting, is_new) = self.database.write(move |conn| record(conn, &rules, &contact)).await?;
+        let recorded = self.database.write_touching(move |conn| {
+            let (sighting, is_new) = record(conn, &rules, &contact)?;
+            let touched = Touched::one(&sighting.principal.id);
+            Ok::<_, Failure>(((sighting, is_new), touched))
+        });
+        let (sighting, is_new) = recorded.await?;
         if is_new {
             log_first_contact(sighting.principal.id);
         }

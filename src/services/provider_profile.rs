@@ -32,21 +32,12 @@ fn follow_field(principal: &mut Principal, field: ProfileField, value: &str, cha
 }
 
 fn follow_account(principal: &mut Principal, said: &Profile, changed: &mut Vec<&'static str>) {
-    if let Some(username) = acceptable(said.username.as_deref())
-        && principal.username.as_deref() != Some(username)
-    {
+    if let Some(username) = new_username(principal, said) {
         principal.username = Some(username.to_owned());
         changed.push("username");
     }
-    if let Some(email) = acceptable(said.email.as_deref()) {
-        let is_same = principal.email.as_deref() == Some(email);
-        let state = match said.email_verified {
-            Some(true) => EmailState::Verified,
-            Some(false) => EmailState::Unverified,
-            None if is_same => principal.email_state,
-            None => EmailState::Unknown,
-        };
-        if !is_same {
+    if let Some((email, state)) = claimed_email(principal, said) {
+        if principal.email.as_deref() != Some(email) {
             principal.email = Some(email.to_owned());
             changed.push("email");
         }
@@ -55,6 +46,39 @@ fn follow_account(principal: &mut Principal, said: &Profile, changed: &mut Vec<&
             changed.push("email_state");
         }
     }
+}
+
+/// Whether [`follow`] would change nothing, not even what is kept of the provider and not shown.
+pub(super) fn is_followed(principal: &Principal, said: &Profile) -> bool {
+    let is_field_followed = |field| {
+        claimed(said, field).is_none_or(|value| {
+            let is_edited = principal.edited_fields.0.contains(&field);
+            principal.provider_profile.get(field) == Some(value)
+                && (is_edited || principal.profile_field(field) == Some(value))
+        })
+    };
+    ProfileField::ALL.into_iter().all(is_field_followed)
+        && (principal.origin == Origin::Manual
+            || new_username(principal, said).is_none()
+                && claimed_email(principal, said).is_none_or(|(email, state)| {
+                    principal.email.as_deref() == Some(email) && principal.email_state == state
+                }))
+}
+
+fn new_username<'a>(principal: &Principal, said: &'a Profile) -> Option<&'a str> {
+    acceptable(said.username.as_deref()).filter(|username| principal.username.as_deref() != Some(*username))
+}
+
+/// The address as the provider says it, with what that makes of its state.
+fn claimed_email<'a>(principal: &Principal, said: &'a Profile) -> Option<(&'a str, EmailState)> {
+    let email = acceptable(said.email.as_deref())?;
+    let state = match said.email_verified {
+        Some(true) => EmailState::Verified,
+        Some(false) => EmailState::Unverified,
+        None if principal.email.as_deref() == Some(email) => principal.email_state,
+        None => EmailState::Unknown,
+    };
+    Some((email, state))
 }
 
 fn claimed(said: &Profile, field: ProfileField) -> Option<&str> {

@@ -22,7 +22,7 @@ use crate::schema::{audit_events, principals};
 pub(super) const ISSUER: &str = "https://issuer.test";
 
 pub(super) struct World {
-    _folder: TempDir,
+    folder: TempDir,
     jit: JitMode,
     pub(super) database: Database,
     pub(super) clock: Clock,
@@ -56,12 +56,17 @@ impl World {
                 vec![ISSUER.to_owned()],
             ),
             purge: PurgeService::new(database.clone(), clock.clone()),
-            _folder: folder,
+            folder,
             jit,
             database,
             clock,
             permissions,
         }
+    }
+
+    /// Where the database is.
+    pub(super) fn database_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("test.db")
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {

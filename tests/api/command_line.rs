@@ -1,14 +1,17 @@
 //! The `portcullis` command, as an operator meets it.
 
 use std::fs;
+use std::time::Duration;
 
+use portcullis::dev::{Issuer, IssuerOptions};
 use portcullis::diesel::prelude::*;
 use portcullis::diesel::sql_query;
 use portcullis::diesel::sql_types::{Nullable, Text};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
 use crate::support::program::Program;
+use crate::support::{AUDIENCE, TestApp, client};
 
 /// The command on the database of a running service.
 fn beside(app: &TestApp) -> Program {
@@ -139,7 +142,7 @@ async fn people_are_listed_for_people_and_for_programs() {
 }
 
 #[actix_web::test]
-async fn changes_count_on_the_next_request_and_are_on_the_audit_trail() {
+async fn changes_count_once_the_service_has_looked_and_are_on_the_audit_trail() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let token = app.token("bob").sign();
@@ -149,17 +152,42 @@ async fn changes_count_on_the_next_request_and_are_on_the_audit_trail() {
     assert_eq!(status("/api/v1/users").await, 403);
     let granted = program.run(&["users", "grant", &bob, "auditor"]);
     assert_eq!(granted.printed(), format!("{bob} is active, with the roles: auditor, member\n"));
+    app.notice_outside_changes().await;
     assert_eq!(status("/api/v1/users").await, 200);
 
     program.run(&["users", "disable", &bob, "--reason", "left"]).printed();
+    app.notice_outside_changes().await;
     assert_eq!(status("/api/v1/me").await, 403);
     let shown = app.get(&format!("/api/v1/users/{bob}"), &app.admin()).await.json();
     assert_eq!((&shown["status"], &shown["disabled_reason"]), (&json!("disabled"), &json!("left")));
     program.run(&["users", "enable", &bob]).printed();
+    app.notice_outside_changes().await;
     assert_eq!(status("/api/v1/me").await, 200);
 
     let expected = [("role.grant", "done"), ("user.disable", "done"), ("user.enable", "done")];
     assert_eq!(trail(&app, &bob), expected.map(|(action, outcome)| event(action, outcome)));
+}
+
+#[actix_web::test]
+async fn a_running_service_sees_by_itself_whom_the_command_line_shuts_out() {
+    let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}", folder.path().join("portcullis.db").display());
+    let service = Program::portcullis()
+        .var("DATABASE_URL", &database)
+        .var("DATABASE_MIGRATE", "true")
+        .var("OIDC_ISSUER", idp.url())
+        .var("OIDC_AUDIENCE", AUDIENCE)
+        .serve();
+    let (client, token) = (client(), idp.token().subject("bob").scope("profile:read").sign());
+    let me = async || client.get(format!("{}/api/v1/me", service.url())).bearer_auth(&token).send().await.unwrap();
+    let bob: Value = serde_json::from_str(&me().await.text().await.unwrap()).unwrap();
+    let bob = bob["id"].as_str().unwrap().to_owned();
+    // Until he is remembered, for then only somebody who looks can know better.
+    assert_eq!((me().await.status(), me().await.status()), (StatusCode::OK, StatusCode::OK));
+    Program::portcullis().var("DATABASE_URL", &database).run(&["users", "disable", &bob]).printed();
+    let refused = async { while me().await.status() != StatusCode::FORBIDDEN {} };
+    tokio::time::timeout(Duration::from_secs(30), refused).await.expect("sees what was changed");
 }
 
 #[actix_web::test]
@@ -192,6 +220,7 @@ async fn the_last_admin_has_to_stay_here_too_and_a_second_one_is_the_way_out() {
 
     program.run(&["users", "grant", &bob, "admin"]).printed();
     program.run(&["users", "disable", &alice]).printed();
+    app.notice_outside_changes().await;
     assert_eq!(app.get("/api/v1/users", &app.token("bob").sign()).await.status(), 200);
     assert_eq!(trail(&app, &alice), [event("user.disable", "refused"), event("user.disable", "done")]);
 }

@@ -37,7 +37,7 @@ impl Provider {
         Self { fixture, key, verifier }
     }
 
-    async fn verify(&self, case: &Value) -> Result<Claims, Rejection> {
+    async fn verify(&self, case: &Value) -> Result<Arc<Claims>, Rejection> {
         let (mut header, mut claims) = (case["header"].clone(), case["claims"].clone());
         header["alg"] = json!("RS256");
         header["kid"] = json!("1");

@@ -49,7 +49,7 @@ impl Scene {
     }
 
     /// What becomes of an opaque token of which the issuer says this. Each token is asked about anew.
-    async fn outcome(&self, answer: &Value) -> Result<Claims, Rejection> {
+    async fn outcome(&self, answer: &Value) -> Result<Arc<Claims>, Rejection> {
         self.answer(answer);
         let token = format!("opaque-{}", self.provider.asked(ENDPOINT));
         self.verifier.verify(&token).await
@@ -239,4 +239,17 @@ async fn nobody_is_asked_about_a_jwt_that_is_expired_or_forged() {
     let forged = foreign.sign(&foreign.header(), &json!({ "iss": scene.provider.url, "exp": NOW + 300 }));
     assert_eq!(scene.verifier.verify(&forged).await.unwrap_err(), Rejection::BadSignature);
     assert_eq!(scene.provider.asked(ENDPOINT), 0);
+}
+
+#[tokio::test]
+async fn what_the_issuer_was_asked_about_is_remembered_nowhere_else() {
+    let scene = Scene::with(|settings| (settings.always, settings.opaque) = (true, true)).await;
+    scene.answer(&active());
+    let jwt = scene.lightweight(|_| {});
+    for token in [jwt.as_str(), "opaque"] {
+        scene.verifier.verify(token).await.unwrap();
+        scene.verifier.verify(token).await.unwrap();
+        let now = scene.verifier.clock.now();
+        assert!(scene.verifier.proved.find(token, &scene.verifier.issuers.glance(), now).is_none(), "{token}");
+    }
 }

@@ -11,15 +11,15 @@ use crate::oidc::testing::{AUDIENCE, MemoryStore, NOW, ScriptedProvider, Signing
 use crate::oidc::{Algorithm, IssuerSettings, ScopeMode, SubjectKind, base64url};
 
 /// One issuer with a key of each common type, and a verifier that trusts it.
-struct Scene {
-    provider: ScriptedProvider,
-    clock: Clock,
+pub(super) struct Scene {
+    pub(super) provider: ScriptedProvider,
+    pub(super) clock: Clock,
     keys: [SigningKey; 5],
-    verifier: TokenVerifier,
+    pub(super) verifier: TokenVerifier,
 }
 
 impl Scene {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
@@ -35,26 +35,26 @@ impl Scene {
         Self { provider, clock, keys, verifier }
     }
 
-    fn claims(&self) -> Value {
+    pub(super) fn claims(&self) -> Value {
         json!({
             "iss": self.provider.url, "sub": "alice", "aud": AUDIENCE, "exp": NOW + 300, "iat": NOW,
             "client_id": "app", "scope": "users:read profile:read", "roles": ["auditor"], "name": "Alice", "jti": "1",
         })
     }
 
-    fn claims_with(&self, name: &str, value: Value) -> Value {
+    pub(super) fn claims_with(&self, name: &str, value: Value) -> Value {
         let mut claims = self.claims();
         claims[name] = value;
         claims
     }
 
-    fn claims_without(&self, name: &str) -> Value {
+    pub(super) fn claims_without(&self, name: &str) -> Value {
         let mut claims = self.claims();
         claims.as_object_mut().unwrap().remove(name);
         claims
     }
 
-    fn key(&self, algorithm: Algorithm) -> &SigningKey {
+    pub(super) fn key(&self, algorithm: Algorithm) -> &SigningKey {
         self.keys.iter().find(|key| key.algorithm == algorithm).unwrap()
     }
 
@@ -62,12 +62,16 @@ impl Scene {
         self.key(Algorithm::Es256)
     }
 
-    fn token(&self, claims: &Value) -> String {
+    pub(super) fn token(&self, claims: &Value) -> String {
         self.es256().sign(&self.es256().header(), claims)
     }
 
-    async fn refusal(&self, token: &str) -> Rejection {
-        self.verifier.verify(token).await.unwrap_err()
+    /// Why the token is refused: the same again and again, and to whoever looks how far it comes.
+    pub(super) async fn refusal(&self, token: &str) -> Rejection {
+        let refusal = self.verifier.verify(token).await.unwrap_err();
+        assert_eq!(self.verifier.verify(token).await.unwrap_err(), refusal);
+        assert_eq!(self.verifier.examine(token, |_| {}).await.unwrap_err(), refusal);
+        refusal
     }
 
     async fn refusal_of_claims(&self, claims: &Value) -> Rejection {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeZone, Utc};
 use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
-use portcullis::{Application, Clock, Config, IssuerReload};
+use portcullis::{Application, Clock, Config, IssuerReload, OutsideChanges};
 use reqwest::Method;
 use tempfile::TempDir;
 
@@ -29,6 +29,7 @@ pub struct TestApp {
     pub idp: Issuer,
     pub clock: Clock,
     pub issuers: IssuerReload,
+    outside: OutsideChanges,
     url: String,
     handle: portcullis::actix_web::dev::ServerHandle,
     client: reqwest::Client,
@@ -83,8 +84,9 @@ impl Setup {
         let service = self.application.start(config, clock.clone()).await.unwrap();
         // Where it listens, which is not always what it is called.
         let (address, handle, issuers) = (service.address(), service.handle(), service.issuer_reload());
+        let outside = service.outside_changes();
         portcullis::actix_web::rt::spawn(service.wait());
-        TestApp { idp, clock, issuers, url: format!("http://{address}"), handle, client: client(), folder }
+        TestApp { idp, clock, issuers, outside, url: format!("http://{address}"), handle, client: client(), folder }
     }
 }
 
@@ -134,6 +136,11 @@ impl TestApp {
     /// Where its database file is.
     pub fn database(&self) -> std::path::PathBuf {
         self.folder.path().join("portcullis.db")
+    }
+
+    /// Has the service see what another process changed in the database, which it looks for twice a second.
+    pub async fn notice_outside_changes(&self) {
+        self.outside.notice().await;
     }
 
     /// A valid token in the making: `subject`'s, with every scope of the service.

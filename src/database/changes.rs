@@ -1,0 +1,136 @@
+//! What was changed since when: the order that lets somebody remember what was read, and know when it may be so no more.
+//!
+//! Whoever remembers takes a [`Mark`] before reading. Whoever writes tells whom it touched once the transaction has ended, before its
+//! caller learns of it. What was read is good for as long as nobody was touched since the mark: a reader that began before the write
+//! ended has an older mark, however long it takes, so it cannot put back what was so before.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Subjects share this many places. Two that share one are touched together, which costs a read and nothing else.
+const PLACES: usize = 4096;
+
+/// A moment in the order of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u64);
+
+/// Somebody that changes are told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject(usize);
+
+impl Subject {
+    /// The subject of this id.
+    pub fn of(id: &impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        // Cut on purpose: it is the rest that counts.
+        Self(hasher.finish() as usize % PLACES)
+    }
+}
+
+/// Whom a change bears on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// Nothing that anybody may remember.
+    Nobody,
+    /// This one, and nobody else.
+    One(Subject),
+    /// Whoever it may be.
+    Everyone,
+}
+
+impl Touched {
+    /// The subject of this id, and nobody else.
+    pub fn one(id: &impl Hash) -> Self {
+        Self::One(Subject::of(id))
+    }
+}
+
+/// When whom was touched last.
+#[derive(Debug)]
+pub struct Changes {
+    latest: AtomicU64,
+    everyone: AtomicU64,
+    subjects: Box<[AtomicU64]>,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self {
+            latest: AtomicU64::new(0),
+            everyone: AtomicU64::new(0),
+            subjects: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+}
+
+impl Changes {
+    /// Now. To be taken before what is to be remembered is read.
+    pub fn mark(&self) -> Mark {
+        Mark(self.latest.load(Ordering::SeqCst))
+    }
+
+    /// Tells whom a change touched. To be called once it can be seen by whoever reads, or may be.
+    pub fn note(&self, touched: Touched) {
+        let place = match touched {
+            Touched::Nobody => return,
+            Touched::One(Subject(place)) => self.subjects.get(place).unwrap_or(&self.everyone),
+            Touched::Everyone => &self.everyone,
+        };
+        let now = self.latest.fetch_add(1, Ordering::SeqCst) + 1;
+        place.fetch_max(now, Ordering::SeqCst);
+    }
+
+    /// Whether what was read of `subject` after `mark` is as it was.
+    pub fn is_unchanged(&self, subject: Subject, mark: Mark) -> bool {
+        let place = self.subjects.get(subject.0).unwrap_or(&self.everyone);
+        Mark(place.load(Ordering::SeqCst)) <= mark && Mark(self.everyone.load(Ordering::SeqCst)) <= mark
+    }
+
+    /// Whether everything that was read after `mark` is as it was.
+    pub fn is_all_unchanged(&self, mark: Mark) -> bool {
+        self.mark() == mark
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two that share no place.
+    fn two() -> (Subject, Subject) {
+        (Subject::of(&1), Subject::of(&2))
+    }
+
+    #[test]
+    fn a_change_touches_whom_it_names_and_what_was_read_before_it() {
+        let (changes, (one, other)) = (Changes::default(), two());
+        assert_ne!(one, other);
+        let before = changes.mark();
+        changes.note(Touched::One(one));
+        assert!(!changes.is_unchanged(one, before));
+        assert!(changes.is_unchanged(other, before));
+        assert!(!changes.is_all_unchanged(before));
+        assert!(changes.is_unchanged(one, changes.mark()));
+    }
+
+    #[test]
+    fn a_change_of_everyone_touches_all_and_one_of_nobody_none() {
+        let (changes, (one, other)) = (Changes::default(), two());
+        let before = changes.mark();
+        changes.note(Touched::Nobody);
+        assert!(changes.is_unchanged(one, before) && changes.is_all_unchanged(before));
+        changes.note(Touched::Everyone);
+        assert!(!changes.is_unchanged(one, before) && !changes.is_unchanged(other, before));
+        assert!(changes.is_unchanged(one, changes.mark()));
+    }
+
+    #[test]
+    fn who_began_to_read_before_a_change_stays_touched_by_it_whatever_comes_after() {
+        let (changes, (one, other)) = (Changes::default(), two());
+        let slow = changes.mark();
+        changes.note(Touched::One(one));
+        changes.note(Touched::One(other));
+        assert!(!changes.is_unchanged(one, slow));
+    }
+}

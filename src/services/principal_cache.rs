@@ -1,0 +1,194 @@
+//! Principals that came lately, so that the next request of one costs no transaction.
+//!
+//! What is remembered is what a reading transaction found: a principal and the roles it holds with the role names of one token. It is
+//! used only for a presentation that would change nothing, and no longer than
+//!
+//! - nobody has changed the principal, or everyone, since before it was read ([`Changes`]); for whoever `BOOTSTRAP_ADMIN` names, nobody
+//!   at all, for what they are depends on whether there is an admin;
+//! - none of its grants has ended, nor its account;
+//! - [`MAX_AGE`]: should a change have gone unnoticed, that is how long it can.
+
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher, RandomState};
+use std::mem::size_of;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{Equivalent, Weighter};
+
+use crate::database::{Changes, Mark, Subject};
+use crate::models::Principal;
+use crate::oidc::{Claims, SubjectKind};
+
+use super::KnownPrincipal;
+use super::first_contact::{self, counted_roles};
+
+/// How long a principal is remembered, whatever happens.
+const MAX_AGE: TimeDelta = TimeDelta::seconds(60);
+/// The most memory that remembered principals may take, in bytes.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+/// How many are remembered at the most.
+const MAX_PRINCIPALS: u64 = 32 * 1024;
+
+/// The latest principals.
+pub(super) struct PrincipalCache {
+    entries: Cache<Key, Arc<Entry>, ByBytes, RandomState>,
+    changes: Arc<Changes>,
+}
+
+/// How a principal was presented.
+#[derive(PartialEq, Eq)]
+struct Key {
+    issuer: String,
+    kind: SubjectKind,
+    subject: String,
+    /// The role names that counted.
+    roles: BTreeSet<String>,
+}
+
+struct Entry {
+    known: Arc<KnownPrincipal>,
+    subject: Subject,
+    /// Taken before it was read.
+    mark: Mark,
+    is_named_admin: bool,
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+impl PrincipalCache {
+    pub(super) fn new(changes: Arc<Changes>) -> Self {
+        let expected = usize::try_from(MAX_PRINCIPALS).unwrap_or(usize::MAX);
+        let entries = Cache::with(expected, MAX_BYTES, ByBytes, RandomState::new(), DefaultLifecycle::default());
+        Self { entries, changes }
+    }
+
+    /// To be taken before reading what is to be [kept](Self::keep).
+    pub(super) fn mark(&self) -> Mark {
+        self.changes.mark()
+    }
+
+    /// The principal behind `claims`, where it is remembered, is so still, and the presentation changes nothing.
+    pub(super) fn find(&self, claims: &Claims, now: DateTime<Utc>) -> Option<Arc<KnownPrincipal>> {
+        let entry = self.entries.get(&Presented(claims))?;
+        let is_good = entry.is_unchanged(&self.changes)
+            && (entry.since..entry.until).contains(&now)
+            && first_contact::is_plain(entry.known.principal(), claims, now);
+        is_good.then(|| Arc::clone(&entry.known))
+    }
+
+    /// Remembers who `claims` presented, as read after `mark`.
+    pub(super) fn keep(
+        &self,
+        claims: &Claims,
+        known: &Arc<KnownPrincipal>,
+        mark: Mark,
+        is_named_admin: bool,
+        now: DateTime<Utc>,
+    ) {
+        let subject = Subject::of(&known.principal().id);
+        let until = end_of_what_holds(known).map_or(now + MAX_AGE, |end| end.min(now + MAX_AGE));
+        let entry = Entry { known: Arc::clone(known), subject, mark, is_named_admin, since: now, until };
+        if entry.is_unchanged(&self.changes) {
+            self.entries.insert(Key::of(claims), Arc::new(entry));
+        }
+    }
+}
+
+impl Entry {
+    fn is_unchanged(&self, changes: &Changes) -> bool {
+        if self.is_named_admin {
+            changes.is_all_unchanged(self.mark)
+        } else {
+            changes.is_unchanged(self.subject, self.mark)
+        }
+    }
+}
+
+/// When the first of what a principal has ends by itself: a grant or the account.
+fn end_of_what_holds(known: &KnownPrincipal) -> Option<DateTime<Utc>> {
+    let grants = known.roles().iter().filter_map(|role| role.expires_at);
+    grants.chain(known.principal().expires_at).map(|end| end.utc()).min()
+}
+
+/// The claims as a key to be found by.
+struct Presented<'a>(&'a Claims);
+
+impl Hash for Presented<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let claims = self.0;
+        hash(claims.issuer(), claims.kind(), claims.subject(), counted_roles(claims), state);
+    }
+}
+
+impl Equivalent<Key> for Presented<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        let claims = self.0;
+        claims.subject() == key.subject
+            && claims.kind() == key.kind
+            && claims.issuer() == key.issuer
+            && key.roles.iter().eq(counted_roles(claims))
+    }
+}
+
+impl Key {
+    fn of(claims: &Claims) -> Self {
+        Self {
+            issuer: claims.issuer().to_owned(),
+            kind: claims.kind(),
+            subject: claims.subject().to_owned(),
+            roles: counted_roles(claims).cloned().collect(),
+        }
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash(&self.issuer, self.kind, &self.subject, self.roles.iter(), state);
+    }
+}
+
+fn hash<'a>(
+    issuer: &str,
+    kind: SubjectKind,
+    subject: &str,
+    roles: impl Iterator<Item = &'a String>,
+    state: &mut impl Hasher,
+) {
+    (issuer, kind, subject).hash(state);
+    roles.for_each(|role| role.hash(state));
+}
+
+/// Weighs what is remembered by the memory that it takes, roughly. The least weight bounds the number as well.
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<Key, Arc<Entry>> for ByBytes {
+    fn weight(&self, key: &Key, entry: &Arc<Entry>) -> u64 {
+        let bytes = bytes_of_key(key) + bytes_of(&entry.known) + size_of::<(Key, Entry)>();
+        u64::try_from(bytes).unwrap_or(u64::MAX).max(MAX_BYTES / MAX_PRINCIPALS)
+    }
+}
+
+/// What the allocator takes for a short text, or adds to a longer one.
+const PER_TEXT: usize = 40;
+
+fn bytes_of_key(key: &Key) -> usize {
+    let roles: usize = key.roles.iter().map(|role| role.len() + PER_TEXT).sum();
+    key.issuer.len() + key.subject.len() + roles
+}
+
+fn bytes_of(known: &KnownPrincipal) -> usize {
+    let Principal { display_name, given_name, family_name, username, email, locale, .. } = known.principal();
+    let texts = [display_name, given_name, family_name, username, email, locale];
+    // Twice: the provider's words are kept beside those that are shown.
+    let texts: usize = texts.into_iter().flatten().map(|text| 2 * (text.len() + PER_TEXT)).sum();
+    let roles = known.roles().iter();
+    let roles: usize =
+        roles.map(|role| size_of::<super::HeldRole>() + role.name.len() + role.permissions.len() * PER_TEXT).sum();
+    size_of::<KnownPrincipal>() + texts + roles
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,415 @@
+//! Whoever comes again is known without a look at the database, and each of the ways in which that ends.
+
+use diesel::prelude::*;
+use proptest::prelude::*;
+
+use super::super::first_contact::{Contact, admit, observe};
+use super::super::test_support::{ISSUER, World, names};
+use super::super::{
+    Failure, IssuerRename, IssuerService, KnownVersion, NewIdentity, ProfileEdit, RoleDraft, RoleService,
+};
+use super::*;
+use crate::database::{Database, DatabaseConfig, DatabaseError, DatabaseUrl, DbConnection, Synchronous, Touched};
+use crate::models::{
+    ClaimRoles, DisabledBy, EmailState, Moment, Origin, PrincipalId, PrincipalKind, PrincipalStatus, ProfileField,
+};
+use crate::oidc::{JitMode, Profile};
+use crate::schema::principals;
+
+impl World {
+    /// Has somebody come until they are remembered, and returns who that is.
+    async fn remembered(&self, claims: &Claims) -> PrincipalId {
+        // The first time may have been a write, and the second remembers what it read.
+        for _ in 0..2 {
+            self.principals.resolve(claims).await.unwrap();
+        }
+        assert!(self.is_remembered(claims).await);
+        self.principals.resolve(claims).await.unwrap().principal().id
+    }
+
+    /// Whether the very same principal is answered twice.
+    async fn is_remembered(&self, claims: &Claims) -> bool {
+        let [one, other] = [self.principals.resolve(claims).await, self.principals.resolve(claims).await];
+        Arc::ptr_eq(&one.unwrap(), &other.unwrap())
+    }
+
+    fn roles(&self) -> RoleService {
+        RoleService::new(self.database.clone(), self.clock.clone(), self.permissions.clone())
+    }
+
+    /// Changes a principal behind the back of whoever remembers it, telling whom `touched` says.
+    async fn change_silently(&self, id: PrincipalId, status: PrincipalStatus, touched: Touched) {
+        let change = move |conn: &mut DbConnection| Ok((set_status(conn, id, status)?, touched));
+        self.database.write_touching::<_, DatabaseError, _>(change).await.unwrap();
+    }
+}
+
+fn set_status(conn: &mut DbConnection, id: PrincipalId, status: PrincipalStatus) -> Result<(), DatabaseError> {
+    let by = (status == PrincipalStatus::Disabled).then_some(DisabledBy::Admin);
+    let columns = (principals::status.eq(status), principals::disabled_by.eq(by));
+    diesel::update(principals::table.find(id)).set(columns).execute(conn)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_comes_again_is_known_without_a_look_at_the_database() {
+    let world = World::new();
+    let alice = world.remembered(&world.person("alice")).await;
+    // Told to nobody, so that it can be seen whether somebody looks.
+    world.change_silently(alice, PrincipalStatus::Disabled, Touched::Nobody).await;
+    assert_eq!(world.known("alice").await, alice);
+}
+
+#[tokio::test]
+async fn a_change_of_the_principal_counts_at_once() {
+    let world = World::new();
+    let claims = world.person("alice");
+    let (by, id) = (world.command_line(), world.remembered(&claims).await);
+    let seen = async || world.principals.resolve(&claims).await;
+
+    world.users.grant_role(&by, id, "auditor", None, None).await.unwrap();
+    assert!(names(&seen().await.unwrap()).contains("auditor"));
+    world.remembered(&claims).await;
+    world.users.revoke_role(&by, id, "auditor", None).await.unwrap();
+    assert!(!names(&seen().await.unwrap()).contains("auditor"));
+
+    world.remembered(&claims).await;
+    let edit = ProfileEdit::default().with(ProfileField::DisplayName, Some("Ally".to_owned()));
+    world.me.update(&world.actor(id).await, edit, None).await.unwrap();
+    assert_eq!(seen().await.unwrap().principal().display_name.as_deref(), Some("Ally"));
+
+    world.remembered(&claims).await;
+    world.users.disable(&by, id, None, None).await.unwrap();
+    assert!(matches!(seen().await, Err(Failure::PrincipalDisabled)));
+    world.users.enable(&by, id, None).await.unwrap();
+
+    world.remembered(&claims).await;
+    world.users.delete(&by, id, None).await.unwrap();
+    assert!(matches!(seen().await, Err(Failure::PrincipalDeleted)));
+    world.users.restore(&by, id, None).await.unwrap();
+
+    world.remembered(&claims).await;
+    world.users.revoke(&by, id, None).await.unwrap();
+    assert!(matches!(seen().await, Err(Failure::TokenRevoked)));
+}
+
+#[tokio::test]
+async fn a_newer_token_of_somebody_remembered_does_not_save_an_older_one_from_the_revocation() {
+    let world = World::new();
+    let old = world.person("alice");
+    let id = world.remembered(&old).await;
+    world.users.revoke(&world.command_line(), id, None).await.unwrap();
+    world.pass(1);
+    world.remembered(&world.person("alice")).await;
+    assert!(matches!(world.principals.resolve(&old).await, Err(Failure::TokenRevoked)));
+}
+
+#[tokio::test]
+async fn an_identity_that_was_taken_away_is_somebody_new() {
+    let world = World::new();
+    let by = world.command_line();
+    let alice = world.known("alice").await;
+    let other = NewIdentity { issuer: ISSUER.into(), subject: "alice-2".into() };
+    let linked = world.users.link_identity(&by, alice, other, None).await.unwrap();
+    world.pass(1);
+    let claims = world.person("alice-2");
+    assert_eq!(world.remembered(&claims).await, alice);
+    world.users.unlink_identity(&by, alice, linked.identity.id().to_owned(), None).await.unwrap();
+    assert_ne!(world.principals.resolve(&claims).await.unwrap().principal().id, alice);
+}
+
+#[tokio::test]
+async fn people_of_an_issuer_that_was_renamed_are_not_known_by_the_old_name() {
+    let world = World::new();
+    let alice = world.remembered(&world.person("alice")).await;
+    let rename = IssuerRename { from: ISSUER.to_owned(), to: "https://new.test".to_owned() };
+    let issuers = IssuerService::new(world.database.clone(), world.clock.clone());
+    issuers.rename(&world.command_line(), rename).await.unwrap();
+    assert_ne!(world.known("alice").await, alice);
+}
+
+#[tokio::test]
+async fn a_role_that_is_edited_or_deleted_counts_at_once_for_whoever_holds_it() {
+    let world = World::new();
+    let (by, roles) = (world.command_line(), world.roles());
+    let draft =
+        |names: &[&str]| RoleDraft { summary: "S.".into(), permissions: names.iter().map(|n| (*n).into()).collect() };
+    roles.put(&by, "support", draft(&["users:read"]), KnownVersion::Absent).await.unwrap();
+    world.known_with("alice", "support").await;
+    let (granted, claimed) = (world.person("alice"), world.person("bob").with_roles(&["support"]));
+    let may = async |claims: &Claims| {
+        let known = world.principals.resolve(claims).await.unwrap();
+        known.permissions().iter().any(|permission| permission.name() == "users:read")
+    };
+    for claims in [&granted, &claimed] {
+        world.remembered(claims).await;
+        assert!(may(claims).await);
+    }
+    roles.put(&by, "support", draft(&[]), KnownVersion::Any).await.unwrap();
+    assert!(!may(&granted).await && !may(&claimed).await);
+    world.remembered(&granted).await;
+    world.remembered(&claimed).await;
+    roles.delete(&by, "support", true, None).await.unwrap();
+    for claims in [&granted, &claimed] {
+        assert!(!names(&world.principals.resolve(claims).await.unwrap()).contains("support"));
+    }
+}
+
+#[tokio::test]
+async fn what_happens_to_others_changes_nothing() {
+    let world = World::new();
+    let claims = world.person("alice");
+    let bob = world.known("bob").await;
+    world.remembered(&claims).await;
+    let before = world.principals.resolve(&claims).await.unwrap();
+    world.known("a-newcomer").await;
+    world.users.disable(&world.command_line(), bob, None, None).await.unwrap();
+    assert!(Arc::ptr_eq(&before, &world.principals.resolve(&claims).await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_grant_and_an_account_end_on_time() {
+    let world = World::new();
+    let (id, by) = (world.known("alice").await, world.command_line());
+    let in_thirty = || Some(world.now() + TimeDelta::seconds(30));
+    world.users.grant_role(&by, id, "auditor", in_thirty(), None).await.unwrap();
+    let claims = world.person("alice");
+    world.remembered(&claims).await;
+    world.pass(29);
+    assert!(names(&world.principals.resolve(&claims).await.unwrap()).contains("auditor"));
+    world.pass(1);
+    assert!(!names(&world.principals.resolve(&claims).await.unwrap()).contains("auditor"));
+
+    let end = in_thirty().map(Moment::from);
+    let set_end = move |conn: &mut DbConnection| {
+        diesel::update(principals::table.find(id)).set(principals::expires_at.eq(end)).execute(conn)?;
+        Ok::<_, DatabaseError>(())
+    };
+    world.database.write(set_end).await.unwrap();
+    world.remembered(&claims).await;
+    world.pass(29);
+    world.principals.resolve(&claims).await.unwrap();
+    world.pass(1);
+    assert!(matches!(world.principals.resolve(&claims).await, Err(Failure::PrincipalDisabled)));
+}
+
+#[tokio::test]
+async fn role_names_count_with_their_token_only_whoever_came_before() {
+    let world = World::new();
+    let plain = world.person("alice");
+    let auditor = world.person("alice").with_roles(&["auditor"]);
+    let would_be_admin = world.person("alice").with_roles(&["admin"]);
+    let admin = world.person("alice").with_roles(&["admin"]).with_admin_allowed();
+    world.known("alice").await;
+    for _ in 0..3 {
+        for (claims, expected) in [
+            (&plain, &["member"][..]),
+            (&auditor, &["auditor", "member"]),
+            (&would_be_admin, &["member"]),
+            (&admin, &["admin", "member"]),
+        ] {
+            let known = world.principals.resolve(claims).await.unwrap();
+            assert_eq!(names(&known), expected.iter().copied().collect());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_program_of_the_same_name_is_somebody_else() {
+    let world = World::new();
+    world.remembered(&world.person("alice")).await;
+    assert!(matches!(world.principals.resolve(&world.program("alice")).await, Err(Failure::UnregisteredProgram)));
+    let elsewhere = Claims::for_test("https://other.test", SubjectKind::Human, "alice", world.now());
+    assert_ne!(world.principals.resolve(&elsewhere).await.unwrap().principal().id, world.known("alice").await);
+}
+
+#[tokio::test]
+async fn whoever_is_named_admin_becomes_it_once_there_is_none() {
+    let world = World::with(JitMode::Active, Some("root"));
+    let alice = world.known_with("alice", "admin").await;
+    let root = world.person("root");
+    world.remembered(&root).await;
+    assert!(!names(&world.principals.resolve(&root).await.unwrap()).contains("admin"));
+    world.change_silently(alice, PrincipalStatus::Disabled, Touched::one(&alice)).await;
+    assert!(names(&world.principals.resolve(&root).await.unwrap()).contains("admin"));
+}
+
+#[tokio::test]
+async fn a_change_that_nobody_told_of_counts_after_a_minute_and_at_once_when_it_is_noticed() {
+    let world = World::new();
+    let claims = world.person("alice");
+    let id = world.remembered(&claims).await;
+    world.change_silently(id, PrincipalStatus::Disabled, Touched::Nobody).await;
+    world.pass(59);
+    world.principals.resolve(&claims).await.unwrap();
+    world.pass(1);
+    assert!(matches!(world.principals.resolve(&claims).await, Err(Failure::PrincipalDisabled)));
+
+    world.change_silently(id, PrincipalStatus::Active, Touched::Nobody).await;
+    world.remembered(&claims).await;
+    world.database.notice_outside_changes().await.unwrap();
+    world.remembered(&claims).await;
+    let other = Database::open(&DatabaseConfig {
+        url: DatabaseUrl::sqlite(world.database_file()),
+        synchronous: Synchronous::Normal,
+    });
+    other.unwrap().write(move |conn| set_status(conn, id, PrincipalStatus::Disabled)).await.unwrap();
+    world.principals.resolve(&claims).await.unwrap();
+    assert!(world.database.notice_outside_changes().await.unwrap());
+    assert!(matches!(world.principals.resolve(&claims).await, Err(Failure::PrincipalDisabled)));
+}
+
+#[tokio::test]
+async fn what_was_read_before_a_change_is_not_put_back_after_it() {
+    let world = World::new();
+    let claims = world.person("alice");
+    world.known("alice").await;
+    let cache = PrincipalCache::new(Arc::clone(world.database.changes()));
+    let (mark, read) = (cache.mark(), world.principals.resolve(&claims).await.unwrap());
+    let id = read.principal().id;
+    cache.keep(&claims, &read, mark, false, world.now());
+    assert!(cache.find(&claims, world.now()).is_some());
+    world.users.disable(&world.command_line(), id, None, None).await.unwrap();
+    cache.keep(&claims, &read, mark, false, world.now());
+    assert!(cache.find(&claims, world.now()).is_none());
+    // Nor by a clock that is set back.
+    world.users.enable(&world.command_line(), id, None).await.unwrap();
+    cache.keep(&claims, &read, cache.mark(), false, world.now());
+    assert!(cache.find(&claims, world.now()).is_some());
+    assert!(cache.find(&claims, world.now() - TimeDelta::seconds(1)).is_none());
+}
+
+#[tokio::test]
+async fn what_a_newer_token_changed_is_seen_by_an_older_one_at_once() {
+    let world = World::new();
+    let named = |name: &str| Profile { display_name: Some(name.to_owned()), ..Profile::default() };
+    let old = world.person("alice").with_profile(named("Alice"));
+    world.remembered(&old).await;
+    world.pass(1);
+    world.principals.resolve(&world.person("alice").with_profile(named("Ally"))).await.unwrap();
+    let seen = world.principals.resolve(&old).await.unwrap();
+    assert_eq!(seen.principal().display_name.as_deref(), Some("Ally"));
+}
+
+#[test]
+fn a_presentation_is_that_of_its_own_key_alone() {
+    let claims = |issuer: &str, kind, subject: &str, roles: &[&str]| {
+        Claims::for_test(issuer, kind, subject, DateTime::UNIX_EPOCH).with_roles(roles)
+    };
+    let (human, machine) = (SubjectKind::Human, SubjectKind::Machine);
+    let alice = claims(ISSUER, human, "alice", &["a", "b"]);
+    let hash_of = |item: &dyn Fn(&mut std::hash::DefaultHasher)| {
+        let mut hasher = std::hash::DefaultHasher::new();
+        item(&mut hasher);
+        hasher.finish()
+    };
+    let key = Key::of(&alice);
+    assert!(Presented(&alice).equivalent(&key));
+    assert_eq!(hash_of(&|hasher| Presented(&alice).hash(hasher)), hash_of(&|hasher| key.hash(hasher)));
+    for other in [
+        claims("https://other.test", human, "alice", &["a", "b"]),
+        claims(ISSUER, machine, "alice", &["a", "b"]),
+        claims(ISSUER, human, "Alice", &["a", "b"]),
+        claims(ISSUER, human, "alice", &["a"]),
+        claims(ISSUER, human, "alice", &["a", "b", "c"]),
+        claims(ISSUER, human, "alice", &["ab"]),
+        claims(ISSUER, human, "alice", &["a", "b", "admin"]).with_admin_allowed(),
+    ] {
+        assert!(!Presented(&other).equivalent(&key), "{:?}", other.roles());
+    }
+    let would_be_admin = claims(ISSUER, human, "alice", &["a", "admin", "b"]);
+    assert!(Presented(&would_be_admin).equivalent(&key), "a role name that does not count is no difference");
+}
+
+/// A text out of few, so that what is said and what is known are often the same; some would be accepted by no form.
+fn word() -> impl Strategy<Value = Option<String>> {
+    prop_oneof![
+        Just(None),
+        Just(Some("a".to_owned())),
+        Just(Some("b".to_owned())),
+        Just(Some(" a ".to_owned())),
+        Just(Some("\u{7}".to_owned())),
+        Just(Some(String::new())),
+    ]
+}
+
+fn profile() -> impl Strategy<Value = Profile> {
+    let verified = prop_oneof![Just(None), any::<bool>().prop_map(Some)];
+    (word(), word(), word(), word(), word(), verified, prop_oneof![Just(None), Just(Some("de".to_owned()))]).prop_map(
+        |(display_name, given_name, family_name, username, email, email_verified, locale)| Profile {
+            display_name,
+            given_name,
+            family_name,
+            username,
+            email,
+            email_verified,
+            locale,
+        },
+    )
+}
+
+/// A moment within some hours before and after the one that the property takes place at.
+fn moment(now: DateTime<Utc>) -> impl Strategy<Value = Option<DateTime<Utc>>> {
+    let seconds = prop_oneof![-3602_i64..-3598, -62_i64..-58, -2_i64..3];
+    proptest::option::of(seconds.prop_map(move |seconds| now + TimeDelta::seconds(seconds)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn plain_is_who_is_admitted_and_leaves_nothing_to_note(
+        (before, said) in (profile(), profile()),
+        (seen, roles_seen, not_before, expires, issued) in {
+            let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+            (moment(now), moment(now), moment(now), moment(now), moment(now))
+        },
+        (status, kind, is_manual) in (0_u8..8, any::<bool>(), any::<bool>()),
+        edited in proptest::collection::btree_set(proptest::sample::select(ProfileField::ALL.to_vec()), 0..3),
+        (known_roles, roles) in {
+            let names = || proptest::collection::btree_set(proptest::sample::select(vec!["admin", "auditor"]), 0..3);
+            (names(), names())
+        },
+        is_described_by_the_same in any::<bool>(),
+    ) {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let origin = if is_manual { Origin::Manual } else { Origin::FirstContact };
+        let (kind, subject_kind) = if kind {
+            (PrincipalKind::Human, SubjectKind::Human)
+        } else {
+            (PrincipalKind::Machine, SubjectKind::Machine)
+        };
+        let mut principal = Principal::new(kind, PrincipalStatus::Active, origin, now.into());
+        let claims = |at, profile: &Profile, roles: &BTreeSet<&str>| {
+            let roles: Vec<_> = roles.iter().copied().collect();
+            Claims::for_test(ISSUER, subject_kind, "s", at).with_roles(&roles).with_profile(profile.clone())
+        };
+        let earlier = now - TimeDelta::days(1);
+        let described_by = if is_described_by_the_same { &said } else { &before };
+        observe(&mut principal, &Contact::new(&claims(earlier, described_by, &known_roles), earlier));
+        principal.status = match status {
+            0 => PrincipalStatus::Pending,
+            1 => PrincipalStatus::Disabled,
+            2 => PrincipalStatus::Deleted,
+            _ => PrincipalStatus::Active,
+        };
+        principal.edited_fields.0 = edited;
+        principal.last_seen_at = seen.map(Moment::from);
+        principal.claim_roles_at = roles_seen.map(Moment::from);
+        principal.claim_roles = ClaimRoles(known_roles.iter().filter(|role| **role != "admin").map(|role| (*role).to_owned()).collect());
+        // Most have neither.
+        principal.not_before = not_before.filter(|_| status == 3).map(Moment::from);
+        principal.expires_at = expires.filter(|_| status == 4).map(Moment::from);
+        if status == 5 {
+            principal.email_state = EmailState::Unknown;
+        }
+        let presented = match issued {
+            Some(at) => claims(at, &said, &roles),
+            None => claims(now, &said, &roles).without_issued_at(),
+        };
+        let contact = Contact::new(&presented, now);
+        let is_nothing = admit(&principal, &contact, false).is_ok()
+            && !observe(&mut principal.clone(), &contact).is_something();
+        prop_assert_eq!(first_contact::is_plain(&principal, &presented, now), is_nothing);
+    }
+}
