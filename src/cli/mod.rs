@@ -26,6 +26,7 @@ use crate::causes::causes;
 use crate::config::{Config, ConfigError};
 use crate::database::DatabaseError;
 use crate::services::Failure;
+use crate::telemetry;
 
 #[derive(Parser)]
 #[command(
@@ -99,7 +100,9 @@ enum CommandError {
 /// Parses the command line, runs what it names, and tells on standard error why that failed.
 pub(crate) fn run(application: Application) -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
-    match actix_web::rt::System::new().block_on(dispatch(application, command)) {
+    let outcome = actix_web::rt::System::new().block_on(dispatch(application, command));
+    telemetry::flush();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("portcullis: {}", causes(&error).trim_end());

@@ -52,6 +52,7 @@ impl fmt::Debug for Profile {
 #[derive(Clone)]
 pub struct Claims {
     pub(super) issuer: Arc<str>,
+    pub(super) issuer_name: Arc<str>,
     pub(super) kind: SubjectKind,
     pub(super) subject: String,
     pub(super) client_id: Option<String>,
@@ -71,6 +72,11 @@ impl Claims {
     /// The canonical issuer, as configured.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// What operators call the issuer.
+    pub fn issuer_name(&self) -> &str {
+        &self.issuer_name
     }
 
     /// Person or program.
@@ -151,6 +157,7 @@ impl Claims {
     pub(crate) fn for_test(issuer: &str, kind: SubjectKind, subject: &str, issued_at: DateTime<Utc>) -> Self {
         Self {
             issuer: issuer.into(),
+            issuer_name: "test".into(),
             kind,
             subject: subject.to_owned(),
             client_id: Some("client".to_owned()),

@@ -21,6 +21,7 @@ pub(super) struct TrustedIssuer {
     pub(super) keys: KeySet,
     introspector: Option<Introspector>,
     scope_prefix: Arc<str>,
+    short_name: Arc<str>,
     gaps: Gaps,
 }
 
@@ -28,7 +29,8 @@ impl TrustedIssuer {
     pub(super) fn new(place: usize, settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
         let scope_prefix = settings.scope_prefix.as_str().into();
-        Self { place, settings, keys, introspector, scope_prefix, gaps: Gaps::default() }
+        let short_name = settings.short_name.as_str().into();
+        Self { place, settings, keys, introspector, scope_prefix, short_name, gaps: Gaps::default() }
     }
 
     /// Who asks the issuer about tokens, if it is asked about any.
@@ -70,6 +72,7 @@ impl TrustedIssuer {
             scopes: self.scopes(claims, kind),
             roles: self.roles(claims, kind),
             issuer,
+            issuer_name: Arc::clone(&self.short_name),
             kind,
             subject: name,
             first_party: client_id.as_ref().is_some_and(|client| settings.first_party_clients.contains(client)),

@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 /// What each room may import. Whatever is not listed here is refused, a new room too.
 const ARROW: &[(&str, &str)] = &[
     // Wires the others: nothing else knows them all.
-    ("app", "auth causes cli clock config database error models oidc repositories routes services telemetry"),
+    (
+        "app",
+        "auth causes cli clock config database error models oidc repositories request_id routes services telemetry",
+    ),
     // The doctor asks the issuers and walks a token through the verifier as the service does.
     ("cli", "api_types app auth causes clock config database dev models oidc services telemetry"),
     // Health asks the database and the key set themselves.
-    ("routes", "api_types auth database error models oidc services"),
+    ("routes", "api_types auth database error models oidc request_id services"),
     // The metadata document shows what the guard's challenges call this service.
     ("api_types", "auth models services"),
     ("auth", "error models oidc services"),
@@ -26,6 +29,8 @@ const ARROW: &[(&str, &str)] = &[
     ("database", "schema"),
     ("oidc", "causes clock"),
     ("config", "database models oidc"),
+    // Made of the request's fields; routes hand it to the audit trail.
+    ("request_id", ""),
     ("telemetry", "config"),
     ("dev", "clock models"),
     ("causes", ""),
@@ -35,7 +40,7 @@ const ARROW: &[(&str, &str)] = &[
 
 /// Which rooms may name a library; every other room can be read and tested without it.
 const LIBRARIES: &[(&str, &str)] = &[
-    ("actix_web", "api_types app auth cli dev error routes telemetry"),
+    ("actix_web", "api_types app auth cli dev error request_id routes"),
     ("diesel", "app database error models repositories schema services"),
     ("reqwest", "cli oidc"),
     ("utoipa", "api_types auth error routes"),

@@ -23,6 +23,7 @@ mod health;
 mod http_heads;
 mod input;
 mod issuers;
+mod logs;
 mod me;
 mod notes;
 mod outages;

@@ -7,7 +7,7 @@ static RECORDED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// Records from now on.
 pub fn record() {
-    let levels = "info,portcullis=trace,actix_http=trace,actix_web=trace,tracing_actix_web=trace";
+    let levels = "info,portcullis=trace,actix_http=trace,actix_web=trace";
     let recorder = tracing_subscriber::fmt().with_env_filter(levels).with_ansi(false).with_writer(|| Recorder);
     recorder.try_init().expect("one test of this process records");
 }

@@ -158,6 +158,20 @@ impl Service {
         &self.urls[1]
     }
 
+    /// The first line from here on that is an event of which `is_it` holds, and all lines up to it, with it.
+    pub fn logged(&self, is_it: impl Fn(&Value) -> bool) -> (Value, String) {
+        let mut lines = String::new();
+        for line in self.output.iter() {
+            lines.push_str(&line);
+            lines.push('\n');
+            let event: Value = serde_json::from_str(&line).unwrap_or_default();
+            if is_it(&event) {
+                return (event, lines);
+            }
+        }
+        panic!("the service ended before it logged what is waited for: {lines}")
+    }
+
     /// Tells it to hang up, and returns once it has logged this.
     pub fn hang_up(&self, message: &str) {
         let sent = Command::new("kill").args(["-HUP", &self.process.0.id().to_string()]).status().unwrap();

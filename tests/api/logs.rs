@@ -1,0 +1,88 @@
+//! What the real program writes to its log.
+
+use portcullis::dev::{Issuer, IssuerOptions};
+use serde_json::{Value, json};
+
+use crate::support::program::{Program, Service};
+use crate::support::{ALL_SCOPES, AUDIENCE, client};
+
+/// A service whose log is at its most talkative, and its issuer.
+async fn spawn() -> (Service, Issuer) {
+    let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
+    let service = Program::portcullis()
+        .var("OIDC_ISSUER", idp.url())
+        .var("OIDC_AUDIENCE", AUDIENCE)
+        .var("DATABASE_MIGRATE", "true")
+        .var("LOG_LEVEL", "trace")
+        .serve();
+    (service, idp)
+}
+
+/// Asks, and returns the line that tells of it with all that was logged until then.
+async fn ask(
+    service: &Service,
+    id: &str,
+    method: reqwest::Method,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> (Value, String) {
+    let mut request = client().request(method, format!("{}{path}", service.url())).header("X-Request-Id", id);
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.headers()["x-request-id"], id, "the sender's id is given back");
+    service.logged(|event| event["target"] == "portcullis::access" && event["request_id"] == id)
+}
+
+#[actix_web::test]
+async fn a_request_is_told_in_one_line_by_route_status_and_caller() {
+    let (service, idp) = spawn().await;
+    let bearer = format!("Bearer {}", idp.token().subject("bob").scope(ALL_SCOPES).sign());
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let fields = [("Authorization", &*bearer), ("traceparent", parent)];
+    let (line, _) = ask(&service, "request-0001", reqwest::Method::GET, "/api/v1/me", &fields).await;
+    assert_eq!((&line["method"], &line["route"], &line["status"]), (&json!("GET"), &json!("/api/v1/me"), &json!(200)));
+    assert_eq!(line["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert!(line["principal"].as_str().is_some_and(|id| id.len() == 36), "{line}");
+    assert!(line["issuer"].is_string() && line["bytes"].as_u64() > Some(0) && line["duration_us"].is_u64(), "{line}");
+
+    let refused = [("Authorization", "Bearer e30.e30.e30")];
+    let path = "/api/v1/users/019f9f5c-0000-7000-8000-000000000000";
+    let (line, _) = ask(&service, "request-0002", reqwest::Method::GET, path, &refused).await;
+    assert_eq!((&line["route"], &line["status"]), (&json!("/api/v1/users/{id}"), &json!(401)));
+    assert!(line["reason"].is_string() && line["principal"].is_null(), "{line}");
+
+    let (line, _) = ask(&service, "request-0003", reqwest::Method::GET, "/nobody/registered/this", &[]).await;
+    assert_eq!((&line["route"], &line["status"]), (&json!("unknown"), &json!(404)));
+}
+
+/// RFC 9700 section 4.9.2, OWASP ASVS 16.2.5: whatever a client puts where, at the highest level of detail.
+#[actix_web::test]
+async fn nothing_that_a_request_carries_is_logged() {
+    let (service, idp) = spawn().await;
+    let token = idp.token().subject("marked-subject").scope(ALL_SCOPES).claim("name", "marked name");
+    let token = token.claim("email", "marked@example.test").sign();
+    let bearer = format!("Bearer {token}");
+    let mut log = String::new();
+    let path = "/api/v1/users/marked-path?access_token=marked-query";
+    let cases =
+        [("Bearer marked-opaque", "fields-0001"), ("Basic marked-basic", "fields-0002"), (&*bearer, "fields-0003")];
+    for method in [reqwest::Method::GET, reqwest::Method::POST, reqwest::Method::PATCH] {
+        for (authorization, id) in cases {
+            let fields = [
+                ("Authorization", authorization),
+                ("Cookie", "session=marked-cookie"),
+                ("traceparent", "marked-trace"),
+            ];
+            log.push_str(&ask(&service, id, method.clone(), path, &fields).await.1);
+        }
+    }
+    assert_eq!(log.matches("\"portcullis::access\"").count(), 9, "one line for each request");
+    assert!(log.contains("TRACE"), "the log is at its most talkative");
+    let signature = token.rsplit_once('.').unwrap().1;
+    for word in ["marked", signature] {
+        let line = log.lines().find(|line| line.contains(word));
+        assert!(line.is_none(), "{word:?} is in the log: {line:?}");
+    }
+}
