@@ -12,6 +12,7 @@ use actix_web::{Error as ActixError, HttpMessage, HttpResponse, web};
 use actix_web_httpauth::headers::www_authenticate::Challenge;
 use futures_util::FutureExt;
 
+use super::metrics::Metrics;
 use crate::auth::challenge;
 use crate::auth::resource::ProtectedResource;
 use crate::causes::causes;
@@ -39,13 +40,14 @@ pub(super) async fn answer(
 struct Leaving {
     request_id: RequestId,
     resource: Option<web::Data<ProtectedResource>>,
+    metrics: Option<web::Data<Metrics>>,
 }
 
 impl Leaving {
     fn of(request: &ServiceRequest) -> Self {
         let id = request.extensions().get::<RequestId>().cloned();
         let request_id = id.unwrap_or_else(|| RequestId::of(request.headers()));
-        Self { request_id, resource: request.app_data().cloned() }
+        Self { request_id, resource: request.app_data().cloned(), metrics: request.app_data().cloned() }
     }
 
     fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
@@ -69,6 +71,9 @@ impl Leaving {
 
     fn failure(&self, error: &Error) -> HttpResponse {
         log(error);
+        if let Some(metrics) = &self.metrics {
+            metrics.refused(error.reason());
+        }
         let mut response = answer_for(error, self.request_id.as_str());
         response.extensions_mut().insert(Reason(error.reason()));
         let challenge = self.resource.as_deref().and_then(|resource| challenge::of(error, resource));

@@ -7,6 +7,7 @@ mod daily_purge;
 mod issuer_reload;
 mod key_set_store;
 mod limits;
+mod metrics;
 mod observe;
 mod outside_changes;
 mod start;

@@ -12,6 +12,7 @@ use super::answer::answer;
 use super::daily_purge;
 use super::issuer_reload::IssuerReload;
 use super::limits::limit_header_fields;
+use super::metrics::{self, Metrics};
 use super::observe::observe;
 use super::outside_changes::OutsideChanges;
 use super::{Application, collect};
@@ -27,6 +28,11 @@ use crate::oidc::{TokenVerifier, TrustedIssuers};
 use crate::services::{
     AuditService, MeService, PrincipalService, PurgeService, RoleService, ServiceAccountService, UserService,
 };
+
+/// Names where the service listens.
+const SERVER_BIND: &str = "SERVER_BIND";
+/// Names where the metrics are.
+const MANAGEMENT_BIND: &str = "SERVER_MANAGEMENT_BIND";
 
 /// Seconds that open requests get to finish when the server is told to stop.
 const SHUTDOWN_SECONDS: u64 = 30;
@@ -49,12 +55,17 @@ pub enum StartError {
     /// The database's schema is older than this program.
     #[error("the database lacks {count} migrations: run `portcullis migrate`, or set DATABASE_MIGRATE=true", count = .0.len())]
     PendingMigrations(Vec<String>),
+    /// Two metrics have one name.
+    #[error("the metrics contradict themselves")]
+    Metrics(#[source] prometheus::Error),
     /// The client for the provider could not be made.
     #[error("no client for the identity provider could be made")]
     ProviderClient(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The address can't be listened on.
-    #[error("SERVER_BIND {address}: {cause}")]
+    #[error("{variable} {address}: {cause}")]
     Bind {
+        /// The variable that names it.
+        variable: &'static str,
         /// What was to be bound.
         address: SocketAddr,
         /// What the system said.
@@ -68,6 +79,8 @@ pub struct RunningService {
     url: String,
     handle: ServerHandle,
     server: Server,
+    management: Option<Server>,
+    management_address: Option<SocketAddr>,
     issuers: IssuerReload,
     outside: OutsideChanges,
     watching: AbortHandle,
@@ -77,6 +90,11 @@ impl RunningService {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its metrics are, if they are anywhere: `/metrics` there, for Prometheus.
+    pub fn management_address(&self) -> Option<SocketAddr> {
+        self.management_address
     }
 
     /// Its public URL, without a slash at the end.
@@ -106,7 +124,13 @@ impl RunningService {
     /// When the listening itself fails.
     pub async fn wait(self) -> std::io::Result<()> {
         let reloading = self.issuers.on_hangup()?;
+        let management = self.management.map(|server| (server.handle(), actix_web::rt::spawn(server)));
         let served = self.server.await;
+        if let Some((handle, running)) = management {
+            // Nobody waits for metrics of what has ended.
+            handle.stop(false).await;
+            running.abort();
+        }
         reloading.abort();
         self.watching.abort();
         served
@@ -126,16 +150,32 @@ impl Application {
         let declared = Arc::new(self.declared_permissions()?);
         let catalogue = self.catalogue(&declared, oidc.scope_prefix())?;
         let database = self.open_database(&config)?;
-        let listener = listen(config.server.bind)?;
-        let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.server.bind, cause })?;
+        let (listener, address) = listen(SERVER_BIND, config.server.bind)?;
+        let management = config.server.management_bind.map(|bind| listen(MANAGEMENT_BIND, bind)).transpose()?;
         let url = config.server.public_url(address);
         let issuers = IssuerReload::start(oidc, &database, &clock)?;
         daily_purge::start(PurgeService::new(database.clone(), clock.clone()), clock.clone());
         let outside = OutsideChanges::new(database.clone());
         let watching = outside.watch(clock.clone());
-        let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue);
-        let server = self.serve(listener, state).map_err(|cause| StartError::Bind { address, cause })?;
-        Ok(RunningService { address, url, handle: server.handle(), server, issuers, outside, watching })
+        let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue)?;
+        let management_address = management.as_ref().map(|(_, address)| *address);
+        let management = management
+            .map(|(listener, address)| {
+                metrics::serve(listener, state.metrics.clone()).map_err(bind_error(MANAGEMENT_BIND, address))
+            })
+            .transpose()?;
+        let server = self.serve(listener, state).map_err(bind_error(SERVER_BIND, address))?;
+        Ok(RunningService {
+            address,
+            url,
+            handle: server.handle(),
+            server,
+            management,
+            management_address,
+            issuers,
+            outside,
+            watching,
+        })
     }
 
     /// The database of the configuration, migrated or known to need no migration.
@@ -179,12 +219,18 @@ impl Application {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+/// Listens where `variable` says, and tells where that is.
+fn listen(variable: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let bound = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
-        Ok(listener)
+        let address = listener.local_addr()?;
+        Ok((listener, address))
     });
-    bound.map_err(|cause| StartError::Bind { address, cause })
+    bound.map_err(bind_error(variable, address))
+}
+
+fn bind_error(variable: &'static str, address: SocketAddr) -> impl Fn(std::io::Error) -> StartError {
+    move |cause| StartError::Bind { variable, address, cause }
 }
 
 /// What the workers share.
@@ -197,6 +243,7 @@ struct State {
     declared: web::Data<DeclaredPermissions>,
     issuers: web::Data<TrustedIssuers>,
     me: web::Data<MeService>,
+    metrics: web::Data<Metrics>,
     resource: web::Data<ProtectedResource>,
     roles: web::Data<RoleService>,
     service_accounts: web::Data<ServiceAccountService>,
@@ -212,17 +259,18 @@ impl State {
         declared: Arc<DeclaredPermissions>,
         clock: Clock,
         catalogue: Catalogue,
-    ) -> Self {
+    ) -> Result<Self, StartError> {
         let issuers = reload.issuers().clone();
         let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
         let principals =
             PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin);
-        Self {
+        Ok(Self {
             audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
             authenticator: web::Data::new(Authenticator::new(verifier, principals)),
             catalogue: web::Data::new(catalogue),
             issuers: web::Data::new(issuers.clone()),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
+            metrics: web::Data::new(Metrics::new(issuers.clone()).map_err(StartError::Metrics)?),
             resource: web::Data::new(ProtectedResource::new(url, issuers.clone())),
             roles: web::Data::new(RoleService::new(database.clone(), clock.clone(), declared.clone())),
             service_accounts: web::Data::new(ServiceAccountService::new(
@@ -234,7 +282,7 @@ impl State {
             users: web::Data::new(UserService::new(database.clone(), clock, declared.clone(), issuers)),
             declared: web::Data::from(declared),
             database: web::Data::new(database),
-        }
+        })
     }
 
     fn register(&self, services: &mut web::ServiceConfig) {
@@ -249,6 +297,7 @@ impl State {
             .app_data(self.declared.clone())
             .app_data(self.issuers.clone())
             .app_data(self.me.clone())
+            .app_data(self.metrics.clone())
             .app_data(self.resource.clone())
             .app_data(self.roles.clone())
             .app_data(self.service_accounts.clone())

@@ -31,7 +31,7 @@ macro_rules! section {
     };
 }
 
-section!(RawServer, "SERVER_", { bind: "BIND", public_url: "PUBLIC_URL" });
+section!(RawServer, "SERVER_", { bind: "BIND", management_bind: "MANAGEMENT_BIND", public_url: "PUBLIC_URL" });
 section!(RawDatabase, "DATABASE_", { url: "URL", migrate: "MIGRATE", synchronous: "SYNCHRONOUS" });
 section!(RawOidc, "OIDC_", {
     issuer: "ISSUER",

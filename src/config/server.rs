@@ -13,6 +13,8 @@ pub(crate) struct ServerConfig {
     pub(crate) bind: SocketAddr,
     /// `None` on loopback: then it is `http://` and the address that was bound.
     pub(crate) public_url: Option<Url>,
+    /// Where the metrics are; `None` for nowhere.
+    pub(crate) management_bind: Option<SocketAddr>,
 }
 
 impl ServerConfig {
@@ -24,6 +26,13 @@ impl ServerConfig {
             "an IP address and port, such as 127.0.0.1:8080 or [::1]:8080",
             |text| text.parse().ok(),
         );
+        let management_bind = faults.parse(
+            "SERVER_MANAGEMENT_BIND",
+            raw.management_bind,
+            None,
+            "an IP address and port, such as 127.0.0.1:9090",
+            |text| text.parse().ok().map(Some),
+        );
         let public_url = faults.parse(
             "SERVER_PUBLIC_URL",
             raw.public_url,
@@ -31,12 +40,12 @@ impl ServerConfig {
             "an http or https URL without user, query and fragment, such as https://api.example.com",
             |text| public_url(text).map(Some),
         );
-        let (bind, public_url) = (bind?, public_url?);
+        let (bind, management_bind, public_url) = (bind?, management_bind?, public_url?);
         if public_url.is_none() && !bind.ip().is_loopback() {
             faults.add("SERVER_PUBLIC_URL", "set where SERVER_BIND is not a loopback address: it is never guessed");
             return None;
         }
-        Some(Self { bind, public_url })
+        Some(Self { bind, public_url, management_bind })
     }
 
     /// Whether clients reach the service only from this machine.

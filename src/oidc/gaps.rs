@@ -43,6 +43,12 @@ impl Gaps {
         }
     }
 
+    /// How many there have been, by the reason in one word.
+    pub(super) fn counts(&self) -> [(&'static str, u64); 3] {
+        [("absent", &self.absent), ("malformed", &self.malformed), ("cut-off", &self.cut_off)]
+            .map(|(reason, counter)| (reason, counter.load(Ordering::Relaxed)))
+    }
+
     /// How many gaps of this kind there have been, with this one.
     fn count(&self, gap: Gap) -> u64 {
         self.counter(gap).fetch_add(1, Ordering::Relaxed) + 1

@@ -33,6 +33,11 @@ impl TrustedIssuer {
         Self { place, settings, keys, introspector, scope_prefix, short_name, gaps: Gaps::default() }
     }
 
+    /// What its claims did not give.
+    pub(super) fn gaps(&self) -> &Gaps {
+        &self.gaps
+    }
+
     /// Who asks the issuer about tokens, if it is asked about any.
     pub(super) fn introspector(&self) -> Option<&Introspector> {
         self.introspector.as_ref()

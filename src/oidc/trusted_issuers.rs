@@ -74,6 +74,16 @@ impl TrustedIssuers {
         table.issuers.iter().map(|issuer| (issuer.settings.short_name.clone(), issuer.keys.state())).collect()
     }
 
+    /// How often claims of proved tokens gave nothing since the issuers were last read: by short name and reason (`absent`, `malformed`,
+    /// `cut-off`).
+    pub fn claim_gaps(&self) -> Vec<(String, &'static str, u64)> {
+        let table = self.0.table.load();
+        let of_issuer = |issuer: &Arc<TrustedIssuer>| {
+            issuer.gaps().counts().map(|(reason, count)| (issuer.settings.short_name.clone(), reason, count))
+        };
+        table.issuers.iter().flat_map(of_issuer).collect()
+    }
+
     /// Where each issuer that is asked about tokens is asked, by its short name; or why that is not known, for the operator.
     pub async fn introspection_endpoints(&self) -> Vec<(String, Result<Url, String>)> {
         let table = self.table();

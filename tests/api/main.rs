@@ -25,6 +25,7 @@ mod input;
 mod issuers;
 mod logs;
 mod me;
+mod metrics;
 mod notes;
 mod outages;
 mod refusals;

@@ -30,6 +30,7 @@ pub struct TestApp {
     pub clock: Clock,
     pub issuers: IssuerReload,
     outside: OutsideChanges,
+    management: Option<std::net::SocketAddr>,
     url: String,
     handle: portcullis::actix_web::dev::ServerHandle,
     client: reqwest::Client,
@@ -84,9 +85,10 @@ impl Setup {
         let service = self.application.start(config, clock.clone()).await.unwrap();
         // Where it listens, which is not always what it is called.
         let (address, handle, issuers) = (service.address(), service.handle(), service.issuer_reload());
-        let outside = service.outside_changes();
+        let (outside, management) = (service.outside_changes(), service.management_address());
         portcullis::actix_web::rt::spawn(service.wait());
-        TestApp { idp, clock, issuers, outside, url: format!("http://{address}"), handle, client: client(), folder }
+        let url = format!("http://{address}");
+        TestApp { idp, clock, issuers, outside, management, url, handle, client: client(), folder }
     }
 }
 
@@ -141,6 +143,11 @@ impl TestApp {
     /// Has the service see what another process changed in the database, which it looks for twice a second.
     pub async fn notice_outside_changes(&self) {
         self.outside.notice().await;
+    }
+
+    /// Where the metrics are, if the test has set `SERVER_MANAGEMENT_BIND`.
+    pub fn management_url(&self) -> String {
+        format!("http://{}", self.management.unwrap())
     }
 
     /// A valid token in the making: `subject`'s, with every scope of the service.
