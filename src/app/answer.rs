@@ -35,6 +35,15 @@ pub(super) async fn answer(
     }
 }
 
+/// A failure that something around [`answer`] has found, as the answer to its request.
+pub(super) fn refuse(response: ServiceResponse<BoxBody>, error: &Error) -> ServiceResponse<BoxBody> {
+    let id = response.request().extensions().get::<RequestId>().map(ToString::to_string);
+    let leaving = Leaving { request_id: id.unwrap_or_default(), resource: None };
+    let mut refused = leaving.failure(error);
+    leaving.finish_head(&mut refused);
+    response.into_response(refused)
+}
+
 /// What the answer needs of the request, taken before the request is handed on.
 struct Leaving {
     request_id: String,
