@@ -53,8 +53,8 @@ pub(super) fn with_sign_in(document: &OpenApi, endpoints: &SignInEndpoints, scop
         "type": "oauth2",
         "description": "Sign in at the identity provider: this page then acts for you, within the scopes that you choose.",
         "flows": { "authorizationCode": {
-            "authorizationUrl": endpoints.authorization,
-            "tokenUrl": endpoints.token,
+            "authorizationUrl": endpoints.authorization.as_str(),
+            "tokenUrl": endpoints.token.as_str(),
             "scopes": scopes,
         } },
     });
