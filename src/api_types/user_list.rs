@@ -42,8 +42,8 @@ pub(crate) struct ListUsersQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>, example = "ali")]
     q: Option<String>,
-    /// The order: as they came, by name, or by when they were last seen, who never was coming first.
-    #[param(inline, default = "id")]
+    /// The order: as they came (`id`, unless another is asked for), by name, or by when they were last seen, who never was coming first.
+    #[param(inline)]
     sort: Option<UserSort>,
 }
 

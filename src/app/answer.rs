@@ -8,7 +8,7 @@ use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
-use actix_web::{Error as ActixError, HttpMessage, HttpResponse, web};
+use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, web};
 use actix_web_httpauth::headers::www_authenticate::Challenge;
 use futures_util::FutureExt;
 
@@ -27,13 +27,21 @@ pub(super) async fn answer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
-    let leaving = Leaving::of(&request);
+    let leaving = Leaving::of(request.request());
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => Ok(leaving.finish(response.map_into_boxed_body())),
         // The request went down with the failure, so the answer travels as one.
         Ok(Err(error)) => Err(leaving.wrap(&Error::from(&error))),
         Err(_panic) => Err(leaving.wrap(&Error::Internal("the handler panicked".into()))),
     }
+}
+
+/// A failure that something around [`answer`] has found, as the answer to its request.
+pub(super) fn refuse(response: ServiceResponse<BoxBody>, error: &Error) -> ServiceResponse<BoxBody> {
+    let leaving = Leaving::of(response.request());
+    let mut refused = leaving.failure(error);
+    leaving.finish_head(&mut refused);
+    response.into_response(refused)
 }
 
 /// What the answer needs of the request, taken before the request is handed on.
@@ -44,7 +52,7 @@ struct Leaving {
 }
 
 impl Leaving {
-    fn of(request: &ServiceRequest) -> Self {
+    fn of(request: &HttpRequest) -> Self {
         let id = request.extensions().get::<RequestId>().cloned();
         let request_id = id.unwrap_or_else(|| RequestId::of(request.headers()));
         Self { request_id, resource: request.app_data().cloned(), metrics: request.app_data().cloned() }

@@ -9,7 +9,9 @@ use super::key_set_store::DatabaseKeySetStore;
 use crate::Clock;
 use crate::config::{ConfigError, OidcConfig};
 use crate::database::Database;
-use crate::oidc::{IntrospectionClient, IssuerSettings, KeySet, KeySetStore, ProviderClient, TrustedIssuers};
+use crate::oidc::{
+    IntrospectionClient, IssuerSettings, KeySet, KeySetStore, ProviderClient, SignInPlace, TrustedIssuers,
+};
 
 /// Reads the issuers' file again. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +36,13 @@ impl IssuerReload {
         let issuers = config.issuers.iter().map(|settings| (settings.clone(), key_sets.make(settings)));
         let issuers = TrustedIssuers::new(issuers, introspection);
         Ok(Self(Arc::new(Inner { config, issuers, key_sets, turn: Mutex::default() })))
+    }
+
+    /// Where the first issuer signs people in, for whoever has to send them there.
+    pub(super) fn sign_in_place(&self) -> Option<SignInPlace> {
+        let KeySetMaker { client, clock, .. } = &self.0.key_sets;
+        let first = self.0.config.issuers.first()?;
+        Some(SignInPlace::new(first, client.clone(), clock.clone()))
     }
 
     pub(super) fn issuers(&self) -> &TrustedIssuers {

@@ -3,6 +3,7 @@
 //! Configuration goes in, a running server comes out. Here the pieces are wired: nothing else knows them all.
 
 mod answer;
+mod cors;
 mod daily_purge;
 mod issuer_reload;
 mod key_set_store;

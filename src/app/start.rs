@@ -4,11 +4,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer, web};
 use tokio::task::AbortHandle;
 
 use super::answer::answer;
+use super::cors::{self, CorsRule};
 use super::daily_purge;
 use super::issuer_reload::IssuerReload;
 use super::limits::limit_header_fields;
@@ -25,6 +26,7 @@ use crate::database::{Database, DatabaseError};
 use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{TokenVerifier, TrustedIssuers};
+use crate::routes::DocsSignIn;
 use crate::services::{
     AuditService, MeService, PrincipalService, PurgeService, RoleService, ServiceAccountService, UserService,
 };
@@ -153,11 +155,15 @@ impl Application {
         let (listener, address) = listen(SERVER_BIND, config.server.bind)?;
         let management = config.server.management_bind.map(|bind| listen(MANAGEMENT_BIND, bind)).transpose()?;
         let url = config.server.public_url(address);
+        let docs = oidc.docs.clone();
         let issuers = IssuerReload::start(oidc, &database, &clock)?;
+        let docs = docs.zip(issuers.sign_in_place()).map(|(client, place)| {
+            web::Data::new(DocsSignIn::new(client.id, client.parameters.into_iter().collect(), place))
+        });
         daily_purge::start(PurgeService::new(database.clone(), clock.clone()), clock.clone());
         let outside = OutsideChanges::new(database.clone());
         let watching = outside.watch(clock.clone());
-        let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue)?;
+        let state = State { docs, ..State::new(config, url.clone(), &issuers, database, declared, clock, catalogue)? };
         let management_address = management.as_ref().map(|(_, address)| *address);
         let management = management
             .map(|(listener, address)| {
@@ -206,13 +212,16 @@ impl Application {
         let registrars = self.registrars;
         let server = HttpServer::new(move || {
             let api = collect(&registrars);
-            // The wrap that is registered last runs first: trace, answer, limits; then each route's own guard.
+            let cors = state.cors.is_needed();
+            // The wrap that is registered last runs first: trace, CORS, answer, limits; then each route's own guard.
             App::new()
                 .configure(|services| state.register(services))
                 .configure(|services| api.mount(services))
                 .default_service(unknown_path())
                 .wrap(from_fn(limit_header_fields))
                 .wrap(from_fn(answer))
+                .wrap(Condition::new(cors, state.cors.layer()))
+                .wrap(Condition::new(cors, from_fn(cors::finish)))
                 .wrap(from_fn(observe))
         });
         Ok(server.shutdown_timeout(SHUTDOWN_SECONDS).listen(listener)?.run())
@@ -239,8 +248,11 @@ struct State {
     audit: web::Data<AuditService>,
     authenticator: web::Data<Authenticator>,
     catalogue: web::Data<Catalogue>,
+    cors: web::Data<CorsRule>,
     database: web::Data<Database>,
     declared: web::Data<DeclaredPermissions>,
+    /// `None` where the documentation page signs nobody in.
+    docs: Option<web::Data<DocsSignIn>>,
     issuers: web::Data<TrustedIssuers>,
     me: web::Data<MeService>,
     metrics: web::Data<Metrics>,
@@ -268,6 +280,8 @@ impl State {
             audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
             authenticator: web::Data::new(Authenticator::new(verifier, principals)),
             catalogue: web::Data::new(catalogue),
+            cors: web::Data::new(CorsRule::new(&config.cors)),
+            docs: None,
             issuers: web::Data::new(issuers.clone()),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
             metrics: web::Data::new(Metrics::new(issuers.clone()).map_err(StartError::Metrics)?),
@@ -293,6 +307,7 @@ impl State {
             .app_data(self.audit.clone())
             .app_data(self.authenticator.clone())
             .app_data(self.catalogue.clone())
+            .app_data(self.cors.clone())
             .app_data(self.database.clone())
             .app_data(self.declared.clone())
             .app_data(self.issuers.clone())
@@ -302,5 +317,8 @@ impl State {
             .app_data(self.roles.clone())
             .app_data(self.service_accounts.clone())
             .app_data(self.users.clone());
+        if let Some(docs) = &self.docs {
+            services.app_data(docs.clone());
+        }
     }
 }

@@ -7,11 +7,13 @@ use std::fmt;
 
 use actix_web::http::Method;
 use actix_web::web::Bytes;
+use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 use super::access::{Access, Api, Route};
 use super::openapi;
 use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet};
+use crate::oidc::SignInEndpoints;
 
 /// A route as the catalogue lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub(crate) struct Catalogue {
     entries: Vec<RouteEntry>,
     openapi: OpenApi,
     openapi_json: Bytes,
+    /// As the issuer spells them, with what each is for.
+    scopes: Vec<(String, String)>,
 }
 
 /// What a registration got wrong; the service does not start with it.
@@ -111,7 +115,8 @@ impl Catalogue {
         let mut entries: Vec<RouteEntry> = api.routes.into_iter().map(RouteEntry::from).collect();
         entries.sort_by(|a, b| (&a.path, a.method.as_str()).cmp(&(&b.path, b.method.as_str())));
         let openapi_json = serde_json::to_vec(&openapi).unwrap_or_default().into();
-        Ok(Self { entries, openapi, openapi_json })
+        let scopes = openapi::scopes(declared, scope_prefix);
+        Ok(Self { entries, openapi, openapi_json, scopes })
     }
 
     /// The routes, by path and method.
@@ -127,6 +132,16 @@ impl Catalogue {
     /// The OpenAPI document, written out once.
     pub(crate) fn openapi_json(&self) -> Bytes {
         self.openapi_json.clone()
+    }
+
+    /// The OpenAPI document for a page that signs people in at an issuer with these endpoints.
+    pub(crate) fn openapi_with_sign_in(&self, endpoints: &SignInEndpoints) -> Value {
+        openapi::with_sign_in(&self.openapi, endpoints, &self.scopes)
+    }
+
+    /// The scopes of all permissions, as the issuer spells them.
+    pub(crate) fn scope_names(&self) -> Vec<String> {
+        self.scopes.iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// The OpenAPI document.

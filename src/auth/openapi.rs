@@ -4,6 +4,7 @@
 //! parameters, bodies and its particular answers. The problems that every route of its kind can answer are added here, once.
 
 use actix_web::http::Method;
+use serde_json::{Map, Value, json};
 use utoipa::openapi::path::{HttpMethod, Operation as Document, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -15,11 +16,13 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::access::{Access, Operation, Route};
 use crate::error::{PROBLEM_MEDIA_TYPE, Problem, ProblemBody, problem};
-use crate::models::permission::DeclaredPermissions;
+use crate::models::permission::{DeclaredPermissions, Permission};
+use crate::oidc::SignInEndpoints;
 
 /// Name of the security scheme in the document.
 const BEARER: &str = "bearer";
-/// Media type of a problem (RFC 9457 section 6.1).
+/// Name of the security scheme by which the documentation page signs people in.
+const SIGN_IN: &str = "sign-in";
 /// The field that names the version that a change is meant for.
 const IF_MATCH: &str = "If-Match";
 
@@ -40,6 +43,35 @@ pub(super) fn document(routes: &[Route], declared: &DeclaredPermissions, scope_p
     OpenApiBuilder::new().info(info()).paths(paths).components(Some(components.build())).build()
 }
 
+/// `document` for a page that signs people in: at the issuer with these endpoints, for these scopes (name and summary).
+///
+/// The token that signing in gives is a bearer token as any other, so whatever takes one can be tried after it.
+pub(super) fn with_sign_in(document: &OpenApi, endpoints: &SignInEndpoints, scopes: &[(String, String)]) -> Value {
+    let mut document = json!(document);
+    let scopes: Map<String, Value> = scopes.iter().map(|(name, summary)| (name.clone(), json!(summary))).collect();
+    let scheme = json!({
+        "type": "oauth2",
+        "description": "Sign in at the identity provider: this page then acts for you, within the scopes that you choose.",
+        "flows": { "authorizationCode": {
+            "authorizationUrl": endpoints.authorization.as_str(),
+            "tokenUrl": endpoints.token.as_str(),
+            "scopes": scopes,
+        } },
+    });
+    if let Some(schemes) = document.pointer_mut("/components/securitySchemes").and_then(Value::as_object_mut) {
+        schemes.insert(SIGN_IN.to_owned(), scheme);
+    }
+    let paths =
+        document.get_mut("paths").and_then(Value::as_object_mut).into_iter().flat_map(|paths| paths.values_mut());
+    let operations = paths.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
+    for requirements in operations.filter_map(|operation| operation.get_mut("security")?.as_array_mut()) {
+        let by_token = requirements.iter().filter_map(|requirement| requirement.get(BEARER));
+        let by_sign_in: Vec<_> = by_token.map(|scopes| json!({ (SIGN_IN): scopes })).collect();
+        requirements.splice(0..0, by_sign_in);
+    }
+    document
+}
+
 /// Whether the handler's own documentation names the method that it is registered with.
 pub(super) fn is_documented_as(operation: &Operation, method: &Method) -> bool {
     openapi_method(method).is_some_and(|method| (operation.document)().methods == [method])
@@ -53,8 +85,15 @@ fn info() -> utoipa::openapi::Info {
         .build()
 }
 
+/// Every scope as the issuer spells it, and what it is for.
+pub(super) fn scopes(declared: &DeclaredPermissions, scope_prefix: &str) -> Vec<(String, String)> {
+    let spell = |p: Permission| (format!("{scope_prefix}{}", p.name()), p.summary().to_owned());
+    declared.all().map(spell).collect()
+}
+
 fn bearer_scheme(declared: &DeclaredPermissions, scope_prefix: &str) -> SecurityScheme {
-    let scopes: String = declared.all().map(|p| format!("\n- `{scope_prefix}{}`: {}", p.name(), p.summary())).collect();
+    let scopes = scopes(declared, scope_prefix);
+    let scopes: String = scopes.iter().map(|(name, summary)| format!("\n- `{name}`: {summary}")).collect();
     let description = format!("An access token of the identity provider. Scopes:\n{scopes}");
     SecurityScheme::Http(
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(description)).build(),

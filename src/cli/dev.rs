@@ -21,6 +21,8 @@ const ISSUER_PORT: u16 = 8081;
 const AUDIENCE: &str = "portcullis-dev";
 /// The role of the registered machine: reads everything, changes nothing.
 const MACHINE_ROLE: &str = "auditor";
+/// Where an app that is being developed is served from by Vite, as built (4173) and as written (5173).
+const APP_ORIGINS: &str = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:4173,http://127.0.0.1:4173";
 /// How long the issuer may take to answer `dev token`.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -121,6 +123,8 @@ fn config(port: u16, issuer_url: &str, database_url: &str) -> Result<Config, Com
         ("DATABASE_MIGRATE", "true".to_owned()),
         ("OIDC_ISSUER", issuer_url.to_owned()),
         ("OIDC_AUDIENCE", AUDIENCE.to_owned()),
+        ("OIDC_DOCS_CLIENT_ID", SPA_CLIENT.to_owned()),
+        ("CORS_ALLOWED_ORIGINS", APP_ORIGINS.to_owned()),
         ("BOOTSTRAP_ADMIN", format!("{issuer_url} alice")),
     ];
     let vars = vars.map(|(name, value)| (OsString::from(name), OsString::from(value)));

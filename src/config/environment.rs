@@ -61,16 +61,25 @@ section!(RawOidc, "OIDC_", {
     trust_active: "TRUST_ACTIVE",
     extra_ca: "EXTRA_CA",
     allow_http_hosts: "ALLOW_HTTP_HOSTS",
+    docs_client_id: "DOCS_CLIENT_ID",
+    docs_parameters: "DOCS_PARAMETERS",
 });
+section!(RawCors, "CORS_", { allowed_origins: "ALLOWED_ORIGINS" });
 section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });
 section!(RawLog, "LOG_", { format: "FORMAT", level: "LEVEL" });
 
 /// Every variable that is read, by concern. `.env.sample` and the README are tested against it.
-const VARIABLES: &[&[&str]] =
-    &[RawServer::VARIABLES, RawDatabase::VARIABLES, RawOidc::VARIABLES, RawBootstrap::VARIABLES, RawLog::VARIABLES];
+const VARIABLES: &[&[&str]] = &[
+    RawServer::VARIABLES,
+    RawDatabase::VARIABLES,
+    RawOidc::VARIABLES,
+    RawCors::VARIABLES,
+    RawBootstrap::VARIABLES,
+    RawLog::VARIABLES,
+];
 
 /// Prefixes that are ours alone: a variable that starts so and is unknown is most likely misspelt.
-const OWN_PREFIXES: &[&str] = &["OIDC_", "BOOTSTRAP_"];
+const OWN_PREFIXES: &[&str] = &["OIDC_", "CORS_", "BOOTSTRAP_"];
 
 /// The value of a variable may come from a file named by the variable with this ending.
 const FILE_SUFFIX: &str = "_FILE";
@@ -80,6 +89,7 @@ pub(super) struct Environment {
     pub(super) server: RawServer,
     pub(super) database: RawDatabase,
     pub(super) oidc: RawOidc,
+    pub(super) cors: RawCors,
     pub(super) bootstrap: RawBootstrap,
     pub(super) log: RawLog,
 }
@@ -91,6 +101,7 @@ impl Environment {
             server: RawServer::read(&values),
             database: RawDatabase::read(&values),
             oidc: RawOidc::read(&values),
+            cors: RawCors::read(&values),
             bootstrap: RawBootstrap::read(&values),
             log: RawLog::read(&values),
         }
@@ -154,6 +165,7 @@ mod tests {
             raw.server.everything(),
             raw.database.everything(),
             raw.oidc.everything(),
+            raw.cors.everything(),
             raw.bootstrap.everything(),
             raw.log.everything(),
         ];

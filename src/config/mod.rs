@@ -5,6 +5,7 @@
 //! output is enough; a fault names the variable, what it must be and where it is documented, never its value.
 
 mod bootstrap;
+mod cors;
 mod database;
 mod environment;
 mod faults;
@@ -15,6 +16,7 @@ mod server;
 
 pub use faults::{ConfigError, Fault};
 
+pub(crate) use cors::CorsConfig;
 pub(crate) use database::DatabaseSettings;
 pub(crate) use environment::unknown_variables;
 pub(crate) use log::{LogConfig, LogFormat};
@@ -36,6 +38,7 @@ pub struct Config {
     pub(crate) database: DatabaseSettings,
     /// `None` where no issuer is named: enough to migrate or to list routes, not to serve.
     pub(crate) oidc: Option<OidcConfig>,
+    pub(crate) cors: CorsConfig,
     pub(crate) bootstrap_admin: Option<IdentityKey>,
     pub(crate) log: LogConfig,
 }
@@ -89,11 +92,14 @@ impl Config {
         let server = ServerConfig::parse(raw.server, &mut faults);
         let database = DatabaseSettings::parse(raw.database, &mut faults);
         let oidc = OidcConfig::parse(raw.oidc, server.as_ref(), &mut faults);
+        let cors = CorsConfig::parse(raw.cors, &mut faults);
         let bootstrap_admin = bootstrap::parse(raw.bootstrap, oidc.as_ref(), &mut faults);
         let log = LogConfig::parse(raw.log, &mut faults);
         faults.into_result()?;
         match (server, database, log) {
-            (Some(server), Some(database), Some(log)) => Ok(Self { server, database, oidc, bootstrap_admin, log }),
+            (Some(server), Some(database), Some(log)) => {
+                Ok(Self { server, database, oidc, cors, bootstrap_admin, log })
+            }
             // Each parser that gives nothing has added its fault, so the line above has returned.
             _ => Err(ConfigError::new(Vec::new())),
         }
@@ -134,6 +140,9 @@ mod tests {
             ("OIDC_ALGORITHMS", "RS256,marked-value-5"),
             ("OIDC_SCOPE_MODE", "marked-value-6"),
             ("OIDC_JIT", "marked-value-7"),
+            ("OIDC_DOCS_CLIENT_ID", "docs"),
+            ("OIDC_DOCS_PARAMETERS", "marked-value-10"),
+            ("CORS_ALLOWED_ORIGINS", "marked-value-11"),
             ("BOOTSTRAP_ADMIN", "marked-value-8"),
             ("LOG_FORMAT", "marked-value-9"),
         ]);
@@ -146,6 +155,8 @@ mod tests {
             "OIDC_ALGORITHMS",
             "OIDC_SCOPE_MODE",
             "OIDC_JIT",
+            "OIDC_DOCS_PARAMETERS",
+            "CORS_ALLOWED_ORIGINS",
             "BOOTSTRAP_ADMIN",
             "LOG_FORMAT",
         ] {

@@ -44,7 +44,17 @@ const VARIABLES: &[(&str, &str)] = &[
 pub(crate) struct OidcConfig {
     /// At least one. The one by variables comes first.
     pub(crate) issuers: Vec<IssuerSettings>,
+    /// As which client the documentation page signs people in at the first issuer; `None` where it does not.
+    pub(crate) docs: Option<DocsClient>,
     source: IssuerSource,
+}
+
+/// The documentation page as a client.
+#[derive(Clone, Debug)]
+pub(crate) struct DocsClient {
+    pub(crate) id: String,
+    /// What it sends to the provider besides, where that has words of its own to ask for a token of this service.
+    pub(crate) parameters: BTreeMap<String, String>,
 }
 
 /// Where issuers come from.
@@ -60,10 +70,11 @@ impl OidcConfig {
     pub(super) fn parse(mut raw: RawOidc, server: Option<&ServerConfig>, faults: &mut Faults) -> Option<Self> {
         let plain_http = plain_http(raw.allow_http_hosts.take(), server, faults);
         let file = raw.issuers_file.take().map(PathBuf::from);
+        let docs = docs_client(raw.docs_client_id.take(), raw.docs_parameters.take(), faults);
         let by_variables = by_variables(raw, &plain_http, faults);
         let source = IssuerSource { by_variables, file, plain_http };
         let issuers = source.read(faults);
-        (!issuers.is_empty()).then_some(Self { issuers, source })
+        (!issuers.is_empty()).then_some(Self { issuers, docs, source })
     }
 
     /// Whether this is the canonical name of an issuer whose tokens are taken.
@@ -172,6 +183,19 @@ fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Op
         return None;
     }
     issuer::read(Block::of_variables(VARIABLES, values), plain_http, faults)
+}
+
+fn docs_client(id: Option<String>, parameters: Option<String>, faults: &mut Faults) -> Option<DocsClient> {
+    let rule = "of the form name=value, joined by & where there are several";
+    let parameters = faults.parse("OIDC_DOCS_PARAMETERS", parameters, BTreeMap::new(), rule, |text| {
+        let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned();
+        let pairs = pairs.map(|(name, value)| (!name.is_empty() && !value.is_empty()).then_some((name, value)));
+        pairs.collect()
+    })?;
+    if id.is_none() && !parameters.is_empty() {
+        faults.add("OIDC_DOCS_CLIENT_ID", "set where OIDC_DOCS_PARAMETERS is");
+    }
+    Some(DocsClient { id: id?, parameters })
 }
 
 fn plain_http(raw: Option<String>, server: Option<&ServerConfig>, faults: &mut Faults) -> PlainHttp {

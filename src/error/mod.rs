@@ -52,6 +52,11 @@ pub enum Error {
     /// 400: a part of the path or the query is not what the operation takes.
     #[error("{0}")]
     InvalidParameter(String),
+    /// 403: a browser asked for a page what no page may, or none of its origin.
+    #[error(
+        "Only pages of origins in CORS_ALLOWED_ORIGINS may send requests, with the usual methods and header fields."
+    )]
+    CrossOrigin,
     /// 404: nothing is here, or it is not the caller's.
     #[error("Look at /openapi.json for what there is.")]
     NotFound,
@@ -134,6 +139,7 @@ impl Error {
             Self::Refused(failure) => problem_of(failure),
             Self::InvalidBody(_) => &problem::INVALID_BODY,
             Self::InvalidParameter(_) => &problem::INVALID_PARAMETER,
+            Self::CrossOrigin => &problem::CROSS_ORIGIN,
             Self::NotFound => &problem::NOT_FOUND,
             Self::MethodNotAllowed(_) => &problem::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => &problem::BODY_TOO_LARGE,

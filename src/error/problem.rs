@@ -56,6 +56,7 @@ problems! {
     NOT_A_PERSON: FORBIDDEN, "not-a-person", "This is for people";
     ABOVE_YOUR_RIGHTS: FORBIDDEN, "above-your-rights", "This touches rights that you do not hold";
     OWN_IDENTITY: FORBIDDEN, "own-identity", "Nobody links an identity to themselves";
+    CROSS_ORIGIN: FORBIDDEN, "cross-origin", "Pages of this origin may not send this";
     NOT_FOUND: NOT_FOUND, "not-found", "There is nothing here";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here";
     CONFLICT: CONFLICT, "conflict", "This exists already";

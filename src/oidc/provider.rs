@@ -29,6 +29,8 @@ struct Metadata {
     issuer: String,
     jwks_uri: String,
     introspection_endpoint: Option<String>,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
 }
 
 /// Why an issuer's keys could not be had. The texts are for the operator: they name what differs and say what to do.
@@ -54,6 +56,8 @@ pub(super) enum ProviderError {
         "the metadata at {0} has no URL for `introspection_endpoint`: configure the URL at which tokens can be asked about"
     )]
     NoIntrospection(Url),
+    #[error("the metadata at {0} has no web addresses for `authorization_endpoint` and `token_endpoint`")]
+    NoSignIn(Url),
     #[error("the key set at {url} cannot be used: {cause}")]
     BadKeySet { url: Url, cause: DocumentError },
     #[error("the configured key set cannot be used: {0}")]
@@ -108,6 +112,19 @@ impl Provider {
         let (url, metadata) = self.discover().await?;
         let endpoint = metadata.introspection_endpoint.and_then(|endpoint| Url::parse(&endpoint).ok());
         endpoint.ok_or(ProviderError::NoIntrospection(url))
+    }
+
+    /// Where the issuer says that people sign in, and where codes become tokens (RFC 8414 section 2).
+    pub(super) async fn sign_in_endpoints(&self) -> Result<(Url, Url), ProviderError> {
+        let (url, metadata) = self.discover().await?;
+        let address = |endpoint: Option<String>| {
+            // A browser is sent there, so nothing that a browser would take for a script.
+            endpoint.and_then(|text| Url::parse(&text).ok()).filter(|url| matches!(url.scheme(), "https" | "http"))
+        };
+        match (address(metadata.authorization_endpoint), address(metadata.token_endpoint)) {
+            (Some(authorization), Some(token)) => Ok((authorization, token)),
+            _ => Err(ProviderError::NoSignIn(url)),
+        }
     }
 
     /// The metadata, and where it was found.

@@ -1,16 +1,21 @@
 //! The API's documentation: the OpenAPI document, and a page that shows it.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::http::header::{ContentType, LOCATION};
 use actix_web::{HttpResponse, web};
-use utoipa_swagger_ui::Config;
+use utoipa_swagger_ui::{Config, oauth};
 
 use crate::auth::catalogue::Catalogue;
 use crate::auth::{Api, PUBLIC};
 use crate::error::Error;
+use crate::oidc::SignInPlace;
 use crate::op;
+
+/// The document that the page reads where it signs people in, beside the page.
+const OWN_DOCUMENT: &str = "openapi.json";
 
 pub(super) fn register(api: &mut Api) {
     api.get("/openapi.json", PUBLIC, op!(openapi)).get("/docs", PUBLIC, op!(index)).get(
@@ -37,11 +42,16 @@ async fn index() -> HttpResponse {
     (status = 200, description = "The page or one of its files", content_type = "text/html"),
     (status = 404, description = "No such file"),
 ))]
-async fn file(file: web::Path<String>) -> Result<HttpResponse, Error> {
-    // Relative to the page, so that it works behind a proxy that adds a path. The page's own validator is a service of its makers, which
-    // would learn the document's address: none.
-    let config = Arc::new(Config::from("../openapi.json").validator_url("none"));
-    let file = utoipa_swagger_ui::serve(&file, config)
+async fn file(
+    file: web::Path<String>,
+    sign_in: Option<web::Data<DocsSignIn>>,
+    catalogue: web::Data<Catalogue>,
+) -> Result<HttpResponse, Error> {
+    let sign_in = sign_in.as_ref().map(|sign_in| sign_in.get_ref());
+    if let (OWN_DOCUMENT, Some(sign_in)) = (file.as_str(), sign_in) {
+        return Ok(own_document(sign_in, &catalogue).await);
+    }
+    let file = utoipa_swagger_ui::serve(&file, Arc::new(page_settings(sign_in, &catalogue)))
         .map_err(|_| Error::Internal("the documentation page could not be made".into()))?
         .ok_or(Error::NotFound)?;
     let bytes = match file.bytes {
@@ -50,4 +60,40 @@ async fn file(file: web::Path<String>) -> Result<HttpResponse, Error> {
         Cow::Owned(bytes) => web::Bytes::from(bytes),
     };
     Ok(HttpResponse::Ok().content_type(file.content_type).body(bytes))
+}
+
+/// How the documentation page signs people in.
+pub(crate) struct DocsSignIn {
+    client_id: String,
+    parameters: HashMap<String, String>,
+    place: SignInPlace,
+}
+
+impl DocsSignIn {
+    /// As the client `client_id` of the issuer whose place this is, which is sent `parameters` besides.
+    pub(crate) fn new(client_id: String, parameters: HashMap<String, String>, place: SignInPlace) -> Self {
+        Self { client_id, parameters, place }
+    }
+}
+
+/// The document as the page needs it where it signs people in; without that while the issuer does not say where.
+async fn own_document(sign_in: &DocsSignIn, catalogue: &Catalogue) -> HttpResponse {
+    match sign_in.place.endpoints().await {
+        Some(endpoints) => HttpResponse::Ok().json(catalogue.openapi_with_sign_in(&endpoints)),
+        None => HttpResponse::Ok().content_type(ContentType::json()).body(catalogue.openapi_json()),
+    }
+}
+
+/// Addresses are relative to the page, so that it works behind a proxy that adds a path.
+fn page_settings(sign_in: Option<&DocsSignIn>, catalogue: &Catalogue) -> Config<'static> {
+    // The page's own validator is a service of its makers, which would learn the document's address: none.
+    let Some(DocsSignIn { client_id, parameters, .. }) = sign_in else {
+        return Config::from("../openapi.json").validator_url("none");
+    };
+    let client = oauth::Config::new()
+        .client_id(client_id)
+        .scopes(catalogue.scope_names())
+        .additional_query_string_params(parameters.clone())
+        .use_pkce_with_authorization_code_grant(true);
+    Config::with_oauth_config([OWN_DOCUMENT], client).validator_url("none")
 }

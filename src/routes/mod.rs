@@ -21,6 +21,8 @@ mod users;
 
 use crate::auth::Api;
 
+pub(crate) use docs::DocsSignIn;
+
 /// Registers the service's own routes.
 pub(crate) fn register(api: &mut Api) {
     audit::register(api);

@@ -161,6 +161,18 @@ async fn the_parameters_of_every_path_are_documented_and_no_others() {
 }
 
 #[actix_web::test]
+async fn no_parameter_has_to_be_of_two_types_at_once() {
+    let document = document(&TestApp::spawn().await).await;
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    for parameter in operations.filter_map(|operation| operation["parameters"].as_array()).flatten() {
+        let parts = parameter["schema"]["allOf"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let types: BTreeSet<&str> = parts.iter().filter_map(|part| part["type"].as_str()).collect();
+        assert!(types.len() < 2, "{parameter}");
+    }
+}
+
+#[actix_web::test]
 async fn every_reference_in_the_document_leads_somewhere() {
     let app = TestApp::spawn().await;
     let document = document(&app).await;

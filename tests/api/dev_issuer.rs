@@ -521,6 +521,17 @@ async fn apps_on_loopback_may_read_what_others_may_not() {
 }
 
 #[actix_web::test]
+async fn the_page_of_the_documentation_may_ask_for_a_token_in_its_way() {
+    let browser = Browser::new().await;
+    let request =
+        browser.http.request(reqwest::Method::OPTIONS, browser.url("/token")).header(ORIGIN, "http://127.0.0.1:8080");
+    let request = request.header("Access-Control-Request-Method", "POST");
+    // The fields that swagger-ui sends.
+    let request = request.header("Access-Control-Request-Headers", "authorization,content-type,x-requested-with");
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[actix_web::test]
 async fn a_foreign_host_name_that_points_here_is_refused() {
     let browser = Browser::new().await;
     for (host, status) in [("localhost", StatusCode::OK), ("rebound.example.com", StatusCode::MISDIRECTED_REQUEST)] {

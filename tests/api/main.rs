@@ -14,6 +14,7 @@ mod audit;
 mod authorization;
 mod challenges;
 mod command_line;
+mod cors;
 mod dev_issuer;
 mod development;
 mod doctor;

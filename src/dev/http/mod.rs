@@ -26,6 +26,9 @@ use super::directory::is_loopback;
 /// Seconds that a browser may remember a preflight's answer.
 const PREFLIGHT_MAX_AGE: usize = 600;
 
+/// The page of the API's documentation says so of each request for a token, as do other apps; it means nothing here.
+const REQUESTED_WITH: header::HeaderName = header::HeaderName::from_static("x-requested-with");
+
 pub(super) fn mount(app: &mut web::ServiceConfig) {
     app.service(
         web::resource("/.well-known/openid-configuration").wrap(for_apps_on_loopback()).get(documents::discovery),
@@ -45,7 +48,7 @@ fn for_apps_on_loopback() -> Cors {
             origin.to_str().ok().and_then(|origin| Url::parse(origin).ok()).is_some_and(|origin| is_loopback(&origin))
         })
         .allowed_methods(["GET", "POST"])
-        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, REQUESTED_WITH])
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
