@@ -1,45 +1,62 @@
-//! A pool of connections of one purpose, and the queue before it.
+//! A pool of connections, and the queue before it.
 //!
 //! The queue is async and fair: whoever waits holds no thread, and nobody overtakes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::Connection;
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use diesel::r2d2::{ManageConnection, Pool};
+use diesel::connection::TransactionManager;
+use diesel::r2d2::{ManageConnection, Pool, PooledConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Span;
 
 use super::connection::DbConnection;
-use super::manager::{LogRefusedConnections, Purpose, SqliteManager};
-use super::{DatabaseConfig, DatabaseError};
+use super::manager::{Link, LogRefusedConnections, Manager, Purpose, begin};
+use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 
-/// How long a transaction may queue for a connection.
-const WAIT: Duration = Duration::from_secs(2);
+/// How long a connection to a server is used before a new one takes its place, and how long it may lie unused.
+const SERVER_LIFETIME: Duration = Duration::from_secs(30 * 60);
+const SERVER_IDLE: Duration = Duration::from_secs(10 * 60);
 
+/// A way to transactions of one purpose. Clones share their connections.
+#[derive(Clone)]
 pub(super) struct Lane {
-    pool: Pool<SqliteManager>,
+    pool: Pool<Manager>,
     turns: Arc<Semaphore>,
     purpose: Purpose,
+    config: Arc<DatabaseConfig>,
 }
 
 impl Lane {
     /// Opens one connection at once, so that a database that cannot be opened is known at start and with its cause.
-    pub(super) fn open(config: &DatabaseConfig, purpose: Purpose, connections: u32) -> Result<Self, DatabaseError> {
-        drop(SqliteManager::new(config, purpose)?.connect()?);
+    pub(super) fn open(
+        config: &Arc<DatabaseConfig>,
+        purpose: Purpose,
+        connections: u32,
+    ) -> Result<Self, DatabaseError> {
+        let manager = Manager::new(&config.url, config, purpose)?;
+        greet(&mut manager.connect()?)?;
+        let is_file = matches!(config.url, DatabaseUrl::Sqlite(_));
         let pool = Pool::builder()
             .max_size(connections)
             .min_idle(Some(1))
-            .connection_timeout(WAIT)
+            .connection_timeout(config.pool_wait)
             // An open file does not grow stale, and its prepared statements are worth keeping.
-            .max_lifetime(None)
-            .idle_timeout(None)
+            .max_lifetime((!is_file).then_some(SERVER_LIFETIME))
+            .idle_timeout((!is_file).then_some(SERVER_IDLE))
+            // Beginning a transaction tells as much, and takes no round trip of its own.
             .test_on_check_out(false)
             .error_handler(Box::new(LogRefusedConnections))
-            .build_unchecked(SqliteManager::new(config, purpose)?);
+            .build_unchecked(manager);
         let turns = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
-        Ok(Self { pool, turns, purpose })
+        Ok(Self { pool, turns, purpose, config: Arc::clone(config) })
+    }
+
+    /// The same connections for another purpose.
+    #[cfg(feature = "postgres")]
+    pub(super) fn with_purpose(&self, purpose: Purpose) -> Self {
+        Self { purpose, ..self.clone() }
     }
 
     /// Runs `work` as one transaction on a blocking thread, inside the caller's span.
@@ -49,12 +66,13 @@ impl Lane {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
+        let end = Instant::now() + self.config.pool_wait;
         let turn = self.turn().await?;
-        let (pool, purpose, span) = (self.pool.clone(), self.purpose, Span::current());
+        let (lane, span) = (self.clone(), Span::current());
         let task = tokio::task::spawn_blocking(move || {
             // The turn outlives the connection: whoever is next finds it back in the pool.
             let _turn = turn;
-            span.in_scope(|| run(&pool, purpose, work))
+            span.in_scope(|| finish(lane.begin(end)?, work))
         });
         match task.await {
             Ok(outcome) => outcome,
@@ -70,34 +88,70 @@ impl Lane {
         &self,
         work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        run(&self.pool, self.purpose, work)
+        finish(self.begin(Instant::now() + self.config.pool_wait)?, work)
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
-        tokio::time::timeout(WAIT, Arc::clone(&self.turns).acquire_owned())
+        tokio::time::timeout(self.config.pool_wait, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(DatabaseError::unavailable)?
             .map_err(DatabaseError::unavailable)
     }
+
+    /// A connection in a transaction. One that was lost while it lay in the pool shows so only now, when nothing is lost but the attempt:
+    /// then the next one is tried, until every one that may be in the pool has had its turn.
+    fn begin(&self, end: Instant) -> Result<PooledConnection<Manager>, DatabaseError> {
+        let mut tries = self.pool.max_size();
+        loop {
+            let wait = end.saturating_duration_since(Instant::now());
+            let mut link = self.pool.get_timeout(wait).map_err(DatabaseError::unavailable)?;
+            match begin(&mut link, self.purpose, &self.config).map_err(DatabaseError::from) {
+                Ok(()) => return Ok(link),
+                Err(DatabaseError::ConnectionLost(cause)) if tries > 0 => {
+                    tracing::debug!(%cause, "a connection was lost while nobody used it");
+                    tries -= 1;
+                    link.condemn();
+                }
+                Err(failure) => {
+                    link.condemn();
+                    return Err(failure);
+                }
+            }
+        }
+    }
 }
 
-fn run<T, E: From<DatabaseError>>(
-    pool: &Pool<SqliteManager>,
+/// Runs `work` in one transaction on a connection of its own, which goes with it.
+#[cfg(feature = "postgres")]
+pub(super) fn apart<T>(
+    url: &DatabaseUrl,
+    config: &DatabaseConfig,
     purpose: Purpose,
+    work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>,
+) -> Result<T, DatabaseError> {
+    let mut link = Manager::new(url, config, purpose)?.connect()?;
+    begin(&mut link, purpose, config)?;
+    finish(&mut link, work)
+}
+
+/// Runs `work` in the transaction that was begun, and ends it.
+fn finish<T, E: From<DatabaseError>>(
+    mut link: impl std::ops::DerefMut<Target = Link>,
     work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
 ) -> Result<T, E> {
-    let mut pooled = pool.get().map_err(DatabaseError::unavailable)?;
-    let conn: &mut DbConnection = &mut pooled;
-    begin(conn, purpose).map_err(DatabaseError::from)?;
+    let conn: &mut DbConnection = &mut link;
     let outcome = work(conn);
     let ended = match outcome {
         Ok(_) => <DbConnection as Connection>::TransactionManager::commit_transaction(conn),
         Err(_) => <DbConnection as Connection>::TransactionManager::rollback_transaction(conn),
     };
+    if ended.is_err() {
+        link.condemn();
+    }
     match (outcome, ended) {
         (Ok(_), Err(not_committed)) => Err(DatabaseError::from(not_committed).into()),
         (Err(failure), Err(not_rolled_back)) => {
-            // The pool drops a connection whose transaction is in doubt, and SQLite rolls back with it.
+            // The pool drops the connection, and the database rolls back with it.
             tracing::warn!(%not_rolled_back, "a transaction could not be rolled back");
             Err(failure)
         }
@@ -105,12 +159,16 @@ fn run<T, E: From<DatabaseError>>(
     }
 }
 
-fn begin(conn: &mut DbConnection, purpose: Purpose) -> diesel::QueryResult<()> {
-    let DbConnection::Sqlite(sqlite) = conn;
-    let statement = match purpose {
-        Purpose::Read => "BEGIN DEFERRED",
-        // A deferred transaction that comes to write after another has written fails at once, without waiting.
-        Purpose::Write => "BEGIN IMMEDIATE",
-    };
-    AnsiTransactionManager::begin_transaction_sql(sqlite, statement)
+/// What is to be known of a database before it is used.
+#[cfg(feature = "postgres")]
+fn greet(link: &mut Link) -> Result<(), DatabaseError> {
+    match &mut **link {
+        DbConnection::Sqlite(_) => Ok(()),
+        DbConnection::Postgres(postgres) => Ok(super::postgres::warn_of_other_languages(postgres)?),
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+fn greet(_: &mut Link) -> Result<(), DatabaseError> {
+    Ok(())
 }
