@@ -60,14 +60,30 @@ section!(RawOidc, "OIDC_", {
     introspection_private_key_id: "INTROSPECTION_PRIVATE_KEY_ID",
     trust_active: "TRUST_ACTIVE",
     extra_ca: "EXTRA_CA",
+    client_id: "CLIENT_ID",
+    client_secret: "CLIENT_SECRET",
+    login_scopes: "LOGIN_SCOPES",
     allow_http_hosts: "ALLOW_HTTP_HOSTS",
+});
+section!(RawSession, "SESSION_", {
+    key: "KEY",
+    allowed_origins: "ALLOWED_ORIGINS",
+    idle_seconds: "IDLE_SECONDS",
+    absolute_seconds: "ABSOLUTE_SECONDS",
+    logged_out_url: "LOGGED_OUT_URL",
 });
 section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });
 section!(RawLog, "LOG_", { format: "FORMAT", level: "LEVEL" });
 
 /// Every variable that is read, by concern. `.env.sample` and the README are tested against it.
-const VARIABLES: &[&[&str]] =
-    &[RawServer::VARIABLES, RawDatabase::VARIABLES, RawOidc::VARIABLES, RawBootstrap::VARIABLES, RawLog::VARIABLES];
+const VARIABLES: &[&[&str]] = &[
+    RawServer::VARIABLES,
+    RawDatabase::VARIABLES,
+    RawOidc::VARIABLES,
+    RawSession::VARIABLES,
+    RawBootstrap::VARIABLES,
+    RawLog::VARIABLES,
+];
 
 /// Prefixes that are ours alone: a variable that starts so and is unknown is most likely misspelt.
 const OWN_PREFIXES: &[&str] = &["OIDC_", "BOOTSTRAP_"];
@@ -80,6 +96,7 @@ pub(super) struct Environment {
     pub(super) server: RawServer,
     pub(super) database: RawDatabase,
     pub(super) oidc: RawOidc,
+    pub(super) session: RawSession,
     pub(super) bootstrap: RawBootstrap,
     pub(super) log: RawLog,
 }
@@ -91,6 +108,7 @@ impl Environment {
             server: RawServer::read(&values),
             database: RawDatabase::read(&values),
             oidc: RawOidc::read(&values),
+            session: RawSession::read(&values),
             bootstrap: RawBootstrap::read(&values),
             log: RawLog::read(&values),
         }
@@ -154,6 +172,7 @@ mod tests {
             raw.server.everything(),
             raw.database.everything(),
             raw.oidc.everything(),
+            raw.session.everything(),
             raw.bootstrap.everything(),
             raw.log.everything(),
         ];

@@ -12,6 +12,7 @@ mod issuer;
 mod log;
 mod oidc;
 mod server;
+mod session;
 
 pub use faults::{ConfigError, Fault};
 
@@ -20,6 +21,7 @@ pub(crate) use environment::unknown_variables;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use oidc::OidcConfig;
 pub(crate) use server::ServerConfig;
+pub(crate) use session::SessionConfig;
 
 use std::ffi::OsString;
 
@@ -36,6 +38,8 @@ pub struct Config {
     pub(crate) database: DatabaseSettings,
     /// `None` where no issuer is named: enough to migrate or to list routes, not to serve.
     pub(crate) oidc: Option<OidcConfig>,
+    /// `None` where no key is set: then there are no browser sessions.
+    pub(crate) session: Option<SessionConfig>,
     pub(crate) bootstrap_admin: Option<IdentityKey>,
     pub(crate) log: LogConfig,
 }
@@ -89,11 +93,14 @@ impl Config {
         let server = ServerConfig::parse(raw.server, &mut faults);
         let database = DatabaseSettings::parse(raw.database, &mut faults);
         let oidc = OidcConfig::parse(raw.oidc, server.as_ref(), &mut faults);
+        let session = SessionConfig::parse(raw.session, oidc.as_ref(), server.as_ref(), &mut faults);
         let bootstrap_admin = bootstrap::parse(raw.bootstrap, oidc.as_ref(), &mut faults);
         let log = LogConfig::parse(raw.log, &mut faults);
         faults.into_result()?;
         match (server, database, log) {
-            (Some(server), Some(database), Some(log)) => Ok(Self { server, database, oidc, bootstrap_admin, log }),
+            (Some(server), Some(database), Some(log)) => {
+                Ok(Self { server, database, oidc, session, bootstrap_admin, log })
+            }
             // Each parser that gives nothing has added its fault, so the line above has returned.
             _ => Err(ConfigError::new(Vec::new())),
         }

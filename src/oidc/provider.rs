@@ -26,6 +26,20 @@ struct Metadata {
     issuer: String,
     jwks_uri: String,
     introspection_endpoint: Option<String>,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+    end_session_endpoint: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+/// Where people sign in and out (OIDC Discovery section 3, RP-Initiated Logout section 2.1, RFC 9207 section 3).
+pub(super) struct LoginEndpoints {
+    pub(super) authorization: Url,
+    pub(super) token: Url,
+    pub(super) end_session: Option<Url>,
+    /// Whether every answer of the authorization endpoint says whose it is.
+    pub(super) names_issuer: bool,
 }
 
 /// Why an issuer's keys could not be had. The texts are for the operator: they name what differs and say what to do.
@@ -51,6 +65,10 @@ pub(super) enum ProviderError {
         "the metadata at {0} has no URL for `introspection_endpoint`: configure the URL at which tokens can be asked about"
     )]
     NoIntrospection(Url),
+    #[error(
+        "the metadata at {0} has no URLs for `authorization_endpoint` and `token_endpoint` that may be asked: people can't sign in there"
+    )]
+    NoLogin(Url),
     #[error("the key set at {url} cannot be used: {cause}")]
     BadKeySet { url: Url, cause: DocumentError },
     #[error("the configured key set cannot be used: {0}")]
@@ -105,6 +123,23 @@ impl Provider {
         let (url, metadata) = self.discover().await?;
         let endpoint = metadata.introspection_endpoint.and_then(|endpoint| Url::parse(&endpoint).ok());
         endpoint.ok_or(ProviderError::NoIntrospection(url))
+    }
+
+    /// Where the issuer says that people sign in and out.
+    pub(super) async fn login_endpoints(&self) -> Result<LoginEndpoints, ProviderError> {
+        let (url, metadata) = self.discover().await?;
+        let endpoint = |text: Option<String>| {
+            text.and_then(|text| Url::parse(&text).ok()).filter(|url| self.plain_http.is_fetchable(url))
+        };
+        match (endpoint(metadata.authorization_endpoint), endpoint(metadata.token_endpoint)) {
+            (Some(authorization), Some(token)) => Ok(LoginEndpoints {
+                authorization,
+                token,
+                end_session: endpoint(metadata.end_session_endpoint),
+                names_issuer: metadata.authorization_response_iss_parameter_supported,
+            }),
+            _ => Err(ProviderError::NoLogin(url)),
+        }
     }
 
     /// The metadata, and where it was found.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::gaps::{Gap, Gaps};
+use super::login::RelyingParty;
 use super::rule::{Facts, Judged};
 use super::subject::Subject;
 use super::validity::Validity;
@@ -18,6 +19,7 @@ pub(super) struct TrustedIssuer {
     pub(super) settings: IssuerSettings,
     pub(super) keys: KeySet,
     introspector: Option<Introspector>,
+    pub(super) relying_party: Option<RelyingParty>,
     scope_prefix: Arc<str>,
     gaps: Gaps,
 }
@@ -25,8 +27,9 @@ pub(super) struct TrustedIssuer {
 impl TrustedIssuer {
     pub(super) fn new(settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
+        let relying_party = RelyingParty::new(&settings, client.provider_client());
         let scope_prefix = settings.scope_prefix.as_str().into();
-        Self { settings, keys, introspector, scope_prefix, gaps: Gaps::default() }
+        Self { settings, keys, introspector, relying_party, scope_prefix, gaps: Gaps::default() }
     }
 
     /// Who asks the issuer about tokens, if it is asked about any.
@@ -80,6 +83,11 @@ impl TrustedIssuer {
             issued_at: validity.issued_at,
             expires_at: validity.expires_at,
         }
+    }
+
+    /// The prefix of the issuer's scopes, shared.
+    pub(super) fn scope_prefix(&self) -> Arc<str> {
+        Arc::clone(&self.scope_prefix)
     }
 
     fn scopes(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {

@@ -1,0 +1,141 @@
+//! `SESSION_`: the browser sessions of people who sign in here.
+
+use base64::Engine;
+use base64::alphabet::URL_SAFE;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use chrono::TimeDelta;
+use secrecy::SecretSlice;
+use url::{Origin, Url};
+
+use super::environment::RawSession;
+use super::faults::Faults;
+use super::issuer::split;
+use super::oidc::OidcConfig;
+use super::server::ServerConfig;
+
+/// Bytes of a key: AES-256.
+const KEY_BYTES: usize = 32;
+const IDLE: TimeDelta = TimeDelta::minutes(30);
+const ABSOLUTE: TimeDelta = TimeDelta::hours(12);
+const KEY_RULE: &str = "32 random bytes in base64 (`openssl rand -base64 32`); during a rotation two, the new one first, with a comma between";
+
+/// The browser sessions of people who sign in here.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionConfig {
+    /// What is kept is encrypted under the first; the others still open what they closed.
+    pub(crate) keys: Vec<SecretSlice<u8>>,
+    /// The origins beside our own whose pages act with the cookie, as browsers spell them.
+    pub(crate) allowed_origins: Vec<String>,
+    /// How long a session lasts that nobody uses.
+    pub(crate) idle: TimeDelta,
+    /// How long a session lasts.
+    pub(crate) absolute: TimeDelta,
+    /// Where the provider sends people who have signed out.
+    pub(crate) logged_out_url: Option<Url>,
+}
+
+impl SessionConfig {
+    /// `None` where there is no key, and where something is wrong, which is then among the faults.
+    pub(super) fn parse(
+        raw: RawSession,
+        oidc: Option<&OidcConfig>,
+        server: Option<&ServerConfig>,
+        faults: &mut Faults,
+    ) -> Option<Self> {
+        let keys = faults.parse("SESSION_KEY", raw.key, Vec::new(), KEY_RULE, keys);
+        let origins_rule = "a comma-separated list of origins, such as https://app.example.com; http is for loopback";
+        let allowed_origins =
+            faults.parse("SESSION_ALLOWED_ORIGINS", raw.allowed_origins, Vec::new(), origins_rule, origins);
+        let idle = faults.parse("SESSION_IDLE_SECONDS", raw.idle_seconds, IDLE, "seconds, from 60 on", seconds);
+        let absolute =
+            faults.parse("SESSION_ABSOLUTE_SECONDS", raw.absolute_seconds, ABSOLUTE, "seconds, from 60 on", seconds);
+        let logged_out_url =
+            faults.parse("SESSION_LOGGED_OUT_URL", raw.logged_out_url, None, "an http or https URL", |text| {
+                Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")).map(Some)
+            });
+        let signs_in = oidc.is_some_and(OidcConfig::signs_in);
+        let keys = keys?;
+        if keys.is_empty() {
+            if signs_in {
+                faults.add("SESSION_KEY", format!("set where people sign in (OIDC_CLIENT_ID): {KEY_RULE}"));
+            }
+            return None;
+        }
+        if signs_in && server.is_some_and(|server| !server.is_https() && !server.is_loopback()) {
+            faults.add("SERVER_PUBLIC_URL", "https where people sign in (OIDC_CLIENT_ID): a cookie has to be secret");
+        }
+        Some(Self {
+            keys,
+            allowed_origins: allowed_origins?,
+            idle: idle?,
+            absolute: absolute?,
+            logged_out_url: logged_out_url?,
+        })
+    }
+}
+
+/// Base64 of either alphabet, padded or not.
+fn keys(text: &str) -> Option<Vec<SecretSlice<u8>>> {
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let base64 = GeneralPurpose::new(&URL_SAFE, config);
+    let key = |text: &str| {
+        let bytes = base64.decode(text.replace('+', "-").replace('/', "_")).ok()?;
+        // One that is all the same byte is no secret.
+        let is_key = bytes.len() == KEY_BYTES && bytes.iter().any(|byte| Some(byte) != bytes.first());
+        is_key.then(|| SecretSlice::from(bytes))
+    };
+    let keys: Vec<_> = split(text).map(key).collect::<Option<_>>()?;
+    (1..=2).contains(&keys.len()).then_some(keys)
+}
+
+/// Exact origins; never `*`, never `null`.
+fn origins(text: &str) -> Option<Vec<String>> {
+    let origin = |text: &str| {
+        let url = Url::parse(text).ok()?;
+        let is_secret = url.scheme() == "https" || url.scheme() == "http" && super::server::is_loopback(&url);
+        let origin = url.origin();
+        // Nothing but the origin was written, so nobody expects a path to count.
+        let is_bare = matches!(origin, Origin::Tuple(..))
+            && !text.contains('*')
+            && text.trim_end_matches('/') == origin.ascii_serialization();
+        (is_secret && is_bare).then(|| origin.ascii_serialization())
+    };
+    split(text).map(origin).collect()
+}
+
+fn seconds(text: &str) -> Option<TimeDelta> {
+    text.parse().ok().filter(|seconds| (60..=31_536_000).contains(seconds)).map(TimeDelta::seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_32_random_bytes_in_base64_and_two_are_a_rotation() {
+        let key = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
+        assert_eq!(keys(key).unwrap().len(), 1);
+        assert_eq!(keys(&format!("{key}, {}", key.trim_end_matches('='))).unwrap().len(), 2);
+        let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        for wrong in ["", "secret", "q83vASNFZ4k=", zeros, &format!("{key},{key},{key}")] {
+            assert!(keys(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_written_as_browsers_send_it() {
+        let read = origins("https://app.example.com, http://app.localhost:5173").unwrap();
+        assert_eq!(read, ["https://app.example.com", "http://app.localhost:5173"]);
+        for wrong in [
+            "*",
+            "null",
+            "https://app.example.com/path",
+            "http://app.example.com",
+            "app.example.com",
+            "https://*.example.com/",
+        ] {
+            assert!(origins(wrong).is_none(), "{wrong}");
+        }
+    }
+}
