@@ -12,7 +12,7 @@
 #                 docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --memory 256m --pids-limit 128 \
 #                   --env-file .env --env DATABASE_MIGRATE=true --publish 8080:8080 --volume portcullis:/data portcullis
 #
-# deploy/README.md has the rest: what the image expects, Compose, Kubernetes.
+# compose.yaml runs it with PostgreSQL and Keycloak, deploy/kubernetes in a cluster.
 
 # The two images that this one stands on. Releases pin them by digest: --build-arg RUST_IMAGE=rust:…@sha256:… and so on.
 # The Debian of both is the same, since the binary links to the libraries of the first and runs with those of the second.
