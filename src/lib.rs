@@ -52,6 +52,7 @@ mod error;
 mod models;
 mod oidc;
 mod repositories;
+mod request_id;
 mod routes;
 mod schema;
 mod services;

@@ -6,20 +6,20 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, HttpResponse, web};
 use actix_web_httpauth::headers::www_authenticate::Challenge;
 use futures_util::FutureExt;
-use tracing_actix_web::RequestId;
 
 use crate::auth::challenge;
 use crate::auth::resource::ProtectedResource;
 use crate::causes::causes;
 use crate::error::{Error, answer_for};
+use crate::request_id::{REQUEST_ID, RequestId};
 
-/// Carries the request's id to the client.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Why a request was refused or failed: kept with its answer, for the line in the log that tells of the request.
+pub(super) struct Reason(pub(super) &'static str);
 
 /// Answers failures, panics among them, as problems.
 pub(super) async fn answer(
@@ -37,14 +37,15 @@ pub(super) async fn answer(
 
 /// What the answer needs of the request, taken before the request is handed on.
 struct Leaving {
-    request_id: String,
+    request_id: RequestId,
     resource: Option<web::Data<ProtectedResource>>,
 }
 
 impl Leaving {
     fn of(request: &ServiceRequest) -> Self {
-        let id = request.extensions().get::<RequestId>().map(ToString::to_string);
-        Self { request_id: id.unwrap_or_default(), resource: request.app_data().cloned() }
+        let id = request.extensions().get::<RequestId>().cloned();
+        let request_id = id.unwrap_or_else(|| RequestId::of(request.headers()));
+        Self { request_id, resource: request.app_data().cloned() }
     }
 
     fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
@@ -68,7 +69,8 @@ impl Leaving {
 
     fn failure(&self, error: &Error) -> HttpResponse {
         log(error);
-        let mut response = answer_for(error, &self.request_id);
+        let mut response = answer_for(error, self.request_id.as_str());
+        response.extensions_mut().insert(Reason(error.reason()));
         let challenge = self.resource.as_deref().and_then(|resource| challenge::of(error, resource));
         if let Some(value) = challenge.and_then(|challenge| HeaderValue::from_maybe_shared(challenge.to_bytes()).ok()) {
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
@@ -81,18 +83,15 @@ impl Leaving {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+        if let Ok(id) = HeaderValue::from_str(self.request_id.as_str()) {
             headers.insert(REQUEST_ID, id);
         }
     }
 }
 
-/// A failure is logged once, here: ours as an error with its causes, the caller's by its reason.
+/// A failure of ours is logged here, with its causes; the reason for any other is in the line that tells of the request.
 fn log(error: &Error) {
-    let reason = error.reason();
     if error.problem().status >= StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(reason, cause = causes(error), "failed");
-    } else {
-        tracing::info!(reason, "refused");
+        tracing::error!(reason = error.reason(), cause = causes(error), "failed");
     }
 }

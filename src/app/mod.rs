@@ -7,6 +7,8 @@ mod daily_purge;
 mod issuer_reload;
 mod key_set_store;
 mod limits;
+mod metrics;
+mod observe;
 mod start;
 
 use std::process::ExitCode;

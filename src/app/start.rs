@@ -6,12 +6,12 @@ use std::sync::Arc;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
-use tracing_actix_web::TracingLogger;
 
 use super::answer::answer;
 use super::daily_purge;
 use super::issuer_reload::IssuerReload;
 use super::limits::limit_header_fields;
+use super::observe::observe;
 use super::{Application, collect};
 use crate::Clock;
 use crate::auth::catalogue::Catalogue;
@@ -25,7 +25,6 @@ use crate::oidc::{TokenVerifier, TrustedIssuers};
 use crate::services::{
     AuditService, MeService, PrincipalService, PurgeService, RoleService, ServiceAccountService, UserService,
 };
-use crate::telemetry::RequestSpan;
 
 /// Seconds that open requests get to finish when the server is told to stop.
 const SHUTDOWN_SECONDS: u64 = 30;
@@ -162,7 +161,7 @@ impl Application {
                 .default_service(unknown_path())
                 .wrap(from_fn(limit_header_fields))
                 .wrap(from_fn(answer))
-                .wrap(TracingLogger::<RequestSpan>::new())
+                .wrap(from_fn(observe))
         });
         Ok(server.shutdown_timeout(SHUTDOWN_SECONDS).listen(listener)?.run())
     }

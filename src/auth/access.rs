@@ -4,6 +4,8 @@
 //! registered is answered 405 with `Allow`, and so that a literal path always wins over a pattern, whatever the order of registration.
 //! The guard sits on the handler itself, never on a path pattern, so no spelling of a path leads around it.
 
+use std::rc::Rc;
+
 use actix_web::dev::Handler;
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
@@ -195,6 +197,15 @@ impl Api {
     }
 }
 
+/// The path as it was registered, for whoever tells of a request: kept with the resource, as Actix would look it up anew each time.
+pub(crate) struct RoutePattern(Rc<str>);
+
+impl RoutePattern {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The routes of one path, and 405 for every other method.
 fn resource(routes: Vec<Route>) -> Resource {
     let path = routes.first().map(|route| route.path.clone()).unwrap_or_default();
@@ -208,7 +219,7 @@ fn resource(routes: Vec<Route>) -> Resource {
     let refusal_access = if is_public { Access::Public } else { Access::Authenticated };
     routes
         .into_iter()
-        .fold(web::resource(path), |resource, route| {
+        .fold(web::resource(&*path).app_data(RoutePattern(path.as_str().into())), |resource, route| {
             let handler = route.operation.route.guard(of_method(&route.method));
             resource.route(guarded(handler, route.access))
         })

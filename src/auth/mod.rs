@@ -13,5 +13,6 @@ pub use access::{AUTHENTICATED, Access, Api, Operation, PUBLIC};
 pub use caller::Caller;
 pub use catalogue::{RegistrationError, RegistrationFault};
 
+pub(crate) use access::RoutePattern;
 pub(crate) use caller::{Decision, is_delegated};
 pub(crate) use guard::{Authenticator, unknown_path};

@@ -3,6 +3,7 @@
 //! The queue is async and fair: whoever waits holds no thread, and nobody overtakes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel::Connection;
@@ -21,7 +22,38 @@ const WAIT: Duration = Duration::from_secs(2);
 pub(super) struct Lane {
     pool: Pool<SqliteManager>,
     turns: Arc<Semaphore>,
+    connections: u32,
+    waiting: AtomicU64,
     purpose: Purpose,
+}
+
+/// How busy a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolUsage {
+    /// What it is for.
+    pub pool: &'static str,
+    /// How many transactions it can run at once.
+    pub connections: u64,
+    /// How many it runs now.
+    pub in_use: u64,
+    /// How many wait for their turn.
+    pub waiting: u64,
+}
+
+/// Counts one who waits, also where the wait is given up half-way.
+struct Waiting<'a>(&'a AtomicU64);
+
+impl<'a> Waiting<'a> {
+    fn one(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Lane {
@@ -39,7 +71,19 @@ impl Lane {
             .error_handler(Box::new(LogRefusedConnections))
             .build_unchecked(SqliteManager::new(config, purpose)?);
         let turns = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
-        Ok(Self { pool, turns, purpose })
+        Ok(Self { pool, turns, connections, waiting: AtomicU64::new(0), purpose })
+    }
+
+    /// How busy it is.
+    pub(super) fn usage(&self) -> PoolUsage {
+        let connections = u64::from(self.connections);
+        let free = u64::try_from(self.turns.available_permits()).unwrap_or(connections);
+        let pool = match self.purpose {
+            Purpose::Read => "read",
+            Purpose::Write => "write",
+        };
+        let in_use = connections.saturating_sub(free);
+        PoolUsage { pool, connections, in_use, waiting: self.waiting.load(Ordering::Relaxed) }
     }
 
     /// Runs `work` as one transaction on a blocking thread, inside the caller's span.
@@ -74,6 +118,10 @@ impl Lane {
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
+        if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
+            return Ok(turn);
+        }
+        let _waiting = Waiting::one(&self.waiting);
         tokio::time::timeout(WAIT, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(DatabaseError::unavailable)?

@@ -21,6 +21,7 @@ pub use config::{DatabaseConfig, DatabaseUrl, Synchronous};
 pub use connection::{DbConnection, MultiBackend};
 pub use error::DatabaseError;
 use lane::Lane;
+pub use lane::PoolUsage;
 use manager::Purpose;
 
 use crate::schema::roles;
@@ -64,6 +65,11 @@ impl Database {
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
         self.0.writer.transaction(work).await
+    }
+
+    /// How busy each pool of connections is.
+    pub fn usage(&self) -> Vec<PoolUsage> {
+        vec![self.0.readers.usage(), self.0.writer.usage()]
     }
 
     /// Succeeds when the database answers and has been migrated.

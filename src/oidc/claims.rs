@@ -52,6 +52,7 @@ impl fmt::Debug for Profile {
 #[derive(Clone)]
 pub struct Claims {
     pub(super) issuer: Arc<str>,
+    pub(super) issuer_name: Arc<str>,
     pub(super) kind: SubjectKind,
     pub(super) subject: String,
     pub(super) client_id: Option<String>,
@@ -71,6 +72,11 @@ impl Claims {
     /// The canonical issuer, as configured.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// What operators call the issuer.
+    pub fn issuer_name(&self) -> &str {
+        &self.issuer_name
     }
 
     /// Person or program.

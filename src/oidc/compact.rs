@@ -1,5 +1,7 @@
 //! The outer form of a token: a JWS in compact serialisation (RFC 7515 section 7.1). Nothing read here is proved.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::{Rejection, base64url, strict_json};
@@ -7,14 +9,20 @@ use super::{Rejection, base64url, strict_json};
 /// The longest token that is looked at.
 pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The three segments of a token, as sent.
-#[derive(Clone, Copy, Debug)]
+/// The three segments of a token, as sent. Its `Debug` shows nothing of them.
+#[derive(Clone, Copy)]
 pub(super) struct UnverifiedToken<'a> {
     /// What the signature is over: the first two segments with their dot.
     pub(super) signed_text: &'a str,
     header: &'a str,
     payload: &'a str,
     signature: &'a str,
+}
+
+impl fmt::Debug for UnverifiedToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnverifiedToken").finish_non_exhaustive()
+    }
 }
 
 impl<'a> UnverifiedToken<'a> {

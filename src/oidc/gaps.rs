@@ -43,6 +43,12 @@ impl Gaps {
         }
     }
 
+    /// How many gaps there have been, by reason.
+    pub(super) fn counts(&self) -> Vec<(&'static str, u64)> {
+        let counts = [("absent", Gap::Absent), ("malformed", Gap::Malformed), ("cut-off", Gap::CutOff)];
+        counts.map(|(reason, gap)| (reason, self.counter(gap).load(Ordering::Relaxed))).to_vec()
+    }
+
     /// How many gaps of this kind there have been, with this one.
     fn count(&self, gap: Gap) -> u64 {
         self.counter(gap).fetch_add(1, Ordering::Relaxed) + 1
@@ -68,5 +74,6 @@ mod tests {
         assert_eq!((gaps.count(Gap::Malformed), gaps.count(Gap::CutOff)), (1, 1));
         gaps.note("issuer", "roles", Gap::CutOff);
         assert_eq!(gaps.count(Gap::CutOff), 3);
+        assert_eq!(gaps.counts(), [("absent", 2), ("malformed", 1), ("cut-off", 3)]);
     }
 }

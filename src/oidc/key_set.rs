@@ -47,6 +47,10 @@ pub struct KeySetState {
     pub fetched_at: Option<DateTime<Utc>>,
     /// Why the latest attempt failed, for the operator; `None` if it did not.
     pub last_error: Option<String>,
+    /// How many attempts to fetch have finished.
+    pub attempts: u64,
+    /// How many of them failed.
+    pub failures: u64,
 }
 
 /// Whether an issuer's keys can be used.
@@ -119,6 +123,8 @@ pub(super) struct Snapshot {
 pub(super) struct Attempt {
     /// Counts the attempts, from 1.
     pub(super) number: u64,
+    /// Counts those that failed.
+    pub(super) failures: u64,
     pub(super) error: Option<String>,
     /// When the latest attempt finished that readers caused or that failed: from then on readers have to wait for the next.
     pub(super) resting_since: Option<DateTime<Utc>>,
@@ -192,7 +198,9 @@ impl Shared {
             Some(_) if has_succeeded => KeySetCondition::Fresh,
             Some(_) => KeySetCondition::Stale,
         };
-        KeySetState { condition, fetched_at, last_error: latest.as_ref().and_then(|attempt| attempt.error.clone()) }
+        let (attempts, failures) = latest.as_ref().map_or((0, 0), |attempt| (attempt.number, attempt.failures));
+        let last_error = latest.as_ref().and_then(|attempt| attempt.error.clone());
+        KeySetState { condition, fetched_at, last_error, attempts, failures }
     }
 }
 

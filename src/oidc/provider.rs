@@ -9,6 +9,9 @@ use super::fetch::FetchError;
 use super::key_document::{DocumentError, KeyDocument};
 use super::{Algorithm, IssuerSettings, PlainHttp, ProviderClient};
 
+/// How much of a provider's own text is told.
+const EXCERPT_CHARS: usize = 200;
+
 /// One issuer, and the means to ask it.
 pub(super) struct Provider {
     issuer: String,
@@ -133,7 +136,7 @@ impl Provider {
         if metadata.issuer != self.issuer {
             return Err(ProviderError::OtherIssuer {
                 url: url.to_string(),
-                published: metadata.issuer,
+                published: excerpt(metadata.issuer),
                 configured: self.issuer.clone(),
             });
         }
@@ -142,7 +145,16 @@ impl Provider {
 }
 
 fn key_address(url: Url, metadata: Metadata) -> Result<Url, ProviderError> {
-    Url::parse(&metadata.jwks_uri).map_err(|_| ProviderError::BadKeyAddress { url, jwks_uri: metadata.jwks_uri })
+    Url::parse(&metadata.jwks_uri).map_err(|_| ProviderError::BadKeyAddress { url, jwks_uri: excerpt(metadata.jwks_uri) })
+}
+
+/// As much of what a provider published as an operator has to see: a document can be long.
+fn excerpt(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(EXCERPT_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// OIDC Discovery section 4: appended to the issuer.

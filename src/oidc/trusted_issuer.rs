@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::gaps::{Gap, Gaps};
+use super::report::{IssuerReport, Verdicts};
 use super::rule::{Facts, Judged};
 use super::subject::Subject;
 use super::validity::Validity;
@@ -19,14 +20,17 @@ pub(super) struct TrustedIssuer {
     pub(super) keys: KeySet,
     introspector: Option<Introspector>,
     scope_prefix: Arc<str>,
+    short_name: Arc<str>,
     gaps: Gaps,
+    pub(super) verdicts: Verdicts,
 }
 
 impl TrustedIssuer {
     pub(super) fn new(settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
         let scope_prefix = settings.scope_prefix.as_str().into();
-        Self { settings, keys, introspector, scope_prefix, gaps: Gaps::default() }
+        let short_name = settings.short_name.as_str().into();
+        Self { settings, keys, introspector, scope_prefix, short_name, gaps: Gaps::default(), verdicts: Verdicts::default() }
     }
 
     /// Who asks the issuer about tokens, if it is asked about any.
@@ -42,6 +46,16 @@ impl TrustedIssuer {
     /// Who asks the issuer about tokens that say nothing themselves, if it gives out such.
     pub(super) fn asked_about_opaque(&self) -> Option<&Introspector> {
         self.introspector.as_ref().filter(|introspector| introspector.settings().opaque)
+    }
+
+    /// How things stand with it.
+    pub(super) fn report(&self) -> IssuerReport {
+        IssuerReport {
+            short_name: self.settings.short_name.clone(),
+            verdicts: self.verdicts.counts(),
+            gaps: self.gaps.counts(),
+            keys: Some(self.keys.state()),
+        }
     }
 
     /// Refuses a proved token that does not say what the operator demands of this issuer's tokens.
@@ -68,6 +82,7 @@ impl TrustedIssuer {
             scopes: self.scopes(claims, kind),
             roles: self.roles(claims, kind),
             issuer,
+            issuer_name: Arc::clone(&self.short_name),
             kind,
             subject: name,
             first_party: client_id.as_ref().is_some_and(|client| settings.first_party_clients.contains(client)),

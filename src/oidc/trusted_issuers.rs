@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::key_set::KeySetState;
+use super::report::{IssuerReport, MemoryReading, Verdicts};
 use super::trusted_issuer::TrustedIssuer;
 use super::{IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection};
 
@@ -18,6 +19,8 @@ pub struct TrustedIssuers(Arc<Shared>);
 struct Shared {
     table: ArcSwap<Table>,
     client: IntrospectionClient,
+    /// On tokens that name nobody in the table.
+    strangers: Verdicts,
 }
 
 /// One state of the table.
@@ -33,7 +36,7 @@ impl TrustedIssuers {
     /// Those that are to be asked about tokens are asked by `client`.
     pub fn new(issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>, client: IntrospectionClient) -> Self {
         let table = ArcSwap::from_pointee(Table::new(issuers, &client));
-        Self(Arc::new(Shared { table, client }))
+        Self(Arc::new(Shared { table, client, strangers: Verdicts::default() }))
     }
 
     /// Trusts `issuers` from now on, and nobody else. What is checked at this moment is still judged by the former table.
@@ -67,6 +70,31 @@ impl TrustedIssuers {
     pub fn key_states(&self) -> Vec<(String, KeySetState)> {
         let table = self.0.table.load();
         table.issuers.iter().map(|issuer| (issuer.settings.short_name.clone(), issuer.keys.state())).collect()
+    }
+
+    /// What has come of the tokens and the keys of each issuer, and under `unknown` of tokens that name nobody here. The counts of an
+    /// issuer start anew when the configuration is read again.
+    pub fn reports(&self) -> Vec<IssuerReport> {
+        let mut reports: Vec<_> = self.0.table.load().issuers.iter().map(|issuer| issuer.report()).collect();
+        let verdicts = self.0.strangers.counts();
+        reports.push(IssuerReport { short_name: "unknown".to_owned(), verdicts, gaps: Vec::new(), keys: None });
+        reports
+    }
+
+    /// How the memory of what issuers said of tokens stands, all together.
+    pub fn introspection_reading(&self) -> MemoryReading {
+        let table = self.0.table.load();
+        let readings = table.issuers.iter().filter_map(|issuer| issuer.introspector()).map(Introspector::reading);
+        readings.fold(MemoryReading::default(), |sum, reading| MemoryReading {
+            hits: sum.hits + reading.hits,
+            misses: sum.misses + reading.misses,
+            entries: sum.entries + reading.entries,
+        })
+    }
+
+    /// Where the verdicts on tokens are counted that name nobody here.
+    pub(super) fn strangers(&self) -> &Verdicts {
+        &self.0.strangers
     }
 
     /// Where each issuer that is asked about tokens is asked, by its short name; or why that is not known, for the operator.

@@ -43,12 +43,15 @@ impl TokenVerifier {
 
     /// As [`verify`](Self::verify), telling `passed` of each check as the token passes it.
     pub async fn examine(&self, unverified_token: &str, passed: impl FnMut(Check)) -> Result<Claims, Rejection> {
-        let mut examination = Examination { table: &self.issuers.table(), now: self.clock.now(), passed };
-        match UnverifiedToken::split(unverified_token) {
+        let table = self.issuers.table();
+        let mut examination = Examination { table: &table, now: self.clock.now(), passed, named: None };
+        let verdict = match UnverifiedToken::split(unverified_token) {
             Ok(token) => examination.of_jwt(unverified_token, token).await,
             Err(Rejection::NotASignedJwt) => examination.of_opaque(unverified_token).await,
             Err(rejection) => Err(rejection),
-        }
+        };
+        examination.named.map_or_else(|| self.issuers.strangers(), |issuer| &issuer.verdicts).count(&verdict);
+        verdict
     }
 }
 
@@ -57,6 +60,8 @@ struct Examination<'a, P> {
     table: &'a Table,
     now: DateTime<Utc>,
     passed: P,
+    /// Whom the token names, as far as it was read.
+    named: Option<&'a TrustedIssuer>,
 }
 
 impl<P: FnMut(Check)> Examination<'_, P> {
@@ -67,6 +72,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         (self.passed)(Check::Header);
         let unverified_claims = token.claims()?;
         let (canonical, issuer) = self.table.issuer_of(&unverified_claims)?;
+        self.named = Some(issuer);
         (self.passed)(Check::Issuer);
         if !issuer.settings.algorithms.contains(&header.algorithm) {
             return Err(Rejection::AlgorithmNotAllowed);
@@ -88,6 +94,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     /// A token that says nothing itself: the issuer that gives out such tokens says what it means.
     async fn of_opaque(&mut self, token: &str) -> Result<Claims, Rejection> {
         let (canonical, issuer, introspector) = self.table.issuer_of_opaque().ok_or(Rejection::NotASignedJwt)?;
+        self.named = Some(issuer);
         (self.passed)(Check::Issuer);
         let claims = self.ask(introspector, canonical, token, Map::new()).await?;
         let says_access_token = token_kind::check_answer(&claims)?;

@@ -1,7 +1,6 @@
 //! The caller's own profile and rights.
 
 use actix_web::web;
-use tracing_actix_web::RequestId;
 
 use super::json_object::JsonObject;
 use super::preconditions::RequiredVersion;
@@ -11,6 +10,7 @@ use crate::error::Error;
 use crate::models::ProfileField;
 use crate::models::permission::{DeclaredPermissions, PROFILE_READ, PROFILE_WRITE, Permission};
 use crate::op;
+use crate::request_id::RequestId;
 use crate::services::{MeService, ProfileEdit};
 
 pub(super) fn register(api: &mut Api) {

@@ -1,7 +1,6 @@
 //! Roles: sets of permissions that are granted by name.
 
 use actix_web::{HttpResponse, web};
-use tracing_actix_web::RequestId;
 
 use super::json_object::JsonObject;
 use super::preconditions::{PutCondition, RequiredVersion};
@@ -10,6 +9,7 @@ use crate::auth::{Api, Caller};
 use crate::error::Error;
 use crate::models::permission::{ROLES_READ, ROLES_WRITE};
 use crate::op;
+use crate::request_id::RequestId;
 use crate::services::{KnownVersion, RoleDraft, RoleService};
 
 pub(super) fn register(api: &mut Api) {

@@ -1,7 +1,6 @@
 //! How a program stands: whether it is let in, with which tokens and which roles.
 
 use actix_web::web;
-use tracing_actix_web::RequestId;
 
 use super::optional_json::OptionalJson;
 use super::preconditions::ExpectedVersion;
@@ -14,6 +13,7 @@ use crate::error::Error;
 use crate::models::PrincipalId;
 use crate::models::permission::{DeclaredPermissions, SERVICE_ACCOUNTS_READ, SERVICE_ACCOUNTS_WRITE};
 use crate::op;
+use crate::request_id::RequestId;
 use crate::services::ServiceAccountService;
 
 pub(super) fn register(api: &mut Api) {

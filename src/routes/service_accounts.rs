@@ -1,7 +1,6 @@
 //! Programs: an admin registers issuer and client id before a program's first token counts.
 
 use actix_web::{HttpResponse, web};
-use tracing_actix_web::RequestId;
 
 use super::idempotency::{IdempotencyKey, created};
 use super::json_object::JsonObject;
@@ -17,6 +16,7 @@ use crate::error::Error;
 use crate::models::PrincipalId;
 use crate::models::permission::{SERVICE_ACCOUNTS_READ, SERVICE_ACCOUNTS_WRITE};
 use crate::op;
+use crate::request_id::RequestId;
 use crate::services::{HeldRole, NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
 
 const SERVICE_ACCOUNTS: &str = "/api/v1/service-accounts";

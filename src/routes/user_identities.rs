@@ -2,7 +2,6 @@
 
 use actix_web::http::header::{ETag, EntityTag, LOCATION};
 use actix_web::{HttpResponse, web};
-use tracing_actix_web::RequestId;
 
 use super::json_object::JsonObject;
 use super::preconditions::ExpectedVersion;
@@ -12,6 +11,7 @@ use crate::error::Error;
 use crate::models::PrincipalId;
 use crate::models::permission::{USERS_READ, USERS_WRITE};
 use crate::op;
+use crate::request_id::RequestId;
 use crate::services::UserService;
 
 const IDENTITIES: &str = "/api/v1/users/{id}/identities";

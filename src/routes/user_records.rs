@@ -1,7 +1,6 @@
 //! A person's record: added, edited, deleted, restored.
 
 use actix_web::{HttpResponse, web};
-use tracing_actix_web::RequestId;
 
 use super::idempotency::{IdempotencyKey, created};
 use super::json_object::JsonObject;
@@ -14,6 +13,7 @@ use crate::error::Error;
 use crate::models::PrincipalId;
 use crate::models::permission::USERS_WRITE;
 use crate::op;
+use crate::request_id::RequestId;
 use crate::services::{KnownPrincipal, UserService};
 
 const USERS: &str = "/api/v1/users";

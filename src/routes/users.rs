@@ -1,7 +1,6 @@
 //! People, as admins manage them.
 
 use actix_web::web;
-use tracing_actix_web::RequestId;
 
 use super::optional_json::OptionalJson;
 use super::preconditions::ExpectedVersion;
@@ -11,6 +10,7 @@ use crate::error::Error;
 use crate::models::PrincipalId;
 use crate::models::permission::{USERS_READ, USERS_WRITE};
 use crate::op;
+use crate::request_id::RequestId;
 use crate::services::{KnownPrincipal, UserService};
 
 pub(super) fn register(api: &mut Api) {

@@ -1,6 +1,7 @@
 //! From a proved token to the principal behind it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Clock;
 use crate::database::{Database, DbConnection};
@@ -18,6 +19,7 @@ pub struct PrincipalService {
     database: Database,
     clock: Clock,
     rules: Arc<Rules>,
+    created: Arc<AtomicU64>,
 }
 
 struct Rules {
@@ -41,7 +43,12 @@ impl PrincipalService {
         permissions: Arc<DeclaredPermissions>,
         bootstrap_admin: Option<IdentityKey>,
     ) -> Self {
-        Self { database, clock, rules: Arc::new(Rules { permissions, bootstrap_admin }) }
+        Self { database, clock, rules: Arc::new(Rules { permissions, bootstrap_admin }), created: Arc::default() }
+    }
+
+    /// How many people became known by their first request since the start.
+    pub fn created(&self) -> u64 {
+        self.created.load(Ordering::Relaxed)
     }
 
     /// The principal behind `claims` and the roles it holds with this token.
@@ -83,6 +90,7 @@ impl PrincipalService {
         let (rules, contact) = (Arc::clone(&self.rules), Arc::clone(contact));
         let (sighting, is_new) = self.database.write(move |conn| record(conn, &rules, &contact)).await?;
         if is_new {
+            self.created.fetch_add(1, Ordering::Relaxed);
             log_first_contact(sighting.principal.id);
         }
         Ok(sighting)

@@ -4,13 +4,14 @@
 //! answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::hmac;
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::{Cache, EntryAction, EntryResult};
 use serde_json::{Map, Value};
 
-use crate::oidc::{Rejection, validity};
+use crate::oidc::{MemoryReading, Rejection, validity};
 
 /// How many tokens are remembered.
 const MAX_TOKENS: usize = 10_000;
@@ -34,12 +35,21 @@ struct Remembered {
 pub(super) struct VerdictCache {
     verdicts: Cache<TokenHash, Remembered>,
     key: hmac::Key,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 impl VerdictCache {
     /// Remembers nothing yet; tokens will be hashed under `key`.
     pub(super) fn new(key: hmac::Key) -> Self {
-        Self { verdicts: Cache::new(MAX_TOKENS), key }
+        Self { verdicts: Cache::new(MAX_TOKENS), key, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+    }
+
+    /// How it stands.
+    pub(super) fn reading(&self) -> MemoryReading {
+        let entries = self.verdicts.len().try_into().unwrap_or(u64::MAX);
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        MemoryReading { hits: count(&self.hits), misses: count(&self.misses), entries }
     }
 
     /// The verdict on `token` as remembered at `now`, or as `ask` has it. Whoever comes with the same token meanwhile waits for the
@@ -59,8 +69,12 @@ impl VerdictCache {
             }
         });
         match entry.await {
-            EntryResult::Retained(verdict) => verdict,
+            EntryResult::Retained(verdict) => {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                verdict
+            }
             EntryResult::Vacant(place) | EntryResult::Replaced(place, _) => {
+                self.misses.fetch_add(1, Ordering::Relaxed);
                 let verdict = ask.await;
                 if let Some(until) = end(&verdict, now) {
                     // Fails only where the entry was evicted meanwhile, which loses nothing.

@@ -24,7 +24,7 @@ use url::Url;
 
 use super::fetch::{FETCH_TIMEOUT, FetchError};
 use super::provider::{Provider, ProviderError};
-use super::{Algorithm, IssuerSettings, KeySet, PlainHttp, ProviderClient, Rejection};
+use super::{Algorithm, IssuerSettings, KeySet, MemoryReading, PlainHttp, ProviderClient, Rejection};
 use crate::Clock;
 
 use answer::{BadAnswer, Expected};
@@ -105,6 +105,11 @@ impl Introspector {
     /// How and about which tokens the issuer is asked.
     pub(super) fn settings(&self) -> &IntrospectionSettings {
         &self.settings
+    }
+
+    /// How the memory of its answers stands.
+    pub(super) fn reading(&self) -> MemoryReading {
+        self.cache.reading()
     }
 
     /// What the issuer says of `token`, which is active; its members are as yet unjudged. Refused where it is not active, and where

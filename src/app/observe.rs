@@ -1,0 +1,175 @@
+//! What is told of each request: one line in the log, one observation in the metrics, and the id that ties it to both.
+//!
+//! The span around a request holds its id and its trace, and nothing else: it is made for every request, also where nothing is logged.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderMap;
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error as ActixError, HttpMessage, web};
+use tracing::{Instrument, Span, field};
+
+use super::answer::Reason;
+use super::metrics::RequestMetrics;
+use crate::auth::{Caller, RoutePattern};
+use crate::request_id::RequestId;
+use crate::telemetry::ACCESS;
+
+/// What stands for a path that nobody registered: what a stranger asks for is no name for anything.
+const UNKNOWN_ROUTE: &str = "unknown";
+
+/// Watches a request from its head to its answer.
+pub(super) async fn observe<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, ActixError> {
+    let started = Instant::now();
+    let id = RequestId::of(request.headers());
+    let span = span(&id, trace_id(request.headers()));
+    let method = method_word(request.method());
+    let metrics = request.app_data::<web::Data<RequestMetrics>>().cloned();
+    request.extensions_mut().insert(id);
+    let outcome = next.call(request).instrument(span.clone()).await;
+    let seen = Seen { method, took: started.elapsed(), outcome: &outcome };
+    span.in_scope(|| seen.tell(metrics.as_deref().map(|metrics| &**metrics)));
+    outcome
+}
+
+/// Of the highest level, so that a failure carries the request's id whatever else is left out of the log.
+fn span(id: &RequestId, trace_id: Option<&str>) -> Span {
+    tracing::error_span!("request", request_id = id.as_str(), trace_id)
+}
+
+/// The trace that the request belongs to (W3C Trace Context, `traceparent`): 32 digits that are not all zero.
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let mut sent = headers.get_all("traceparent");
+    let text = sent.next().filter(|_| sent.next().is_none())?.to_str().ok()?;
+    let mut parts = text.split('-');
+    let (version, trace_id, parent_id, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_hex = |part: &str, length| {
+        part.len() == length && part.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_some_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|octet| octet != b'0');
+    let is_version = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
+    (is_version && is_some_id(trace_id, 32) && is_some_id(parent_id, 16) && is_hex(flags, 2)).then_some(trace_id)
+}
+
+/// The method, of a closed set.
+fn method_word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+struct Seen<'a, B> {
+    method: &'static str,
+    took: Duration,
+    outcome: &'a Result<ServiceResponse<B>, ActixError>,
+}
+
+impl<B: MessageBody> Seen<'_, B> {
+    fn tell(&self, metrics: Option<&RequestMetrics>) {
+        match self.outcome {
+            Ok(response) => {
+                let request = response.request();
+                let route = request.app_data::<RoutePattern>().map_or(UNKNOWN_ROUTE, RoutePattern::as_str);
+                self.count(metrics, route, response.status());
+                if tracing::enabled!(target: ACCESS, tracing::Level::INFO) {
+                    self.log(route, response);
+                }
+            }
+            // The request went down with the failure.
+            Err(error) => {
+                let status = error.as_response_error().status_code();
+                self.count(metrics, UNKNOWN_ROUTE, status);
+                let (method, status, duration_us) = (self.method, status.as_u16(), self.micros());
+                tracing::info!(target: ACCESS, method, route = UNKNOWN_ROUTE, status, duration_us, "answered");
+            }
+        }
+    }
+
+    fn count(&self, metrics: Option<&RequestMetrics>, route: &str, status: StatusCode) {
+        if let Some(metrics) = metrics {
+            metrics.observe(route, self.method, status.as_u16(), self.took);
+        }
+    }
+
+    fn log(&self, route: &str, response: &ServiceResponse<B>) {
+        let extensions = response.request().extensions();
+        let caller = extensions.get::<Caller>();
+        let mut principal = String::new();
+        if let Some(caller) = caller {
+            // Writing to a text does not fail.
+            let _ = write!(principal, "{}", caller.principal_id());
+        }
+        let bytes = match response.response().body().size() {
+            BodySize::Sized(bytes) => Some(bytes),
+            BodySize::None => Some(0),
+            BodySize::Stream => None,
+        };
+        tracing::info!(
+            target: ACCESS,
+            method = self.method,
+            route,
+            status = response.status().as_u16(),
+            duration_us = self.micros(),
+            principal = caller.map(|_| principal.as_str()),
+            client = caller.and_then(Caller::client_id),
+            issuer = caller.map(|caller| caller.claims().issuer_name()),
+            bytes,
+            reason = response.response().extensions().get::<Reason>().map(|reason| field::display(reason.0)),
+            "answered"
+        );
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn of(sent: &[&str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in sent {
+            headers.append(HeaderName::from_static("traceparent"), HeaderValue::from_str(value).unwrap());
+        }
+        trace_id(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_trace_is_taken_up_where_its_parent_is_spelt_right() {
+        const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(of(&[&format!("00-{TRACE}-00f067aa0ba902b7-01")]).as_deref(), Some(TRACE));
+        assert_eq!(of(&[&format!("cc-{TRACE}-00f067aa0ba902b7-01-what-comes-later")]).as_deref(), Some(TRACE));
+        for sent in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        ] {
+            assert_eq!(of(&[sent]), None, "{sent}");
+        }
+        let right = format!("00-{TRACE}-00f067aa0ba902b7-01");
+        assert_eq!(of(&[&right, &right]), None, "which of two it is would be anyone's guess");
+    }
+}

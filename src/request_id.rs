@@ -1,0 +1,93 @@
+//! The id of a request: what the log, the audit trail and the client call it.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::rc::Rc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use uuid::Uuid;
+
+/// Carries the id, in both directions.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The lengths of an id that is taken from a request: long enough to tell requests apart, and too short for a token to be taken for one.
+const LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
+
+/// The id of a request: the sender's, where it is fit to be written down, else a new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RequestId(Rc<str>);
+
+impl RequestId {
+    /// The id in these fields, or a new one (UUIDv7, so that ids sort by time).
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut sent = headers.get_all(REQUEST_ID);
+        let only = sent.next().filter(|_| sent.next().is_none());
+        only.and_then(|id| id.to_str().ok()).filter(|id| is_fit(id)).map_or_else(Self::fresh, |id| Self(id.into()))
+    }
+
+    fn fresh() -> Self {
+        Self(Uuid::now_v7().hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned().into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Letters, digits, `-` and `_`: nothing that could end a line or a field anywhere, and no dot, which every JWT has.
+fn is_fit(id: &str) -> bool {
+    LENGTHS.contains(&id.len()) && id.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+}
+
+impl FromRequest for RequestId {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(request.extensions().get::<Self>().cloned().unwrap_or_else(Self::fresh)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn of(sent: &[&str]) -> RequestId {
+        let mut headers = HeaderMap::new();
+        for id in sent {
+            headers.append(REQUEST_ID, HeaderValue::from_bytes(id.as_bytes()).unwrap());
+        }
+        RequestId::of(&headers)
+    }
+
+    #[test]
+    fn the_sender_may_name_a_request() {
+        for id in ["req-0001", "019f9f5c-0000-7000-8000-000000000000", &"a".repeat(64)] {
+            assert_eq!(of(&[id]).as_str(), id);
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_not_fit_to_be_written_down_is_replaced() {
+        let jwt = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln";
+        for sent in
+            [vec![], vec!["short"], vec![&"a".repeat(65)], vec!["two words"], vec!["a\tb-c-d-e-f"], vec!["é-0123456789"], vec![jwt]]
+        {
+            let id = of(&sent);
+            assert!(!sent.contains(&id.as_str()) && Uuid::parse_str(id.as_str()).is_ok(), "{sent:?} became {id}");
+        }
+        let twice = of(&["req-0001", "req-0001"]);
+        assert_ne!(twice.as_str(), "req-0001", "which of two it is would be anyone's guess");
+    }
+}

@@ -1,0 +1,151 @@
+//! One flat JSON object a line: time, level, target, message, the event's fields and those of the spans around it.
+//!
+//! The subscriber's own JSON builds a tree and formats the time for each line, which costs more than the rest of a request: a line for
+//! each request has to be cheaper than that.
+
+use std::cell::RefCell;
+use std::fmt::{self, Write};
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_log::NormalizeEvent;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Writes events. The fields of spans must have been formatted as JSON objects.
+pub(super) struct JsonLines;
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        // What comes by the `log` crate tells its level and target in fields.
+        let normalized = event.normalized_metadata();
+        let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
+        writer.write_str("{\"timestamp\":\"")?;
+        write_time(&mut writer, Utc::now())?;
+        write!(writer, "\",\"level\":\"{}\",\"target\":", metadata.level())?;
+        write_text(&mut writer, metadata.target())?;
+        let mut members = Members { writer: &mut writer, outcome: Ok(()) };
+        event.record(&mut members);
+        members.outcome?;
+        for span in context.event_scope().into_iter().flatten() {
+            let extensions = span.extensions();
+            let fields = extensions.get::<FormattedFields<N>>().map(|fields| fields.fields.as_str());
+            let inner = fields.and_then(|fields| fields.strip_prefix('{')?.strip_suffix('}'));
+            if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
+                write!(writer, ",{inner}")?;
+            }
+        }
+        writer.write_str("}\n")
+    }
+}
+
+thread_local! {
+    /// The latest second that was written, and its text.
+    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+}
+
+fn write_time(writer: &mut impl Write, now: DateTime<Utc>) -> fmt::Result {
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != now.timestamp() {
+            *second = now.timestamp();
+            text.clear();
+            let (date, time) = (now.date_naive(), now.time());
+            write!(text, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())?;
+            write!(text, "T{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())?;
+        }
+        write!(writer, "{text}.{:06}Z", now.timestamp_subsec_micros().min(999_999))
+    })
+}
+
+/// A JSON string. What could end the line, or steer a terminal, is escaped.
+fn write_text(writer: &mut impl Write, text: &str) -> fmt::Result {
+    writer.write_char('"')?;
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
+        let (plain, special) = rest.split_at(at);
+        writer.write_str(plain)?;
+        let mut characters = special.chars();
+        match characters.next() {
+            Some('"') => writer.write_str("\\\"")?,
+            Some('\\') => writer.write_str("\\\\")?,
+            Some(other) => write!(writer, "\\u{:04x}", u32::from(other))?,
+            None => {}
+        }
+        rest = characters.as_str();
+    }
+    writer.write_str(rest)?;
+    writer.write_char('"')
+}
+
+struct Members<'a, W> {
+    writer: &'a mut W,
+    outcome: fmt::Result,
+}
+
+impl<W: Write> Members<'_, W> {
+    fn member(&mut self, field: &Field, write_value: impl FnOnce(&mut W) -> fmt::Result) {
+        if self.outcome.is_err() || field.name().starts_with("log.") {
+            return;
+        }
+        self.outcome = write!(self.writer, ",\"{}\":", field.name()).and_then(|()| write_value(self.writer));
+    }
+}
+
+impl<W: Write> Visit for Members<'_, W> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.member(field, |writer| write_text(writer, value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.member(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.member(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.member(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.member(field, |writer| write_text(writer, &format!("{value:?}")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_a_json_string_on_one_line_whatever_is_in_it() {
+        for text in ["", "plain", "a \"quoted\" \\ word", "two\nlines\r\n", "\u{1b}[31m\u{0}\u{7f}\u{9b}", "é – 漢"] {
+            let mut written = String::new();
+            write_text(&mut written, text).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), text);
+            assert!(!written.contains(char::is_control), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_told_to_the_microsecond() {
+        let at = |second, micros: i64| {
+            let mut written = String::new();
+            let time = Utc.with_ymd_and_hms(2030, 1, 2, 3, 4, second).unwrap();
+            write_time(&mut written, time + chrono::TimeDelta::microseconds(micros)).unwrap();
+            written
+        };
+        assert_eq!(at(5, 7), "2030-01-02T03:04:05.000007Z");
+        assert_eq!(at(5, 123_456), "2030-01-02T03:04:05.123456Z");
+        assert_eq!(at(6, 0), "2030-01-02T03:04:06.000000Z");
+    }
+}
