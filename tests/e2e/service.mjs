@@ -4,13 +4,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { freePort, listening } from './process.mjs';
 import { API } from './provider.mjs';
 
 const BINARY = process.env.PORTCULLIS_BIN
@@ -20,31 +19,6 @@ const BINARY = process.env.PORTCULLIS_BIN
 const START_LIMIT = 30_000;
 /** How often readiness is asked for after that, a tenth of a second apart: ample with keys in reach. */
 const READY_ATTEMPTS = 150;
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** Resolves when the service says that it listens; rejects when it ends before, or says nothing of the kind. */
-function listening(child, log) {
-  return new Promise((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => {
-        log.push(line);
-        if (/listening/i.test(line)) resolve();
-      });
-    }
-    const late = () => reject(new Error('the service did not say that it listens'));
-    AbortSignal.timeout(START_LIMIT).addEventListener('abort', late);
-    child.once('error', reject);
-    child.once('exit', (code, signal) => reject(new Error(`the service ended with ${code ?? signal}`)));
-  });
-}
 
 /** Ready is 200; until the keys are fetched it is 503. */
 async function ready(url) {
@@ -71,7 +45,7 @@ async function launch(directory, env, log) {
   const child = spawn(BINARY, ['serve'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
   process.once('exit', () => child.kill('SIGKILL'));
   try {
-    await listening(child, log);
+    await listening(child, log, { name: 'the service', sign: /listening/i, limit: START_LIMIT });
     await ready(`http://${env.SERVER_BIND}`);
   } catch (cause) {
     await end(child);

@@ -4,10 +4,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+
+import { freePort, listening } from '../process.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 /** Where scripts/test unpacks the distribution. */
@@ -18,35 +18,11 @@ const START_LIMIT = 400_000;
 
 export const REALM = 'team';
 
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** The realm, where a start looks for it. */
 function placeRealm() {
   const folder = join(KEYCLOAK_HOME, 'data', 'import');
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(HERE, 'realm.json'), join(folder, 'realm.json'));
-}
-
-async function ready(child, log) {
-  return new Promise((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => {
-        log.push(line);
-        if (/Listening on:/.test(line)) resolve();
-      });
-    }
-    const late = () => reject(new Error('Keycloak did not say that it listens'));
-    AbortSignal.timeout(START_LIMIT).addEventListener('abort', late);
-    child.once('error', reject);
-    child.once('exit', (code, signal) => reject(new Error(`Keycloak ended with ${code ?? signal}`)));
-  });
 }
 
 /**
@@ -83,7 +59,7 @@ export async function startKeycloak() {
   };
   process.once('exit', kill);
   try {
-    await ready(child, log);
+    await listening(child, log, { name: 'Keycloak', sign: /Listening on:/, limit: START_LIMIT });
   } catch (cause) {
     kill();
     throw new Error(`Keycloak did not start: ${cause.message}\n${log.slice(-30).join('\n')}`, { cause });
