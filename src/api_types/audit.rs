@@ -25,7 +25,7 @@ pub(crate) struct AuditEventResponse {
     /// What was done.
     #[schema(example = "role.grant")]
     action: &'static str,
-    /// What it was done to: a principal's id, `role:` and a role's name, `service-accounts` or `audit-events`.
+    /// What it was done to: a principal's id, `role:` and a role's name (`role:auditor`), `service-accounts` or `audit-events`.
     target: String,
     /// `done` or `refused`.
     #[schema(example = "done")]
@@ -72,12 +72,11 @@ pub(crate) struct AuditQuery {
     /// Events of this principal's doing.
     #[param(value_type = Option<String>, format = "uuid")]
     pub(crate) actor: Option<PrincipalId>,
-    /// Events about this: a principal's id, `role:` and a role's name, `service-accounts` or `audit-events`.
-    #[param(example = "role:auditor")]
+    /// Events about this: a principal's id, `role:` and a role's name (`role:auditor`), `service-accounts` or `audit-events`.
     pub(crate) target: Option<String>,
-    /// Events of this kind.
+    /// Events of this kind, as `role.grant`.
     #[serde(default, deserialize_with = "action")]
-    #[param(value_type = Option<String>, example = "role.grant")]
+    #[param(value_type = Option<String>)]
     pub(crate) action: Option<AuditAction>,
     /// Events from this time on; RFC 3339.
     pub(crate) since: Option<DateTime<Utc>>,

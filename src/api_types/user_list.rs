@@ -31,16 +31,16 @@ pub(crate) struct ListUsersQuery {
     status: Option<StatusFilter>,
     /// Those who hold this role by a grant that has not ended.
     #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>, example = "user-manager")]
+    #[param(value_type = Option<String>)]
     role: Option<String>,
     /// Those with this e-mail address, whole; case does not matter.
     #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>, example = "alice@example.com")]
+    #[param(value_type = Option<String>)]
     email: Option<String>,
     /// Those whose name (or a word of it), user name or e-mail address begins like this; case does not matter. They come in the order
     /// of what matches, so it does not go together with `sort`.
     #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>, example = "ali")]
+    #[param(value_type = Option<String>)]
     q: Option<String>,
     /// The order: as they came (`id`, unless another is asked for), by name, or by when they were last seen, who never was coming first.
     #[param(inline)]

@@ -160,12 +160,30 @@ async fn the_parameters_of_every_path_are_documented_and_no_others() {
     }
 }
 
+/// Every parameter of every operation.
+fn parameters(document: &Value) -> Vec<Value> {
+    let lists =
+        operations(document).into_iter().filter_map(|(_, _, operation)| operation["parameters"].as_array().cloned());
+    lists.flatten().collect()
+}
+
+/// The page fills examples in, and sends them.
+#[actix_web::test]
+async fn who_tries_a_list_out_on_the_page_sends_no_filter_that_they_did_not_choose() {
+    let document = document(&TestApp::spawn().await).await;
+    let parameters = parameters(&document);
+    assert!(parameters.iter().any(|parameter| parameter["in"] == "query"), "there are lists");
+    for parameter in parameters.iter().filter(|parameter| parameter["in"] == "query" && parameter["required"] != true) {
+        for example in [&parameter["example"], &parameter["schema"]["example"], &parameter["examples"]] {
+            assert!(example.is_null(), "{parameter}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn no_parameter_has_to_be_of_two_types_at_once() {
     let document = document(&TestApp::spawn().await).await;
-    let operations =
-        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
-    for parameter in operations.filter_map(|operation| operation["parameters"].as_array()).flatten() {
+    for parameter in parameters(&document) {
         let parts = parameter["schema"]["allOf"].as_array().map(Vec::as_slice).unwrap_or_default();
         let types: BTreeSet<&str> = parts.iter().filter_map(|part| part["type"].as_str()).collect();
         assert!(types.len() < 2, "{parameter}");

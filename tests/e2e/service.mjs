@@ -39,14 +39,23 @@ async function end(child) {
   await ended;
 }
 
-/** Starts the binary and waits until it is ready. This process may end before it, and then takes it along. */
-async function launch(directory, env, log) {
-  // No `.env` there, and nothing of our own environment: what counts is named by the caller.
-  const child = spawn(BINARY, ['serve'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+/** A folder that goes with this process. No `.env` is there. */
+function freshDirectory() {
+  const directory = mkdtempSync(join(tmpdir(), 'portcullis-e2e-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/**
+ * Starts the binary, in a folder and with an environment that hold what the caller puts there and nothing of our own,
+ * and waits until it says `sign` and is ready. This process may end before it, and then takes it along.
+ */
+async function launch(args, { directory, env, log, sign, url }) {
+  const child = spawn(BINARY, args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
   process.once('exit', () => child.kill('SIGKILL'));
   try {
-    await listening(child, log, { name: 'the service', sign: /listening/i, limit: START_LIMIT });
-    await ready(`http://${env.SERVER_BIND}`);
+    await listening(child, log, { name: 'the service', sign, limit: START_LIMIT });
+    await ready(url());
   } catch (cause) {
     await end(child);
     throw new Error(`${BINARY} did not start: ${cause.message}\n${log.join('\n')}`, { cause });
@@ -56,14 +65,15 @@ async function launch(directory, env, log) {
 }
 
 /**
- * Starts Portcullis for `issuer`, or for the issuers that a file of this text names, on a port and a database of its own, the subject `admin` being the first
- * administrator, and waits until it is ready. `log` grows with every line that it writes.
+ * Starts Portcullis for `issuer`, or for the issuers that a file of this text names, on a port and a database of its own,
+ * the subject `admin` being the first administrator, and waits until it is ready. Pages of `origins` may use it. `log`
+ * grows with every line that it writes.
  */
-export async function startService({ issuer, issuersFile, adminIssuer = issuer, admin, logLevel = 'info' }) {
-  const directory = mkdtempSync(join(tmpdir(), 'portcullis-e2e-'));
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+export async function startService({ issuer, issuersFile, adminIssuer = issuer, admin, logLevel = 'info', origins = [] }) {
+  const directory = freshDirectory();
   const env = {
     BOOTSTRAP_ADMIN: `${adminIssuer} ${admin}`,
+    CORS_ALLOWED_ORIGINS: origins.join(','),
     DATABASE_MIGRATE: 'true',
     DATABASE_URL: `sqlite://${join(directory, 'portcullis.db')}`,
     LOG_FORMAT: 'json',
@@ -73,15 +83,29 @@ export async function startService({ issuer, issuersFile, adminIssuer = issuer, 
   };
   if (issuersFile) writeFileSync(env.OIDC_ISSUERS_FILE, issuersFile);
   const log = [];
-  let child = await launch(directory, env, log);
+  const url = `http://${env.SERVER_BIND}`;
+  const start = () => launch(['serve'], { directory, env, log, sign: /listening/i, url: () => url });
+  let child = await start();
   return {
-    url: `http://${env.SERVER_BIND}`,
+    url,
     log,
     /** Ends it and starts it again with the same database. */
     async restart() {
       await end(child);
-      child = await launch(directory, env, log);
+      child = await start();
     },
     stop: () => end(child),
   };
+}
+
+/** What `portcullis dev` says when it is there. */
+const WELCOME = /^Portcullis listens on (\S+),/;
+
+/** Starts `portcullis dev`, which needs no setting: on free ports, with a database of its own. */
+export async function startDevelopment() {
+  const log = [];
+  const url = () => log.map((line) => WELCOME.exec(line)?.[1]).find((found) => found);
+  const args = ['dev', '--port', '0', '--issuer-port', '0'];
+  const child = await launch(args, { directory: freshDirectory(), env: {}, log, sign: WELCOME, url });
+  return { url: url(), log, stop: () => end(child) };
 }
