@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 
-import { signInPages } from './sign_in_pages.mjs';
+import { askToSignOut, signInPages } from './sign_in_pages.mjs';
 import { Store } from './store.mjs';
 
 /** The resource that Portcullis is: the `aud` of the tokens it takes. */
@@ -17,6 +17,9 @@ export const API = 'https://api.example.test';
 export const OTHER_API = 'https://other.example.test';
 /** A resource whose access tokens are opaque. */
 export const OPAQUE_API = 'https://opaque.example.test';
+
+/** The client of the single-page app, where there is one. */
+export const SPA = 'spa';
 
 export const REDIRECT_URI = 'https://app.example.test/callback';
 
@@ -39,7 +42,18 @@ async function freshKeys() {
   }));
 }
 
-async function clients() {
+/** A single-page app that is served from `origin`. */
+function singlePageApp(origin) {
+  return {
+    client_id: SPA,
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: [`${origin}/`],
+    post_logout_redirect_uris: [`${origin}/`],
+    token_endpoint_auth_method: 'none',
+  };
+}
+
+async function clients(appOrigin) {
   const key = await generateKeyPair('ES256');
   const [secret, apiSecret] = [0, 1].map(() => randomBytes(32).toString('base64url'));
   const machine = { grant_types: ['client_credentials'], response_types: [], redirect_uris: [] };
@@ -62,6 +76,7 @@ async function clients() {
         jwks: { keys: [{ ...await exportJWK(key.publicKey), alg: 'ES256', use: 'sig' }] },
       },
       { ...browser, client_id: 'webapp' },
+      ...appOrigin === undefined ? [] : [singlePageApp(appOrigin)],
       // Registered under the API's own name, as some teams do: its ID tokens carry the API's audience.
       { ...browser, client_id: API },
       // The API itself, which asks about opaque tokens.
@@ -97,7 +112,11 @@ function configuration(keys, metadata, cookieKeys) {
   return {
     adapter: Store,
     clients: metadata,
+    // The pages of a client may ask for its tokens.
+    clientBasedCORS: (_ctx, origin, client) => client.redirectUris.some((uri) => new URL(uri).origin === origin),
     cookies: { keys: cookieKeys },
+    // The app's tokens say whose they are, as those of most providers do.
+    extraTokenClaims: (_ctx, { accountId, clientId }) => (clientId === SPA ? { preferred_username: accountId } : undefined),
     findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     jwks: { keys },
@@ -112,6 +131,7 @@ function configuration(keys, metadata, cookieKeys) {
         allowedPolicy: (_ctx, client) => client.clientId === OPAQUE_API,
       },
       jwtIntrospection: { enabled: true },
+      rpInitiatedLogout: { enabled: true, logoutSource: askToSignOut },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: resourceServer,
@@ -122,10 +142,11 @@ function configuration(keys, metadata, cookieKeys) {
 
 /**
  * Starts a provider. `rotate()` makes every new token be signed by fresh keys, which the key set names from then on;
- * the former keys stay published unless `{ withdraw: true }`, as after a leak.
+ * the former keys stay published unless `{ withdraw: true }`, as after a leak. A single-page app that is served from
+ * `appOrigin` is its client.
  */
-export async function startProvider() {
-  const { metadata, privateKey, secret, apiSecret } = await clients();
+export async function startProvider({ appOrigin } = {}) {
+  const { metadata, privateKey, secret, apiSecret } = await clients(appOrigin);
   const cookieKeys = [randomBytes(32).toString('base64url')];
   let keys = await freshKeys();
   let handle;

@@ -1,7 +1,22 @@
-// The provider's own login and consent, as plain HTTP: a page that names what it asks for, and one POST to answer it.
-// Whoever names an account is signed in as it. No passwords: what is proved here is Portcullis, not the provider.
+// The provider's own login and consent: a page with a form, for people in a browser and for scripts, which need not read
+// it and only answer. Whoever names an account is signed in as it. No passwords: what is proved here is Portcullis, not
+// the provider.
 
 const INTERACTION = /^\/interaction\/[\w-]+$/;
+
+const FORMS = {
+  login: '<label>Account <input name="account" required autofocus></label> <button>Sign in</button>',
+  consent: '<p>It asks to act for you.</p> <button>Allow</button>',
+};
+
+function page(content) {
+  return `<!doctype html><title>Provider</title><link rel="icon" href="data:,"><h1>Provider</h1>${content}`;
+}
+
+/** The page that a person is sent to in order to sign out; `form` is the provider's own. */
+export function askToSignOut(ctx, form) {
+  ctx.body = page(`${form}<button form="op.logoutForm" name="logout" value="yes">Sign out</button>`);
+}
 
 async function form(request) {
   let body = '';
@@ -24,7 +39,8 @@ export function signInPages(provider) {
     if (!INTERACTION.test(ctx.path)) return next();
     const interaction = await provider.interactionDetails(ctx.req, ctx.res);
     if (ctx.method === 'GET') {
-      ctx.body = { prompt: interaction.prompt.name };
+      ctx.type = 'html';
+      ctx.body = page(`<form method="post">${FORMS[interaction.prompt.name]}</form>`);
       return undefined;
     }
     const answer = interaction.prompt.name === 'login'

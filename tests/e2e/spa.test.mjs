@@ -1,0 +1,170 @@
+// The single-page app of examples/spa, whole: a browser, the app as built, a real provider, the service. The app holds
+// its tokens itself.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { startApp } from './app_server.mjs';
+import { complaints, keep, openBrowser, watched } from './browser.mjs';
+import { call } from './http.mjs';
+import { API, SPA, startProvider } from './provider.mjs';
+import { startService } from './service.mjs';
+import { signIn } from './tokens.mjs';
+
+/** How long a token of the provider lasts, less how long before its end the app renews it, and a bit. */
+const ALMOST_AN_HOUR = 59 * 60 * 1000 + 5000;
+
+let app;
+let provider;
+let service;
+let browser;
+
+before(async () => {
+  app = await startApp();
+  provider = await startProvider({ appOrigin: app.origin });
+  service = await startService({ issuer: provider.issuer, admin: 'alice', origins: [app.origin] });
+  app.configure({
+    api: service.url,
+    issuer: provider.issuer,
+    clientId: SPA,
+    scope: 'openid offline_access profile:read users:read users:write',
+    resource: API,
+    // OpenID Connect gives a refresh token to those who were asked (Core section 11).
+    parameters: { prompt: 'consent' },
+  });
+  browser = await openBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await service?.stop();
+  await provider?.stop();
+  await app?.stop();
+});
+
+const signInButton = (page) => page.getByRole('button', { name: 'Sign in' });
+const loadAgain = (page) => page.getByRole('button', { name: 'Load again' });
+const notice = (page) => page.getByRole('alert');
+const profile = (page) => page.locator('#profile');
+const isProfile = (response) => response.url() === `${service.url}/api/v1/me` && response.request().method() === 'GET';
+const personRow = (page, name) => page.getByRole('row').filter({ hasText: name });
+
+/** From the app to the provider, which asks who and whether, and back. */
+async function signInAs(page, account) {
+  await page.goto(app.origin);
+  await signInButton(page).click();
+  await page.getByLabel('Account').fill(account);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await profile(page).getByText(account).waitFor();
+}
+
+/** Clicks on "Load again", and gives what the API then saw and said, until it said something else than 401. */
+async function callsOf(page) {
+  const calls = [];
+  const note = (response) => {
+    if (isProfile(response)) calls.push({ token: response.request().headers().authorization, status: response.status() });
+  };
+  page.on('response', note);
+  const answered = page.waitForResponse((response) => isProfile(response) && response.status() !== 401);
+  await loadAgain(page).click();
+  await answered;
+  page.off('response', note);
+  return calls;
+}
+
+/** Everything that the page keeps for longer than it is open. */
+function storage(page) {
+  return page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie]));
+}
+
+test('bob signs in, sees whom the API takes him for, and signs out at both ends', async () => {
+  const page = await browser.visitor();
+  const heard = complaints(page);
+  await watched('spa-bob', [page], async () => {
+    await signInAs(page, 'bob');
+    await keep(page, 'spa-signed-in');
+    assert.equal(page.url(), `${app.origin}/`, 'the code is not left in the address');
+    assert.equal(await page.getByRole('heading', { name: 'People' }).isVisible(), false, 'bob is no administrator');
+
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await signInButton(page).waitFor();
+    assert.equal(await storage(page), JSON.stringify([{}, {}, '']));
+    assert.deepEqual(heard, []);
+
+    await signInButton(page).click();
+    await page.getByLabel('Account').waitFor();
+  });
+});
+
+test('a reload keeps bob signed in', async () => {
+  const page = await browser.visitor();
+  await watched('spa-reload', [page], async () => {
+    await signInAs(page, 'bob');
+    await page.reload();
+    await profile(page).getByText('bob').waitFor();
+  });
+});
+
+test('a token is renewed before it ends, and bob does nothing for it', async () => {
+  const page = await browser.visitor();
+  await watched('spa-renewal', [page], async () => {
+    await page.clock.install();
+    await signInAs(page, 'bob');
+    const [before] = await callsOf(page);
+
+    const answered = page.waitForResponse((response) => response.url() === `${provider.issuer}/token`);
+    await page.clock.fastForward(ALMOST_AN_HOUR);
+    const renewal = await answered;
+    assert.equal(renewal.status(), 200);
+    const sent = new URLSearchParams(renewal.request().postData());
+    assert.deepEqual([sent.get('grant_type'), sent.get('resource')], ['refresh_token', API]);
+
+    const calls = await callsOf(page);
+    assert.deepEqual(calls.map(({ status }) => status), [200]);
+    assert.notEqual(calls[0].token, before.token);
+  });
+});
+
+test('a token that the API refuses is renewed once, and the call repeated', async () => {
+  const page = await browser.visitor();
+  await watched('spa-refused', [page], async () => {
+    await signInAs(page, 'bob');
+    // The key that signed it is withdrawn, which the service learns from the first token with the new key.
+    await provider.rotate({ withdraw: true });
+    const { access_token: token } = await signIn(provider.issuer, 'carol', 'profile:read');
+    assert.equal((await call(service, '/api/v1/me', { token })).status, 200);
+
+    const calls = await callsOf(page);
+    assert.deepEqual(calls.map(({ status }) => status), [401, 200]);
+    assert.notEqual(calls[0].token, calls[1].token);
+    assert.equal(await notice(page).isVisible(), false);
+  });
+});
+
+test('alice disables bob while his page is open, and his next click says so', async () => {
+  const [alice, bob] = [await browser.visitor(), await browser.visitor()];
+  await watched('spa-admin', [alice, bob], async () => {
+    await signInAs(bob, 'bob');
+    await signInAs(alice, 'alice');
+    await personRow(alice, 'bob').getByRole('button', { name: 'Disable' }).click();
+    await personRow(alice, 'bob').getByText('disabled').waitFor();
+    await keep(alice, 'spa-people');
+
+    const tokenRequests = [];
+    bob.on('request', (request) => {
+      if (request.url().startsWith(provider.issuer)) tokenRequests.push(request.url());
+    });
+    assert.deepEqual((await callsOf(bob)).map(({ status }) => status), [403]);
+    await notice(bob).getByText('This account is disabled').waitFor();
+    await keep(bob, 'spa-disabled');
+    assert.deepEqual(tokenRequests, [], 'another token would not help, so none is asked for');
+    assert.equal(await signInButton(bob).isVisible(), false, 'signing in again would not help either');
+
+    await personRow(alice, 'bob').getByRole('button', { name: 'Enable' }).click();
+    await personRow(alice, 'bob').getByText('active').waitFor();
+    assert.deepEqual((await callsOf(bob)).map(({ status }) => status), [200]);
+    assert.equal(await notice(bob).isVisible(), false);
+  });
+});
