@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::services::Part;
+
 const READY: &str = "ready";
 const NOT_READY: &str = "not-ready";
 
@@ -17,10 +19,18 @@ pub(crate) struct ReadinessResponse {
     checks: Vec<CheckResponse>,
 }
 
+/// Whether the start has ended.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StartupResponse {
+    /// `started` or `starting`.
+    #[schema(example = "started")]
+    pub(crate) status: &'static str,
+}
+
 /// One thing that the service needs.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CheckResponse {
-    /// `database` or `key_set`.
+    /// `database`, `key_set`, `migrations` or `server`.
     #[schema(example = "key_set")]
     name: &'static str,
     /// Whose key set it is: the issuer's short name.
@@ -29,9 +39,13 @@ pub(crate) struct CheckResponse {
     issuer: Option<String>,
     /// Whether the service can do its work as far as this goes.
     passed: bool,
-    /// `reachable` or `unreachable`; of a key set `fresh`, `stale`, `closed` (too old to be trusted) or `empty` (never fetched).
+    /// Of the database `reachable` or `unreachable`; of a key set `fresh`, `stale`, `closed` (too old to be trusted) or `empty` (never
+    /// fetched); of the migrations `current`, `ahead` (a newer program has migrated), `behind` or `unknown`; of the server `serving` or
+    /// `stopping`.
     #[schema(example = "fresh")]
     state: &'static str,
+    /// Seconds since it was first seen in this state.
+    age_seconds: u64,
     /// When the keys at hand were fetched: since when they are stale or closed, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     fetched_at: Option<DateTime<Utc>>,
@@ -48,17 +62,15 @@ impl ReadinessResponse {
     }
 }
 
-impl CheckResponse {
-    pub(crate) fn passed(name: &'static str, state: &'static str) -> Self {
-        Self { name, issuer: None, passed: true, state, fetched_at: None }
-    }
-
-    pub(crate) fn failed(name: &'static str, state: &'static str) -> Self {
-        Self { name, issuer: None, passed: false, state, fetched_at: None }
-    }
-
-    /// The check as one of this issuer's keys, fetched then.
-    pub(crate) fn of_issuer(self, short_name: String, fetched_at: Option<DateTime<Utc>>) -> Self {
-        Self { issuer: Some(short_name), fetched_at, ..self }
+impl From<&Part> for CheckResponse {
+    fn from(part: &Part) -> Self {
+        Self {
+            name: part.name,
+            issuer: part.issuer.clone(),
+            passed: part.is_good,
+            state: part.state,
+            age_seconds: part.age_seconds,
+            fetched_at: part.fetched_at,
+        }
     }
 }

@@ -20,7 +20,7 @@ mod versioned;
 
 pub(crate) use access::{GrantsResponse, PrincipalAccessResponse};
 pub(crate) use audit::{AuditCursor, AuditEventResponse, AuditQuery};
-pub(crate) use health::{CheckResponse, ReadinessResponse};
+pub(crate) use health::{CheckResponse, ReadinessResponse, StartupResponse};
 pub(crate) use identities::{IdentitiesResponse, IdentityRequest, IdentityResponse, ReadmissionResponse};
 pub(crate) use me::{AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest};
 pub(crate) use metadata::ProtectedResourceResponse;

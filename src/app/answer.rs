@@ -5,8 +5,8 @@ use std::panic::AssertUnwindSafe;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, web};
 use actix_web_httpauth::headers::www_authenticate::Challenge;
@@ -18,6 +18,14 @@ use crate::auth::resource::ProtectedResource;
 use crate::causes::causes;
 use crate::error::{Error, answer_for};
 use crate::request_id::{REQUEST_ID, RequestId};
+use crate::services::ReadinessService;
+
+/// What answers are made by: shared by all workers, and taken by each request once.
+pub(super) struct AnswerRules {
+    pub(super) metrics: web::Data<Metrics>,
+    pub(super) readiness: web::Data<ReadinessService>,
+    pub(super) resource: web::Data<ProtectedResource>,
+}
 
 /// Why a request was refused or failed: kept with its answer, for the line in the log that tells of the request.
 pub(super) struct Reason(pub(super) &'static str);
@@ -47,15 +55,14 @@ pub(super) fn refuse(response: ServiceResponse<BoxBody>, error: &Error) -> Servi
 /// What the answer needs of the request, taken before the request is handed on.
 struct Leaving {
     request_id: RequestId,
-    resource: Option<web::Data<ProtectedResource>>,
-    metrics: Option<web::Data<Metrics>>,
+    rules: Option<web::Data<AnswerRules>>,
 }
 
 impl Leaving {
     fn of(request: &HttpRequest) -> Self {
         let id = request.extensions().get::<RequestId>().cloned();
         let request_id = id.unwrap_or_else(|| RequestId::of(request.headers()));
-        Self { request_id, resource: request.app_data().cloned(), metrics: request.app_data().cloned() }
+        Self { request_id, rules: request.app_data().cloned() }
     }
 
     fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
@@ -79,12 +86,12 @@ impl Leaving {
 
     fn failure(&self, error: &Error) -> HttpResponse {
         log(error);
-        if let Some(metrics) = &self.metrics {
-            metrics.refused(error.reason());
+        if let Some(rules) = &self.rules {
+            rules.metrics.refused(error.reason());
         }
         let mut response = answer_for(error, self.request_id.as_str());
         response.extensions_mut().insert(Reason(error.reason()));
-        let challenge = self.resource.as_deref().and_then(|resource| challenge::of(error, resource));
+        let challenge = self.rules.as_ref().and_then(|rules| challenge::of(error, &rules.resource));
         if let Some(value) = challenge.and_then(|challenge| HeaderValue::from_maybe_shared(challenge.to_bytes()).ok()) {
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
@@ -98,6 +105,9 @@ impl Leaving {
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::from_str(self.request_id.as_str()) {
             headers.insert(REQUEST_ID, id);
+        }
+        if self.rules.as_ref().is_some_and(|rules| rules.readiness.is_stopping()) {
+            response.head_mut().set_connection_type(ConnectionType::Close);
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use tokio::task::AbortHandle;
+
 use crate::Clock;
 use crate::services::PurgeService;
 
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Purges in the background for as long as the process runs. One that fails is told in the log, and the next one makes up for it.
-pub(super) fn start(service: PurgeService, clock: Clock) {
-    tokio::spawn(async move {
+/// Purges in the background until the handle is used. One that fails is told in the log, and the next one makes up for it.
+pub(super) fn start(service: PurgeService, clock: Clock) -> AbortHandle {
+    let purging = tokio::spawn(async move {
         loop {
             match service.run().await {
                 Ok(0) => {}
@@ -19,4 +21,5 @@ pub(super) fn start(service: PurgeService, clock: Clock) {
             clock.sleep(A_DAY).await;
         }
     });
+    purging.abort_handle()
 }

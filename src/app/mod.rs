@@ -11,6 +11,7 @@ mod limits;
 mod metrics;
 mod observe;
 mod outside_changes;
+mod shutdown;
 mod start;
 
 use std::process::ExitCode;

@@ -2,13 +2,15 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer, web};
+use futures_util::future::{Either, select};
 use tokio::task::AbortHandle;
 
-use super::answer::answer;
+use super::answer::{AnswerRules, answer};
 use super::cors::{self, CorsRule};
 use super::daily_purge;
 use super::issuer_reload::IssuerReload;
@@ -16,19 +18,21 @@ use super::limits::limit_header_fields;
 use super::metrics::{self, Metrics};
 use super::observe::observe;
 use super::outside_changes::OutsideChanges;
+use super::shutdown::{Shutdown, Signals};
 use super::{Application, collect};
 use crate::Clock;
 use crate::auth::catalogue::Catalogue;
 use crate::auth::resource::ProtectedResource;
 use crate::auth::{Authenticator, RegistrationError, unknown_path};
-use crate::config::Config;
-use crate::database::{Database, DatabaseError};
+use crate::config::{Config, Management, ServerConfig};
+use crate::database::{Closed, Database, DatabaseError};
 use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{TokenVerifier, TrustedIssuers};
 use crate::routes::DocsSignIn;
 use crate::services::{
-    AuditService, MeService, PrincipalService, PurgeService, RoleService, ServiceAccountService, UserService,
+    AuditService, MeService, PrincipalService, PurgeService, ReadinessService, RoleService, ServiceAccountService,
+    UserService,
 };
 
 /// Names where the service listens.
@@ -36,8 +40,8 @@ const SERVER_BIND: &str = "SERVER_BIND";
 /// Names where the metrics are.
 const MANAGEMENT_BIND: &str = "SERVER_MANAGEMENT_BIND";
 
-/// Seconds that open requests get to finish when the server is told to stop.
-const SHUTDOWN_SECONDS: u64 = 30;
+/// How long a service that has ended waits for the last of its handles on the database to go.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +89,11 @@ pub struct RunningService {
     management_address: Option<SocketAddr>,
     issuers: IssuerReload,
     outside: OutsideChanges,
-    watching: AbortHandle,
+    readiness: web::Data<ReadinessService>,
+    grace: Duration,
+    closed: Closed,
+    /// What runs beside the server and ends with it.
+    background: Vec<AbortHandle>,
 }
 
 impl RunningService {
@@ -121,21 +129,40 @@ impl RunningService {
 
     /// Serves until told to stop, by a signal or by the handle. Nothing is served before this runs.
     ///
+    /// SIGTERM turns readiness to 503 and ends the service after `SERVER_GRACE_SECONDS`, SIGINT at once; open requests have
+    /// `SERVER_SHUTDOWN_SECONDS` to end.
+    ///
     /// # Errors
     ///
     /// When the listening itself fails.
     pub async fn wait(self) -> std::io::Result<()> {
+        let closed = self.serve_to_the_end().await?;
+        if !closed.within(CLOSING).await {
+            tracing::warn!("the database is still in use: it is left open");
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    /// Serves until told to stop, and lets go of everything.
+    async fn serve_to_the_end(self) -> std::io::Result<Closed> {
         let reloading = self.issuers.on_hangup()?;
+        let shutdown = Shutdown { readiness: self.readiness, server: self.handle, grace: self.grace };
+        let stopping = Box::pin(shutdown.on_signal(Signals::listen()?));
         let management = self.management.map(|server| (server.handle(), actix_web::rt::spawn(server)));
-        let served = self.server.await;
+        let served = match select(self.server, stopping).await {
+            Either::Left((served, _)) => served,
+            // Dropping the server cuts off what is still open.
+            Either::Right(((), _server)) => Ok(()),
+        };
         if let Some((handle, running)) = management {
             // Nobody waits for metrics of what has ended.
             handle.stop(false).await;
             running.abort();
         }
         reloading.abort();
-        self.watching.abort();
-        served
+        self.background.iter().for_each(AbortHandle::abort);
+        served.map(|()| self.closed)
     }
 }
 
@@ -153,24 +180,30 @@ impl Application {
         let catalogue = self.catalogue(&declared, oidc.scope_prefix())?;
         let database = self.open_database(&config)?;
         let (listener, address) = listen(SERVER_BIND, config.server.bind)?;
-        let management = config.server.management_bind.map(|bind| listen(MANAGEMENT_BIND, bind)).transpose()?;
+        let management = listen_for_metrics(config.server.management)?;
         let url = config.server.public_url(address);
         let docs = oidc.docs.clone();
         let issuers = IssuerReload::start(oidc, &database, &clock)?;
         let docs = docs.zip(issuers.sign_in_place()).map(|(client, place)| {
             web::Data::new(DocsSignIn::new(client.id, client.parameters.into_iter().collect(), place))
         });
-        daily_purge::start(PurgeService::new(database.clone(), clock.clone()), clock.clone());
+        let purging = daily_purge::start(PurgeService::new(database.clone(), clock.clone()), clock.clone());
         let outside = OutsideChanges::new(database.clone());
         let watching = outside.watch(clock.clone());
-        let state = State { docs, ..State::new(config, url.clone(), &issuers, database, declared, clock, catalogue)? };
+        let closed = database.closing();
+        let migrations = database.applied_versions().await?;
+        let readiness = ReadinessService::new(database.clone(), issuers.issuers().clone(), clock.clone(), migrations);
+        let readiness = web::Data::new(readiness);
+        let server_config = config.server.clone();
+        let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue, readiness.clone())?;
+        let state = State { docs, ..state };
         let management_address = management.as_ref().map(|(_, address)| *address);
         let management = management
             .map(|(listener, address)| {
                 metrics::serve(listener, state.metrics.clone()).map_err(bind_error(MANAGEMENT_BIND, address))
             })
             .transpose()?;
-        let server = self.serve(listener, state).map_err(bind_error(SERVER_BIND, address))?;
+        let server = self.serve(listener, state, &server_config).map_err(bind_error(SERVER_BIND, address))?;
         Ok(RunningService {
             address,
             url,
@@ -180,7 +213,10 @@ impl Application {
             management_address,
             issuers,
             outside,
-            watching,
+            readiness,
+            grace: server_config.grace,
+            closed,
+            background: vec![purging, watching],
         })
     }
 
@@ -208,7 +244,7 @@ impl Application {
         if pending.is_empty() { Ok(database) } else { Err(StartError::PendingMigrations(pending)) }
     }
 
-    fn serve(self, listener: TcpListener, state: State) -> std::io::Result<Server> {
+    fn serve(self, listener: TcpListener, state: State, config: &ServerConfig) -> std::io::Result<Server> {
         let registrars = self.registrars;
         let server = HttpServer::new(move || {
             let api = collect(&registrars);
@@ -224,7 +260,9 @@ impl Application {
                 .wrap(Condition::new(cors, from_fn(cors::finish)))
                 .wrap(from_fn(observe))
         });
-        Ok(server.shutdown_timeout(SHUTDOWN_SECONDS).listen(listener)?.run())
+        // Signals are ours: see `shutdown`.
+        let server = server.disable_signals().shutdown_timeout(config.shutdown.as_secs());
+        Ok(server.listen(listener)?.run())
     }
 }
 
@@ -238,6 +276,21 @@ fn listen(variable: &'static str, address: SocketAddr) -> Result<(TcpListener, S
     bound.map_err(bind_error(variable, address))
 }
 
+/// Listens for whoever reads the metrics, if they are to be anywhere.
+fn listen_for_metrics(management: Management) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    match management {
+        Management::Off => Ok(None),
+        Management::At(address) => listen(MANAGEMENT_BIND, address).map(Some),
+        Management::Usual => match listen(MANAGEMENT_BIND, Management::USUAL) {
+            Ok(listening) => Ok(Some(listening)),
+            Err(error) => {
+                tracing::warn!(%error, "the usual address of the metrics can't be had: there are none; say where they are to be, or `off`");
+                Ok(None)
+            }
+        },
+    }
+}
+
 fn bind_error(variable: &'static str, address: SocketAddr) -> impl Fn(std::io::Error) -> StartError {
     move |cause| StartError::Bind { variable, address, cause }
 }
@@ -245,6 +298,7 @@ fn bind_error(variable: &'static str, address: SocketAddr) -> impl Fn(std::io::E
 /// What the workers share.
 #[derive(Clone)]
 struct State {
+    answers: web::Data<AnswerRules>,
     audit: web::Data<AuditService>,
     authenticator: web::Data<Authenticator>,
     catalogue: web::Data<Catalogue>,
@@ -256,6 +310,7 @@ struct State {
     issuers: web::Data<TrustedIssuers>,
     me: web::Data<MeService>,
     metrics: web::Data<Metrics>,
+    readiness: web::Data<ReadinessService>,
     resource: web::Data<ProtectedResource>,
     roles: web::Data<RoleService>,
     service_accounts: web::Data<ServiceAccountService>,
@@ -263,6 +318,7 @@ struct State {
 }
 
 impl State {
+    #[expect(clippy::too_many_arguments, reason = "wires what everything is made of")]
     fn new(
         config: Config,
         url: String,
@@ -271,12 +327,18 @@ impl State {
         declared: Arc<DeclaredPermissions>,
         clock: Clock,
         catalogue: Catalogue,
+        readiness: web::Data<ReadinessService>,
     ) -> Result<Self, StartError> {
         let issuers = reload.issuers().clone();
         let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
         let principals =
             PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin);
+        let metrics = web::Data::new(Metrics::new(issuers.clone()).map_err(StartError::Metrics)?);
+        let resource = web::Data::new(ProtectedResource::new(url, issuers.clone()));
+        let answers =
+            AnswerRules { metrics: metrics.clone(), readiness: readiness.clone(), resource: resource.clone() };
         Ok(Self {
+            answers: web::Data::new(answers),
             audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
             authenticator: web::Data::new(Authenticator::new(verifier, principals)),
             catalogue: web::Data::new(catalogue),
@@ -284,8 +346,9 @@ impl State {
             docs: None,
             issuers: web::Data::new(issuers.clone()),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
-            metrics: web::Data::new(Metrics::new(issuers.clone()).map_err(StartError::Metrics)?),
-            resource: web::Data::new(ProtectedResource::new(url, issuers.clone())),
+            metrics,
+            readiness,
+            resource,
             roles: web::Data::new(RoleService::new(database.clone(), clock.clone(), declared.clone())),
             service_accounts: web::Data::new(ServiceAccountService::new(
                 database.clone(),
@@ -304,6 +367,7 @@ impl State {
             .app_data(json_config())
             .app_data(path_config())
             .app_data(query_config())
+            .app_data(self.answers.clone())
             .app_data(self.audit.clone())
             .app_data(self.authenticator.clone())
             .app_data(self.catalogue.clone())
@@ -312,7 +376,7 @@ impl State {
             .app_data(self.declared.clone())
             .app_data(self.issuers.clone())
             .app_data(self.me.clone())
-            .app_data(self.metrics.clone())
+            .app_data(self.readiness.clone())
             .app_data(self.resource.clone())
             .app_data(self.roles.clone())
             .app_data(self.service_accounts.clone())

@@ -23,6 +23,8 @@ const AUDIENCE: &str = "portcullis-dev";
 const MACHINE_ROLE: &str = "auditor";
 /// Where an app that is being developed is served from by Vite, as built (4173) and as written (5173).
 const APP_ORIGINS: &str = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:4173,http://127.0.0.1:4173";
+/// Where the metrics are; nowhere in development, unless it says where.
+const MANAGEMENT_BIND: &str = "SERVER_MANAGEMENT_BIND";
 /// How long the issuer may take to answer `dev token`.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -115,10 +117,12 @@ fn database_url(issuer_port: u16) -> String {
     }
 }
 
-/// Nothing comes from the environment but how to log: a setting meant for a real service must not leak in.
+/// Nothing comes from the environment but how to log and where the metrics are: a setting meant for a real service must not leak in.
 fn config(port: u16, issuer_url: &str, database_url: &str) -> Result<Config, CommandError> {
     let vars = [
         ("SERVER_BIND", format!("127.0.0.1:{port}")),
+        // No balancer has to be told before the last one turns off the light.
+        ("SERVER_GRACE_SECONDS", "0".to_owned()),
         ("DATABASE_URL", database_url.to_owned()),
         ("DATABASE_MIGRATE", "true".to_owned()),
         ("OIDC_ISSUER", issuer_url.to_owned()),
@@ -128,8 +132,14 @@ fn config(port: u16, issuer_url: &str, database_url: &str) -> Result<Config, Com
         ("BOOTSTRAP_ADMIN", format!("{issuer_url} alice")),
     ];
     let vars = vars.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let is_for_the_log = |(name, _): &(OsString, OsString)| name.to_str().is_some_and(|name| name.starts_with("LOG_"));
-    Ok(Config::from_vars(vars.into_iter().chain(std::env::vars_os().filter(is_for_the_log)))?)
+    let is_taken = |(name, _): &(OsString, OsString)| {
+        name.to_str().is_some_and(|name| name.starts_with("LOG_") || name.starts_with(MANAGEMENT_BIND))
+    };
+    let own: Vec<_> = std::env::vars_os().filter(is_taken).collect();
+    // Several developers' services would want the one usual port.
+    let is_silent = own.iter().all(|(name, _)| name.to_str().is_none_or(|name| !name.starts_with(MANAGEMENT_BIND)));
+    let silence = is_silent.then(|| (MANAGEMENT_BIND.into(), "off".into()));
+    Ok(Config::from_vars(vars.into_iter().chain(silence).chain(own))?)
 }
 
 /// Programs are never made from a token, so the issuer's machine is registered here as an admin would do it.

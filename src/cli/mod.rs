@@ -4,6 +4,7 @@ mod audit;
 #[cfg(feature = "dev")]
 mod dev;
 mod doctor;
+mod health;
 mod issuers;
 mod migrate;
 mod openapi;
@@ -49,6 +50,8 @@ enum Command {
     Dev(dev::Arguments),
     /// Say what is right, what is wrong and what to change: settings, issuers, and a token if one is given.
     Doctor(doctor::Arguments),
+    /// Ask the running service how it is; fails if it is not well.
+    Health(health::Arguments),
     /// Move everybody of an issuer whose URL changes.
     Issuers(issuers::Arguments),
     /// Bring the database's schema up to date.
@@ -82,6 +85,8 @@ enum CommandError {
     Refused(#[from] Failure),
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Health(#[from] health::HealthError),
     #[error("faults found: {0}")]
     Unwell(usize),
     #[error("the output can't be written")]
@@ -117,6 +122,7 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => dev::run(application, arguments).await,
         Command::Issuers(arguments) => issuers::run(&application, &Config::from_env()?, arguments).await,
+        Command::Health(arguments) => health::run(&Config::from_env()?, arguments).await,
         Command::Doctor(arguments) => doctor::run(&application, arguments).await,
         Command::Migrate => migrate::run(&application, &Config::from_env()?),
         Command::Purge => purge::run(&application, &Config::from_env()?).await,

@@ -31,7 +31,13 @@ macro_rules! section {
     };
 }
 
-section!(RawServer, "SERVER_", { bind: "BIND", management_bind: "MANAGEMENT_BIND", public_url: "PUBLIC_URL" });
+section!(RawServer, "SERVER_", {
+    bind: "BIND",
+    management_bind: "MANAGEMENT_BIND",
+    public_url: "PUBLIC_URL",
+    grace_seconds: "GRACE_SECONDS",
+    shutdown_seconds: "SHUTDOWN_SECONDS",
+});
 section!(RawDatabase, "DATABASE_", { url: "URL", migrate: "MIGRATE", synchronous: "SYNCHRONOUS" });
 section!(RawOidc, "OIDC_", {
     issuer: "ISSUER",

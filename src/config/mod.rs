@@ -21,7 +21,7 @@ pub(crate) use database::DatabaseSettings;
 pub(crate) use environment::unknown_variables;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use oidc::OidcConfig;
-pub(crate) use server::ServerConfig;
+pub(crate) use server::{Management, ServerConfig};
 
 use std::ffi::OsString;
 

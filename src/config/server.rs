@@ -1,6 +1,8 @@
 //! `SERVER_`: where the service listens and what the world calls it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use url::{Host, Url};
 
@@ -13,8 +15,31 @@ pub(crate) struct ServerConfig {
     pub(crate) bind: SocketAddr,
     /// `None` on loopback: then it is `http://` and the address that was bound.
     pub(crate) public_url: Option<Url>,
-    /// Where the metrics are; `None` for nowhere.
-    pub(crate) management_bind: Option<SocketAddr>,
+    pub(crate) management: Management,
+    /// How long it goes on to serve once it has been told to stop.
+    pub(crate) grace: Duration,
+    /// How long open requests have to end once no more connections are taken, in whole seconds.
+    pub(crate) shutdown: Duration,
+}
+
+/// Where the metrics are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Management {
+    /// Where nobody has to say so; nowhere if that is taken, as by another service on the same machine.
+    Usual,
+    /// There, or the service does not start.
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
+}
+
+impl Management {
+    /// Not Prometheus' own port, which often runs beside.
+    pub(crate) const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
+
+    fn parse(text: &str) -> Option<Self> {
+        if text == "off" { Some(Self::Off) } else { text.parse().ok().map(Self::At) }
+    }
 }
 
 impl ServerConfig {
@@ -26,12 +51,12 @@ impl ServerConfig {
             "an IP address and port, such as 127.0.0.1:8080 or [::1]:8080",
             |text| text.parse().ok(),
         );
-        let management_bind = faults.parse(
+        let management = faults.parse(
             "SERVER_MANAGEMENT_BIND",
             raw.management_bind,
-            None,
-            "an IP address and port, such as 127.0.0.1:9090",
-            |text| text.parse().ok().map(Some),
+            Management::Usual,
+            "an IP address and port, such as 127.0.0.1:9464, or `off`",
+            Management::parse,
         );
         let public_url = faults.parse(
             "SERVER_PUBLIC_URL",
@@ -40,12 +65,14 @@ impl ServerConfig {
             "an http or https URL without user, query and fragment, such as https://api.example.com",
             |text| public_url(text).map(Some),
         );
-        let (bind, management_bind, public_url) = (bind?, management_bind?, public_url?);
+        let grace = seconds("SERVER_GRACE_SECONDS", raw.grace_seconds, 5, 0..=600, faults);
+        let shutdown = seconds("SERVER_SHUTDOWN_SECONDS", raw.shutdown_seconds, 20, 0..=3600, faults);
+        let (bind, management, public_url) = (bind?, management?, public_url?);
         if public_url.is_none() && !bind.ip().is_loopback() {
             faults.add("SERVER_PUBLIC_URL", "set where SERVER_BIND is not a loopback address: it is never guessed");
             return None;
         }
-        Some(Self { bind, public_url, management_bind })
+        Some(Self { bind, public_url, management, grace: grace?, shutdown: shutdown? })
     }
 
     /// Whether clients reach the service only from this machine.
@@ -65,6 +92,29 @@ impl ServerConfig {
             None => format!("http://{bound}"),
         }
     }
+}
+
+/// A whole number of seconds in `range`.
+pub(super) fn seconds(
+    variable: &str,
+    raw: Option<String>,
+    default: u64,
+    range: RangeInclusive<u64>,
+    faults: &mut Faults,
+) -> Option<Duration> {
+    number(variable, raw, default, range, faults).map(Duration::from_secs)
+}
+
+/// A whole number in `range`.
+pub(super) fn number(
+    variable: &str,
+    raw: Option<String>,
+    default: u64,
+    range: RangeInclusive<u64>,
+    faults: &mut Faults,
+) -> Option<u64> {
+    let rule = format!("a whole number from {} to {}", range.start(), range.end());
+    faults.parse(variable, raw, default, &rule, |text| text.parse().ok().filter(|number| range.contains(number)))
 }
 
 fn public_url(text: &str) -> Option<Url> {

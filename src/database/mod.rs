@@ -5,6 +5,7 @@
 //! leaves nothing behind. Whoever waits too long is told that the database is out of reach, not that the request was wrong.
 
 mod changes;
+mod closing;
 mod config;
 mod connection;
 mod error;
@@ -12,6 +13,7 @@ mod lane;
 mod manager;
 mod migrations;
 mod outside;
+mod schema_state;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +22,8 @@ use std::sync::{Arc, OnceLock};
 use diesel::{QueryDsl, RunQueryDsl};
 
 pub use changes::{Changes, Mark, Subject, Touched};
+pub use closing::Closed;
+use closing::Closing;
 pub use config::{DatabaseConfig, DatabaseUrl, Synchronous};
 pub use connection::{DbConnection, MultiBackend};
 pub use error::DatabaseError;
@@ -41,6 +45,8 @@ struct Lanes {
     writer: Lane,
     changes: Arc<Changes>,
     outside: Outside,
+    /// The last of all: it goes when the connections have gone.
+    closing: Closing,
 }
 
 impl Database {
@@ -50,7 +56,7 @@ impl Database {
         let writer = Lane::open(config, Purpose::Write, 1)?;
         let readers = Lane::open(config, Purpose::Read, READERS)?;
         let (changes, outside) = (Arc::default(), Outside::default());
-        Ok(Self(Arc::new(Lanes { readers, writer, changes, outside })))
+        Ok(Self(Arc::new(Lanes { readers, writer, changes, outside, closing: Closing::default() })))
     }
 
     /// Runs `work` in a transaction that sees one state of the database and changes nothing.
@@ -110,6 +116,11 @@ impl Database {
             self.0.changes.note(Touched::Everyone);
         }
         Ok(is_news)
+    }
+
+    /// Tells when every connection has been closed, which they are when the last handle goes.
+    pub fn closing(&self) -> Closed {
+        self.0.closing.watch()
     }
 
     /// Succeeds when the database answers and has been migrated.

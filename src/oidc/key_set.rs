@@ -47,6 +47,8 @@ pub struct KeySetState {
     pub fetched_at: Option<DateTime<Utc>>,
     /// Why the latest attempt failed, for the operator; `None` if it did not.
     pub last_error: Option<String>,
+    /// Whether an attempt to fetch them has ended, well or not.
+    pub was_tried: bool,
 }
 
 /// Whether an issuer's keys can be used.
@@ -201,7 +203,8 @@ impl Shared {
             Some(_) if has_succeeded => KeySetCondition::Fresh,
             Some(_) => KeySetCondition::Stale,
         };
-        KeySetState { condition, fetched_at, last_error: latest.as_ref().and_then(|attempt| attempt.error.clone()) }
+        let last_error = latest.as_ref().and_then(|attempt| attempt.error.clone());
+        KeySetState { condition, fetched_at, last_error, was_tried: latest.is_some() }
     }
 }
 

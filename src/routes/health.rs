@@ -1,16 +1,19 @@
-//! Health: whether the process runs, and whether it can do its work.
+//! Health: whether the process runs, has started, and can do its work.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
-use crate::api_types::{CheckResponse, ReadinessResponse};
+use crate::api_types::{CheckResponse, ReadinessResponse, StartupResponse};
 use crate::auth::{Api, PUBLIC};
-use crate::database::Database;
-use crate::oidc::{KeySetCondition, TrustedIssuers};
 use crate::op;
+use crate::services::ReadinessService;
 
 pub(super) fn register(api: &mut Api) {
-    api.get("/health/live", PUBLIC, op!(live)).get("/health/ready", PUBLIC, op!(ready));
+    api.get("/health/live", PUBLIC, op!(live)).get("/health/ready", PUBLIC, op!(ready)).get(
+        "/health/startup",
+        PUBLIC,
+        op!(startup),
+    );
 }
 
 /// Whether the process runs.
@@ -19,33 +22,28 @@ async fn live() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-/// Whether the service can do its work: the database answers, and there are keys to check tokens with.
+/// Whether the service can do its work: the database answers and is migrated, there are keys to check tokens with, and nobody has told
+/// the service to stop.
 #[utoipa::path(get, path = "", responses(
     (status = 200, description = "It can", body = ReadinessResponse),
     (status = 503, description = "Something is missing; the check that failed is named", body = ReadinessResponse),
 ))]
-async fn ready(database: web::Data<Database>, issuers: web::Data<TrustedIssuers>) -> HttpResponse {
-    let mut checks = vec![database_check(&database).await];
-    let key_sets = issuers.key_states().into_iter();
-    checks.extend(key_sets.map(|(issuer, keys)| key_set_check(keys.condition).of_issuer(issuer, keys.fetched_at)));
-    let readiness = ReadinessResponse::new(checks);
-    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    HttpResponse::build(status).json(readiness)
+async fn ready(readiness: web::Data<ReadinessService>) -> HttpResponse {
+    let parts = readiness.parts().await;
+    let response = ReadinessResponse::new(parts.iter().map(CheckResponse::from).collect());
+    let status = if response.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    HttpResponse::build(status).json(response)
 }
 
-async fn database_check(database: &Database) -> CheckResponse {
-    match database.ping().await {
-        Ok(()) => CheckResponse::passed("database", "reachable"),
-        Err(_) => CheckResponse::failed("database", "unreachable"),
-    }
-}
-
-fn key_set_check(condition: KeySetCondition) -> CheckResponse {
-    match condition {
-        KeySetCondition::Fresh => CheckResponse::passed("key_set", "fresh"),
-        // Good keys still verify; the next rotation would be missed.
-        KeySetCondition::Stale => CheckResponse::passed("key_set", "stale"),
-        KeySetCondition::Closed => CheckResponse::failed("key_set", "closed"),
-        KeySetCondition::Empty => CheckResponse::failed("key_set", "empty"),
+/// Whether the start has ended: the keys of each issuer were asked for once, well or not.
+#[utoipa::path(get, path = "", responses(
+    (status = 200, description = "It has ended", body = StartupResponse),
+    (status = 503, description = "It goes on", body = StartupResponse),
+))]
+async fn startup(readiness: web::Data<ReadinessService>) -> HttpResponse {
+    if readiness.has_started() {
+        HttpResponse::Ok().json(StartupResponse { status: "started" })
+    } else {
+        HttpResponse::ServiceUnavailable().json(StartupResponse { status: "starting" })
     }
 }

@@ -15,8 +15,8 @@ const ARROW: &[(&str, &str)] = &[
     ),
     // The doctor asks the issuers and walks a token through the verifier as the service does.
     ("cli", "api_types app auth causes clock config database dev models oidc services telemetry"),
-    // Health asks the database and the key set themselves.
-    ("routes", "api_types auth database error models oidc request_id services"),
+    // Whoever signs people in on the documentation's page is sent where the issuer says.
+    ("routes", "api_types auth error models oidc request_id services"),
     // The metadata document shows what the guard's challenges call this service.
     ("api_types", "auth models services"),
     ("auth", "error models oidc services"),
@@ -53,6 +53,7 @@ const STATUS_CODES: &[(&str, &str)] = &[
     ("app/answer.rs", "tells failures of ours from refusals, for the log"),
     ("routes/health.rs", "readiness is a status with a body that is no problem"),
     ("oidc/fetch.rs", "reads the provider's answers, gives none"),
+    ("cli/health.rs", "reads the service's answer, gives none"),
     ("cli/dev.rs", "reads the development issuer's answer, gives none"),
 ];
 

@@ -45,12 +45,43 @@ fn event(action: &str, outcome: &str) -> Event {
 #[test]
 fn help_lists_every_subcommand() {
     let help = Program::portcullis().run(&["--help"]);
-    for name in
-        ["serve", "dev", "issuers", "migrate", "routes", "openapi", "audit", "roles", "service-accounts", "users"]
-    {
+    for name in [
+        "serve",
+        "dev",
+        "health",
+        "issuers",
+        "migrate",
+        "routes",
+        "openapi",
+        "audit",
+        "roles",
+        "service-accounts",
+        "users",
+    ] {
         let is_listed = help.printed().lines().any(|line| line.split_whitespace().next() == Some(name));
         assert!(is_listed, "{name} is not in:\n{}", help.printed());
     }
+}
+
+/// Enough to serve; the issuer need not be up.
+fn of_absent_issuer() -> Program {
+    let issuer = Program::portcullis().var("OIDC_ISSUER", "http://127.0.0.1:1").var("OIDC_AUDIENCE", AUDIENCE);
+    issuer.var("DATABASE_MIGRATE", "true")
+}
+
+#[test]
+fn a_service_beside_another_serves_without_metrics_unless_it_is_told_where() {
+    // Whoever has it, it is taken.
+    let _taken = std::net::TcpListener::bind("127.0.0.1:9464");
+    let service = of_absent_issuer().var("SERVER_GRACE_SECONDS", "0").serve();
+    assert!(service.told_before().contains("the usual address of the metrics can't be had"));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = of_absent_issuer()
+        .var("SERVER_BIND", "127.0.0.1:0")
+        .var("SERVER_MANAGEMENT_BIND", &taken.local_addr().unwrap().to_string())
+        .run(&["serve"]);
+    assert!(refused.complaint().contains("SERVER_MANAGEMENT_BIND"), "{}", refused.complaint());
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! Whether the service says rightly how it is.
 
+use portcullis::actix_web::rt::task::spawn_blocking;
+use portcullis::diesel::prelude::*;
+use portcullis::diesel::sql_query;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
+use crate::support::program::Program;
 
 fn state(readiness: &Value, name: &str) -> (bool, String) {
     let checks = readiness["checks"].as_array().unwrap();
@@ -24,6 +28,83 @@ async fn readiness_names_the_database_and_the_key_set() {
     assert_eq!((ready.status(), &ready.json()["status"]), (200, &json!("ready")));
     assert_eq!(state(&ready.json(), "database"), (true, "reachable".to_owned()));
     assert_eq!(state(&ready.json(), "key_set"), (true, "fresh".to_owned()));
+    assert_eq!(state(&ready.json(), "server"), (true, "serving".to_owned()));
+    assert_eq!(ready.header("connection"), None, "a service that goes on keeps its connections");
+}
+
+#[actix_web::test]
+async fn each_part_says_how_long_it_is_as_it_is() {
+    let app = TestApp::spawn().await;
+    app.introduce("bob").await;
+    let ages = async || {
+        let ready = app.get_without_token("/health/ready").await.json();
+        let checks = ready["checks"].as_array().unwrap().clone();
+        checks.iter().map(|check| (check["name"].clone(), check["age_seconds"].clone())).collect::<Vec<_>>()
+    };
+    let parts = ["database", "key_set", "migrations", "server"];
+    assert_eq!(ages().await, parts.map(|name| (json!(name), json!(0))));
+    app.pass(60);
+    assert_eq!(ages().await, parts.map(|name| (json!(name), json!(60))));
+}
+
+#[actix_web::test]
+async fn readiness_follows_the_migrations_of_the_database() {
+    let app = TestApp::spawn().await;
+    app.introduce("bob").await;
+    let mut database = SqliteConnection::establish(app.database().to_str().unwrap()).unwrap();
+    let mut change = |statement: &str| sql_query(statement.to_owned()).execute(&mut database).unwrap();
+    let ready = async || {
+        let ready = app.get_without_token("/health/ready").await;
+        (ready.status(), state(&ready.json(), "migrations"))
+    };
+    assert_eq!(ready().await, (200, (true, "current".to_owned())));
+    change("INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231235959')");
+    assert_eq!(ready().await, (200, (true, "ahead".to_owned())), "a newer program may have migrated");
+    change("DELETE FROM __diesel_schema_migrations");
+    assert_eq!(ready().await, (503, (false, "behind".to_owned())));
+    change("ALTER TABLE __diesel_schema_migrations RENAME TO elsewhere");
+    assert_eq!(ready().await, (503, (false, "unknown".to_owned())));
+}
+
+#[actix_web::test]
+async fn a_start_has_ended_when_the_keys_were_asked_for_once() {
+    let app = TestApp::setup().spawn_after(|idp| idp.discovery().hold()).await;
+    let startup = async || {
+        let startup = app.get_without_token("/health/startup").await;
+        (startup.status(), startup.json()["status"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(startup().await, (503, "starting".to_owned()));
+    app.idp.discovery().fail(500);
+    app.idp.discovery().release();
+    // Whoever lacks a key waits for the attempt.
+    assert_eq!(app.get("/api/v1/me", &app.token("bob").sign()).await.status(), 503);
+    assert_eq!(
+        startup().await,
+        (200, "started".to_owned()),
+        "a provider that is down does not keep a start from ending"
+    );
+}
+
+#[actix_web::test]
+async fn the_health_command_fails_where_the_service_is_not_ready() {
+    let well = TestApp::spawn().await;
+    well.introduce("bob").await;
+    let ask = async |app: &TestApp, arguments: &'static [&'static str]| {
+        let bind = app.url().strip_prefix("http://").unwrap().to_owned();
+        let program = Program::portcullis().var("SERVER_BIND", &bind);
+        spawn_blocking(move || program.run(arguments)).await.unwrap()
+    };
+    let told = ask(&well, &["health"]).await;
+    assert!(told.printed().contains("ok   database reachable") && !told.printed().contains("FAIL"));
+    let unwell = TestApp::with_broken_provider().await;
+    assert_eq!(unwell.get("/api/v1/me", &unwell.token("bob").sign()).await.status(), 503);
+    let told = ask(&unwell, &["health"]).await;
+    assert!(told.output().contains("FAIL key_set") && told.complaint().contains("503"), "{}", told.output());
+    for question in [&["health", "live"], &["health", "startup"]] {
+        assert!(ask(&unwell, question).await.succeeded(), "{question:?}");
+    }
+    let nobody = Program::portcullis().var("SERVER_BIND", "127.0.0.1:1").run(&["health"]);
+    assert!(nobody.complaint().contains("nothing answers on 127.0.0.1:1"), "{}", nobody.complaint());
 }
 
 #[actix_web::test]

@@ -33,6 +33,7 @@ mod refusals;
 mod rights;
 mod roles;
 mod service_accounts;
+mod shutdown;
 mod support;
 mod user_records;
 mod users;

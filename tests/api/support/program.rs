@@ -81,11 +81,11 @@ impl Program {
     fn start(self, arguments: &[&str], listening: impl Fn(&str) -> Option<Vec<String>>) -> Service {
         let mut process = Process(self.command(arguments).stdout(Stdio::piped()).spawn().unwrap());
         let mut output = BufReader::new(process.0.stdout.take().unwrap());
-        let urls = addresses(&mut output, listening);
+        let (urls, told_before) = addresses(&mut output, listening);
         // Read on, so that a full pipe never stops the service.
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(|line| drop(tell.send(line))));
-        Service { urls, output: told, process, _folder: self.folder }
+        Service { urls, told_before, output: told, process, folder: self.folder }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -96,12 +96,16 @@ impl Program {
     }
 }
 
-fn addresses(output: &mut BufReader<ChildStdout>, listening: impl Fn(&str) -> Option<Vec<String>>) -> Vec<String> {
+/// The addresses, and what was printed before the line that tells them.
+fn addresses(
+    output: &mut BufReader<ChildStdout>,
+    listening: impl Fn(&str) -> Option<Vec<String>>,
+) -> (Vec<String>, String) {
     let mut told = String::new();
     for line in output.lines() {
         let line = line.unwrap();
         if let Some(urls) = listening(&line) {
-            return urls;
+            return (urls, told);
         }
         told.push_str(&line);
     }
@@ -142,15 +146,21 @@ fn text(bytes: &[u8]) -> &str {
 /// A service in a process of its own, which ends with this value.
 pub struct Service {
     urls: Vec<String>,
+    told_before: String,
     output: mpsc::Receiver<String>,
     process: Process,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Service {
     /// Its URL, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.urls[0]
+    }
+
+    /// What it printed before it listened.
+    pub fn told_before(&self) -> &str {
+        &self.told_before
     }
 
     /// The URL of the issuer beside it.
@@ -172,10 +182,25 @@ impl Service {
         panic!("the service ended before it logged what is waited for: {lines}")
     }
 
+    /// Tells its process to terminate.
+    pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.process.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its process to end by itself: its exit code, what it logged until then, and its folder.
+    pub fn end(mut self) -> (Option<i32>, String, TempDir) {
+        let log = self.output.iter().fold(String::new(), |log, line| log + &line + "\n");
+        (self.process.0.wait().unwrap().code(), log, self.folder)
+    }
+
     /// Tells it to hang up, and returns once it has logged this.
     pub fn hang_up(&self, message: &str) {
-        let sent = Command::new("kill").args(["-HUP", &self.process.0.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        self.signal("-HUP");
         let is_it = |line: String| serde_json::from_str::<Value>(&line).unwrap_or_default()["message"] == message;
         assert!(self.output.iter().any(is_it), "the service ended before it logged: {message}");
     }
