@@ -6,7 +6,7 @@ const INTERACTION = /^\/interaction\/[\w-]+$/;
 
 const FORMS = {
   login: '<label>Account <input name="account" required autofocus></label> <button>Sign in</button>',
-  consent: '<p>It asks to act for you.</p> <button>Allow</button>',
+  consent: '<p>It asks to act for you.</p> <button>Allow</button> <button name="denied" value="yes">Deny</button>',
 };
 
 function page(content) {
@@ -34,6 +34,12 @@ async function consent(provider, { params, prompt, session }) {
   return { consent: { grantId: await grant.save() } };
 }
 
+async function decide(provider, interaction, answers) {
+  if (interaction.prompt.name === 'login') return { login: { accountId: answers.get('account') } };
+  if (answers.has('denied')) return { error: 'access_denied', error_description: 'the person said no' };
+  return consent(provider, interaction);
+}
+
 export function signInPages(provider) {
   return async (ctx, next) => {
     if (!INTERACTION.test(ctx.path)) return next();
@@ -43,9 +49,7 @@ export function signInPages(provider) {
       ctx.body = page(`<form method="post">${FORMS[interaction.prompt.name]}</form>`);
       return undefined;
     }
-    const answer = interaction.prompt.name === 'login'
-      ? { login: { accountId: (await form(ctx.req)).get('account') } }
-      : await consent(provider, interaction);
+    const answer = await decide(provider, interaction, await form(ctx.req));
     ctx.status = 303;
     ctx.set('Location', await provider.interactionResult(ctx.req, ctx.res, answer));
     return undefined;

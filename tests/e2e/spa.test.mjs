@@ -49,12 +49,16 @@ const profile = (page) => page.locator('#profile');
 const isProfile = (response) => response.url() === `${service.url}/api/v1/me` && response.request().method() === 'GET';
 const personRow = (page, name) => page.getByRole('row').filter({ hasText: name });
 
-/** From the app to the provider, which asks who and whether, and back. */
-async function signInAs(page, account) {
+/** From the app to the provider, which asks who, and then whether the app may act for them. */
+async function goToConsent(page, account) {
   await page.goto(app.origin);
   await signInButton(page).click();
   await page.getByLabel('Account').fill(account);
   await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+async function signInAs(page, account) {
+  await goToConsent(page, account);
   await page.getByRole('button', { name: 'Allow' }).click();
   await profile(page).getByText(account).waitFor();
 }
@@ -95,6 +99,17 @@ test('bob signs in, sees whom the API takes him for, and signs out at both ends'
 
     await signInButton(page).click();
     await page.getByLabel('Account').waitFor();
+  });
+});
+
+test('who says no at the provider is told so, and can sign in again', async () => {
+  const page = await browser.visitor();
+  await watched('spa-denied', [page], async () => {
+    await goToConsent(page, 'bob');
+    await page.getByRole('button', { name: 'Deny' }).click();
+    await notice(page).getByText('the person said no').waitFor();
+    assert.equal(page.url(), `${app.origin}/`);
+    assert.equal(await signInButton(page).isVisible(), true);
   });
 });
 
@@ -139,6 +154,19 @@ test('a token that the API refuses is renewed once, and the call repeated', asyn
     const calls = await callsOf(page);
     assert.deepEqual(calls.map(({ status }) => status), [401, 200]);
     assert.notEqual(calls[0].token, calls[1].token);
+    assert.equal(await notice(page).isVisible(), false);
+  });
+});
+
+test('an outage signs nobody out', async () => {
+  const page = await browser.visitor();
+  await watched('spa-outage', [page], async () => {
+    await signInAs(page, 'bob');
+    await page.context().setOffline(true);
+    await loadAgain(page).click();
+    await notice(page).getByText('cannot be reached').waitFor();
+    await page.context().setOffline(false);
+    assert.deepEqual((await callsOf(page)).map(({ status }) => status), [200]);
     assert.equal(await notice(page).isVisible(), false);
   });
 });

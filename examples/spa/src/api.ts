@@ -72,7 +72,12 @@ export class Api {
     return response.json();
   }
 
-  #send(method: string, path: string, token: string): Promise<Response> {
-    return fetch(this.address + path, { method, headers: { Authorization: `Bearer ${token}` } });
+  async #send(method: string, path: string, token: string): Promise<Response> {
+    try {
+      return await fetch(this.address + path, { method, headers: { Authorization: `Bearer ${token}` } });
+    } catch (cause) {
+      // The network, or an origin that the API does not allow: a browser does not tell a page which.
+      throw new Error('The API cannot be reached. Try again later.', { cause });
+    }
   }
 }
