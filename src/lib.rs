@@ -49,6 +49,7 @@ mod database;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
+mod finds;
 mod models;
 mod oidc;
 mod repositories;

@@ -14,12 +14,10 @@ use actix_web::{Error as ActixError, HttpMessage};
 use tracing::{Instrument, Span, field};
 
 use super::answer::Reason;
+use super::metrics::{self, RequestMetrics};
 use crate::auth::{Caller, RoutePattern};
 use crate::request_id::RequestId;
 use crate::telemetry::ACCESS;
-
-/// What stands for a path that nobody registered: what a stranger asks for is no name for anything.
-const UNKNOWN_ROUTE: &str = "unknown";
 
 /// Watches a request from its head to its answer.
 pub(super) async fn observe<B: MessageBody + 'static>(
@@ -30,9 +28,14 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let id = RequestId::of(request.headers());
     let span = span(&id, trace_id(request.headers()));
     let method = method_word(request.method());
+    // Taken now: where the request goes down with a failure, it can't be asked any more.
+    let metrics = request.app_data::<RequestMetrics>().cloned();
     request.extensions_mut().insert(id);
     let outcome = next.call(request).instrument(span.clone()).await;
     let seen = Seen { method, took: started.elapsed(), outcome: &outcome };
+    if let Some(metrics) = metrics {
+        metrics.observe(seen.for_metrics(), seen.took);
+    }
     span.in_scope(|| seen.tell());
     outcome
 }
@@ -76,7 +79,20 @@ struct Seen<'a, B> {
     outcome: &'a Result<ServiceResponse<B>, ActixError>,
 }
 
+/// The route that a request was for, where there is one.
+fn route<B>(response: &ServiceResponse<B>) -> Option<&RoutePattern> {
+    response.request().app_data()
+}
+
 impl<B: MessageBody> Seen<'_, B> {
+    fn for_metrics(&self) -> metrics::Seen {
+        let (route, status) = match self.outcome {
+            Ok(response) => (route(response).cloned(), response.status()),
+            Err(error) => (None, error.as_response_error().status_code()),
+        };
+        metrics::Seen { route, method: self.method, status: status.as_u16() }
+    }
+
     fn tell(&self) {
         match self.outcome {
             Ok(response) => {
@@ -88,13 +104,13 @@ impl<B: MessageBody> Seen<'_, B> {
             Err(error) => {
                 let status = error.as_response_error().status_code();
                 let (method, status, duration_us) = (self.method, status.as_u16(), self.micros());
-                tracing::info!(target: ACCESS, method, route = UNKNOWN_ROUTE, status, duration_us, "answered");
+                tracing::info!(target: ACCESS, method, route = RoutePattern::UNKNOWN, status, duration_us, "answered");
             }
         }
     }
 
     fn log(&self, response: &ServiceResponse<B>) {
-        let route = response.request().app_data::<RoutePattern>().map_or(UNKNOWN_ROUTE, RoutePattern::as_str);
+        let route = route(response).map_or(RoutePattern::UNKNOWN, RoutePattern::as_str);
         let extensions = response.request().extensions();
         let caller = extensions.get::<Caller>();
         let mut principal = String::new();

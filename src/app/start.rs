@@ -15,7 +15,7 @@ use super::cors::{self, CorsRule};
 use super::daily_purge;
 use super::issuer_reload::IssuerReload;
 use super::limits::limit_header_fields;
-use super::metrics::{self, Metrics};
+use super::metrics::{self, Metrics, Readings};
 use super::observe::observe;
 use super::outside_changes::OutsideChanges;
 use super::shutdown::{Shutdown, Signals};
@@ -333,14 +333,21 @@ impl State {
         let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
         let principals =
             PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin);
-        let metrics = web::Data::new(Metrics::new(issuers.clone()).map_err(StartError::Metrics)?);
+        let authenticator = web::Data::new(Authenticator::new(verifier, principals));
+        let readings = Readings {
+            clock: clock.clone(),
+            issuers: issuers.clone(),
+            database: database.clone(),
+            authenticator: authenticator.clone(),
+        };
+        let metrics = web::Data::new(Metrics::new(readings).map_err(StartError::Metrics)?);
         let resource = web::Data::new(ProtectedResource::new(url, issuers.clone()));
         let answers =
             AnswerRules { metrics: metrics.clone(), readiness: readiness.clone(), resource: resource.clone() };
         Ok(Self {
             answers: web::Data::new(answers),
             audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
-            authenticator: web::Data::new(Authenticator::new(verifier, principals)),
+            authenticator,
             catalogue: web::Data::new(catalogue),
             cors: web::Data::new(CorsRule::new(&config.cors)),
             docs: None,
@@ -376,6 +383,7 @@ impl State {
             .app_data(self.declared.clone())
             .app_data(self.issuers.clone())
             .app_data(self.me.clone())
+            .app_data(self.metrics.of_worker())
             .app_data(self.readiness.clone())
             .app_data(self.resource.clone())
             .app_data(self.roles.clone())

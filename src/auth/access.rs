@@ -198,9 +198,13 @@ impl Api {
 }
 
 /// The path as it was registered, for whoever tells of a request: kept with the resource, as Actix would look it up anew each time.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RoutePattern(Rc<str>);
 
 impl RoutePattern {
+    /// What stands for a path that nobody registered: what a stranger asks for is no name for anything.
+    pub(crate) const UNKNOWN: &str = "unknown";
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

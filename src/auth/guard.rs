@@ -23,6 +23,16 @@ impl Authenticator {
         Self { verifier, principals }
     }
 
+    /// What proves tokens.
+    pub(crate) fn verifier(&self) -> &TokenVerifier {
+        &self.verifier
+    }
+
+    /// Who finds the principals behind them.
+    pub(crate) fn principals(&self) -> &PrincipalService {
+        &self.principals
+    }
+
     /// The caller behind a request's bearer token, or why there is none.
     async fn authenticate(&self, request: &ServiceRequest) -> Result<Caller, Error> {
         let unverified_token = bearer::credential(request.headers())?.ok_or(Error::MissingToken)?;

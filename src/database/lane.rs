@@ -17,6 +17,7 @@ use tracing::Span;
 use super::connection::DbConnection;
 use super::manager::{LogRefusedConnections, Purpose, SqliteManager};
 use super::outside::OutsideVersion;
+use super::usage::{PoolUsage, Waiting};
 use super::{DatabaseConfig, DatabaseError};
 
 /// How long a transaction may queue for a connection.
@@ -26,6 +27,9 @@ pub(super) struct Lane {
     pool: Pool<SqliteManager>,
     turns: Arc<Semaphore>,
     purpose: Purpose,
+    size: u32,
+    /// How many wait for their turn.
+    waiting: AtomicU64,
     /// How many connections were opened so far.
     connections: Arc<AtomicU64>,
 }
@@ -47,7 +51,16 @@ impl Lane {
             .error_handler(Box::new(LogRefusedConnections))
             .build_unchecked(manager);
         let turns = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
-        Ok(Self { pool, turns, purpose, connections: opened })
+        let (size, waiting) = (connections, AtomicU64::new(0));
+        Ok(Self { pool, turns, purpose, size, waiting, connections: opened })
+    }
+
+    /// How busy it is.
+    pub(super) fn usage(&self) -> PoolUsage {
+        let size = u64::from(self.size);
+        let free = u64::try_from(self.turns.available_permits()).unwrap_or(size);
+        let in_use = size.saturating_sub(free);
+        PoolUsage { pool: self.purpose.name(), size, in_use, waiting: self.waiting.load(Ordering::Relaxed) }
     }
 
     /// Runs `work` as one transaction on a blocking thread, inside the caller's span, and `after` once it has ended, well or not.
@@ -112,6 +125,10 @@ impl Lane {
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
+        if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
+            return Ok(turn);
+        }
+        let _waiting = Waiting::one(&self.waiting);
         tokio::time::timeout(WAIT, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(DatabaseError::unavailable)?

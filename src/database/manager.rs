@@ -24,6 +24,16 @@ pub(super) enum Purpose {
     Write,
 }
 
+impl Purpose {
+    /// The purpose in one word.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
 /// Makes connections of one purpose to one file.
 pub(super) struct SqliteManager {
     file: PathBuf,

@@ -16,6 +16,7 @@ mod outside;
 mod schema_state;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::sync::{Arc, OnceLock};
 
@@ -30,6 +31,7 @@ pub use error::DatabaseError;
 use lane::Lane;
 use manager::Purpose;
 use outside::Outside;
+pub use usage::PoolUsage;
 
 use crate::schema::roles;
 
@@ -100,6 +102,11 @@ impl Database {
         // Where the commit failed as well: whether it did can be in doubt.
         let note = move || told.get().into_iter().for_each(|touched| changes.note(*touched));
         self.0.writer.transaction(work, note).await
+    }
+
+    /// How busy each pool of connections is.
+    pub fn usage(&self) -> Vec<PoolUsage> {
+        vec![self.0.readers.usage(), self.0.writer.usage()]
     }
 
     /// The order of the changes made here.

@@ -47,8 +47,10 @@ pub struct KeySetState {
     pub fetched_at: Option<DateTime<Utc>>,
     /// Why the latest attempt failed, for the operator; `None` if it did not.
     pub last_error: Option<String>,
-    /// Whether an attempt to fetch them has ended, well or not.
-    pub was_tried: bool,
+    /// How many attempts to fetch them have ended.
+    pub attempts: u64,
+    /// How many of these have failed.
+    pub failures: u64,
 }
 
 /// Whether an issuer's keys can be used.
@@ -130,6 +132,8 @@ pub(super) struct Snapshot {
 pub(super) struct Attempt {
     /// Counts the attempts, from 1.
     pub(super) number: u64,
+    /// Counts those that failed.
+    pub(super) failures: u64,
     pub(super) error: Option<String>,
     /// When the latest attempt finished that readers caused or that failed: from then on readers have to wait for the next.
     pub(super) resting_since: Option<DateTime<Utc>>,
@@ -203,8 +207,9 @@ impl Shared {
             Some(_) if has_succeeded => KeySetCondition::Fresh,
             Some(_) => KeySetCondition::Stale,
         };
+        let (attempts, failures) = latest.as_ref().map_or((0, 0), |attempt| (attempt.number, attempt.failures));
         let last_error = latest.as_ref().and_then(|attempt| attempt.error.clone());
-        KeySetState { condition, fetched_at, last_error, was_tried: latest.is_some() }
+        KeySetState { condition, fetched_at, last_error, attempts, failures }
     }
 }
 

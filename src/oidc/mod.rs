@@ -5,7 +5,7 @@
 //!
 //! A token comes in by `compact` (its form) and `header`; `audience`, `validity`, `token_kind` and `subject` check its claims;
 //! `key_set` finds the key. What the claims mean is `trusted_issuer`'s to say: by `mapping`, and by each `rule` of the configuration;
-//! a `preset` knows where well-known providers put what, and `gaps` counts what gave nothing. Keys come in by `refresher`, which asks a `provider` through
+//! a `preset` knows where well-known providers put what, and `gaps` counts what gave nothing; `report` has all that is counted. Keys come in by `refresher`, which asks a `provider` through
 //! `fetch`; `key_document` and `jwk` decide which of them are admitted.
 
 mod algorithm;
@@ -32,6 +32,7 @@ mod proved_tokens;
 mod provider;
 mod refresher;
 mod rejection;
+mod report;
 mod rule;
 mod settings;
 mod sign_in;
@@ -60,6 +61,7 @@ pub use key_set::{KeySet, KeySetCondition};
 pub use plain_http::PlainHttp;
 pub use preset::Preset;
 pub use rejection::Rejection;
+pub use report::IssuerReport;
 pub use rule::{Requirement, RoleRule, Rule};
 pub use settings::{IssuerSettings, JitMode, ScopeMode, TENANT_PLACE};
 pub use sign_in::{SignInEndpoints, SignInPlace};

@@ -17,8 +17,10 @@ use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use super::Claims;
+use super::trusted_issuer::TrustedIssuer;
 use super::trusted_issuers::Table;
 use super::validity::Validity;
+use crate::finds::{Finds, MemoryReading};
 
 /// The most memory that remembered tokens may take, in bytes.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
@@ -39,16 +41,20 @@ pub(super) struct Grounds {
 }
 
 impl Grounds {
-    /// Whether the verdict would be the same now.
-    fn hold(&self, table: &Table, now: DateTime<Utc>) -> bool {
-        self.table == table.number
-            && self.validity.check_at(now).is_ok()
-            && table.issuer(self.issuer).is_some_and(|issuer| issuer.keys.edition() == Some(self.keys))
+    /// The token's issuer, if the verdict would be the same now.
+    fn hold<'a>(&self, table: &'a Table, now: DateTime<Utc>) -> Option<&'a TrustedIssuer> {
+        if self.table != table.number || self.validity.check_at(now).is_err() {
+            return None;
+        }
+        table.issuer(self.issuer).filter(|issuer| issuer.keys.edition() == Some(self.keys))
     }
 }
 
 /// The latest proved tokens.
-pub(super) struct ProvedTokens(Cache<Box<str>, Proof, ByBytes, RandomState>);
+pub(super) struct ProvedTokens {
+    proofs: Cache<Box<str>, Proof, ByBytes, RandomState>,
+    finds: Finds,
+}
 
 #[derive(Clone)]
 struct Proof {
@@ -64,18 +70,28 @@ impl ProvedTokens {
     fn with_capacity(tokens: u64, bytes: u64) -> Self {
         let least = bytes / tokens;
         let expected = usize::try_from(tokens).unwrap_or(usize::MAX);
-        Self(Cache::with(expected, bytes, ByBytes { least }, RandomState::new(), DefaultLifecycle::default()))
+        let proofs = Cache::with(expected, bytes, ByBytes { least }, RandomState::new(), DefaultLifecycle::default());
+        Self { proofs, finds: Finds::default() }
+    }
+
+    /// How it stands: found, proved anew, remembered. A token that is refused is neither found nor proved.
+    pub(super) fn reading(&self) -> MemoryReading {
+        self.finds.reading(self.proofs.len())
     }
 
     /// The claims of `token`, if it was proved and is so still, by `table` and at `now`.
     pub(super) fn find(&self, token: &str, table: &Table, now: DateTime<Utc>) -> Option<Arc<Claims>> {
-        let Proof { claims, grounds } = self.0.get(token)?;
-        grounds.hold(table, now).then_some(claims)
+        let Proof { claims, grounds } = self.proofs.get(token)?;
+        let issuer = grounds.hold(table, now)?;
+        self.finds.hit();
+        issuer.verdicts.accept();
+        Some(claims)
     }
 
     /// Remembers that `token` was proved on these grounds, in place of what was remembered of it.
     pub(super) fn keep(&self, token: &str, claims: &Arc<Claims>, grounds: Grounds) {
-        self.0.insert(token.into(), Proof { claims: Arc::clone(claims), grounds });
+        self.finds.miss();
+        self.proofs.insert(token.into(), Proof { claims: Arc::clone(claims), grounds });
     }
 }
 
@@ -131,7 +147,7 @@ mod tests {
     }
 
     fn kept(tokens: &ProvedTokens) -> usize {
-        tokens.0.iter().count()
+        tokens.proofs.iter().count()
     }
 
     #[test]

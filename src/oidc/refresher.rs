@@ -107,9 +107,12 @@ impl Refresher {
     fn announce(&self, cause: Cause, finished_at: DateTime<Utc>, error: Option<&ProviderError>) {
         let tires = cause == Cause::Reader || error.is_some();
         self.shared.attempts.send_modify(|latest| {
-            let (number, before) = latest.as_ref().map_or((0, None), |attempt| (attempt.number, attempt.resting_since));
+            let (number, failures, before) = latest
+                .as_ref()
+                .map_or((0, 0, None), |attempt| (attempt.number, attempt.failures, attempt.resting_since));
             let resting_since = if tires { Some(finished_at) } else { before };
-            *latest = Some(Attempt { number: number + 1, error: error.map(ToString::to_string), resting_since });
+            let (number, failures) = (number + 1, failures + u64::from(error.is_some()));
+            *latest = Some(Attempt { number, failures, error: error.map(ToString::to_string), resting_since });
         });
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::gaps::{Gap, Gaps};
+use super::report::{IssuerReport, Verdicts};
 use super::rule::{Facts, Judged};
 use super::subject::Subject;
 use super::validity::Validity;
@@ -23,6 +24,7 @@ pub(super) struct TrustedIssuer {
     scope_prefix: Arc<str>,
     short_name: Arc<str>,
     gaps: Gaps,
+    pub(super) verdicts: Verdicts,
 }
 
 impl TrustedIssuer {
@@ -30,12 +32,18 @@ impl TrustedIssuer {
         let introspector = client.introspector(&settings, &keys);
         let scope_prefix = settings.scope_prefix.as_str().into();
         let short_name = settings.short_name.as_str().into();
-        Self { place, settings, keys, introspector, scope_prefix, short_name, gaps: Gaps::default() }
+        let (gaps, verdicts) = Default::default();
+        Self { place, settings, keys, introspector, scope_prefix, short_name, gaps, verdicts }
     }
 
-    /// What its claims did not give.
-    pub(super) fn gaps(&self) -> &Gaps {
-        &self.gaps
+    /// How things stand with it.
+    pub(super) fn report(&self) -> IssuerReport {
+        IssuerReport {
+            short_name: self.settings.short_name.clone(),
+            verdicts: self.verdicts.counts(),
+            gaps: self.gaps.counts(),
+            keys: self.keys.state(),
+        }
     }
 
     /// Who asks the issuer about tokens, if it is asked about any.

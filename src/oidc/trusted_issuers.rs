@@ -9,8 +9,10 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::key_set::KeySetState;
+use super::report::{IssuerReport, Verdicts};
 use super::trusted_issuer::TrustedIssuer;
 use super::{IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection};
+use crate::finds::MemoryReading;
 
 /// The issuers whose tokens are taken. Cheap to clone; clones share one table.
 #[derive(Clone)]
@@ -20,6 +22,8 @@ struct Shared {
     table: ArcSwap<Table>,
     tables: AtomicU64,
     client: IntrospectionClient,
+    /// On tokens that name nobody in the table.
+    strangers: Verdicts,
 }
 
 /// One state of the table.
@@ -37,7 +41,8 @@ impl TrustedIssuers {
     /// Those that are to be asked about tokens are asked by `client`.
     pub fn new(issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>, client: IntrospectionClient) -> Self {
         let table = ArcSwap::from_pointee(Table::new(0, issuers, &client));
-        Self(Arc::new(Shared { table, tables: AtomicU64::new(1), client }))
+        let (tables, strangers) = (AtomicU64::new(1), Verdicts::default());
+        Self(Arc::new(Shared { table, tables, client, strangers }))
     }
 
     /// Trusts `issuers` from now on, and nobody else. What is checked at this moment is still judged by the former table.
@@ -74,14 +79,26 @@ impl TrustedIssuers {
         table.issuers.iter().map(|issuer| (issuer.settings.short_name.clone(), issuer.keys.state())).collect()
     }
 
-    /// How often claims of proved tokens gave nothing since the issuers were last read: by short name and reason (`absent`, `malformed`,
-    /// `cut-off`).
-    pub fn claim_gaps(&self) -> Vec<(String, &'static str, u64)> {
+    /// How things stand with each issuer. What is counted starts anew when the issuers are read again.
+    pub fn reports(&self) -> Vec<IssuerReport> {
+        self.0.table.load().issuers.iter().map(|issuer| issuer.report()).collect()
+    }
+
+    /// How often tokens were refused that name nobody who is trusted, by the rejection's code.
+    pub fn stranger_verdicts(&self) -> Vec<(&'static str, u64)> {
+        self.0.strangers.counts()
+    }
+
+    /// How the memory of what issuers said of tokens stands, all of them together.
+    pub(crate) fn introspection_memory(&self) -> MemoryReading {
         let table = self.0.table.load();
-        let of_issuer = |issuer: &Arc<TrustedIssuer>| {
-            issuer.gaps().counts().map(|(reason, count)| (issuer.settings.short_name.clone(), reason, count))
-        };
-        table.issuers.iter().flat_map(of_issuer).collect()
+        let readings = table.issuers.iter().filter_map(|issuer| issuer.introspector()).map(Introspector::memory);
+        readings.fold(MemoryReading::default(), |sum, reading| sum + reading)
+    }
+
+    /// Where the verdicts on tokens are counted that name nobody here.
+    pub(super) fn strangers(&self) -> &Verdicts {
+        &self.0.strangers
     }
 
     /// Where each issuer that is asked about tokens is asked, by its short name; or why that is not known, for the operator.

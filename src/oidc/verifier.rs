@@ -18,6 +18,7 @@ use super::trusted_issuers::Table;
 use super::validity::Validity;
 use super::{Check, Claims, Introspector, Rejection, TrustedIssuers, audience, token_kind};
 use crate::Clock;
+use crate::finds::MemoryReading;
 
 /// Proves tokens: the only maker of [`Claims`].
 pub struct TokenVerifier {
@@ -45,11 +46,19 @@ impl TokenVerifier {
         }
         let table = self.issuers.table();
         let mut examination = self.examination(&table, |_| {});
-        let claims = Arc::new(examination.of(unverified_token).await?);
+        let verdict = examination.of(unverified_token).await;
+        let counts = examination.named.map_or(self.issuers.strangers(), |issuer| &issuer.verdicts);
+        verdict.as_ref().map_or_else(|rejection| counts.refuse(rejection), |_| counts.accept());
+        let claims = Arc::new(verdict?);
         if let Some(grounds) = examination.grounds {
             self.proved.keep(unverified_token, &claims, grounds);
         }
         Ok(claims)
+    }
+
+    /// How the memory of proved tokens stands.
+    pub(crate) fn memory(&self) -> MemoryReading {
+        self.proved.reading()
     }
 
     /// As [`verify`](Self::verify), telling `passed` of each check as the token passes it: what is remembered of it does not count.
@@ -58,7 +67,7 @@ impl TokenVerifier {
     }
 
     fn examination<'a, P: FnMut(Check)>(&self, table: &'a Table, passed: P) -> Examination<'a, P> {
-        Examination { table, now: self.clock.now(), passed, grounds: None }
+        Examination { table, now: self.clock.now(), passed, named: None, grounds: None }
     }
 }
 
@@ -67,6 +76,8 @@ struct Examination<'a, P> {
     table: &'a Table,
     now: DateTime<Utc>,
     passed: P,
+    /// Whom the token names, or whoever gives out such tokens.
+    named: Option<&'a TrustedIssuer>,
     /// What the verdict rests on, where it may be remembered: what an issuer was asked about is remembered there.
     grounds: Option<Grounds>,
 }
@@ -87,6 +98,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         (self.passed)(Check::Header);
         let unverified_claims = token.claims()?;
         let (canonical, issuer) = self.table.issuer_of(&unverified_claims)?;
+        self.named = Some(issuer);
         (self.passed)(Check::Issuer);
         if !issuer.settings.algorithms.contains(&header.algorithm) {
             return Err(Rejection::AlgorithmNotAllowed);
@@ -117,6 +129,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     /// A token that says nothing itself: the issuer that gives out such tokens says what it means.
     async fn of_opaque(&mut self, token: &str) -> Result<Claims, Rejection> {
         let (canonical, issuer, introspector) = self.table.issuer_of_opaque().ok_or(Rejection::NotASignedJwt)?;
+        self.named = Some(issuer);
         (self.passed)(Check::Issuer);
         let claims = self.ask(introspector, canonical, token, Map::new()).await?;
         let says_access_token = token_kind::check_answer(&claims)?;

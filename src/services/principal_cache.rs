@@ -18,6 +18,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{Equivalent, Weighter};
 
 use crate::database::{Changes, Mark, Subject};
+use crate::finds::{Finds, MemoryReading};
 use crate::models::Principal;
 use crate::oidc::{Claims, SubjectKind};
 
@@ -35,6 +36,7 @@ const MAX_PRINCIPALS: u64 = 32 * 1024;
 pub(super) struct PrincipalCache {
     entries: Cache<Key, Arc<Entry>, ByBytes, RandomState>,
     changes: Arc<Changes>,
+    finds: Finds,
 }
 
 /// How a principal was presented.
@@ -61,7 +63,12 @@ impl PrincipalCache {
     pub(super) fn new(changes: Arc<Changes>) -> Self {
         let expected = usize::try_from(MAX_PRINCIPALS).unwrap_or(usize::MAX);
         let entries = Cache::with(expected, MAX_BYTES, ByBytes, RandomState::new(), DefaultLifecycle::default());
-        Self { entries, changes }
+        Self { entries, changes, finds: Finds::default() }
+    }
+
+    /// How it stands.
+    pub(super) fn reading(&self) -> MemoryReading {
+        self.finds.reading(self.entries.len())
     }
 
     /// To be taken before reading what is to be [kept](Self::keep).
@@ -71,6 +78,16 @@ impl PrincipalCache {
 
     /// The principal behind `claims`, where it is remembered, is so still, and the presentation changes nothing.
     pub(super) fn find(&self, claims: &Claims, now: DateTime<Utc>) -> Option<Arc<KnownPrincipal>> {
+        let found = self.look_up(claims, now);
+        if found.is_some() {
+            self.finds.hit()
+        } else {
+            self.finds.miss()
+        }
+        found
+    }
+
+    fn look_up(&self, claims: &Claims, now: DateTime<Utc>) -> Option<Arc<KnownPrincipal>> {
         let entry = self.entries.get(&Presented(claims))?;
         let is_good = entry.is_unchanged(&self.changes)
             && (entry.since..entry.until).contains(&now)

@@ -1,9 +1,11 @@
 //! From a proved token to the principal behind it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Clock;
 use crate::database::{Database, DbConnection, Touched};
+use crate::finds::MemoryReading;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{IdentityKey, Principal, PrincipalId, PrincipalKind};
 use crate::oidc::{Claims, JitMode};
@@ -20,6 +22,8 @@ pub struct PrincipalService {
     clock: Clock,
     rules: Arc<Rules>,
     cache: Arc<PrincipalCache>,
+    /// How many people became known by their first request.
+    made: Arc<AtomicU64>,
 }
 
 struct Rules {
@@ -44,7 +48,17 @@ impl PrincipalService {
         bootstrap_admin: Option<IdentityKey>,
     ) -> Self {
         let cache = Arc::new(PrincipalCache::new(Arc::clone(database.changes())));
-        Self { database, clock, rules: Arc::new(Rules { permissions, bootstrap_admin }), cache }
+        Self { database, clock, rules: Arc::new(Rules { permissions, bootstrap_admin }), cache, made: Arc::default() }
+    }
+
+    /// How many people were made at their first contact.
+    pub(crate) fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    /// How the memory of principals stands.
+    pub(crate) fn memory(&self) -> MemoryReading {
+        self.cache.reading()
     }
 
     /// The principal behind `claims` and the roles it holds with this token.
@@ -99,6 +113,7 @@ impl PrincipalService {
         });
         let (sighting, is_new) = recorded.await?;
         if is_new {
+            self.made.fetch_add(1, Ordering::Relaxed);
             log_first_contact(sighting.principal.id);
         }
         Ok(sighting)

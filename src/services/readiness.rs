@@ -79,7 +79,7 @@ impl ReadinessService {
 
     /// Whether each issuer's keys were asked for at least once, well or not: a provider that is down does not keep a start from ending.
     pub fn has_started(&self) -> bool {
-        self.issuers.key_states().iter().all(|(_, keys)| keys.was_tried)
+        self.issuers.key_states().iter().all(|(_, keys)| keys.attempts > 0)
     }
 
     /// Every part, as it is now.

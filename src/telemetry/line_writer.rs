@@ -47,7 +47,7 @@ thread_local! {
 }
 
 /// How many lines were dropped because nobody read the output.
-fn dropped_lines() -> u64 {
+pub(crate) fn dropped_lines() -> u64 {
     SHARED.dropped.load(Ordering::Relaxed)
 }
 

@@ -8,7 +8,7 @@
 mod json_lines;
 mod line_writer;
 
-pub(crate) use line_writer::flush;
+pub(crate) use line_writer::{dropped_lines, flush};
 
 use tracing_subscriber::EnvFilter;
 

@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::{Cache, EntryAction, EntryResult};
 use serde_json::{Map, Value};
 
+use crate::finds::{Finds, MemoryReading};
 use crate::oidc::{Rejection, validity};
 
 /// How many tokens are remembered.
@@ -34,12 +35,18 @@ struct Remembered {
 pub(super) struct VerdictCache {
     verdicts: Cache<TokenHash, Remembered>,
     key: hmac::Key,
+    finds: Finds,
 }
 
 impl VerdictCache {
     /// Remembers nothing yet; tokens will be hashed under `key`.
     pub(super) fn new(key: hmac::Key) -> Self {
-        Self { verdicts: Cache::new(MAX_TOKENS), key }
+        Self { verdicts: Cache::new(MAX_TOKENS), key, finds: Finds::default() }
+    }
+
+    /// How it stands.
+    pub(super) fn reading(&self) -> MemoryReading {
+        self.finds.reading(self.verdicts.len())
     }
 
     /// The verdict on `token` as remembered at `now`, or as `ask` has it. Whoever comes with the same token meanwhile waits for the
@@ -59,8 +66,12 @@ impl VerdictCache {
             }
         });
         match entry.await {
-            EntryResult::Retained(verdict) => verdict,
+            EntryResult::Retained(verdict) => {
+                self.finds.hit();
+                verdict
+            }
             EntryResult::Vacant(place) | EntryResult::Replaced(place, _) => {
+                self.finds.miss();
                 let verdict = ask.await;
                 if let Some(until) = end(&verdict, now) {
                     // Fails only where the entry was evicted meanwhile, which loses nothing.

@@ -26,6 +26,7 @@ use super::fetch::{FETCH_TIMEOUT, FetchError};
 use super::provider::{Provider, ProviderError};
 use super::{Algorithm, IssuerSettings, KeySet, PlainHttp, ProviderClient, Rejection};
 use crate::Clock;
+use crate::finds::MemoryReading;
 
 use answer::{BadAnswer, Expected};
 use cache::VerdictCache;
@@ -105,6 +106,11 @@ impl Introspector {
     /// How and about which tokens the issuer is asked.
     pub(super) fn settings(&self) -> &IntrospectionSettings {
         &self.settings
+    }
+
+    /// How the memory of its answers stands.
+    pub(super) fn memory(&self) -> MemoryReading {
+        self.cache.reading()
     }
 
     /// What the issuer says of `token`, which is active; its members are as yet unjudged. Refused where it is not active, and where

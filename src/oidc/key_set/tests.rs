@@ -59,8 +59,8 @@ impl Scene {
 async fn keys_are_fetched_at_once_and_kept_for_the_next_start() {
     let scene = Scene::start().await;
     let now = scene.clock.now();
-    let state =
-        KeySetState { condition: KeySetCondition::Fresh, fetched_at: Some(now), last_error: None, was_tried: true };
+    let (condition, fetched_at) = (KeySetCondition::Fresh, Some(now));
+    let state = KeySetState { condition, fetched_at, last_error: None, attempts: 1, failures: 0 };
     assert_eq!(scene.keys.state(), state);
     let kept = scene.store.0.lock().unwrap().get(&scene.provider.url).cloned();
     assert_eq!(kept, Some(StoredKeySet { document: key_document(&[&scene.key]), fetched_at: now }));

@@ -6,6 +6,7 @@ pub mod program;
 pub mod raw;
 mod reply;
 pub mod routes;
+pub mod scrape;
 
 pub use reply::Reply;
 

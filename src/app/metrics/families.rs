@@ -1,0 +1,55 @@
+//! Metrics that are made when somebody asks, as Prometheus' client writes them.
+
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+
+/// The labels of one value, by name. No two values of a family may have the same.
+pub(super) type Labels = Vec<(&'static str, String)>;
+
+/// What only grows.
+pub(super) fn counter(name: &str, about: &str, values: impl IntoIterator<Item = (Labels, u64)>) -> MetricFamily {
+    let metric = |(labels, count)| {
+        let mut counter = Counter::default();
+        counter.set_value(to_f64(count));
+        let mut metric = labelled(labels);
+        metric.set_counter(counter);
+        metric
+    };
+    family(name, about, MetricType::COUNTER, values.into_iter().map(metric).collect())
+}
+
+/// What goes up and down.
+pub(super) fn gauge(name: &str, about: &str, values: impl IntoIterator<Item = (Labels, f64)>) -> MetricFamily {
+    let metric = |(labels, value)| {
+        let mut gauge = Gauge::default();
+        gauge.set_value(value);
+        let mut metric = labelled(labels);
+        metric.set_gauge(gauge);
+        metric
+    };
+    family(name, about, MetricType::GAUGE, values.into_iter().map(metric).collect())
+}
+
+pub(super) fn family(name: &str, about: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help(about.to_owned());
+    family.set_field_type(kind);
+    family.set_metric(metrics);
+    family
+}
+
+pub(super) fn labelled(labels: Labels) -> Metric {
+    let pair = |(name, value): (&str, String)| {
+        let mut pair = LabelPair::default();
+        pair.set_name(name.to_owned());
+        pair.set_value(value);
+        pair
+    };
+    Metric::from_label(labels.into_iter().map(pair).collect())
+}
+
+/// The format knows no integers; it is exact up to 2^53.
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "nothing here counts that far")]
+pub(super) fn to_f64(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,176 @@
+//! What is read when somebody asks: counts and states that the other rooms keep themselves.
+
+use std::collections::BTreeMap;
+
+use actix_web::web;
+use prometheus::proto::MetricFamily;
+
+use super::families::{Labels, counter, gauge, to_f64};
+use crate::Clock;
+use crate::auth::Authenticator;
+use crate::database::Database;
+use crate::finds::MemoryReading;
+use crate::oidc::{IssuerReport, KeySetCondition, TrustedIssuers};
+use crate::telemetry;
+
+/// What stands for the issuer of tokens that name nobody who is trusted.
+const UNKNOWN_ISSUER: &str = "unknown";
+
+const CONDITIONS: [(KeySetCondition, &str); 4] = [
+    (KeySetCondition::Fresh, "fresh"),
+    (KeySetCondition::Stale, "stale"),
+    (KeySetCondition::Closed, "closed"),
+    (KeySetCondition::Empty, "empty"),
+];
+
+/// Where it is read. A room that comes to count something is added here, and explained in `docs/operating.md`.
+pub(in crate::app) struct Readings {
+    pub(in crate::app) clock: Clock,
+    pub(in crate::app) issuers: TrustedIssuers,
+    pub(in crate::app) database: Database,
+    pub(in crate::app) authenticator: web::Data<Authenticator>,
+}
+
+impl Readings {
+    /// All that is read, now.
+    pub(super) fn families(&self) -> Vec<MetricFamily> {
+        let reports = self.issuers.reports();
+        let mut families = vec![self.verdicts(&reports), gaps(&reports)];
+        families.extend(self.keys(&reports));
+        families.extend(self.memories());
+        families.extend(self.pools());
+        families.extend([
+            counter(
+                "portcullis_principals_created_total",
+                "People who were made principals at their first contact.",
+                [(Labels::new(), self.authenticator.principals().made())],
+            ),
+            counter(
+                "portcullis_log_lines_dropped_total",
+                "Lines of the log that were lost because nobody read the output.",
+                [(Labels::new(), telemetry::dropped_lines())],
+            ),
+            gauge(
+                "portcullis_build_info",
+                "1, with the version that runs.",
+                [(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0)],
+            ),
+        ]);
+        families
+    }
+
+    fn verdicts(&self, reports: &[IssuerReport]) -> MetricFamily {
+        // Added up, should an issuer be called as strangers are.
+        let mut counts: BTreeMap<(&str, &'static str), u64> = BTreeMap::new();
+        let strangers = self.issuers.stranger_verdicts().into_iter().filter(|(_, count)| *count > 0);
+        let of_issuers = reports
+            .iter()
+            .flat_map(|report| report.verdicts.iter().map(|(verdict, count)| (&*report.short_name, *verdict, *count)));
+        for (issuer, verdict, count) in
+            strangers.map(|(verdict, count)| (UNKNOWN_ISSUER, verdict, count)).chain(of_issuers)
+        {
+            *counts.entry((issuer, verdict)).or_default() += count;
+        }
+        let labels = |issuer: &str, verdict: &str| vec![("issuer", issuer.to_owned()), ("verdict", verdict.to_owned())];
+        counter(
+            "portcullis_token_verdicts_total",
+            "Tokens that were judged, by the issuer's short name and the verdict: accepted, or the reason for the refusal.",
+            counts.into_iter().map(|((issuer, verdict), count)| (labels(issuer, verdict), count)),
+        )
+    }
+
+    fn keys(&self, reports: &[IssuerReport]) -> [MetricFamily; 3] {
+        let now = self.clock.now();
+        let ages = reports.iter().filter_map(|report| {
+            let age = (now - report.keys.fetched_at?).as_seconds_f64();
+            Some((vec![issuer(report)], age))
+        });
+        let fetches = reports.iter().flat_map(|report| {
+            let good = report.keys.attempts - report.keys.failures;
+            [("good", good), ("failed", report.keys.failures)]
+                .map(|(outcome, count)| (vec![issuer(report), ("outcome", outcome.to_owned())], count))
+        });
+        let states = reports.iter().flat_map(|report| {
+            CONDITIONS.map(|(condition, word)| {
+                let holds = if report.keys.condition == condition { 1.0 } else { 0.0 };
+                (vec![issuer(report), ("state", word.to_owned())], holds)
+            })
+        });
+        [
+            gauge("portcullis_key_set_age_seconds", "How long ago the keys at hand were fetched.", ages),
+            counter(
+                "portcullis_key_set_fetches_total",
+                "Attempts to fetch an issuer's keys that have ended, by outcome.",
+                fetches,
+            ),
+            gauge(
+                "portcullis_key_set_state",
+                "1 for the state that an issuer's keys are in, 0 for the other states.",
+                states,
+            ),
+        ]
+    }
+
+    fn memories(&self) -> [MetricFamily; 3] {
+        let readings = [
+            ("tokens", self.authenticator.verifier().memory()),
+            ("principals", self.authenticator.principals().memory()),
+            ("introspection", self.issuers.introspection_memory()),
+        ];
+        let each = |count: fn(&MemoryReading) -> u64| {
+            readings.iter().map(move |(cache, reading)| (vec![("cache", (*cache).to_owned())], count(reading)))
+        };
+        let entries = each(|reading| reading.entries).map(|(labels, count)| (labels, to_f64(count)));
+        [
+            counter(
+                "portcullis_cache_hits_total",
+                "How often a cache held what was looked for.",
+                each(|reading| reading.hits),
+            ),
+            counter(
+                "portcullis_cache_misses_total",
+                "How often it had to be found out.",
+                each(|reading| reading.misses),
+            ),
+            gauge("portcullis_cache_entries", "How much a cache holds.", entries),
+        ]
+    }
+
+    fn pools(&self) -> [MetricFamily; 3] {
+        let usage = self.database.usage();
+        let each = |count: fn(&crate::database::PoolUsage) -> u64| {
+            usage.iter().map(move |pool| (vec![("pool", pool.pool.to_owned())], to_f64(count(pool))))
+        };
+        [
+            gauge(
+                "portcullis_database_connections",
+                "How many transactions a pool can run at once.",
+                each(|pool| pool.size),
+            ),
+            gauge(
+                "portcullis_database_connections_in_use",
+                "How many transactions a pool runs now.",
+                each(|pool| pool.in_use),
+            ),
+            gauge(
+                "portcullis_database_waiting",
+                "How many transactions wait for a connection of a pool.",
+                each(|pool| pool.waiting),
+            ),
+        ]
+    }
+}
+
+fn gaps(reports: &[IssuerReport]) -> MetricFamily {
+    counter(
+        "portcullis_claim_gaps_total",
+        "Claims of proved tokens that gave nothing, by the issuer's short name and reason.",
+        reports.iter().flat_map(|report| {
+            report.gaps.iter().map(|(reason, count)| (vec![issuer(report), ("reason", (*reason).to_owned())], *count))
+        }),
+    )
+}
+
+fn issuer(report: &IssuerReport) -> (&'static str, String) {
+    ("issuer", report.short_name.clone())
+}

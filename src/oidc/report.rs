@@ -1,0 +1,49 @@
+//! What has come of tokens and keys, for whoever watches: counts that are kept here and read from outside.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::Rejection;
+use super::key_set::KeySetState;
+
+/// The verdict on a token that passed.
+const ACCEPTED: &str = "accepted";
+
+/// How often tokens of one issuer were judged, by verdict.
+#[derive(Debug, Default)]
+pub(super) struct Verdicts {
+    accepted: AtomicU64,
+    /// Behind a lock, which those with a known token never meet.
+    refused: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Verdicts {
+    pub(super) fn accept(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn refuse(&self, rejection: &Rejection) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused.entry(rejection.code()).or_default() += 1;
+    }
+
+    pub(super) fn counts(&self) -> Vec<(&'static str, u64)> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let accepted = (ACCEPTED, self.accepted.load(Ordering::Relaxed));
+        std::iter::once(accepted).chain(refused.iter().map(|(code, count)| (*code, *count))).collect()
+    }
+}
+
+/// How things stand with one issuer, and what has come of its tokens since it was configured.
+#[derive(Clone, Debug)]
+pub struct IssuerReport {
+    /// What operators call it.
+    pub short_name: String,
+    /// How often its tokens were judged, by verdict: `accepted`, or a rejection's code.
+    pub verdicts: Vec<(&'static str, u64)>,
+    /// How often claims of its proved tokens gave nothing, by reason: `absent`, `malformed` or `cut-off`.
+    pub gaps: [(&'static str, u64); 3],
+    /// How its keys stand.
+    pub keys: KeySetState,
+}
