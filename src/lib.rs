@@ -52,6 +52,7 @@ mod error;
 mod finds;
 mod models;
 mod oidc;
+mod opaque;
 mod repositories;
 mod request_id;
 mod routes;

@@ -14,6 +14,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::directory::{Client, Person};
+use crate::opaque::prints_nothing;
 
 /// How long a code waits to be redeemed.
 const CODE_LIFETIME: TimeDelta = TimeDelta::seconds(60);
@@ -25,7 +26,7 @@ const VERIFIER_LENGTH: RangeInclusive<usize> = 43..=128;
 const RANDOM_BYTES: usize = 32;
 
 /// A person let a client act for them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Grant {
     pub(super) client: Client,
     pub(super) person: &'static Person,
@@ -33,6 +34,8 @@ pub(super) struct Grant {
     pub(super) nonce: Option<String>,
     pub(super) signed_in_at: DateTime<Utc>,
 }
+
+prints_nothing!(Grant);
 
 impl Grant {
     /// Whether every scope of this list (RFC 6749 section 3.3) was granted.
@@ -51,12 +54,14 @@ pub(super) enum NotRefreshed {
 }
 
 /// What a code is bound to besides its grant.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Binding {
     pub(super) redirect_uri: String,
     /// The PKCE challenge, by method S256 (RFC 7636 section 4.2).
     pub(super) challenge: String,
 }
+
+prints_nothing!(Binding);
 
 /// What a client shows to redeem a code.
 pub(super) struct Redemption<'a> {

@@ -1,9 +1,10 @@
 //! Which people a list holds, in which order, and a place in it.
 
 use super::{Moment, PrincipalId, PrincipalStatus};
+use crate::opaque::prints_nothing;
 
 /// Which people. All that is set must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct PeopleFilter {
     /// Of this status; without it, all who are not deleted.
     pub status: Option<PrincipalStatus>,
@@ -13,8 +14,10 @@ pub struct PeopleFilter {
     pub email: Option<String>,
 }
 
+prints_nothing!(PeopleFilter);
+
 /// In which order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum PeopleOrder {
     /// As they came to be known.
     Id,
@@ -26,8 +29,10 @@ pub enum PeopleOrder {
     Match(String),
 }
 
+prints_nothing!(PeopleOrder);
+
 /// The place of a person in a list, after which a page starts: what the order looks at, and the id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum PeoplePlace {
     /// In the order of ids.
     Id(PrincipalId),
@@ -38,3 +43,5 @@ pub enum PeoplePlace {
     /// In the order of what people are found by.
     Match(String, PrincipalId),
 }
+
+prints_nothing!(PeoplePlace);

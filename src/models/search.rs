@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Principal;
+use crate::opaque::prints_nothing;
 
 /// The text with its case folded away.
 pub fn fold(text: &str) -> String {
@@ -12,8 +13,10 @@ pub fn fold(text: &str) -> String {
 }
 
 /// The terms of a principal, each with whether it is the whole e-mail address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct SearchTerms(pub BTreeMap<String, bool>);
+
+prints_nothing!(SearchTerms);
 
 impl SearchTerms {
     /// The terms that `principal` is found by: each name as a whole, and the display name from each of its words on.
@@ -37,13 +40,15 @@ fn word_starts(name: &str) -> impl Iterator<Item = String> + '_ {
 }
 
 /// All texts that begin with a prefix, as a range over bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TermRange {
     /// The first text of the range: the prefix itself.
     pub from: String,
     /// The first text after the range; `None` where nothing comes after.
     pub below: Option<String>,
 }
+
+prints_nothing!(TermRange);
 
 impl TermRange {
     /// The range of what begins with `prefix`, once both are folded.

@@ -8,6 +8,7 @@ use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
 
 use super::column::{json_column, text_enum};
+use crate::opaque::prints_nothing;
 
 text_enum! {
     /// Person or program.
@@ -70,8 +71,10 @@ text_enum! {
 }
 
 /// The role names of the last token seen, for display only: they grant nothing by being stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub struct ClaimRoles(pub BTreeSet<String>);
+
+prints_nothing!(ClaimRoles);
 
 json_column!(ClaimRoles);

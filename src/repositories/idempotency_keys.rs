@@ -4,10 +4,11 @@ use diesel::prelude::*;
 
 use crate::database::{DbConnection, MultiBackend};
 use crate::models::{Moment, PrincipalId};
+use crate::opaque::prints_nothing;
 use crate::schema::idempotency_keys;
 
 /// A kept answer.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = idempotency_keys, check_for_backend(MultiBackend))]
 pub struct KeptAnswer {
     /// Who asked.
@@ -27,6 +28,8 @@ pub struct KeptAnswer {
     /// When it was given.
     pub answered_at: Moment,
 }
+
+prints_nothing!(KeptAnswer);
 
 /// The answer kept for this key of this caller, if there is one.
 pub fn find(conn: &mut DbConnection, caller: &str, operation: &str, key: &str) -> QueryResult<Option<KeptAnswer>> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::database::DbConnection;
 use crate::models::PrincipalId;
+use crate::opaque::prints_nothing;
 use crate::repositories::idempotency_keys::{self, KeptAnswer};
 
 use super::{Actor, Failure};
@@ -28,7 +29,7 @@ pub struct Once<T> {
 }
 
 /// What the client is told, now as the first time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// What was created.
     pub id: PrincipalId,
@@ -37,6 +38,8 @@ pub struct Answer {
     /// The body.
     pub body: String,
 }
+
+prints_nothing!(Answer);
 
 impl<T> Once<T> {
     /// Does `create`, unless it was done under this key; fails with [`Failure::KeyReused`] when the key came with another request.

@@ -22,19 +22,21 @@ const ARROW: &[(&str, &str)] = &[
     ("auth", "error models oidc services"),
     ("error", "database models oidc services"),
     // The claims of a proved token are what principals are resolved from.
-    ("services", "clock database finds models oidc repositories"),
-    ("repositories", "database models schema"),
+    ("services", "clock database finds models oidc opaque repositories"),
+    ("repositories", "database models opaque schema"),
     // Rows name the backends that they are stored in.
-    ("models", "database schema"),
+    ("models", "database opaque schema"),
     ("database", "schema"),
-    ("oidc", "causes clock finds"),
+    ("oidc", "causes clock finds opaque"),
     ("config", "database models oidc"),
     // Made of the request's fields; routes hand it to the audit trail.
     ("request_id", ""),
     ("telemetry", "config"),
-    ("dev", "clock models"),
+    ("dev", "clock models opaque"),
     // What several rooms count alike, for metrics.
     ("finds", ""),
+    // A `Debug` for what must not be printed.
+    ("opaque", ""),
     ("causes", ""),
     ("clock", ""),
     ("schema", ""),

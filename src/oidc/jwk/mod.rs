@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use self::material::Material;
 use super::Algorithm;
 use super::header::MAX_KEY_ID_BYTES;
+use crate::opaque::prints_nothing;
 
 /// Members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -85,11 +86,12 @@ impl Inadmissible {
 }
 
 /// One entry of a key set as it was read.
-#[derive(Debug)]
 pub(super) struct UnjudgedKey {
     pub(super) value: Value,
     pub(super) has_duplicates: bool,
 }
+
+prints_nothing!(UnjudgedKey);
 
 /// The key in `entry`, once for each algorithm in `allowed` that it may be used with: the one it names, or, where it names none,
 /// those that fit its type.
