@@ -68,6 +68,7 @@ pub use database::{Database, DatabaseError, DbConnection};
 pub use error::Error;
 pub use models::PrincipalId;
 pub use models::permission::Permission;
+pub use telemetry::{Log, start_log};
 
 /// The versions of the crates that appear in this crate's public items.
 pub use {actix_web, diesel, diesel_migrations, utoipa};

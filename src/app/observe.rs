@@ -17,7 +17,7 @@ use super::answer::Reason;
 use super::metrics::{self, RequestMetrics};
 use crate::auth::{Caller, RoutePattern};
 use crate::request_id::RequestId;
-use crate::telemetry::ACCESS;
+use crate::telemetry::{self, ACCESS, TraceParent};
 
 /// Watches a request from its head to its answer.
 pub(super) async fn observe<B: MessageBody + 'static>(
@@ -26,15 +26,21 @@ pub(super) async fn observe<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<B>, ActixError> {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
-    let span = span(&id, trace_id(request.headers()));
+    let parent = parent(request.headers());
+    let span = span(&id, parent.map(|parent| parent.trace_id));
+    if let Some(parent) = &parent {
+        telemetry::continue_trace(&span, parent);
+    }
     let method = method_word(request.method());
     // Taken now: where the request goes down with a failure, it can't be asked any more.
     let metrics = request.app_data::<RequestMetrics>().cloned();
     request.extensions_mut().insert(id);
     let outcome = next.call(request).instrument(span.clone()).await;
     let seen = Seen { method, took: started.elapsed(), outcome: &outcome };
+    let counted = seen.for_metrics();
+    telemetry::answered(&span, method, counted.route(), counted.status);
     if let Some(metrics) = metrics {
-        metrics.observe(seen.for_metrics(), seen.took);
+        metrics.observe(counted, seen.took);
     }
     span.in_scope(|| seen.tell());
     outcome
@@ -45,18 +51,11 @@ fn span(id: &RequestId, trace_id: Option<&str>) -> Span {
     tracing::error_span!("request", request_id = id.as_str(), trace_id)
 }
 
-/// The trace that the request belongs to (W3C Trace Context, `traceparent`): 32 digits that are not all zero.
-fn trace_id(headers: &HeaderMap) -> Option<&str> {
+/// What the sender says of the trace that the request belongs to, where it is said once and spelt right.
+fn parent(headers: &HeaderMap) -> Option<TraceParent<'_>> {
     let mut sent = headers.get_all("traceparent");
     let text = sent.next().filter(|_| sent.next().is_none())?.to_str().ok()?;
-    let mut parts = text.split('-');
-    let (version, trace_id, parent_id, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let is_hex = |part: &str, length| {
-        part.len() == length && part.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let is_some_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|octet| octet != b'0');
-    let is_version = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
-    (is_version && is_some_id(trace_id, 32) && is_some_id(parent_id, 16) && is_hex(flags, 2)).then_some(trace_id)
+    TraceParent::parse(text)
 }
 
 /// The method, of a closed set.
@@ -154,7 +153,7 @@ mod tests {
         for value in sent {
             headers.append(HeaderName::from_static("traceparent"), HeaderValue::from_str(value).unwrap());
         }
-        trace_id(&headers).map(str::to_owned)
+        parent(&headers).map(|parent| parent.trace_id.to_owned())
     }
 
     #[test]

@@ -4,6 +4,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error as ActixError, HttpMessage, Route, web};
+use tracing::Instrument;
 
 use super::access::Access;
 use super::bearer;
@@ -36,8 +37,8 @@ impl Authenticator {
     /// The caller behind a request's bearer token, or why there is none.
     async fn authenticate(&self, request: &ServiceRequest) -> Result<Caller, Error> {
         let unverified_token = bearer::credential(request.headers())?.ok_or(Error::MissingToken)?;
-        let claims = self.verifier.verify(unverified_token).await?;
-        let principal = self.principals.resolve(&claims).await?;
+        let claims = self.verifier.verify(unverified_token).instrument(tracing::debug_span!("verify")).await?;
+        let principal = self.principals.resolve(&claims).instrument(tracing::debug_span!("resolve")).await?;
         Ok(Caller::new(claims, principal))
     }
 }
@@ -60,7 +61,8 @@ async fn guard<B: MessageBody + 'static>(
     match admit(access, &request).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+            let handled = next.call(request).instrument(tracing::debug_span!("handler")).await;
+            handled.map(ServiceResponse::map_into_boxed_body)
         }
         Err(refusal) => Ok(request.error_response(refusal)),
     }

@@ -91,7 +91,7 @@ async fn serve(application: Application, port: u16, issuer_port: u16) -> Result<
     let issuer = start_issuer(&application, issuer_port).await?;
     let issuer_port = issuer.address().port();
     let config = config(port, issuer.url(), &database_url(issuer_port))?;
-    telemetry::start(&config.log);
+    telemetry::start(&config);
     register_machine(&application, &config, issuer.url()).await?;
     let service = application.start(config, Clock::system()).await?;
     print_welcome(service.url(), issuer.url(), issuer_port);

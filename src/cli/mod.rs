@@ -106,7 +106,7 @@ enum CommandError {
 pub(crate) fn run(application: Application) -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     let outcome = actix_web::rt::System::new().block_on(dispatch(application, command));
-    telemetry::flush();
+    telemetry::finish();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::{Clock, telemetry};
 
 pub(super) async fn run(application: Application, config: Config) -> Result<(), CommandError> {
-    telemetry::start(&config.log);
+    telemetry::start(&config);
     for variable in config::unknown_variables() {
         tracing::warn!(variable, "this variable is not known; is it misspelt?");
     }

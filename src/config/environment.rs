@@ -73,6 +73,7 @@ section!(RawOidc, "OIDC_", {
 section!(RawCors, "CORS_", { allowed_origins: "ALLOWED_ORIGINS" });
 section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });
 section!(RawLog, "LOG_", { format: "FORMAT", level: "LEVEL" });
+section!(RawOtel, "OTEL_", { exporter_otlp_endpoint: "EXPORTER_OTLP_ENDPOINT", service_name: "SERVICE_NAME" });
 
 /// Every variable that is read, by concern. `.env.sample` and the README are tested against it.
 const VARIABLES: &[&[&str]] = &[
@@ -82,6 +83,7 @@ const VARIABLES: &[&[&str]] = &[
     RawCors::VARIABLES,
     RawBootstrap::VARIABLES,
     RawLog::VARIABLES,
+    RawOtel::VARIABLES,
 ];
 
 /// Prefixes that are ours alone: a variable that starts so and is unknown is most likely misspelt.
@@ -98,6 +100,7 @@ pub(super) struct Environment {
     pub(super) cors: RawCors,
     pub(super) bootstrap: RawBootstrap,
     pub(super) log: RawLog,
+    pub(super) otel: RawOtel,
 }
 
 impl Environment {
@@ -110,6 +113,7 @@ impl Environment {
             cors: RawCors::read(&values),
             bootstrap: RawBootstrap::read(&values),
             log: RawLog::read(&values),
+            otel: RawOtel::read(&values),
         }
     }
 }
@@ -174,6 +178,7 @@ mod tests {
             raw.cors.everything(),
             raw.bootstrap.everything(),
             raw.log.everything(),
+            raw.otel.everything(),
         ];
         for field in fields.concat() {
             assert_eq!(field.as_deref(), Some("set"));

@@ -13,6 +13,7 @@ mod issuer;
 mod log;
 mod oidc;
 mod server;
+mod traces;
 
 pub use faults::{ConfigError, Fault};
 
@@ -22,6 +23,7 @@ pub(crate) use environment::unknown_variables;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use oidc::OidcConfig;
 pub(crate) use server::{Management, ServerConfig};
+pub(crate) use traces::TraceConfig;
 
 use std::ffi::OsString;
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub(crate) cors: CorsConfig,
     pub(crate) bootstrap_admin: Option<IdentityKey>,
     pub(crate) log: LogConfig,
+    /// `None` where nobody wants traces.
+    pub(crate) traces: Option<TraceConfig>,
 }
 
 impl Config {
@@ -95,10 +99,11 @@ impl Config {
         let cors = CorsConfig::parse(raw.cors, &mut faults);
         let bootstrap_admin = bootstrap::parse(raw.bootstrap, oidc.as_ref(), &mut faults);
         let log = LogConfig::parse(raw.log, &mut faults);
+        let traces = TraceConfig::parse(raw.otel, &mut faults);
         faults.into_result()?;
-        match (server, database, log) {
-            (Some(server), Some(database), Some(log)) => {
-                Ok(Self { server, database, oidc, cors, bootstrap_admin, log })
+        match (server, database, log, traces) {
+            (Some(server), Some(database), Some(log), Some(traces)) => {
+                Ok(Self { server, database, oidc, cors, bootstrap_admin, log, traces })
             }
             // Each parser that gives nothing has added its fault, so the line above has returned.
             _ => Err(ConfigError::new(Vec::new())),
@@ -145,6 +150,7 @@ mod tests {
             ("CORS_ALLOWED_ORIGINS", "marked-value-11"),
             ("BOOTSTRAP_ADMIN", "marked-value-8"),
             ("LOG_FORMAT", "marked-value-9"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "marked-value-12"),
         ]);
         for name in [
             "SERVER_BIND",
@@ -159,6 +165,7 @@ mod tests {
             "CORS_ALLOWED_ORIGINS",
             "BOOTSTRAP_ADMIN",
             "LOG_FORMAT",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
         ] {
             assert!(told.contains(name), "{name} is missing from:\n{told}");
         }

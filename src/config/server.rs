@@ -117,7 +117,7 @@ pub(super) fn number(
     faults.parse(variable, raw, default, &rule, |text| text.parse().ok().filter(|number| range.contains(number)))
 }
 
-fn public_url(text: &str) -> Option<Url> {
+pub(super) fn public_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_bare = url.username().is_empty()
         && url.password().is_none()

@@ -101,11 +101,12 @@ impl Lane {
         E: From<DatabaseError> + Send + 'static,
     {
         let turn = self.turn().await?;
-        let (pool, span) = (self.pool.clone(), Span::current());
+        let (connections, pool, span) = (self.pool.clone(), self.purpose.name(), Span::current());
         let task = tokio::task::spawn_blocking(move || {
             // The turn outlives the connection: whoever is next finds it back in the pool.
             let _turn = turn;
-            span.in_scope(|| work(&pool))
+            // The caller's, which has the request's id, and below it one for whoever traces.
+            span.in_scope(|| tracing::debug_span!("database", pool).in_scope(|| work(&connections)))
         });
         match task.await {
             Ok(outcome) => outcome,

@@ -46,7 +46,8 @@ const ARROW: &[(&str, &str)] = &[
 const LIBRARIES: &[(&str, &str)] = &[
     ("actix_web", "api_types app auth cli dev error request_id routes"),
     ("diesel", "app database error models repositories schema services"),
-    ("reqwest", "cli oidc"),
+    // Telemetry hands traces on to their collector.
+    ("reqwest", "cli oidc telemetry"),
     ("utoipa", "api_types auth error routes"),
     ("clap", "cli"),
     ("openidconnect", "dev"),

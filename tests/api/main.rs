@@ -35,5 +35,7 @@ mod roles;
 mod service_accounts;
 mod shutdown;
 mod support;
+#[cfg(feature = "otel")]
+mod traces;
 mod user_records;
 mod users;

@@ -31,6 +31,13 @@ pub(in crate::app) struct Seen {
     pub(in crate::app) status: u16,
 }
 
+impl Seen {
+    /// The route in one word.
+    pub(in crate::app) fn route(&self) -> &str {
+        self.route.as_ref().map_or(RoutePattern::UNKNOWN, RoutePattern::as_str)
+    }
+}
+
 /// Counts the requests of one worker. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::app) struct RequestMetrics(Rc<Worker>);
@@ -69,8 +76,7 @@ impl Requests {
     fn add(&self, seen: &Seen) -> Option<Histogram> {
         // Fails only where the buckets are not in order.
         let histogram = Histogram::with_opts(HistogramOpts::new(NAME, ABOUT).buckets(BUCKETS.to_vec())).ok()?;
-        let route = seen.route.as_ref().map_or(RoutePattern::UNKNOWN, RoutePattern::as_str);
-        let labels = [route.to_owned(), seen.method.to_owned(), seen.status.to_string()];
+        let labels = [seen.route().to_owned(), seen.method.to_owned(), seen.status.to_string()];
         self.all().push(Series { labels, histogram: histogram.clone() });
         Some(histogram)
     }
