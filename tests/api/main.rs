@@ -24,6 +24,7 @@ mod health;
 mod http_heads;
 mod input;
 mod issuers;
+mod leaks;
 mod logs;
 mod me;
 mod metrics;

@@ -247,6 +247,20 @@ async fn each_case_is_refused_for_its_own_reason() {
     nothing_of_them_is_logged(&cases);
 }
 
+/// Sends every credential of the table to another service, and tells what must not be logged of it.
+pub async fn send_all(app: &TestApp) -> Vec<String> {
+    let workshop = Workshop::new(app);
+    publish(app, &workshop.sound_keys()).await;
+    let groups = [field::cases, form::cases, header::cases, claims::cases, signature::cases];
+    let mut words = Vec::new();
+    for case in groups.map(|group| group(&workshop)).concat() {
+        case.send(app).await;
+        words.extend(case.words().into_iter().filter(|word| is_telling(word)));
+    }
+    app.idp.jwks().reset();
+    words
+}
+
 /// RFC 9700 section 4.9.2, OWASP ASVS 16.2.5.
 fn nothing_of_them_is_logged(cases: &[Case]) {
     let log = log::recorded();

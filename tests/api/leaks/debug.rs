@@ -1,0 +1,157 @@
+//! `Debug` of every type: whatever derives it and holds a text was looked at, and says here why its text may be printed.
+//!
+//! What may not be printed has a `Debug` of its own (`prints_nothing!`, or one that leaves it out), which unit tests look at.
+//! Sources are read as text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const OF_OPERATOR: &str = "what the operator has set, without the secrets, whose types print nothing";
+const OF_PROVIDER: &str = "what a provider publishes to everybody";
+const PUBLIC_KEY: &str = "public keys";
+const OF_PROGRAM: &str = "of a program, which is no person: its client id and what admins call it";
+const ROLES: &str = "names of roles and permissions of this service";
+const CODE: &str = "words and paths of this program";
+const DEVELOPMENT: &str = "the development issuer's own settings and documents";
+
+/// File and type, and why its text may be printed.
+const REVIEWED: &[(&str, &str)] = &[
+    ("app/cors.rs CorsRule", OF_OPERATOR),
+    ("app/start.rs StartError", "names of migrations"),
+    ("auth/catalogue.rs RegistrationFault", CODE),
+    ("auth/catalogue.rs RouteEntry", CODE),
+    ("auth/challenge.rs BearerChallenge", "what the answer says to the caller: scopes and the service's own URL"),
+    ("config/cors.rs CorsConfig", OF_OPERATOR),
+    ("config/faults.rs Fault", "names of variables and what they must be; never their values"),
+    ("config/log.rs LogConfig", OF_OPERATOR),
+    ("config/oidc.rs DocsClient", OF_OPERATOR),
+    ("config/oidc.rs IssuerSource", OF_OPERATOR),
+    ("config/server.rs ServerConfig", OF_OPERATOR),
+    ("config/traces.rs TraceConfig", OF_OPERATOR),
+    ("database/error.rs DatabaseError", "names of migrations"),
+    ("dev/endpoint.rs Answer", DEVELOPMENT),
+    ("dev/issuer.rs IssuerOptions", DEVELOPMENT),
+    ("error/mod.rs Error", "sentences of ours, which repeat nothing that was sent, and scopes"),
+    ("models/audit.rs AuditEvent", "ids, the client, and changes that hold nothing personal"),
+    ("models/audit.rs Changes", "names of fields, and values only where they are not personal"),
+    ("models/audit_trail.rs AuditTarget", "a kind of thing and its id"),
+    ("models/grant.rs Grant", ROLES),
+    ("models/grant.rs Role", ROLES),
+    ("models/key_set.rs StoredKeySet", PUBLIC_KEY),
+    ("oidc/claim_mapping.rs MachineMark", OF_OPERATOR),
+    ("oidc/claim_path.rs Place", OF_OPERATOR),
+    (
+        "oidc/fetch.rs FetchError",
+        "addresses of the configuration or the metadata, and what the client says of the connection",
+    ),
+    ("oidc/introspection/settings.rs IntrospectionSettings", OF_OPERATOR),
+    ("oidc/jwk/material.rs Material", PUBLIC_KEY),
+    ("oidc/key_set.rs KeySetState", "why the provider could not be asked"),
+    ("oidc/plain_http.rs PlainHttp", OF_OPERATOR),
+    ("oidc/provider.rs ProviderError", OF_PROVIDER),
+    ("oidc/rejection.rs Rejection", "a sentence of the operator's"),
+    ("oidc/report.rs IssuerReport", OF_OPERATOR),
+    ("oidc/rule.rs Judged", "the name of a claim that a rule of the operator's asks for"),
+    ("oidc/rule.rs Requirement", OF_OPERATOR),
+    ("oidc/rule.rs RoleRule", OF_OPERATOR),
+    ("oidc/rule.rs RuleFault", OF_OPERATOR),
+    ("oidc/settings.rs IssuerSettings", OF_OPERATOR),
+    ("oidc/sign_in.rs SignInEndpoints", OF_PROVIDER),
+    ("oidc/store.rs StoredKeySet", PUBLIC_KEY),
+    ("request_id.rs RequestId", "what the log tells requests apart by, too short for a token"),
+    ("services/actor.rs Actor", "ids, and the client, which the log tells"),
+    ("services/held_role.rs HeldRole", ROLES),
+    ("services/issuers.rs IssuerRename", OF_OPERATOR),
+    ("services/readiness.rs Part", OF_OPERATOR),
+    ("services/roles.rs RoleDraft", ROLES),
+    ("services/service_accounts.rs NewServiceAccount", OF_PROGRAM),
+    ("services/service_accounts.rs ServiceAccount", OF_PROGRAM),
+    ("services/service_accounts.rs ServiceAccountEdit", OF_PROGRAM),
+];
+
+/// What can hold a text that somebody sent or keeps secret.
+const TEXTS: [&str; 9] = ["Bytes", "HeaderMap", "HeaderValue", "Map", "PathBuf", "String", "Url", "Value", "u8"];
+
+#[test]
+fn every_type_that_prints_its_texts_was_looked_at() {
+    let reviewed: BTreeMap<&str, &str> = REVIEWED.iter().copied().collect();
+    assert_eq!(reviewed.len(), REVIEWED.len(), "a type is listed once");
+    let reviewed: BTreeSet<String> = reviewed.keys().map(|name| (*name).to_owned()).collect();
+    let found = printing_texts();
+    let missing: Vec<_> = found.difference(&reviewed).collect();
+    assert!(missing.is_empty(), "derive `Debug` and hold texts; use prints_nothing! or say why they may: {missing:?}");
+    let stale: Vec<_> = reviewed.difference(&found).collect();
+    assert!(stale.is_empty(), "print no text any more: {stale:?}");
+}
+
+/// File and name of each type that derives `Debug` and holds a text.
+fn printing_texts() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    list(&root, &mut files);
+    let mut found = BTreeSet::new();
+    for file in files {
+        let path = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let lines: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        found.extend(types(&lines.join("\n")).map(|name| format!("{path} {name}")));
+    }
+    found
+}
+
+fn list(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        if ["tests", "testing", "test_support"].contains(&name) {
+            continue;
+        }
+        if path.is_dir() { list(&path, files) } else { files.push(path) }
+    }
+}
+
+/// The types in this code that derive `Debug` and hold a text.
+fn types(code: &str) -> impl Iterator<Item = String> + '_ {
+    code.split("#[derive(").skip(1).filter_map(|after| {
+        let (traits, after) = after.split_once(")]")?;
+        traits.split(',').find(|name| name.trim() == "Debug")?;
+        let at = [after.find("struct "), after.find("enum ")].into_iter().flatten().min()?;
+        let (_, item) = after.get(at..)?.split_once(' ')?;
+        let name: String = item.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let body = body(item);
+        let mut words = body.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '\'');
+        let holds_text = words.any(|word| TEXTS.contains(&word)) || borrows_text(body);
+        holds_text.then_some(name)
+    })
+}
+
+/// Up to the end of the item.
+fn body(item: &str) -> &str {
+    let mut depth = 0;
+    for (at, c) in item.char_indices() {
+        match c {
+            '{' | '(' => depth += 1,
+            '}' | ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 && matches!(c, '}' | ')' | ';') {
+            return &item[..at];
+        }
+    }
+    item
+}
+
+/// Whether it holds a text that is not this program's own.
+fn borrows_text(body: &str) -> bool {
+    let own = body.replace("&'static str", "");
+    own.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "str")
+}
+
+#[test]
+fn a_type_that_prints_a_text_is_found() {
+    let code = "#[derive(Clone, Debug)]\npub struct One {\n  pub name: Option<String>,\n}\n#[derive(Debug)]\n#[diesel(x)]\nenum Two { A(&'static str), B(u64) }\n\
+                #[derive(Debug)] pub(super) struct Three<'a>(&'a str);\n#[derive(Clone)] struct Four(String);\n#[derive(Debug)] struct Five;\nfn f(_: String) {}";
+    assert_eq!(types(code).collect::<Vec<_>>(), ["One", "Three"]);
+}
