@@ -34,7 +34,7 @@ impl KeySetStore for DatabaseKeySetStore {
             document: key_set.document,
             fetched_at: key_set.fetched_at.into(),
         };
-        let saved = self.0.write_touching(move |conn| {
+        let saved = self.0.write_beside(move |conn| {
             key_sets::save(conn, &key_set)?;
             Ok::<_, DatabaseError>(((), Touched::Nobody))
         });

@@ -38,7 +38,18 @@ section!(RawServer, "SERVER_", {
     grace_seconds: "GRACE_SECONDS",
     shutdown_seconds: "SHUTDOWN_SECONDS",
 });
-section!(RawDatabase, "DATABASE_", { url: "URL", migrate: "MIGRATE", synchronous: "SYNCHRONOUS" });
+section!(RawDatabase, "DATABASE_", {
+    url: "URL",
+    direct_url: "DIRECT_URL",
+    pgbouncer: "PGBOUNCER",
+    migrate: "MIGRATE",
+    synchronous: "SYNCHRONOUS",
+    pool_size: "POOL_SIZE",
+    pool_wait_seconds: "POOL_WAIT_SECONDS",
+    statement_timeout_seconds: "STATEMENT_TIMEOUT_SECONDS",
+    lock_timeout_seconds: "LOCK_TIMEOUT_SECONDS",
+    application_name: "APPLICATION_NAME",
+});
 section!(RawOidc, "OIDC_", {
     issuer: "ISSUER",
     issuers_file: "ISSUERS_FILE",

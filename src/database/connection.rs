@@ -12,4 +12,7 @@
 pub enum DbConnection {
     /// SQLite, compiled in.
     Sqlite(diesel::sqlite::SqliteConnection),
+    /// PostgreSQL, by the system's libpq.
+    #[cfg(feature = "postgres")]
+    Postgres(diesel::pg::PgConnection),
 }

@@ -1,78 +1,98 @@
-//! A pool of connections of one purpose, and the queue before it.
+//! A pool of connections, and the queue before it.
 //!
 //! The queue is async and fair: whoever waits holds no thread, and nobody overtakes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::RunQueryDsl;
 use diesel::dsl::sql;
-use diesel::r2d2::{ManageConnection, Pool};
+use diesel::r2d2::{ManageConnection, Pool, PooledConnection};
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::BigInt;
-use diesel::{Connection, RunQueryDsl};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Span;
 
 use super::connection::DbConnection;
-use super::manager::{LogRefusedConnections, Purpose, SqliteManager};
+use super::manager::{Link, LogRefusedConnections, Manager, Purpose};
 use super::outside::OutsideVersion;
 use super::usage::{PoolUsage, Waiting};
-use super::{DatabaseConfig, DatabaseError};
+use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 
-/// How long a transaction may queue for a connection.
-const WAIT: Duration = Duration::from_secs(2);
+/// How long a connection to a server is used before a new one takes its place, and how long it may lie unused.
+const SERVER_LIFETIME: Duration = Duration::from_secs(30 * 60);
+const SERVER_IDLE: Duration = Duration::from_secs(10 * 60);
 
+/// A way to transactions. Clones share their connections.
+#[derive(Clone)]
 pub(super) struct Lane {
-    pool: Pool<SqliteManager>,
+    pool: Pool<Manager>,
     turns: Arc<Semaphore>,
-    purpose: Purpose,
-    size: u32,
+    config: Arc<DatabaseConfig>,
+    /// How many connections to a file were opened so far.
+    opened: Arc<AtomicU64>,
+    /// What it is called, for whoever watches.
+    name: &'static str,
     /// How many wait for their turn.
-    waiting: AtomicU64,
-    /// How many connections were opened so far.
-    connections: Arc<AtomicU64>,
+    waiting: Arc<AtomicU64>,
 }
 
 impl Lane {
     /// Opens one connection at once, so that a database that cannot be opened is known at start and with its cause.
-    pub(super) fn open(config: &DatabaseConfig, purpose: Purpose, connections: u32) -> Result<Self, DatabaseError> {
-        drop(SqliteManager::new(config, purpose)?.connect()?);
-        let manager = SqliteManager::new(config, purpose)?;
-        let opened = manager.connections();
+    ///
+    /// To SQLite each connection is good for the purpose named and those that do less; to PostgreSQL for all.
+    pub(super) fn open(
+        config: &Arc<DatabaseConfig>,
+        purpose: Purpose,
+        connections: u32,
+        name: &'static str,
+    ) -> Result<Self, DatabaseError> {
+        greet(&mut Manager::new(&config.url, config, purpose)?.connect()?)?;
+        let manager = Manager::new(&config.url, config, purpose)?;
+        let opened = match &manager {
+            Manager::Sqlite(opener) => opener.opened(),
+            #[cfg(feature = "postgres")]
+            Manager::Postgres(_) => Arc::default(),
+        };
+        let is_server = config.url.is_server();
         let pool = Pool::builder()
             .max_size(connections)
             .min_idle(Some(1))
-            .connection_timeout(WAIT)
+            .connection_timeout(config.pool_wait)
             // An open file does not grow stale, and its prepared statements are worth keeping.
-            .max_lifetime(None)
-            .idle_timeout(None)
+            .max_lifetime(is_server.then_some(SERVER_LIFETIME))
+            .idle_timeout(is_server.then_some(SERVER_IDLE))
+            // Beginning a transaction tells as much, and takes no round trip of its own.
             .test_on_check_out(false)
             .error_handler(Box::new(LogRefusedConnections))
             .build_unchecked(manager);
         let turns = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
-        let (size, waiting) = (connections, AtomicU64::new(0));
-        Ok(Self { pool, turns, purpose, size, waiting, connections: opened })
+        Ok(Self { pool, turns, config: Arc::clone(config), opened, name, waiting: Arc::default() })
     }
 
     /// How busy it is.
     pub(super) fn usage(&self) -> PoolUsage {
-        let size = u64::from(self.size);
+        let size = u64::from(self.pool.max_size());
         let free = u64::try_from(self.turns.available_permits()).unwrap_or(size);
         let in_use = size.saturating_sub(free);
-        PoolUsage { pool: self.purpose.name(), size, in_use, waiting: self.waiting.load(Ordering::Relaxed) }
+        PoolUsage { pool: self.name, size, in_use, waiting: self.waiting.load(Ordering::Relaxed) }
     }
 
     /// Runs `work` as one transaction on a blocking thread, inside the caller's span, and `after` once it has ended, well or not.
-    pub(super) async fn transaction<T, E, W>(&self, work: W, after: impl FnOnce() + Send + 'static) -> Result<T, E>
+    pub(super) async fn transaction<T, E, W>(
+        &self,
+        purpose: Purpose,
+        work: W,
+        after: impl FnOnce() + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        let purpose = self.purpose;
-        self.on_blocking_thread(move |pool| {
-            let outcome = run(pool, purpose, work);
+        self.on_blocking_thread(move |lane, end| {
+            let outcome = lane.begin(purpose, end).map_err(E::from).and_then(|link| finish(link, work));
             after();
             outcome
         })
@@ -80,33 +100,37 @@ impl Lane {
     }
 
     /// What tells the changes of other processes apart, as this lane's connection sees it now. Not in a transaction, which would take
-    /// the turn of a writer elsewhere.
-    pub(super) async fn outside_version(&self) -> Result<OutsideVersion, DatabaseError> {
-        let connections = Arc::clone(&self.connections);
-        self.on_blocking_thread(move |pool| {
-            let mut pooled = pool.get().map_err(DatabaseError::unavailable)?;
-            let DbConnection::Sqlite(sqlite) = &mut *pooled;
-            let version = sql::<BigInt>("PRAGMA data_version").get_result(sqlite)?;
-            Ok(OutsideVersion { connection: connections.load(Ordering::Relaxed), version })
+    /// the turn of a writer elsewhere. `None` where the database does not tell.
+    pub(super) async fn outside_version(&self) -> Result<Option<OutsideVersion>, DatabaseError> {
+        if self.config.url.is_server() {
+            return Ok(None);
+        }
+        self.on_blocking_thread(move |lane, _| {
+            let mut link = lane.pool.get().map_err(DatabaseError::unavailable)?;
+            let conn: &mut DbConnection = &mut link;
+            let version = sql::<BigInt>("PRAGMA data_version").get_result(conn)?;
+            Ok(Some(OutsideVersion { connection: lane.opened.load(Ordering::Relaxed), version }))
         })
         .await
     }
 
+    /// Runs `work` once it is its turn; it is told until when a connection may be waited for.
     async fn on_blocking_thread<T, E>(
         &self,
-        work: impl FnOnce(&Pool<SqliteManager>) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&Self, Instant) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
     {
+        let end = Instant::now() + self.config.pool_wait;
         let turn = self.turn().await?;
-        let (connections, pool, span) = (self.pool.clone(), self.purpose.name(), Span::current());
+        let (lane, span) = (self.clone(), Span::current());
         let task = tokio::task::spawn_blocking(move || {
             // The turn outlives the connection: whoever is next finds it back in the pool.
             let _turn = turn;
             // The caller's, which has the request's id, and below it one for whoever traces.
-            span.in_scope(|| tracing::debug_span!("database", pool).in_scope(|| work(&connections)))
+            span.in_scope(|| tracing::debug_span!("database", pool = lane.name).in_scope(|| work(&lane, end)))
         });
         match task.await {
             Ok(outcome) => outcome,
@@ -117,12 +141,13 @@ impl Lane {
         }
     }
 
-    /// The same on this very thread, for what runs before there is anything async to hold up.
+    /// A transaction on this very thread, for what runs before there is anything async to hold up.
     pub(super) fn transaction_here<T>(
         &self,
+        purpose: Purpose,
         work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        run(&self.pool, self.purpose, work)
+        finish(self.begin(purpose, Instant::now() + self.config.pool_wait)?, work)
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
@@ -130,43 +155,82 @@ impl Lane {
             return Ok(turn);
         }
         let _waiting = Waiting::one(&self.waiting);
-        tokio::time::timeout(WAIT, Arc::clone(&self.turns).acquire_owned())
+        tokio::time::timeout(self.config.pool_wait, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(DatabaseError::unavailable)?
             .map_err(DatabaseError::unavailable)
     }
-}
 
-fn run<T, E: From<DatabaseError>>(
-    pool: &Pool<SqliteManager>,
-    purpose: Purpose,
-    work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
-) -> Result<T, E> {
-    let mut pooled = pool.get().map_err(DatabaseError::unavailable)?;
-    let conn: &mut DbConnection = &mut pooled;
-    begin(conn, purpose).map_err(DatabaseError::from)?;
-    let outcome = work(conn);
-    let ended = match outcome {
-        Ok(_) => <DbConnection as Connection>::TransactionManager::commit_transaction(conn),
-        Err(_) => <DbConnection as Connection>::TransactionManager::rollback_transaction(conn),
-    };
-    match (outcome, ended) {
-        (Ok(_), Err(not_committed)) => Err(DatabaseError::from(not_committed).into()),
-        (Err(failure), Err(not_rolled_back)) => {
-            // The pool drops a connection whose transaction is in doubt, and SQLite rolls back with it.
-            tracing::warn!(%not_rolled_back, "a transaction could not be rolled back");
-            Err(failure)
+    /// A connection in a transaction. One that was lost while it lay in the pool shows so only now, when nothing is lost but the attempt:
+    /// then the next one is tried, until every one that may be in the pool has had its turn.
+    fn begin(&self, purpose: Purpose, end: Instant) -> Result<PooledConnection<Manager>, DatabaseError> {
+        let mut tries = self.pool.max_size();
+        loop {
+            let wait = end.saturating_duration_since(Instant::now());
+            let mut link = self.pool.get_timeout(wait).map_err(DatabaseError::unavailable)?;
+            match link.begin(purpose, &self.config) {
+                Ok(()) => return Ok(link),
+                Err(cause) if is_lost(&cause) && tries > 0 => {
+                    tracing::debug!(%cause, "a connection was lost while nobody used it");
+                    tries -= 1;
+                    link.condemn();
+                }
+                Err(failure) => return Err(failure.into()),
+            }
         }
-        (outcome, Ok(())) => outcome,
     }
 }
 
-fn begin(conn: &mut DbConnection, purpose: Purpose) -> diesel::QueryResult<()> {
-    let DbConnection::Sqlite(sqlite) = conn;
-    let statement = match purpose {
-        Purpose::Read => "BEGIN DEFERRED",
-        // A deferred transaction that comes to write after another has written fails at once, without waiting.
-        Purpose::Write => "BEGIN IMMEDIATE",
-    };
-    AnsiTransactionManager::begin_transaction_sql(sqlite, statement)
+/// Whether the connection is gone, and not only the statement refused.
+fn is_lost(error: &DieselError) -> bool {
+    matches!(
+        error,
+        DieselError::BrokenTransactionManager
+            | DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                _
+            )
+    )
+}
+
+/// Runs `work` in one transaction on a connection of its own, which goes with it.
+pub(super) fn apart<T>(
+    url: &DatabaseUrl,
+    config: &DatabaseConfig,
+    purpose: Purpose,
+    work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>,
+) -> Result<T, DatabaseError> {
+    let mut link = Manager::new(url, config, purpose)?.connect()?;
+    link.begin(purpose, config)?;
+    finish(&mut link, work)
+}
+
+/// Runs `work` in the transaction that was begun, and ends it.
+fn finish<T, E: From<DatabaseError>>(
+    mut link: impl std::ops::DerefMut<Target = Link>,
+    work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    match work(&mut link) {
+        Ok(value) => match link.commit() {
+            Ok(()) => Ok(value),
+            Err(not_committed) => Err(DatabaseError::from(not_committed).into()),
+        },
+        Err(failure) => {
+            if let Err(not_rolled_back) = link.roll_back() {
+                // The pool drops the connection, and the database rolls back with it.
+                link.condemn();
+                tracing::warn!(%not_rolled_back, "a transaction could not be rolled back");
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// What is to be known of a database before it is used.
+fn greet(link: &mut Link) -> Result<(), DatabaseError> {
+    match &mut **link {
+        DbConnection::Sqlite(_) => Ok(()),
+        #[cfg(feature = "postgres")]
+        DbConnection::Postgres(postgres) => Ok(super::postgres::warn_of_other_languages(postgres)?),
+    }
 }

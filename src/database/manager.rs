@@ -1,98 +1,128 @@
-//! Opens SQLite connections for the pools, each with its pragmas set.
+//! Makes connections for the pools, to whichever database the address names.
 //!
 //! Diesel's own `establish` for a multi-connection swallows the cause, and its pool manager would try any backend. This one
 //! keeps the cause and leaves the address out of it.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::{Deref, DerefMut};
 
-use diesel::Connection;
-use diesel::connection::SimpleConnection;
+use diesel::connection::TransactionManager;
 use diesel::r2d2::{HandleError, ManageConnection, R2D2Connection};
-use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, QueryResult};
 
+use super::config::Place;
 use super::connection::DbConnection;
-use super::{DatabaseConfig, DatabaseError, Synchronous};
+#[cfg(feature = "postgres")]
+use super::postgres::{self, PostgresOpener};
+use super::sqlite::{self, SqliteOpener};
+use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 
-/// What a connection may do.
+/// What a transaction may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Queries only: SQLite refuses every change.
+    /// Queries only: the database refuses every change.
     Read,
-    /// Changes, one transaction at a time.
-    Write,
+    /// Changes, one transaction at a time in the whole fleet.
+    Govern,
+    /// Changes of what the transaction has locked or makes, beside those of others where the database can.
+    WriteBeside,
+    /// Changes of the schema, one process at a time.
+    Migrate,
 }
 
-impl Purpose {
-    /// The purpose in one word.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
+/// A connection, and whether it is still good for a transaction.
+pub(super) struct Link {
+    connection: DbConnection,
+    is_condemned: bool,
+}
+
+impl Link {
+    /// Has the pool drop the connection instead of lending it again: something happened after which its state is not known.
+    pub(super) fn condemn(&mut self) {
+        self.is_condemned = true;
+    }
+
+    /// Begins a transaction. One that could not be begun leaves nothing open, or condemns the connection.
+    pub(super) fn begin(&mut self, purpose: Purpose, config: &DatabaseConfig) -> QueryResult<()> {
+        #[cfg(not(feature = "postgres"))]
+        let _ = config;
+        match &mut self.connection {
+            DbConnection::Sqlite(sqlite) => sqlite::begin(sqlite, purpose),
+            #[cfg(feature = "postgres")]
+            DbConnection::Postgres(postgres) => postgres::begin(postgres, purpose, config).inspect_err(|_| {
+                // Where only a part of it failed, as the wait for a lock, the connection is good.
+                self.is_condemned = postgres::roll_back(postgres).is_err();
+            }),
+        }
+    }
+
+    /// Commits the transaction. Fails where it was not kept, or where nobody knows.
+    pub(super) fn commit(&mut self) -> QueryResult<()> {
+        match &mut self.connection {
+            DbConnection::Sqlite(_) => {
+                <DbConnection as Connection>::TransactionManager::commit_transaction(&mut self.connection)
+            }
+            #[cfg(feature = "postgres")]
+            DbConnection::Postgres(postgres) => postgres::commit(postgres),
+        }
+    }
+
+    /// Undoes the transaction.
+    pub(super) fn roll_back(&mut self) -> QueryResult<()> {
+        <DbConnection as Connection>::TransactionManager::rollback_transaction(&mut self.connection)
+    }
+}
+
+impl Deref for Link {
+    type Target = DbConnection;
+
+    fn deref(&self) -> &DbConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Link {
+    fn deref_mut(&mut self) -> &mut DbConnection {
+        &mut self.connection
+    }
+}
+
+/// Makes connections to one database.
+pub(super) enum Manager {
+    Sqlite(SqliteOpener),
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresOpener),
+}
+
+impl Manager {
+    /// Connections to the database at `url`. To SQLite they are of one purpose, to PostgreSQL each is good for all.
+    pub(super) fn new(url: &DatabaseUrl, config: &DatabaseConfig, purpose: Purpose) -> Result<Self, DatabaseError> {
+        match &url.0 {
+            Place::Sqlite(file) => Ok(Self::Sqlite(SqliteOpener::new(file, config, purpose)?)),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(url) => Ok(Self::Postgres(PostgresOpener::new(url, config))),
         }
     }
 }
 
-/// Makes connections of one purpose to one file.
-pub(super) struct SqliteManager {
-    file: PathBuf,
-    synchronous: Synchronous,
-    purpose: Purpose,
-    connections: Arc<AtomicU64>,
-}
-
-impl SqliteManager {
-    /// Fails in words when the file's folder does not exist; SQLite would only say that it cannot open the file.
-    pub(super) fn new(config: &DatabaseConfig, purpose: Purpose) -> Result<Self, DatabaseError> {
-        // An absolute path cannot be mistaken for one of SQLite's own notations (`file:…`, `:memory:`).
-        let file = std::path::absolute(config.url.file())
-            .map_err(|_| DatabaseError::Open("the path of the file cannot be resolved"))?;
-        if !file.parent().is_some_and(Path::is_dir) {
-            return Err(DatabaseError::Open("the file's folder does not exist; create it or name another"));
-        }
-        if file.is_dir() {
-            return Err(DatabaseError::Open("names a folder; it must name a file"));
-        }
-        Ok(Self { file, synchronous: config.synchronous, purpose, connections: Arc::default() })
-    }
-
-    /// How many connections it has opened so far.
-    pub(super) fn connections(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.connections)
-    }
-
-    /// One pragma a statement and in this order: the waiting time must be set before anything can wait.
-    fn prepare(&self, connection: &mut SqliteConnection) -> diesel::QueryResult<()> {
-        connection.batch_execute("PRAGMA busy_timeout = 5000")?;
-        connection.batch_execute("PRAGMA journal_mode = WAL")?;
-        connection.batch_execute(&format!("PRAGMA synchronous = {}", self.synchronous.pragma()))?;
-        connection.batch_execute("PRAGMA foreign_keys = ON")?;
-        match self.purpose {
-            Purpose::Read => connection.batch_execute("PRAGMA query_only = ON"),
-            Purpose::Write => Ok(()),
-        }
-    }
-}
-
-impl ManageConnection for SqliteManager {
-    type Connection = DbConnection;
+impl ManageConnection for Manager {
+    type Connection = Link;
     type Error = DatabaseError;
 
-    fn connect(&self) -> Result<DbConnection, DatabaseError> {
-        let path = self.file.to_str().ok_or(DatabaseError::Open("the path of the file must be UTF-8"))?;
-        let mut connection = SqliteConnection::establish(path).map_err(DatabaseError::unavailable)?;
-        self.prepare(&mut connection).map_err(DatabaseError::unavailable)?;
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        Ok(DbConnection::Sqlite(connection))
+    fn connect(&self) -> Result<Link, DatabaseError> {
+        let connection = match self {
+            Self::Sqlite(opener) => DbConnection::Sqlite(opener.open()?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(opener) => DbConnection::Postgres(opener.open()?),
+        };
+        Ok(Link { connection, is_condemned: false })
     }
 
-    fn is_valid(&self, connection: &mut DbConnection) -> Result<(), DatabaseError> {
-        connection.ping().map_err(DatabaseError::unavailable)
+    fn is_valid(&self, link: &mut Link) -> Result<(), DatabaseError> {
+        link.ping().map_err(DatabaseError::unavailable)
     }
 
-    fn has_broken(&self, connection: &mut DbConnection) -> bool {
-        std::thread::panicking() || connection.is_broken()
+    fn has_broken(&self, link: &mut Link) -> bool {
+        std::thread::panicking() || link.is_condemned || link.is_broken()
     }
 }
 

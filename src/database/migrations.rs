@@ -5,13 +5,26 @@
 
 use std::collections::BTreeMap;
 
+use diesel::dsl::sql;
 use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{DbConnection, MultiBackend};
+use super::manager::Purpose;
 use super::{Database, DatabaseError};
 
-const OWN: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+pub(super) const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+#[cfg(feature = "postgres")]
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+diesel::table! {
+    __diesel_schema_migrations (version) {
+        version -> Text,
+        run_on -> Timestamp,
+    }
+}
 
 type BoxedMigration = Box<dyn Migration<MultiBackend>>;
 
@@ -19,7 +32,9 @@ impl Database {
     /// Applies what is pending of the service's own migrations and of `extra`, in the order of their versions.
     /// Returns the names of those it applied.
     pub fn migrate(&self, extra: &[EmbeddedMigrations]) -> Result<Vec<String>, DatabaseError> {
-        self.0.writer.transaction_here(|conn| {
+        self.0.migrate(|conn| {
+            // Makes the table of applied migrations where there is none.
+            conn.applied_migrations().map_err(DatabaseError::Migration)?;
             let pending = pending(conn, extra)?;
             for migration in &pending {
                 conn.run_migration(migration).map_err(DatabaseError::Migration)?;
@@ -28,24 +43,48 @@ impl Database {
         })
     }
 
-    /// The names of the migrations that [`migrate`](Self::migrate) would apply.
+    /// The names of the migrations that [`migrate`](Self::migrate) would apply. Only looks: the role that the service has in the
+    /// database need not be one that could make a table.
     pub fn pending_migrations(&self, extra: &[EmbeddedMigrations]) -> Result<Vec<String>, DatabaseError> {
-        // Over the writer: looking makes the table of applied migrations where there is none.
-        self.0.writer.transaction_here(|conn| Ok(names(&pending(conn, extra)?)))
+        self.0.readers.transaction_here(Purpose::Read, |conn| Ok(names(&pending(conn, extra)?)))
+    }
+}
+
+/// The service's own migrations, as its database understands them.
+pub(super) fn own(conn: &DbConnection) -> &'static EmbeddedMigrations {
+    match conn {
+        DbConnection::Sqlite(_) => &SQLITE,
+        #[cfg(feature = "postgres")]
+        DbConnection::Postgres(_) => &POSTGRES,
     }
 }
 
 fn pending(conn: &mut DbConnection, extra: &[EmbeddedMigrations]) -> Result<Vec<BoxedMigration>, DatabaseError> {
-    let mut known = by_version(extra)?;
-    let applied = conn.applied_migrations().map_err(DatabaseError::Migration)?;
-    let unknown: Vec<_> =
-        applied.iter().map(ToString::to_string).filter(|version| known.remove(version).is_none()).collect();
+    let mut known = by_version(own(conn), extra)?;
+    let unknown: Vec<_> = applied(conn)?.into_iter().filter(|version| known.remove(version).is_none()).collect();
     if unknown.is_empty() { Ok(known.into_values().collect()) } else { Err(DatabaseError::UnknownMigrations(unknown)) }
 }
 
-fn by_version(extra: &[EmbeddedMigrations]) -> Result<BTreeMap<String, BoxedMigration>, DatabaseError> {
+/// The versions that were applied, the newest last.
+fn applied(conn: &mut DbConnection) -> QueryResult<Vec<String>> {
+    let is_there = match conn {
+        DbConnection::Sqlite(_) => "EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '__diesel_schema_migrations')",
+        #[cfg(feature = "postgres")]
+        DbConnection::Postgres(_) => "to_regclass('__diesel_schema_migrations') IS NOT NULL",
+    };
+    if !diesel::select(sql::<Bool>(is_there)).get_result(conn)? {
+        return Ok(Vec::new());
+    }
+    let versions = __diesel_schema_migrations::table.select(__diesel_schema_migrations::version);
+    versions.order(__diesel_schema_migrations::version).load(conn)
+}
+
+fn by_version(
+    own: &EmbeddedMigrations,
+    extra: &[EmbeddedMigrations],
+) -> Result<BTreeMap<String, BoxedMigration>, DatabaseError> {
     let mut known = BTreeMap::new();
-    for source in std::iter::once(&OWN).chain(extra) {
+    for source in std::iter::once(own).chain(extra) {
         let migrations: Vec<BoxedMigration> = source.migrations().map_err(DatabaseError::Migration)?;
         for migration in migrations {
             let version = migration.name().version().to_string();

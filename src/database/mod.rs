@@ -1,8 +1,11 @@
 //! The doors from async code to the database: [`Database::read`] and [`Database::write`].
 //!
-//! Each is one transaction on a blocking thread, inside the caller's tracing span. Readers never wait for the writer (SQLite's
-//! write-ahead log) and cannot write; writers come one after another, in the order they asked, and a transaction that fails
-//! leaves nothing behind. Whoever waits too long is told that the database is out of reach, not that the request was wrong.
+//! Each is one transaction on a blocking thread, inside the caller's tracing span. Readers never wait for a writer and cannot write;
+//! writers come one after another, in SQLite by its nature and in PostgreSQL by a lock that all replicas share, and a transaction that
+//! fails leaves nothing behind. Whoever waits too long is told that the database is out of reach, not that the request was wrong.
+//!
+//! On PostgreSQL what bears on one principal alone need not wait for all others: [`Database::write_beside`] takes no turn. Whoever uses
+//! it locks the row that it goes by (`find_for_update`), and reckons with somebody who makes the same row at the same time.
 
 mod changes;
 mod closing;
@@ -13,7 +16,12 @@ mod lane;
 mod manager;
 mod migrations;
 mod outside;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod schema_state;
+mod sqlite;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -35,14 +43,12 @@ pub use usage::PoolUsage;
 
 use crate::schema::roles;
 
-/// How many transactions may read at once.
-const READERS: u32 = 8;
-
 /// A handle on the database. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Database(Arc<Lanes>);
 
 struct Lanes {
+    config: Arc<DatabaseConfig>,
     readers: Lane,
     writer: Lane,
     changes: Arc<Changes>,
@@ -51,14 +57,32 @@ struct Lanes {
     closing: Closing,
 }
 
+impl Lanes {
+    /// Runs `work` while no other process migrates.
+    fn migrate<T>(&self, work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+        let url = self.config.url_for_migrations()?;
+        if *url == self.config.url {
+            self.writer.transaction_here(Purpose::Migrate, work)
+        } else {
+            lane::apart(url, &self.config, Purpose::Migrate, work)
+        }
+    }
+}
+
 impl Database {
     /// Opens the database, making its file where there is none. Says in words what is wrong when that is not possible.
     pub fn open(config: &DatabaseConfig) -> Result<Self, DatabaseError> {
-        // The writer first: it turns the write-ahead log on.
-        let writer = Lane::open(config, Purpose::Write, 1)?;
-        let readers = Lane::open(config, Purpose::Read, READERS)?;
+        let config = Arc::new(config.clone());
+        let (readers, writer) = if config.url.is_server() {
+            let both = Lane::open(&config, Purpose::Govern, config.pool_size, "all")?;
+            (both.clone(), both)
+        } else {
+            // The writer first: it turns the write-ahead log on.
+            let writer = Lane::open(&config, Purpose::Govern, 1, "write")?;
+            (Lane::open(&config, Purpose::Read, config.pool_size, "read")?, writer)
+        };
         let (changes, outside) = (Arc::default(), Outside::default());
-        Ok(Self(Arc::new(Lanes { readers, writer, changes, outside, closing: Closing::default() })))
+        Ok(Self(Arc::new(Lanes { config, readers, writer, changes, outside, closing: Closing::default() })))
     }
 
     /// Runs `work` in a transaction that sees one state of the database and changes nothing.
@@ -68,7 +92,7 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.0.readers.transaction(work, || ()).await
+        self.0.readers.transaction(Purpose::Read, work, || ()).await
     }
 
     /// Runs `work` in the one writing transaction of the moment. What it did is kept if it returns `Ok`, and undone otherwise.
@@ -92,6 +116,25 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<(T, Touched), E> + Send + 'static,
     {
+        self.transaction(Purpose::Govern, work).await
+    }
+
+    /// As [`write_touching`](Self::write_touching), beside other writers where the database can: see the [module](self).
+    pub async fn write_beside<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+        W: FnOnce(&mut DbConnection) -> Result<(T, Touched), E> + Send + 'static,
+    {
+        self.transaction(Purpose::WriteBeside, work).await
+    }
+
+    async fn transaction<T, E, W>(&self, purpose: Purpose, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+        W: FnOnce(&mut DbConnection) -> Result<(T, Touched), E> + Send + 'static,
+    {
         let (changes, told) = (Arc::clone(&self.0.changes), Arc::new(OnceLock::new()));
         let tell = Arc::clone(&told);
         let work = move |conn: &mut DbConnection| {
@@ -101,12 +144,13 @@ impl Database {
         };
         // Where the commit failed as well: whether it did can be in doubt.
         let note = move || told.get().into_iter().for_each(|touched| changes.note(*touched));
-        self.0.writer.transaction(work, note).await
+        self.0.writer.transaction(purpose, work, note).await
     }
 
-    /// How busy each pool of connections is.
+    /// How busy each pool of connections is: on SQLite one that reads and one that writes, on PostgreSQL one for all.
     pub fn usage(&self) -> Vec<PoolUsage> {
-        vec![self.0.readers.usage(), self.0.writer.usage()]
+        let (reads, writes) = (self.0.readers.usage(), self.0.writer.usage());
+        if reads.pool == writes.pool { vec![writes] } else { vec![reads, writes] }
     }
 
     /// The order of the changes made here.
@@ -117,8 +161,10 @@ impl Database {
     /// Looks whether another process has changed the database since the last time, and if so, or if that can't be known, notes that
     /// everyone is touched. Returns whether it was so.
     pub async fn notice_outside_changes(&self) -> Result<bool, DatabaseError> {
-        let seen = self.0.writer.outside_version().await?;
-        let is_news = self.0.outside.is_news(seen);
+        let is_news = match self.0.writer.outside_version().await? {
+            Some(seen) => self.0.outside.is_news(seen),
+            None => true,
+        };
         if is_news {
             self.0.changes.note(Touched::Everyone);
         }
@@ -148,11 +194,19 @@ impl std::fmt::Debug for Database {
 
 #[cfg(test)]
 impl Database {
-    /// A migrated database of its own in a folder that goes when the guard is dropped.
-    pub(crate) fn temporary() -> (tempfile::TempDir, Self) {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Self::open(&tests::config(&folder)).unwrap();
+    /// A migrated database of its own, which goes when the guard is dropped.
+    pub(crate) fn temporary() -> (testing::TestDatabase, Self) {
+        Self::opened(testing::TestDatabase::migrated())
+    }
+
+    /// The same in SQLite, whatever the environment asks for.
+    pub(crate) fn temporary_file() -> (testing::TestDatabase, Self) {
+        Self::opened(testing::TestDatabase::file())
+    }
+
+    fn opened(place: testing::TestDatabase) -> (testing::TestDatabase, Self) {
+        let database = Self::open(&tests::config(&place)).unwrap();
         database.migrate(&[]).unwrap();
-        (folder, database)
+        (place, database)
     }
 }

@@ -1,12 +1,14 @@
 //! The doors keep their promises, and the migrations theirs.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use tempfile::TempDir;
+use diesel_migrations::MigrationHarness;
 
+use super::testing::TestDatabase;
 use super::*;
 
 diesel::table! {
@@ -16,22 +18,19 @@ diesel::table! {
     }
 }
 
-/// The service's own migrations, a second time.
-const OWN: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-
-pub(super) fn config(folder: &TempDir) -> DatabaseConfig {
-    let url = DatabaseUrl::sqlite(folder.path().join("test.db"));
-    DatabaseConfig { url, synchronous: Synchronous::Normal }
+pub(super) fn config(place: &TestDatabase) -> DatabaseConfig {
+    DatabaseConfig { pool_size: 4, ..DatabaseConfig::new(DatabaseUrl::parse(&place.url()).unwrap()) }
 }
 
 /// A database with a table to try things on.
-async fn with_counters() -> (TempDir, Database) {
-    let (folder, database) = Database::temporary();
-    let made: Result<(), DatabaseError> = database
-        .write(|conn| Ok(conn.batch_execute("CREATE TABLE counters (id INTEGER PRIMARY KEY, value INTEGER NOT NULL)")?))
-        .await;
-    made.unwrap();
-    (folder, database)
+async fn with_counters() -> (TestDatabase, Database) {
+    let (place, database) = Database::temporary();
+    database.write(make_counters).await.unwrap();
+    (place, database)
+}
+
+fn make_counters(conn: &mut DbConnection) -> Result<(), DatabaseError> {
+    Ok(conn.batch_execute("CREATE TABLE counters (id INTEGER PRIMARY KEY, value INTEGER NOT NULL)")?)
 }
 
 fn add(conn: &mut DbConnection, id: i32) -> Result<(), DatabaseError> {
@@ -106,6 +105,73 @@ async fn writers_that_read_first_do_not_lose_each_others_work() {
     assert_eq!(counted, 40);
 }
 
+#[tokio::test]
+async fn a_transaction_in_which_something_failed_is_never_said_to_be_kept() {
+    let (_place, database) = with_counters().await;
+    if !is_on_a_server() {
+        // SQLite undoes the statement alone, and keeps the rest.
+        return;
+    }
+    let outcome: Result<(), DatabaseError> = database
+        .write(|conn| {
+            add(conn, 1)?;
+            // Overlooked on purpose.
+            let _ = add(conn, 1);
+            Ok(())
+        })
+        .await;
+    assert!(outcome.is_err());
+    assert_eq!(count(&database).await, 0);
+    // The connection is good for the next one.
+    database.write(|conn| add(conn, 2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_finds_no_connection_in_time_is_told_that_the_database_is_out_of_reach() {
+    let place = TestDatabase::migrated();
+    let config = DatabaseConfig { pool_size: 1, pool_wait: Duration::from_millis(50), ..config(&place) };
+    let database = Database::open(&config).unwrap();
+    database.migrate(&[]).unwrap();
+    let (begun, is_running) = std::sync::mpsc::channel();
+    let (go_on, told) = std::sync::mpsc::channel::<()>();
+    let slow = tokio::spawn({
+        let database = database.clone();
+        async move {
+            let wait = move |_: &mut DbConnection| {
+                begun.send(()).unwrap();
+                told.recv().unwrap();
+                Ok::<_, DatabaseError>(())
+            };
+            database.write(wait).await
+        }
+    });
+    tokio::task::spawn_blocking(move || is_running.recv().unwrap()).await.unwrap();
+    let refused = database.write(|_| Ok::<_, DatabaseError>(())).await;
+    assert!(matches!(refused, Err(DatabaseError::Unavailable(_))), "{refused:?}");
+    go_on.send(()).unwrap();
+    slow.await.unwrap().unwrap();
+    database.write(|_| Ok::<_, DatabaseError>(())).await.unwrap();
+}
+
+#[test]
+fn behind_a_pooler_migrations_ask_for_the_server_itself() {
+    let place = TestDatabase::empty();
+    let pooled = DatabaseConfig { is_pooled: true, ..config(&place) };
+    let refusal = Database::open(&pooled).unwrap().migrate(&[]).unwrap_err();
+    assert!(matches!(refusal, DatabaseError::DirectUrlMissing) && refusal.to_string().contains("DATABASE_DIRECT_URL"));
+    let direct = DatabaseConfig { direct_url: Some(pooled.url.clone()), ..pooled };
+    assert!(!Database::open(&direct).unwrap().migrate(&[]).unwrap().is_empty());
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_server_that_lets_nobody_in_is_told_without_the_password() {
+    let url = DatabaseUrl::parse("postgres://somebody:s3cret-word@127.0.0.1:1/nowhere").unwrap();
+    let refusal = Database::open(&DatabaseConfig::new(url)).unwrap_err();
+    let told = format!("{refusal} {refusal:?} {}", std::error::Error::source(&refusal).unwrap());
+    assert!(told.contains("127.0.0.1") && !told.contains("s3cret-word"), "{told}");
+}
+
 #[test]
 fn a_locked_database_is_an_outage_and_a_broken_statement_is_not() {
     let folder = tempfile::tempdir().unwrap();
@@ -124,7 +190,7 @@ fn what_cannot_be_opened_is_said_in_words_and_without_the_address() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = DatabaseUrl::sqlite(folder.path().join("no-such-folder").join("test.db"));
     for url in [nowhere, DatabaseUrl::sqlite(folder.path())] {
-        let refusal = Database::open(&DatabaseConfig { url, synchronous: Synchronous::Full }).unwrap_err();
+        let refusal = Database::open(&DatabaseConfig::new(url)).unwrap_err();
         assert!(matches!(refusal, DatabaseError::Open(_)), "{refusal:?}");
         assert!(!format!("{refusal} {refusal:?}").contains(folder.path().to_str().unwrap()));
     }
@@ -132,8 +198,8 @@ fn what_cannot_be_opened_is_said_in_words_and_without_the_address() {
 
 #[tokio::test]
 async fn an_unmigrated_database_is_not_ready() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&config(&folder)).unwrap();
+    let place = TestDatabase::empty();
+    let database = Database::open(&config(&place)).unwrap();
     assert!(database.ping().await.is_err());
     database.migrate(&[]).unwrap();
     database.ping().await.unwrap();
@@ -144,14 +210,22 @@ async fn every_migration_goes_down_as_it_went_up() {
     let (_folder, database) = Database::temporary();
     let left: Vec<String> = database
         .write(|conn| {
-            let mut migrations = MigrationSource::<MultiBackend>::migrations(&OWN).unwrap();
+            let mut migrations = MigrationSource::<MultiBackend>::migrations(migrations::own(conn)).unwrap();
             migrations.sort_by_key(|migration| migration.name().to_string());
             for migration in migrations.iter().rev() {
                 conn.revert_migration(migration).unwrap();
             }
-            let names = diesel::dsl::sql::<diesel::sql_types::Text>(
-                "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> '__diesel_schema_migrations'",
-            );
+            let names = diesel::dsl::sql::<diesel::sql_types::Text>(match conn {
+                DbConnection::Sqlite(_) => {
+                    "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> '__diesel_schema_migrations'"
+                }
+                #[cfg(feature = "postgres")]
+                DbConnection::Postgres(_) => {
+                    "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+                         AND relname NOT LIKE '\\_\\_diesel%'
+                     UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+                }
+            });
             Ok::<_, DatabaseError>(names.load(conn)?)
         })
         .await
@@ -162,8 +236,8 @@ async fn every_migration_goes_down_as_it_went_up() {
 
 #[test]
 fn what_was_applied_is_not_pending() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&config(&folder)).unwrap();
+    let place = TestDatabase::empty();
+    let database = Database::open(&config(&place)).unwrap();
     let pending = database.pending_migrations(&[]).unwrap();
     assert!(pending.first().unwrap().ends_with("_create_principals"), "{pending:?}");
     assert_eq!(database.migrate(&[]).unwrap(), pending);
@@ -186,16 +260,16 @@ async fn a_database_of_a_newer_build_is_refused() {
 
 #[test]
 fn two_migrations_of_one_version_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&config(&folder)).unwrap();
-    let refusal = database.migrate(&[OWN]).unwrap_err();
+    let place = TestDatabase::empty();
+    let database = Database::open(&config(&place)).unwrap();
+    let refusal = database.migrate(&[migrations::SQLITE]).unwrap_err();
     assert!(matches!(refusal, DatabaseError::MigrationVersionTaken(_)), "{refusal:?}");
 }
 
 #[test]
 fn several_processes_may_start_and_migrate_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = config(&folder);
+    let place = TestDatabase::empty();
+    let config = config(&place);
     let all = Database::open(&config).unwrap().pending_migrations(&[]).unwrap().len();
     let applied: usize = std::thread::scope(|scope| {
         let starts: Vec<_> =
@@ -203,6 +277,11 @@ fn several_processes_may_start_and_migrate_at_once() {
         starts.into_iter().map(|start| start.join().unwrap()).sum()
     });
     assert_eq!(applied, all);
+}
+
+/// Whether these tests run on PostgreSQL.
+fn is_on_a_server() -> bool {
+    TestDatabase::empty().is_server()
 }
 
 /// What the database says of `statement`, after two events of long ago and one repetition; `None` when it does it.
@@ -224,13 +303,18 @@ async fn refusal_on_the_audit_trail(statement: &'static str) -> Option<String> {
 
 #[tokio::test]
 async fn audit_events_can_be_neither_changed_nor_removed() {
+    let of_their_own = if is_on_a_server() {
+        "TRUNCATE audit_events"
+    } else {
+        "REPLACE INTO audit_events (id, at, action, target, outcome, changes)
+         VALUES ('1', CURRENT_TIMESTAMP, 'b', 't', 'done', '{}')"
+    };
     for statement in [
         "UPDATE audit_events SET action = 'x'",
         "DELETE FROM audit_events",
-        "REPLACE INTO audit_events (id, at, action, target, outcome, changes)
-         VALUES ('1', CURRENT_TIMESTAMP, 'b', 't', 'done', '{}')",
+        of_their_own,
         "INSERT INTO audit_events (id, at, action, target, outcome, changes)
-         VALUES ('1', CURRENT_TIMESTAMP, 'b', 't', 'done', '{}') ON CONFLICT DO UPDATE SET action = 'b'",
+         VALUES ('1', CURRENT_TIMESTAMP, 'b', 't', 'done', '{}') ON CONFLICT (id) DO UPDATE SET action = 'b'",
     ] {
         let refusal = refusal_on_the_audit_trail(statement).await;
         assert_eq!(refusal.as_deref(), Some("audit events are append only"), "{statement}");
@@ -265,10 +349,15 @@ async fn audit_events_go_only_with_one_that_tells_of_their_pruning() {
 #[tokio::test]
 async fn the_count_of_a_refusal_only_grows() {
     assert_eq!(refusal_on_the_audit_trail("UPDATE audit_repetitions SET times = times + 1").await, None);
+    let of_their_own = if is_on_a_server() {
+        "TRUNCATE audit_repetitions"
+    } else {
+        "REPLACE INTO audit_repetitions (event_id, times) VALUES ('2', 1)"
+    };
     for statement in [
         "UPDATE audit_repetitions SET times = 1",
         "UPDATE audit_repetitions SET event_id = '1', times = times + 1",
-        "REPLACE INTO audit_repetitions (event_id, times) VALUES ('2', 1)",
+        of_their_own,
         "DELETE FROM audit_repetitions",
     ] {
         let refusal = refusal_on_the_audit_trail(statement).await;
@@ -278,8 +367,10 @@ async fn the_count_of_a_refusal_only_grows() {
 
 #[tokio::test]
 async fn the_changes_of_another_process_are_noticed_and_our_own_are_not() {
-    let (folder, database) = with_counters().await;
-    let other = Database::open(&config(&folder)).unwrap();
+    // Of another process on a server notices tell, and who it was.
+    let (place, database) = Database::temporary_file();
+    database.write(make_counters).await.unwrap();
+    let other = Database::open(&config(&place)).unwrap();
     assert!(database.notice_outside_changes().await.unwrap(), "the first time nobody knows");
     database.write(|conn| add(conn, 1)).await.unwrap();
     assert!(!database.notice_outside_changes().await.unwrap());

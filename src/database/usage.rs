@@ -51,7 +51,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_writes_and_who_waits_for_it_are_told_apart() {
-        let (_folder, database) = Database::temporary();
+        let (_folder, database) = Database::temporary_file();
         let (go_on, held) = mpsc::channel::<()>();
         let write = |held: Option<mpsc::Receiver<()>>| {
             let database = database.clone();

@@ -158,6 +158,12 @@ impl Error {
             StatusCode::INTERNAL_SERVER_ERROR => {
                 "The cause is in the service's log under this request's id.".to_owned()
             }
+            // The database's own words are not for the caller.
+            _ if matches!(self, Self::Database(_) | Self::Refused(Failure::Database(_)))
+                && self.problem().status == StatusCode::BAD_REQUEST =>
+            {
+                "No text may hold the character NUL.".to_owned()
+            }
             StatusCode::SERVICE_UNAVAILABLE => "It is not your request's fault: send it again later.".to_owned(),
             _ => self.to_string(),
         }
@@ -202,6 +208,7 @@ fn problem_of(failure: &Failure) -> &'static Problem {
 fn problem_of_database(error: &DatabaseError) -> &'static Problem {
     match error {
         DatabaseError::Unavailable(_) => &problem::DATABASE_UNAVAILABLE,
+        error if error.is_about_nul() => &problem::INVALID_BODY,
         _ => &problem::INTERNAL,
     }
 }

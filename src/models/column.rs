@@ -70,6 +70,17 @@ macro_rules! text_column {
             }
         }
 
+        #[cfg(feature = "postgres")]
+        impl diesel::serialize::ToSql<diesel::sql_types::Text, diesel::pg::Pg> for $name {
+            fn to_sql<'b>(
+                &'b self,
+                out: &mut diesel::serialize::Output<'b, '_, diesel::pg::Pg>,
+            ) -> diesel::serialize::Result {
+                std::io::Write::write_all(out, AsRef::<[u8]>::as_ref(&$to_text(self)?))?;
+                Ok(diesel::serialize::IsNull::No)
+            }
+        }
+
         // Hands the value on to the backend in use, which writes it by its own implementation above.
         impl diesel::serialize::ToSql<diesel::sql_types::Text, crate::database::MultiBackend> for $name {
             fn to_sql<'b>(

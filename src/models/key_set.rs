@@ -7,7 +7,7 @@ use crate::database::MultiBackend;
 use crate::schema::key_sets;
 
 /// A JWK Set document and when it was fetched.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = key_sets, check_for_backend(MultiBackend))]
 pub struct StoredKeySet {
     /// The canonical issuer.

@@ -13,8 +13,12 @@ pub fn find(conn: &mut DbConnection, issuer: &str) -> QueryResult<Option<StoredK
 
 /// Keeps a key set in the place of the issuer's former one.
 pub fn save(conn: &mut DbConnection, key_set: &StoredKeySet) -> QueryResult<()> {
-    let DbConnection::Sqlite(sqlite) = conn;
-    diesel::replace_into(key_sets::table).values(key_set).execute(sqlite)?;
+    let row = diesel::insert_into(key_sets::table).values(key_set).on_conflict(key_sets::issuer).do_update();
+    match conn {
+        DbConnection::Sqlite(sqlite) => row.set(key_set).execute(sqlite)?,
+        #[cfg(feature = "postgres")]
+        DbConnection::Postgres(postgres) => row.set(key_set).execute(postgres)?,
+    };
     Ok(())
 }
 

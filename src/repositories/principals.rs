@@ -13,6 +13,20 @@ pub fn find(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<Option<Prin
     principals::table.find(id).select(Principal::as_select()).get_result(conn).optional()
 }
 
+/// The same, held until the transaction ends: nobody else changes it meanwhile, and what is read of it is what will be written over.
+pub fn find_for_update(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<Option<Principal>> {
+    match conn {
+        // There is one writer.
+        DbConnection::Sqlite(_) => find(conn, id),
+        #[cfg(feature = "postgres")]
+        DbConnection::Postgres(postgres) => {
+            // Others may still refer to it, and read it.
+            let held = principals::table.find(id).for_no_key_update();
+            held.select(Principal::as_select()).get_result(postgres).optional()
+        }
+    }
+}
+
 /// The principal linked to this identity, if there is one.
 pub fn find_by_identity(conn: &mut DbConnection, identity: &IdentityKey) -> QueryResult<Option<Principal>> {
     identities::table
@@ -23,6 +37,16 @@ pub fn find_by_identity(conn: &mut DbConnection, identity: &IdentityKey) -> Quer
         .select(Principal::as_select())
         .get_result(conn)
         .optional()
+}
+
+/// The same, held as by [`find_for_update`].
+pub fn find_by_identity_for_update(conn: &mut DbConnection, identity: &IdentityKey) -> QueryResult<Option<Principal>> {
+    let found = find_by_identity(conn, identity)?;
+    match (&*conn, found) {
+        #[cfg(feature = "postgres")]
+        (DbConnection::Postgres(_), Some(principal)) => find_for_update(conn, principal.id),
+        (_, found) => Ok(found),
+    }
 }
 
 /// Adds a principal and what it is found by.

@@ -8,8 +8,14 @@ use crate::database::DbConnection;
 use crate::models::Role;
 use crate::schema::{role_permissions, roles};
 
+/// No role has it in its name, and PostgreSQL does not even take it for a question.
+const NUL: char = '\0';
+
 /// The role of this name, if there is one.
 pub fn find(conn: &mut DbConnection, name: &str) -> QueryResult<Option<Role>> {
+    if name.contains(NUL) {
+        return Ok(None);
+    }
     roles::table.find(name).select(Role::as_select()).get_result(conn).optional()
 }
 
@@ -67,7 +73,7 @@ pub fn list_with_permissions(
 ) -> QueryResult<Vec<(String, Option<String>)>> {
     roles::table
         .left_join(role_permissions::table)
-        .filter(roles::name.eq_any(names))
+        .filter(roles::name.eq_any(names.iter().filter(|name| !name.contains(NUL))))
         .order((roles::name, role_permissions::permission))
         .select((roles::name, role_permissions::permission.nullable()))
         .load(conn)

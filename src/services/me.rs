@@ -57,7 +57,7 @@ impl MeService {
         let edit = edit.checked()?;
         let (actor, now) = (actor.clone(), Moment::from(self.clock.now()));
         self.database
-            .write_touching(move |conn| {
+            .write_beside(move |conn| {
                 let mut person = find_person(conn, id)?;
                 if if_match.is_some_and(|version| version != person.version) {
                     return Err(Failure::StaleVersion);
@@ -76,7 +76,7 @@ impl MeService {
 }
 
 fn find_person(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
-    principals::find(conn, id)?
+    principals::find_for_update(conn, id)?
         .filter(|found| found.kind == PrincipalKind::Human && found.status == PrincipalStatus::Active)
         .ok_or(Failure::NotAPerson)
 }

@@ -34,7 +34,9 @@ impl Change {
     ) -> Result<Principal, Failure> {
         // Nobody but who restores them has to do with the deleted.
         let is_restored = self.action == K::ACTIONS.restore;
-        let principal = if is_restored { find_even_deleted::<K>(conn, self.id) } else { find::<K>(conn, self.id) }?;
+        let found = principals::find_for_update(conn, self.id)?;
+        let principal =
+            of_kind::<K>(found).and_then(|found| if is_restored { Ok(found) } else { present::<K>(found) })?;
         if self.if_match.is_some_and(|version| version != principal.version) {
             return Err(Failure::StaleVersion);
         }
@@ -164,15 +166,20 @@ impl Edit<'_> {
 
 /// The principal of this id, if it is of the kind and not deleted.
 pub(super) fn find<K: Kind>(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
-    find_even_deleted::<K>(conn, id).and_then(|found| match found.status {
-        PrincipalStatus::Deleted => Err(K::unknown()),
-        _ => Ok(found),
-    })
+    find_even_deleted::<K>(conn, id).and_then(present::<K>)
 }
 
 /// The principal of this id, if it is of the kind.
 pub(super) fn find_even_deleted<K: Kind>(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
-    principals::find(conn, id)?.filter(|found| found.kind == K::KIND).ok_or_else(K::unknown)
+    of_kind::<K>(principals::find(conn, id)?)
+}
+
+fn of_kind<K: Kind>(found: Option<Principal>) -> Result<Principal, Failure> {
+    found.filter(|found| found.kind == K::KIND).ok_or_else(K::unknown)
+}
+
+fn present<K: Kind>(found: Principal) -> Result<Principal, Failure> {
+    if found.status == PrincipalStatus::Deleted { Err(K::unknown()) } else { Ok(found) }
 }
 
 /// The principal with the stored roles that have not ended by `now`.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use diesel::QueryResult;
+
 use crate::clock::Clock;
 use crate::database::{Database, DbConnection, Touched};
 use crate::finds::MemoryReading;
@@ -64,7 +66,7 @@ impl PrincipalService {
     /// The principal behind `claims` and the roles it holds with this token.
     ///
     /// A plain known person costs one reading transaction, and none who came lately ([`PrincipalCache`]). A person never seen before is
-    /// made in the one writing transaction of the moment, which looks again first: any number of first requests at once leave one row.
+    /// made in a writing transaction, which looks again first: any number of first requests at once leave one row.
     /// Fails when the principal is not known or not to be let in, and when the token was issued before the principal's tokens were
     /// revoked.
     pub async fn resolve(&self, claims: &Claims) -> Result<Arc<KnownPrincipal>, Failure> {
@@ -101,22 +103,32 @@ impl PrincipalService {
 
     async fn sight(&self, contact: &Arc<Contact>) -> Result<Option<Sighting>, Failure> {
         let (rules, contact) = (Arc::clone(&self.rules), Arc::clone(contact));
-        self.database.read(move |conn| sight(conn, &rules, &contact)).await
+        self.database.read(move |conn| sight(conn, &rules, &contact, principals::find_by_identity)).await
     }
 
     async fn record(&self, contact: &Arc<Contact>) -> Result<Sighting, Failure> {
-        let (rules, contact) = (Arc::clone(&self.rules), Arc::clone(contact));
-        let recorded = self.database.write_touching(move |conn| {
-            let (sighting, is_new) = record(conn, &rules, &contact)?;
-            let touched = Touched::one(&sighting.principal.id);
-            Ok::<_, Failure>(((sighting, is_new), touched))
-        });
-        let (sighting, is_new) = recorded.await?;
+        let (sighting, is_new) = match self.record_once(contact).await {
+            // Another request made the same principal beside this one, and has ended: now it is there.
+            Err(Failure::Database(error)) if error.is_taken() => self.record_once(contact).await?,
+            outcome => outcome?,
+        };
         if is_new {
             self.made.fetch_add(1, Ordering::Relaxed);
             log_first_contact(sighting.principal.id);
         }
         Ok(sighting)
+    }
+
+    async fn record_once(&self, contact: &Arc<Contact>) -> Result<(Sighting, bool), Failure> {
+        let (rules, contact) = (Arc::clone(&self.rules), Arc::clone(contact));
+        let may_become_admin = rules.names_admin(&contact.identity);
+        let work = move |conn: &mut DbConnection| {
+            let (sighting, is_new) = record(conn, &rules, &contact)?;
+            let touched = Touched::one(&sighting.principal.id);
+            Ok::<_, Failure>(((sighting, is_new), touched))
+        };
+        // Whether there is an admin already may only be asked by one at a time.
+        if may_become_admin { self.database.write_touching(work).await } else { self.database.write_beside(work).await }
     }
 }
 
@@ -132,8 +144,11 @@ impl Rules {
     }
 }
 
-fn sight(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<Option<Sighting>, Failure> {
-    let Some(principal) = principals::find_by_identity(conn, &contact.identity)? else {
+/// How `find` looks for the principal of an identity: to read it, or to write it as well.
+type Find = fn(&mut DbConnection, &IdentityKey) -> QueryResult<Option<Principal>>;
+
+fn sight(conn: &mut DbConnection, rules: &Rules, contact: &Contact, find: Find) -> Result<Option<Sighting>, Failure> {
+    let Some(principal) = find(conn, &contact.identity)? else {
         return match tombstones::find(conn, &contact.identity)? {
             Some(_) => Err(Failure::PrincipalDeleted),
             None => Ok(None),
@@ -149,7 +164,7 @@ fn sight(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<Op
 
 /// Looks again and does what is to be done. Also says whether the principal is new.
 fn record(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<(Sighting, bool), Failure> {
-    let (mut sighting, is_new) = match sight(conn, rules, contact)? {
+    let (mut sighting, is_new) = match sight(conn, rules, contact, principals::find_by_identity_for_update)? {
         Some(sighting) => (sighting, false),
         None => (make(conn, rules, contact)?, true),
     };

@@ -35,8 +35,8 @@ pub(super) fn permissions_of_role(
 
 /// Makes a change, and fails when it took the last counted admin. The caller's transaction then undoes it.
 ///
-/// Looking before and after, rather than foreseeing, covers every kind of change; the one writing transaction at a time keeps two
-/// admins from removing each other.
+/// Looking before and after, rather than foreseeing, covers every kind of change; that only one transaction governs at a time, in the
+/// whole fleet, keeps two admins from removing each other.
 pub(super) fn keep_an_admin<T>(
     conn: &mut DbConnection,
     change: impl FnOnce(&mut DbConnection) -> Result<T, Failure>,

@@ -11,12 +11,12 @@ use crate::models::{
     AuditAction, AuditTarget, Grant, GrantSource, Identity, IdentityKey, Moment, Origin, Principal, PrincipalId,
     PrincipalKind, PrincipalStatus, ProfileField,
 };
-use crate::repositories::{audit_events, grants, identities, principals};
+use crate::repositories::{audit_events, grants, principals};
 
 use super::directory::Directory;
 use super::kind::Program;
 use super::principal_edit::{Change, together};
-use super::{Actor, Answer, Failure, HeldRole, Once, Page, known_issuers, refusal, rights, text};
+use super::{Actor, Answer, Failure, HeldRole, Once, Page, known_issuers, refusal, rights, text, user_creation};
 
 /// What an admin says to register a program.
 #[derive(Clone, Debug)]
@@ -150,7 +150,7 @@ fn register(
     let mut program = Principal::new(PrincipalKind::Machine, PrincipalStatus::Active, Origin::Manual, now);
     program.set_profile_field(ProfileField::DisplayName, Some(new.display_name));
     principals::insert(conn, &program)?;
-    identities::insert(conn, &Identity::new(program.id, &identity, now))?;
+    user_creation::insert(conn, &Identity::new(program.id, &identity, now), "client_id")?;
     for role in &new.roles {
         grants::insert(conn, &grant(actor, program.id, role, now))?;
     }

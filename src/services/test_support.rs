@@ -8,11 +8,11 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
-use tempfile::TempDir;
 
 use super::{Actor, KnownPrincipal, MeService, PrincipalService, PurgeService, ServiceAccountService, UserService};
 use crate::clock::Clock;
-use crate::database::{Database, DatabaseError};
+use crate::database::testing::TestDatabase;
+use crate::database::{Database, DatabaseError, DbConnection};
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{IdentityKey, PrincipalId};
 use crate::oidc::{Claims, JitMode, SubjectKind};
@@ -22,7 +22,7 @@ use crate::schema::{audit_events, principals};
 pub(super) const ISSUER: &str = "https://issuer.test";
 
 pub(super) struct World {
-    folder: TempDir,
+    place: TestDatabase,
     jit: JitMode,
     pub(super) database: Database,
     pub(super) clock: Clock,
@@ -41,7 +41,7 @@ impl World {
     }
 
     pub(super) fn with(jit: JitMode, bootstrap_admin: Option<&str>) -> Self {
-        let (folder, database) = Database::temporary();
+        let (place, database) = Database::temporary();
         let clock = Clock::manual("2026-01-02T03:04:05.678Z".parse().unwrap());
         let permissions = Arc::new(DeclaredPermissions::new([]).unwrap());
         let bootstrap_admin = bootstrap_admin.map(|subject| IdentityKey::human(ISSUER, subject));
@@ -56,7 +56,7 @@ impl World {
                 vec![ISSUER.to_owned()],
             ),
             purge: PurgeService::new(database.clone(), clock.clone()),
-            folder,
+            place,
             jit,
             database,
             clock,
@@ -65,8 +65,8 @@ impl World {
     }
 
     /// Where the database is.
-    pub(super) fn database_file(&self) -> std::path::PathBuf {
-        self.folder.path().join("test.db")
+    pub(super) fn database_url(&self) -> String {
+        self.place.url()
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -138,8 +138,17 @@ impl World {
     /// Each text in each column of each table.
     pub(super) async fn every_stored_text(&self) -> Vec<String> {
         self.query(|conn| {
-            let columns = "SELECT 'SELECT CAST(' || c.name || ' AS TEXT) FROM ' || t.name
-                           FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'";
+            let columns = match conn {
+                DbConnection::Sqlite(_) => {
+                    "SELECT 'SELECT CAST(' || c.name || ' AS TEXT) FROM ' || t.name
+                     FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'"
+                }
+                #[cfg(feature = "postgres")]
+                DbConnection::Postgres(_) => {
+                    "SELECT 'SELECT CAST(' || column_name || ' AS TEXT) FROM ' || table_name
+                     FROM information_schema.columns WHERE table_schema = 'public'"
+                }
+            };
             let queries: Vec<String> = sql::<Text>(columns).load(conn)?;
             let mut texts = Vec::new();
             for query in queries {
@@ -152,7 +161,7 @@ impl World {
 
     pub(super) async fn query<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&mut crate::database::DbConnection) -> QueryResult<T> + Send + 'static,
+        query: impl FnOnce(&mut DbConnection) -> QueryResult<T> + Send + 'static,
     ) -> T {
         self.database.read(|conn| Ok::<_, DatabaseError>(query(conn)?)).await.unwrap()
     }

@@ -152,6 +152,14 @@ pub(super) fn link(
         return Err(Failure::Tombstoned);
     }
     let identity = Identity::new(user, key, now);
-    identities::insert(conn, &identity)?;
+    insert(conn, &identity, "subject")?;
     Ok(identity)
+}
+
+/// Adds an identity that was nobody's just now. Somebody may have come by it for the first time meanwhile.
+pub(super) fn insert(conn: &mut DbConnection, identity: &Identity, field: &'static str) -> Result<(), Failure> {
+    identities::insert(conn, identity).map_err(|error| match Failure::from(error) {
+        Failure::Database(error) if error.is_taken() => Failure::Conflict { field },
+        failure => failure,
+    })
 }

@@ -1,7 +1,5 @@
 //! The audit trail.
 
-use portcullis::diesel::connection::SimpleConnection;
-use portcullis::diesel::prelude::*;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -18,11 +16,6 @@ async fn items(app: &TestApp, query: &str) -> Vec<Value> {
 
 fn actions(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["action"].as_str().unwrap()).collect()
-}
-
-/// The command on the database of a running service.
-fn beside(app: &TestApp) -> Program {
-    Program::portcullis().var("DATABASE_URL", &format!("sqlite://{}", app.database().display()))
 }
 
 /// Two people, one of whom is disabled and enabled by alice with a minute between all steps.
@@ -130,18 +123,19 @@ async fn the_same_refusal_within_a_minute_is_one_event_with_a_count() {
 async fn pruning_leaves_what_is_younger_and_its_own_event() {
     let app = TestApp::spawn().await;
     let alice = app.introduce("alice").await;
-    let told = beside(&app).run(&["audit", "prune", "--before", "2031-01-01"]);
+    let told = Program::beside(&app).run(&["audit", "prune", "--before", "2031-01-01"]);
     // The service's clock is in 2030, the command's in the present.
     assert!(told.complaint().contains("before must be in the past"), "{}", told.complaint());
 
-    let mut conn = SqliteConnection::establish(app.database().to_str().unwrap()).unwrap();
-    conn.batch_execute(
+    app.database().execute(
         "INSERT INTO audit_events (id, at, action, target, outcome, changes) VALUES
             ('01890000-0000-7000-8000-000000000001', '2020-01-01 00:00:00', 'user.create', 'a', 'done', '{}'),
             ('01890000-0000-7000-8000-000000000002', '2020-01-02 00:00:00', 'user.create', 'b', 'done', '{}')",
-    )
-    .unwrap();
-    assert_eq!(beside(&app).run(&["audit", "prune", "--before", "2020-01-02"]).printed(), "removed 1 events\n");
+    );
+    assert_eq!(
+        Program::beside(&app).run(&["audit", "prune", "--before", "2020-01-02"]).printed(),
+        "removed 1 events\n"
+    );
     assert!(items(&app, "target=a").await.is_empty());
     assert_eq!(items(&app, "target=b").await.len(), 1);
     assert!(!items(&app, &format!("target={alice}")).await.is_empty());
@@ -155,11 +149,11 @@ async fn pruning_leaves_what_is_younger_and_its_own_event() {
 async fn the_trail_is_written_out_as_it_grew_one_object_a_line() {
     let app = TestApp::spawn().await;
     let (_, bob) = history(&app).await;
-    let written = beside(&app).run(&["audit", "export", "--since", "2030-01-01", "--format", "jsonl"]);
+    let written = Program::beside(&app).run(&["audit", "export", "--since", "2030-01-01", "--format", "jsonl"]);
     let events: Vec<Value> = written.printed().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut listed = items(&app, "").await;
     listed.reverse();
     assert_eq!(events, listed);
     assert_eq!(events.last().unwrap()["target"], json!(bob));
-    assert_eq!(beside(&app).run(&["audit", "export", "--until", "2030-01-01"]).printed(), "");
+    assert_eq!(Program::beside(&app).run(&["audit", "export", "--until", "2030-01-01"]).printed(), "");
 }

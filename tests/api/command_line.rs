@@ -4,37 +4,32 @@ use std::fs;
 use std::time::Duration;
 
 use portcullis::dev::{Issuer, IssuerOptions};
-use portcullis::diesel::prelude::*;
-use portcullis::diesel::sql_query;
-use portcullis::diesel::sql_types::{Nullable, Text};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::program::Program;
-use crate::support::{AUDIENCE, TestApp, client};
+use crate::support::{AUDIENCE, TestApp, TestDatabase, client};
 
-/// The command on the database of a running service.
-fn beside(app: &TestApp) -> Program {
-    Program::portcullis().var("DATABASE_URL", &format!("sqlite://{}", app.database().display()))
-}
-
-/// A row of the audit trail.
-#[derive(QueryableByName, Debug, PartialEq, Eq)]
+/// An event of the audit trail.
+#[derive(Debug, PartialEq, Eq)]
 struct Event {
-    #[diesel(sql_type = Text)]
     action: String,
-    #[diesel(sql_type = Text)]
     outcome: String,
-    #[diesel(sql_type = Nullable<Text>)]
     actor: Option<String>,
 }
 
 /// What the command line left on the audit trail of a person, the oldest first; how they came is left out.
 fn trail(app: &TestApp, id: &str) -> Vec<Event> {
-    let mut conn = SqliteConnection::establish(app.database().to_str().unwrap()).unwrap();
-    let query = "SELECT action, outcome, actor FROM audit_events WHERE target = ? ORDER BY rowid";
-    let events: Vec<Event> = sql_query(query).bind::<Text, _>(id).load(&mut conn).unwrap();
-    events.into_iter().filter(|event| !matches!(&*event.action, "user.create" | "admin.bootstrap")).collect()
+    let written = Program::beside(app).run(&["audit", "export", "--format", "jsonl"]);
+    let events = written.printed().lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let text = |event: &Value, member: &str| event[member].as_str().map(str::to_owned);
+    let event = |event: Value| Event {
+        action: text(&event, "action").unwrap(),
+        outcome: text(&event, "outcome").unwrap(),
+        actor: text(&event, "actor"),
+    };
+    let of_them = events.filter(|event| event["target"] == id).map(event);
+    of_them.filter(|event| !matches!(&*event.action, "user.create" | "admin.bootstrap")).collect()
 }
 
 /// An event of the command line, which is nobody known here.
@@ -161,14 +156,15 @@ async fn openapi_prints_the_document_that_is_served() {
 async fn people_are_listed_for_people_and_for_programs() {
     let app = TestApp::spawn().await;
     let (alice, bob) = (app.introduce("alice").await, app.introduce("bob").await);
-    let table = beside(&app).run(&["users", "list"]);
+    let table = Program::beside(&app).run(&["users", "list"]);
     let mut lines = table.printed().lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     assert_eq!(lines.next().unwrap(), ["ID", "STATUS", "USERNAME", "NAME"]);
     assert_eq!(lines.next().unwrap(), [&alice, "active", "alice", "Alice", "Archer"]);
     assert_eq!(lines.next().unwrap(), [&bob, "active", "bob", "Bob", "Baker"]);
     assert_eq!(lines.next(), None);
 
-    let people: Value = serde_json::from_str(beside(&app).run(&["users", "list", "--json"]).printed()).unwrap();
+    let people: Value =
+        serde_json::from_str(Program::beside(&app).run(&["users", "list", "--json"]).printed()).unwrap();
     assert_eq!(people, app.get("/api/v1/users", &app.admin()).await.json()["items"]);
 }
 
@@ -178,7 +174,7 @@ async fn changes_count_once_the_service_has_looked_and_are_on_the_audit_trail() 
     let bob = app.introduce("bob").await;
     let token = app.token("bob").sign();
     let status = async |path: &str| app.get(path, &token).await.status();
-    let program = beside(&app);
+    let program = Program::beside(&app);
 
     assert_eq!(status("/api/v1/users").await, 403);
     let granted = program.run(&["users", "grant", &bob, "auditor"]);
@@ -202,8 +198,8 @@ async fn changes_count_once_the_service_has_looked_and_are_on_the_audit_trail() 
 #[actix_web::test]
 async fn a_running_service_sees_by_itself_whom_the_command_line_shuts_out() {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let database = format!("sqlite://{}", folder.path().join("portcullis.db").display());
+    let place = TestDatabase::migrated();
+    let database = place.url();
     let service = Program::portcullis()
         .var("DATABASE_URL", &database)
         .var("DATABASE_MIGRATE", "true")
@@ -225,7 +221,7 @@ async fn a_running_service_sees_by_itself_whom_the_command_line_shuts_out() {
 async fn what_is_not_known_is_named_and_changes_nothing() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
-    let program = beside(&app);
+    let program = Program::beside(&app);
     let nobody = "01890000-0000-7000-8000-000000000000";
     for (arguments, sentence) in [
         (["users", "grant", &bob, "no-such-role"].as_slice(), "there is no such role"),
@@ -244,7 +240,7 @@ async fn what_is_not_known_is_named_and_changes_nothing() {
 async fn the_last_admin_has_to_stay_here_too_and_a_second_one_is_the_way_out() {
     let app = TestApp::spawn().await;
     let (alice, bob) = (app.introduce("alice").await, app.introduce("bob").await);
-    let program = beside(&app);
+    let program = Program::beside(&app);
     let refused = program.run(&["users", "disable", &alice]);
     assert!(refused.complaint().contains("this is the last admin"), "{}", refused.complaint());
     assert_eq!(app.get("/api/v1/users", &app.admin()).await.status(), 200);
@@ -268,7 +264,7 @@ fn a_development_token_needs_a_development_issuer() {
 async fn a_person_is_shown_and_loses_a_role_and_their_tokens() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
-    let program = beside(&app);
+    let program = Program::beside(&app);
     program.run(&["users", "grant", &bob, "auditor"]).printed();
     let shown: Value = serde_json::from_str(program.run(&["users", "show", &bob, "--json"]).printed()).unwrap();
     assert_eq!(shown, app.get(&format!("/api/v1/users/{bob}"), &app.admin()).await.json());
@@ -287,7 +283,8 @@ async fn a_person_is_shown_and_loses_a_role_and_their_tokens() {
 #[actix_web::test]
 async fn programs_are_registered_and_listed() {
     let app = TestApp::spawn().await;
-    let program = beside(&app).var("OIDC_ISSUER", app.idp.url()).var("OIDC_AUDIENCE", "https://api.example.test");
+    let program =
+        Program::beside(&app).var("OIDC_ISSUER", app.idp.url()).var("OIDC_AUDIENCE", "https://api.example.test");
     let added = program.run(&["service-accounts", "add", "reporter", "--name", "Nightly", "--role", "auditor"]);
     let id = added.printed().split_whitespace().next().unwrap();
     assert_eq!(app.get("/api/v1/users", &app.machine_token("reporter").sign()).await.status(), 200);
@@ -304,17 +301,19 @@ async fn programs_are_registered_and_listed() {
 async fn roles_are_listed_with_what_they_grant() {
     let app = TestApp::spawn().await;
     app.make_role("support", &["profile:read", "users:read"]).await;
-    let table = beside(&app).run(&["roles", "list"]);
+    let table = Program::beside(&app).run(&["roles", "list"]);
     let row: Vec<&str> =
         table.printed().lines().find(|line| line.starts_with("support")).unwrap().split_whitespace().collect();
     assert_eq!(row, ["support", "no", "profile:read", "users:read"]);
-    let listed: Value = serde_json::from_str(beside(&app).run(&["roles", "list", "--json"]).printed()).unwrap();
+    let listed: Value =
+        serde_json::from_str(Program::beside(&app).run(&["roles", "list", "--json"]).printed()).unwrap();
     assert_eq!(listed, app.get("/api/v1/roles", &app.admin()).await.json()["items"]);
 }
 
 /// The command beside a running service, with its issuer, and a file of these lines to import.
 fn importing(app: &TestApp, lines: &str) -> Program {
-    let program = beside(app).var("OIDC_ISSUER", app.idp.url()).var("OIDC_AUDIENCE", "https://api.example.test");
+    let program =
+        Program::beside(app).var("OIDC_ISSUER", app.idp.url()).var("OIDC_AUDIENCE", "https://api.example.test");
     fs::write(program.folder().join("people.csv"), lines).unwrap();
     program
 }

@@ -1,7 +1,7 @@
 //! Input that can't be used: a problem of the right status, and nothing of it repeated.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
@@ -157,4 +157,54 @@ async fn a_body_may_be_left_out_where_all_its_members_may() {
     let bob = app.introduce("bob").await;
     let disable = app.request(Method::POST, &format!("/api/v1/users/{bob}/disable")).bearer(&app.admin());
     assert_eq!(disable.send().await.json()["disabled_reason"], json!(null));
+}
+
+/// PostgreSQL keeps no NUL in a text, and takes none for a question either. Nobody who sends one may see that.
+#[actix_web::test]
+async fn a_nul_in_a_text_is_the_sender_s_fault_on_every_database() {
+    let app = TestApp::spawn().await;
+    let (bob, admin) = (app.introduce("bob").await, app.admin());
+    app.make_role("support", &["profile:read"]).await;
+    let user = |path: &str| format!("/api/v1/users/{bob}{path}");
+    let (issuer, nul) = (app.idp.url(), "a\0b");
+    let new_user = |subject: &str, role: &str, name: &str| {
+        let identity = json!({ "issuer": issuer, "subject": subject });
+        json!({ "identities": [identity], "roles": [role], "display_name": name, "username": name })
+    };
+    let program = |client: &str, role: &str| json!({ "issuer": issuer, "client_id": client, "roles": [role] });
+    let requests = [
+        (Method::GET, "/api/v1/users?q=%00".to_owned(), Value::Null),
+        (Method::GET, "/api/v1/users?email=%00".to_owned(), Value::Null),
+        (Method::GET, "/api/v1/users?role=%00".to_owned(), Value::Null),
+        (Method::GET, "/api/v1/roles/%00".to_owned(), Value::Null),
+        (Method::DELETE, "/api/v1/roles/a%00b".to_owned(), Value::Null),
+        (Method::PUT, "/api/v1/roles/a%00b".to_owned(), json!({ "summary": "s", "permissions": [] })),
+        (Method::PUT, "/api/v1/roles/support".to_owned(), json!({ "summary": nul, "permissions": [] })),
+        (Method::PUT, "/api/v1/roles/support".to_owned(), json!({ "summary": "s", "permissions": [nul] })),
+        (Method::GET, "/api/v1/audit-events?action=%00".to_owned(), Value::Null),
+        (Method::PUT, user("/roles/a%00b"), json!({})),
+        (Method::DELETE, user("/roles/a%00b"), Value::Null),
+        (Method::DELETE, user("/identities/a%00b"), Value::Null),
+        (Method::POST, user("/identities"), json!({ "issuer": issuer, "subject": nul })),
+        (Method::POST, user("/disable"), json!({ "reason": nul })),
+        (Method::PATCH, user(""), json!({ "given_name": nul })),
+        (Method::PATCH, "/api/v1/me".to_owned(), json!({ "display_name": nul })),
+        (Method::POST, "/api/v1/users".to_owned(), new_user(nul, "member", "n")),
+        (Method::POST, "/api/v1/users".to_owned(), new_user("s", nul, "n")),
+        (Method::POST, "/api/v1/users".to_owned(), new_user("s", "member", nul)),
+        (Method::POST, "/api/v1/service-accounts".to_owned(), program(nul, "member")),
+        (Method::POST, "/api/v1/service-accounts".to_owned(), program("c", nul)),
+    ];
+    for (method, path, body) in requests {
+        let request = app.request(method.clone(), &path).bearer(&admin).header("If-Match", "*");
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let reply = request.send().await;
+        assert!((400..500).contains(&reply.status()), "{method} {path} {body}: {} {}", reply.status(), reply.text());
+    }
+    let nothing = app.get("/api/v1/audit-events?target=%00", &admin).await;
+    assert!(matches!(nothing.status(), 200 | 400), "{}", nothing.text());
+    // A provider's token is taken for what can be used of it.
+    let token = app.token("carol").claim("roles", json!([nul, "support"])).claim("name", nul).sign();
+    let carol = app.get("/api/v1/me", &token).await;
+    assert_eq!((carol.status(), &carol.json()["display_name"]), (200, &Value::Null), "{}", carol.text());
 }

@@ -233,8 +233,10 @@ async fn people_move_with_an_issuer_whose_url_changes() {
     app.introduce("alice").await;
     let successor = another_issuer().await;
     let rename = |arguments: &[&str]| {
-        let program = Program::portcullis().var("DATABASE_URL", &format!("sqlite://{}", app.database().display()));
-        program.run(&[&["issuers", "rename", app.idp.url(), successor.url()], arguments].concat()).printed().to_owned()
+        Program::beside(&app)
+            .run(&[&["issuers", "rename", app.idp.url(), successor.url()], arguments].concat())
+            .printed()
+            .to_owned()
     };
     let told = |verb: &str| format!("{verb} 2 people and 0 programs from {} to {}\n", app.idp.url(), successor.url());
     assert_eq!(rename(&["--dry-run"]), told("Would move"));

@@ -5,13 +5,15 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Service};
-use crate::support::{AUDIENCE, Reply, Request, client};
+use crate::support::{AUDIENCE, Reply, Request, TestDatabase, client};
 
 const SCOPES: &str = "notes:read notes:write";
 
 struct Notes {
     idp: Issuer,
     service: Service,
+    // Goes after the service that uses it.
+    _database: TestDatabase,
     client: reqwest::Client,
 }
 
@@ -19,13 +21,14 @@ impl Notes {
     async fn start() -> Self {
         let api_scopes = SCOPES.split(' ').map(str::to_owned).collect();
         let idp = Issuer::start(IssuerOptions { api_scopes, ..IssuerOptions::new(AUDIENCE) }).await.unwrap();
+        let database = TestDatabase::empty();
         let service = Program::example("notes")
-            .var("DATABASE_URL", "sqlite://notes.db")
+            .var("DATABASE_URL", &database.url())
             .var("DATABASE_MIGRATE", "true")
             .var("OIDC_ISSUER", idp.url())
             .var("OIDC_AUDIENCE", AUDIENCE)
             .serve();
-        Self { idp, service, client: client() }
+        Self { idp, service, _database: database, client: client() }
     }
 
     fn token(&self, subject: &str) -> TokenBuilder {

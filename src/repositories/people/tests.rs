@@ -1,4 +1,6 @@
 //! Every list walks an index from where its page starts: none sorts, none reads people that it does not show.
+//!
+//! Asked of SQLite, whose plan does not depend on how many rows there are; docs/scaling.md has what PostgreSQL makes of it.
 
 use std::sync::{Arc, Mutex};
 
@@ -38,20 +40,18 @@ async fn steps(
 ) -> Vec<String> {
     let work = move |conn: &mut DbConnection| {
         let statements = Arc::new(Mutex::new(Vec::new()));
-        let DbConnection::Sqlite(sqlite) = conn;
-        sqlite.set_instrumentation(Statements(Arc::clone(&statements)));
+        conn.set_instrumentation(Statements(Arc::clone(&statements)));
         list(conn, &filter, &order, after.as_ref(), chrono::DateTime::UNIX_EPOCH, 51)?;
-        let DbConnection::Sqlite(sqlite) = conn;
-        sqlite.set_instrumentation(Statements(Arc::default()));
+        conn.set_instrumentation(Statements(Arc::default()));
         let statements = statements.lock().unwrap().clone();
-        let plans: QueryResult<Vec<_>> = statements.iter().map(|statement| plan(sqlite, statement)).collect();
+        let plans: QueryResult<Vec<_>> = statements.iter().map(|statement| plan(conn, statement)).collect();
         Ok::<_, DatabaseError>(plans?.concat())
     };
     database.read(work).await.unwrap()
 }
 
-fn plan(sqlite: &mut SqliteConnection, statement: &str) -> QueryResult<Vec<String>> {
-    let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(sqlite)?;
+fn plan(conn: &mut DbConnection, statement: &str) -> QueryResult<Vec<String>> {
+    let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(conn)?;
     Ok(steps.into_iter().map(|step| step.detail).collect())
 }
 
@@ -84,7 +84,7 @@ fn filtered(status: Option<PrincipalStatus>, role: Option<&str>) -> PeopleFilter
 
 #[tokio::test]
 async fn a_page_begins_in_the_index_of_its_order_and_sorts_nothing() {
-    let (_folder, database) = Database::temporary();
+    let (_folder, database) = Database::temporary_file();
     with_many_members(&database).await;
     let (id, disabled) = (PrincipalId::generate(), Some(PrincipalStatus::Disabled));
     let name = || Some(PeoplePlace::DisplayName("n".into(), id));
@@ -162,7 +162,7 @@ async fn a_page_begins_in_the_index_of_its_order_and_sorts_nothing() {
 
 #[tokio::test]
 async fn an_email_address_is_looked_up_whatever_the_order() {
-    let (_folder, database) = Database::temporary();
+    let (_folder, database) = Database::temporary_file();
     for order in [PeopleOrder::Id, PeopleOrder::DisplayName, PeopleOrder::Match("a".into())] {
         let filter = PeopleFilter { email: Some("A@b".into()), ..PeopleFilter::default() };
         let steps = steps(&database, filter, order, None).await;

@@ -9,7 +9,7 @@ use super::super::{
     Failure, IssuerRename, IssuerService, KnownVersion, NewIdentity, ProfileEdit, RoleDraft, RoleService,
 };
 use super::*;
-use crate::database::{Database, DatabaseConfig, DatabaseError, DatabaseUrl, DbConnection, Synchronous, Touched};
+use crate::database::{Database, DatabaseConfig, DatabaseError, DatabaseUrl, DbConnection, Touched};
 use crate::models::{
     ClaimRoles, DisabledBy, EmailState, Moment, Origin, PrincipalId, PrincipalKind, PrincipalStatus, ProfileField,
 };
@@ -249,10 +249,7 @@ async fn a_change_that_nobody_told_of_counts_after_a_minute_and_at_once_when_it_
     world.remembered(&claims).await;
     world.database.notice_outside_changes().await.unwrap();
     world.remembered(&claims).await;
-    let other = Database::open(&DatabaseConfig {
-        url: DatabaseUrl::sqlite(world.database_file()),
-        synchronous: Synchronous::Normal,
-    });
+    let other = Database::open(&DatabaseConfig::new(DatabaseUrl::parse(&world.database_url()).unwrap()));
     other.unwrap().write(move |conn| set_status(conn, id, PrincipalStatus::Disabled)).await.unwrap();
     world.principals.resolve(&claims).await.unwrap();
     assert!(world.database.notice_outside_changes().await.unwrap());

@@ -1,5 +1,7 @@
 //! A real service on a free port, with a fresh database, the development issuer as its provider and a clock that the test moves.
 
+#[path = "../../../src/database/testing.rs"]
+pub mod database;
 pub mod jose;
 pub mod log;
 pub mod program;
@@ -8,6 +10,7 @@ mod reply;
 pub mod routes;
 pub mod scrape;
 
+pub use database::TestDatabase;
 pub use reply::Reply;
 
 use std::time::Duration;
@@ -16,7 +19,6 @@ use chrono::{DateTime, TimeZone, Utc};
 use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
 use portcullis::{Application, Clock, Config, IssuerReload, OutsideChanges};
 use reqwest::Method;
-use tempfile::TempDir;
 
 /// What the service under test calls itself in `aud`.
 pub const AUDIENCE: &str = "https://api.example.test";
@@ -35,7 +37,7 @@ pub struct TestApp {
     url: String,
     handle: portcullis::actix_web::dev::ServerHandle,
     client: reqwest::Client,
-    folder: TempDir,
+    database: TestDatabase,
 }
 
 /// What a test sets before the service starts.
@@ -67,16 +69,16 @@ impl Setup {
         let clock = Clock::manual(start_time());
         let idp = Issuer::start(IssuerOptions { clock: clock.clone(), ..IssuerOptions::new(AUDIENCE) }).await.unwrap();
         prepare(&idp);
-        self.spawn_beside(idp, clock, tempfile::tempdir().unwrap()).await
+        self.spawn_beside(idp, clock, TestDatabase::migrated()).await
     }
 
-    async fn spawn_beside(self, idp: Issuer, clock: Clock, folder: TempDir) -> TestApp {
-        let database = format!("sqlite://{}", folder.path().join("portcullis.db").display());
+    async fn spawn_beside(self, idp: Issuer, clock: Clock, database: TestDatabase) -> TestApp {
         let mut vars = vec![
             ("SERVER_BIND".to_owned(), "127.0.0.1:0".to_owned()),
             ("SERVER_MANAGEMENT_BIND".to_owned(), "off".to_owned()),
-            ("DATABASE_URL".to_owned(), database),
+            ("DATABASE_URL".to_owned(), database.url()),
             ("DATABASE_MIGRATE".to_owned(), "true".to_owned()),
+            ("DATABASE_POOL_SIZE".to_owned(), "4".to_owned()),
             ("OIDC_ISSUER".to_owned(), idp.url().to_owned()),
             ("OIDC_AUDIENCE".to_owned(), AUDIENCE.to_owned()),
             ("BOOTSTRAP_ADMIN".to_owned(), format!("{} alice", idp.url())),
@@ -90,7 +92,7 @@ impl Setup {
         let (outside, management) = (service.outside_changes(), service.management_address());
         portcullis::actix_web::rt::spawn(service.wait());
         let url = format!("http://{address}");
-        TestApp { idp, clock, issuers, outside, management, url, handle, client: client(), folder }
+        TestApp { idp, clock, issuers, outside, management, url, handle, client: client(), database }
     }
 }
 
@@ -127,9 +129,9 @@ impl TestApp {
 
     /// Stops the service and starts it anew over the same database, beside the same provider.
     pub async fn restart(self) -> Self {
-        let Self { idp, clock, handle, folder, .. } = self;
+        let Self { idp, clock, handle, database, .. } = self;
         handle.stop(true).await;
-        Self::setup().spawn_beside(idp, clock, folder).await
+        Self::setup().spawn_beside(idp, clock, database).await
     }
 
     /// The service's URL, without a slash at the end.
@@ -137,9 +139,9 @@ impl TestApp {
         &self.url
     }
 
-    /// Where its database file is.
-    pub fn database(&self) -> std::path::PathBuf {
-        self.folder.path().join("portcullis.db")
+    /// Its database.
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     /// Has the service see what another process changed in the database, which it looks for twice a second.

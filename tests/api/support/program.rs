@@ -8,6 +8,8 @@ use std::sync::mpsc;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::TestApp;
+
 /// A program, not yet run.
 pub struct Program {
     path: PathBuf,
@@ -20,6 +22,11 @@ impl Program {
     /// The `portcullis` command.
     pub fn portcullis() -> Self {
         Self::at(env!("CARGO_BIN_EXE_portcullis").into())
+    }
+
+    /// The command on the database of a running service.
+    pub fn beside(app: &TestApp) -> Self {
+        Self::portcullis().var("DATABASE_URL", &app.database().url())
     }
 
     /// An example of this package. `cargo test` builds it beside the tests; `cargo test --test api` does not.

@@ -1,0 +1,49 @@
+-- Roles are named sets of permissions. What `admin` and `auditor` hold follows from the permissions that are declared (all of them, and those
+-- that read), so none is listed for them.
+CREATE TABLE roles (
+    name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    summary TEXT COLLATE "C" NOT NULL,
+    built_in BOOLEAN NOT NULL,
+    version BIGINT NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL
+);
+
+-- A permission that no build declares means nothing.
+CREATE TABLE role_permissions (
+    role TEXT COLLATE "C" NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
+    permission TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (role, permission)
+);
+
+-- Who was given which role, by whom. `source_ref` says which group of the source; empty where there is but one.
+CREATE TABLE role_grants (
+    principal_id TEXT COLLATE "C" NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+    role TEXT COLLATE "C" NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
+    source TEXT COLLATE "C" NOT NULL CHECK (source IN ('manual', 'scim', 'bootstrap')),
+    source_ref TEXT COLLATE "C" NOT NULL,
+    -- NULL: the command line or the service itself.
+    granted_by TEXT COLLATE "C",
+    granted_at TIMESTAMP NOT NULL,
+    expires_at TIMESTAMP,
+    PRIMARY KEY (principal_id, role, source, source_ref)
+);
+
+CREATE INDEX role_grants_by_role ON role_grants (role, principal_id);
+
+INSERT INTO roles (name, summary, built_in, version, created_at, updated_at)
+VALUES
+    ('admin', 'Everything.', TRUE, 1, timezone('UTC', now()), timezone('UTC', now())),
+    ('user-manager', 'Users, service accounts and the roles they hold.', TRUE, 1, timezone('UTC', now()), timezone('UTC', now())),
+    ('auditor', 'Reads everything, changes nothing.', TRUE, 1, timezone('UTC', now()), timezone('UTC', now())),
+    ('member', 'One''s own profile.', TRUE, 1, timezone('UTC', now()), timezone('UTC', now()));
+
+INSERT INTO role_permissions (role, permission)
+VALUES
+    ('user-manager', 'users:read'),
+    ('user-manager', 'users:write'),
+    ('user-manager', 'service-accounts:read'),
+    ('user-manager', 'service-accounts:write'),
+    ('user-manager', 'roles:read'),
+    ('member', 'profile:read'),
+    ('member', 'profile:write');

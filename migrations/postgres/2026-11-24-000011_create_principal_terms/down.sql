@@ -1,0 +1,1 @@
+DROP TABLE principal_terms;
