@@ -98,7 +98,9 @@ impl Setup {
 
 /// A client that follows no redirects and knows no proxy.
 pub fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    // The service closes a connection that nobody has used for 5 seconds: a request must not be sent on one just then.
+    builder.pool_idle_timeout(Duration::from_secs(1)).build().unwrap()
 }
 
 /// The same moment for every test, so that no test depends on the day.
