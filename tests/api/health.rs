@@ -1,8 +1,6 @@
 //! Whether the service says rightly how it is.
 
 use portcullis::actix_web::rt::task::spawn_blocking;
-use portcullis::diesel::prelude::*;
-use portcullis::diesel::sql_query;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
@@ -51,8 +49,7 @@ async fn each_part_says_how_long_it_is_as_it_is() {
 async fn readiness_follows_the_migrations_of_the_database() {
     let app = TestApp::spawn().await;
     app.introduce("bob").await;
-    let mut database = SqliteConnection::establish(app.database().to_str().unwrap()).unwrap();
-    let mut change = |statement: &str| sql_query(statement.to_owned()).execute(&mut database).unwrap();
+    let change = |statement: &str| app.database().execute(statement);
     let ready = async || {
         let ready = app.get_without_token("/health/ready").await;
         (ready.status(), state(&ready.json(), "migrations"))
