@@ -12,8 +12,6 @@ use std::process::Command;
 
 use portcullis::actix_web::{App, HttpResponse, HttpServer, rt, web};
 use portcullis::dev::TokenBuilder;
-use portcullis::diesel::connection::SimpleConnection;
-use portcullis::diesel::{Connection, SqliteConnection};
 use portcullis::{Api, Application, Config, PUBLIC, op, start_log, utoipa};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -303,10 +301,9 @@ async fn fail_at_the_provider(app: &TestApp, notes: &Notes) {
 
 /// Requests of all kinds while the tables are gone.
 async fn fail_at_the_database(app: &TestApp, notes: &Notes) {
-    let mut database = SqliteConnection::establish(app.database().to_str().unwrap()).unwrap();
     let rename = |from: &str, to: &str| format!("ALTER TABLE {from} RENAME TO {to};");
     for table in ["principals", "audit_events"] {
-        database.batch_execute(&rename(table, "gone")).unwrap();
+        app.database().execute(&rename(table, "gone"));
         app.notice_outside_changes().await;
         let admin = notes.token(app.token("alice").claim("email", "marked-admin@example.test"));
         app.get("/api/v1/users?q=marked", &admin).await;
@@ -318,6 +315,6 @@ async fn fail_at_the_database(app: &TestApp, notes: &Notes) {
         )
         .await;
         app.get("/health/ready", "marked").await;
-        database.batch_execute(&rename("gone", table)).unwrap();
+        app.database().execute(&rename("gone", table));
     }
 }
