@@ -7,6 +7,10 @@ use url::{Host, Url};
 
 /// The client id of the single-page app: public, signs people in with code and PKCE, returns to any loopback address.
 pub const SPA_CLIENT: &str = "portcullis-spa";
+/// The client id of a service that signs people in itself and keeps their tokens: it has a secret, and returns to any loopback address.
+pub const SESSION_CLIENT: &str = "portcullis-session";
+/// The development secret of [`SESSION_CLIENT`]. Everybody knows it.
+pub const SESSION_SECRET: &str = "session-development-secret";
 /// The client id of the machine that is registered: it acts for itself by client credentials.
 pub const MACHINE_CLIENT: &str = "reporter";
 /// The development secret of [`MACHINE_CLIENT`]. Everybody knows it.
@@ -45,18 +49,21 @@ pub(super) fn find_person(login: &str) -> Option<&'static Person> {
 pub(super) enum Client {
     /// Runs in a browser, holds no secret: code with PKCE, and refresh.
     Spa,
+    /// Runs on a server, with a secret: code with PKCE, and refresh.
+    Web,
     /// A program with a secret: client credentials only.
     Machine,
 }
 
 impl Client {
     pub(super) fn find(id: &str) -> Option<Self> {
-        [Self::Spa, Self::Machine].into_iter().find(|client| client.id() == id)
+        [Self::Spa, Self::Web, Self::Machine].into_iter().find(|client| client.id() == id)
     }
 
     pub(super) const fn id(self) -> &'static str {
         match self {
             Self::Spa => SPA_CLIENT,
+            Self::Web => SESSION_CLIENT,
             Self::Machine => MACHINE_CLIENT,
         }
     }
@@ -65,26 +72,35 @@ impl Client {
     pub(super) fn accepts_secret(self, secret: Option<&str>) -> bool {
         match (self, secret) {
             (Self::Spa, None) => true,
-            (Self::Machine, Some(secret)) => {
-                verify_slices_are_equal(secret.as_bytes(), MACHINE_SECRET.as_bytes()).is_ok()
-            }
-            _ => false,
+            (Self::Machine, Some(secret)) => is_equal(secret, MACHINE_SECRET),
+            (Self::Web, Some(secret)) => is_equal(secret, SESSION_SECRET),
+            (Self::Spa, Some(_)) | (Self::Web | Self::Machine, None) => false,
         }
     }
 
-    /// The address, if the client may be answered there: for the app any loopback one, whatever port its development server got
+    /// Whether people sign in by it.
+    pub(super) fn signs_people_in(self) -> bool {
+        matches!(self, Self::Spa | Self::Web)
+    }
+
+    /// The address, if the client may be answered there: for whoever signs people in any loopback one, whatever port its development server got
     /// (RFC 8252 section 7.3); none for the machine.
     pub(super) fn registered_redirect(self, uri: &str) -> Option<Url> {
         let uri = Url::parse(uri).ok()?;
         let plain = uri.fragment().is_none() && uri.username().is_empty() && uri.password().is_none();
-        (self == Self::Spa && plain && is_loopback(&uri)).then_some(uri)
+        (self.signs_people_in() && plain && is_loopback(&uri)).then_some(uri)
     }
 }
 
-/// Whether a web address names this machine: `localhost` or a loopback address.
+fn is_equal(secret: &str, expected: &str) -> bool {
+    verify_slices_are_equal(secret.as_bytes(), expected.as_bytes()).is_ok()
+}
+
+/// Whether a web address names this machine: `localhost`, a name below it, or a loopback address.
 pub(super) fn is_loopback(uri: &Url) -> bool {
     let here = match uri.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        // RFC 6761 section 6.3.
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
@@ -98,8 +114,14 @@ mod tests {
 
     #[test]
     fn the_app_is_answered_on_loopback_only() {
-        for good in ["http://localhost:5173/callback", "http://127.0.0.1:3000", "http://[::1]:8080/a?b=c"] {
+        for good in [
+            "http://localhost:5173/callback",
+            "http://127.0.0.1:3000",
+            "http://[::1]:8080/a?b=c",
+            "http://app.localhost",
+        ] {
             assert!(Client::Spa.registered_redirect(good).is_some(), "{good}");
+            assert!(Client::Web.registered_redirect(good).is_some(), "{good}");
             assert!(Client::Machine.registered_redirect(good).is_none(), "{good}");
         }
         for bad in [
@@ -114,14 +136,18 @@ mod tests {
             "",
         ] {
             assert!(Client::Spa.registered_redirect(bad).is_none(), "{bad}");
+            assert!(Client::Web.registered_redirect(bad).is_none(), "{bad}");
         }
     }
 
     #[test]
-    fn only_the_machine_has_a_secret() {
+    fn whoever_runs_on_a_server_has_a_secret() {
         assert!(Client::Machine.accepts_secret(Some(MACHINE_SECRET)));
         assert!(!Client::Machine.accepts_secret(Some("another")));
         assert!(!Client::Machine.accepts_secret(None));
+        assert!(Client::Web.accepts_secret(Some(SESSION_SECRET)));
+        assert!(!Client::Web.accepts_secret(Some(MACHINE_SECRET)));
+        assert!(!Client::Web.accepts_secret(None));
         assert!(Client::Spa.accepts_secret(None));
         assert!(!Client::Spa.accepts_secret(Some("")));
     }

@@ -32,6 +32,8 @@ pub(super) struct Grant {
     pub(super) person: &'static Person,
     pub(super) scopes: Vec<String>,
     pub(super) nonce: Option<String>,
+    /// What ID tokens and logout tokens call this sign-in (`sid`).
+    pub(super) session: String,
     pub(super) signed_in_at: DateTime<Utc>,
 }
 
@@ -198,7 +200,7 @@ fn answers_challenge(verifier: &str, challenge: &str) -> bool {
         && verify_slices_are_equal(expected.as_bytes(), challenge.as_bytes()).is_ok()
 }
 
-fn random() -> String {
+pub(super) fn random() -> String {
     let mut bytes = [0; RANDOM_BYTES];
     aws_lc_rs::rand::fill(&mut bytes).expect("the system has randomness: the signing keys were made of it");
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
@@ -216,7 +218,9 @@ mod tests {
     const START: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
     fn code(grants: &Grants) -> Code {
-        let grant = Grant { client: Client::Spa, person: &ALICE, scopes: vec![], nonce: None, signed_in_at: START };
+        let session = String::new();
+        let grant =
+            Grant { client: Client::Spa, person: &ALICE, scopes: vec![], nonce: None, session, signed_in_at: START };
         grants.issue_code(grant, Binding { redirect_uri: REDIRECT.to_owned(), challenge: CHALLENGE.to_owned() })
     }
 

@@ -1,11 +1,14 @@
 //! ID tokens: signed for the app, and read again where they come back as a hint at sign-out.
 
 use chrono::DateTime;
-use openidconnect::core::{CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier};
-use openidconnect::{
-    AccessToken, Audience, ClientId, EmptyAdditionalClaims, EndUserEmail, EndUserFamilyName, EndUserGivenName,
-    EndUserName, EndUserUsername, LanguageTag, Nonce, StandardClaims, SubjectIdentifier,
+use openidconnect::core::{
+    CoreGenderClaim, CoreIdTokenVerifier, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm,
 };
+use openidconnect::{
+    AccessToken, AdditionalClaims, Audience, ClientId, EndUserEmail, EndUserFamilyName, EndUserGivenName, EndUserName,
+    EndUserUsername, IdTokenClaims as Claims, LanguageTag, Nonce, StandardClaims, SubjectIdentifier,
+};
+use serde::{Deserialize, Serialize};
 
 use super::directory::{self, Client, Person};
 use super::grants::Grant;
@@ -13,21 +16,33 @@ use super::provider::Provider;
 use super::signing_key::Algorithm;
 use super::token_builder::TOKEN_LIFETIME;
 
+/// What OpenID Connect's logout specifications add.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct SessionClaim {
+    sid: String,
+}
+
+impl AdditionalClaims for SessionClaim {}
+
+type IdTokenClaims = Claims<SessionClaim, CoreGenderClaim>;
+pub(super) type IdToken =
+    openidconnect::IdToken<SessionClaim, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
+
 /// The ID token that goes with this access token.
-pub(super) fn issue(provider: &Provider, grant: &Grant, access_token: &str) -> CoreIdToken {
+pub(super) fn issue(provider: &Provider, grant: &Grant, access_token: &str) -> IdToken {
     let now = provider.clock.now();
-    let claims = CoreIdTokenClaims::new(
+    let claims = IdTokenClaims::new(
         provider.issuer.clone(),
         vec![Audience::new(grant.client.id().to_owned())],
         now + TOKEN_LIFETIME,
         now,
         StandardClaims::new(SubjectIdentifier::new(grant.person.login.to_owned())),
-        EmptyAdditionalClaims {},
+        SessionClaim { sid: grant.session.clone() },
     )
     .set_auth_time(Some(grant.signed_in_at))
     .set_nonce(grant.nonce.clone().map(Nonce::new));
     let algorithm = Algorithm::Rs256;
-    CoreIdToken::new(
+    IdToken::new(
         describe(claims, grant),
         &provider.keys.current(algorithm),
         algorithm.to_jws(),
@@ -38,7 +53,7 @@ pub(super) fn issue(provider: &Provider, grant: &Grant, access_token: &str) -> C
 }
 
 /// What the scopes `profile` and `email` ask for (OpenID Connect Core section 5.4).
-fn describe(claims: CoreIdTokenClaims, grant: &Grant) -> CoreIdTokenClaims {
+fn describe(claims: IdTokenClaims, grant: &Grant) -> IdTokenClaims {
     let person = grant.person;
     let asked_for = |scope: &str| grant.scopes.iter().any(|granted| granted == scope);
     let claims = if asked_for("email") {
@@ -61,7 +76,7 @@ fn describe(claims: CoreIdTokenClaims, grant: &Grant) -> CoreIdTokenClaims {
 ///
 /// Its age does not matter: people sign out long after it expired (RP-Initiated Logout section 2).
 pub(super) fn read_hint(provider: &Provider, hint: &str) -> Option<(Client, &'static Person)> {
-    let token: CoreIdToken = hint.parse().ok()?;
+    let token: IdToken = hint.parse().ok()?;
     let any_client = ClientId::new(String::new());
     let verifier =
         CoreIdTokenVerifier::new_public_client(any_client, provider.issuer.clone(), provider.keys.verification_keys())

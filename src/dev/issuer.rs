@@ -137,6 +137,17 @@ impl Issuer {
         &self.provider.jwks
     }
 
+    /// How `/token` behaves, and who asked it.
+    pub fn token_endpoint(&self) -> &Endpoint {
+        &self.provider.token
+    }
+
+    /// A logout token in the making (OpenID Connect Back-Channel Logout section 2.4), for [`SESSION_CLIENT`](super::SESSION_CLIENT):
+    /// whoever is named by [`subject`](TokenBuilder::subject) or the claim `sid` has signed out. It names nobody yet.
+    pub fn logout_token(&self) -> TokenBuilder {
+        TokenBuilder::logout(&self.provider)
+    }
+
     /// The honest discovery document, to be changed and [served](Endpoint::serve).
     pub fn discovery_document(&self) -> Value {
         self.provider.document.clone()

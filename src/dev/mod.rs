@@ -33,7 +33,7 @@ mod provider;
 mod signing_key;
 mod token_builder;
 
-pub use directory::{MACHINE_CLIENT, MACHINE_SECRET, SPA_CLIENT};
+pub use directory::{MACHINE_CLIENT, MACHINE_SECRET, SESSION_CLIENT, SESSION_SECRET, SPA_CLIENT};
 pub use endpoint::Endpoint;
 pub use issuer::{Issuer, IssuerOptions, StartError};
 pub use signing_key::{Algorithm, SigningKey};

@@ -25,6 +25,7 @@ pub(super) struct Provider {
     pub(super) document: Value,
     pub(super) discovery: Endpoint,
     pub(super) jwks: Endpoint,
+    pub(super) token: Endpoint,
 }
 
 impl Provider {
@@ -45,6 +46,7 @@ impl Provider {
             grants: Grants::default(),
             discovery: Endpoint::new(),
             jwks: Endpoint::new(),
+            token: Endpoint::new(),
         })
     }
 

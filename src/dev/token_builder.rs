@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::directory::{self, Person, SPA_CLIENT};
+use super::directory::{self, Person, SESSION_CLIENT, SPA_CLIENT};
 use super::key_ring::KeyRing;
 use super::provider::Provider;
 use super::signing_key::{Algorithm, SigningKey};
@@ -56,6 +56,13 @@ impl TokenBuilder {
             .claim("jti", Uuid::now_v7().to_string())
             .issued_at(now)
             .expires_in(TOKEN_LIFETIME.num_seconds())
+    }
+
+    /// A logout token that names nobody yet.
+    pub(super) fn logout(provider: &Provider) -> Self {
+        let events = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
+        let token = Self::new(provider).audience(SESSION_CLIENT).claim("events", events).header("typ", "logout+jwt");
+        PROFILE_CLAIMS.into_iter().chain(["sub", "scope", "client_id"]).fold(token, Self::without)
     }
 
     /// For this person. One whom the issuer does not know (alice and bob are known) has no name and no e-mail address.

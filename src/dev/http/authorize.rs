@@ -10,7 +10,7 @@ use url::{Url, form_urlencoded};
 
 use super::{given, page};
 use crate::dev::directory::{self, Client};
-use crate::dev::grants::{Binding, Grant};
+use crate::dev::grants::{Binding, Grant, random};
 use crate::dev::provider::Provider;
 
 /// Said to the person: a request that cannot be read names no client to answer.
@@ -83,7 +83,7 @@ pub(super) async fn decide(
             return way_back.refuse(("access_denied", "nobody was chosen"));
         };
         let signed_in_at = provider.clock.now();
-        let grant = Grant { client, person, scopes, nonce: form.nonce.clone(), signed_in_at };
+        let grant = Grant { client, person, scopes, nonce: form.nonce.clone(), session: random(), signed_in_at };
         let code = provider.grants.issue_code(grant, binding);
         way_back.send(&[("code", &code)])
     })

@@ -17,12 +17,17 @@ pub(super) async fn jwks(provider: web::Data<Provider>) -> HttpResponse {
 
 /// `honest` is asked only after the wait, so that what is served is never older than the answer.
 async fn answer(endpoint: &Endpoint, honest: impl FnOnce() -> Value) -> HttpResponse {
-    match endpoint.pass().await {
-        Answer::Honest => HttpResponse::Ok().json(honest()),
+    misbehaviour(endpoint.pass().await).unwrap_or_else(|| HttpResponse::Ok().json(honest()))
+}
+
+/// What an endpoint answers that was told to; `None` from an honest one.
+pub(super) fn misbehaviour(answer: Answer) -> Option<HttpResponse> {
+    Some(match answer {
+        Answer::Honest => return None,
         Answer::Status(status) => {
             HttpResponse::new(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         }
         Answer::Body(body) => HttpResponse::Ok().content_type("application/json").body(body),
         Answer::Redirect(location) => HttpResponse::Found().insert_header((header::LOCATION, location)).finish(),
-    }
+    })
 }

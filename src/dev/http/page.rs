@@ -25,7 +25,8 @@ pub(super) fn pick_user(client_id: &str, parameters: &[(String, String)], redire
         .collect();
     let content = format!(
         "<p>This is the development issuer: there are no passwords. <strong>{}</strong> asks you to sign in. \
-         Who do you want to be?</p>\n<form method=\"post\" action=\"/authorize\">\n{hidden}{choices}</form>",
+         Who do you want to be?</p>\n<form method=\"post\" action=\"/authorize\">\n{hidden}{choices}\
+         <p><button name=\"login\" value=\"\">Nobody: go back</button></p>\n</form>",
         escape(client_id)
     );
     page(StatusCode::OK, "Sign in", &content, &form_targets(redirect_uri))

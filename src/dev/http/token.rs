@@ -2,15 +2,15 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use openidconnect::core::{CoreErrorResponseType, CoreIdToken};
+use openidconnect::core::CoreErrorResponseType;
 use serde::{Deserialize, Serialize};
 
 use super::client_authentication::authenticate;
-use super::given;
 use super::refusal::Refusal;
+use super::{documents, given};
 use crate::dev::directory::Client;
 use crate::dev::grants::{Grant, NotRefreshed, Redemption};
-use crate::dev::id_token;
+use crate::dev::id_token::{self, IdToken};
 use crate::dev::provider::Provider;
 use crate::dev::token_builder::{TOKEN_LIFETIME, TokenBuilder};
 
@@ -47,7 +47,7 @@ pub(super) struct TokenResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id_token: Option<CoreIdToken>,
+    id_token: Option<IdToken>,
 }
 
 /// The token endpoint.
@@ -56,6 +56,9 @@ pub(super) async fn issue(
     request: HttpRequest,
     form: Result<web::Form<TokenRequest>, actix_web::Error>,
 ) -> Result<HttpResponse, Refusal> {
+    if let Some(answer) = documents::misbehaviour(provider.token.pass().await) {
+        return Ok(answer);
+    }
     let form = form.map_err(|_| Refusal::unreadable())?;
     let client = authenticate(request.headers(), form.client_id.as_deref(), form.client_secret.as_deref())?;
     if form.resource.as_ref().is_some_and(|resource| *resource != provider.audience) {
@@ -63,8 +66,8 @@ pub(super) async fn issue(
         return Err(Refusal::new(invalid_target, "the resource is not known here"));
     }
     let tokens = match (form.grant_type.as_deref(), client) {
-        (Some("authorization_code"), Client::Spa) => by_code(&provider, client, &form)?,
-        (Some("refresh_token"), Client::Spa) => by_refresh_token(&provider, client, &form)?,
+        (Some("authorization_code"), client) if client.signs_people_in() => by_code(&provider, client, &form)?,
+        (Some("refresh_token"), client) if client.signs_people_in() => by_refresh_token(&provider, client, &form)?,
         (Some("client_credentials"), Client::Machine) => for_itself(&provider, client, &form)?,
         (Some("authorization_code" | "refresh_token" | "client_credentials"), _) => {
             let error = CoreErrorResponseType::UnauthorizedClient;
