@@ -125,6 +125,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    sessions (id) {
+        id -> Text,
+        token_hash -> Text,
+        principal_id -> Text,
+        issuer -> Text,
+        provider_subject -> Text,
+        provider_session -> Nullable<Text>,
+        claims -> Text,
+        refresh_token -> Nullable<Text>,
+        id_token -> Text,
+        device -> Nullable<Text>,
+        signed_in_at -> Timestamp,
+        created_at -> Timestamp,
+        last_used_at -> Timestamp,
+        proved_at -> Timestamp,
+        ends_at -> Timestamp,
+        leased_until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
     tombstone_keys (id) {
         id -> Integer,
         key -> Text,
@@ -145,6 +166,7 @@ diesel::joinable!(principal_terms -> principals (principal_id));
 diesel::joinable!(role_grants -> principals (principal_id));
 diesel::joinable!(role_grants -> roles (role));
 diesel::joinable!(role_permissions -> roles (role));
+diesel::joinable!(sessions -> principals (principal_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     audit_events,
@@ -157,6 +179,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     role_grants,
     role_permissions,
     roles,
+    sessions,
     tombstone_keys,
     tombstones,
 );

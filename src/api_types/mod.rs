@@ -12,6 +12,7 @@ mod metadata;
 mod page;
 mod roles;
 mod service_accounts;
+mod sessions;
 mod user_edits;
 mod user_export;
 mod user_list;
@@ -30,6 +31,10 @@ pub(crate) use roles::{
 };
 pub(crate) use service_accounts::{
     RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse, UpdateServiceAccountRequest,
+};
+pub(crate) use sessions::{
+    BackchannelLogoutRequest, CallbackQuery, LoginQuery, LogoutResponse, Prompt, SessionResponse, SessionsResponse,
+    WhoResponse,
 };
 pub(crate) use user_edits::{CreateUserRequest, UpdateUserRequest};
 pub(crate) use user_export::UserExportResponse;

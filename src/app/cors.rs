@@ -50,8 +50,9 @@ pub(super) struct CorsRule {
 }
 
 impl CorsRule {
-    pub(super) fn new(config: &CorsConfig) -> Self {
-        Self { allowed: config.allowed_origins.iter().cloned().collect(), credentialed: HashSet::new() }
+    pub(super) fn new(config: &CorsConfig, credentialed: &[String]) -> Self {
+        let set = |origins: &[String]| origins.iter().cloned().collect();
+        Self { allowed: set(&config.allowed_origins), credentialed: set(credentialed) }
     }
 
     /// Whether pages of any other origin may read.

@@ -23,16 +23,17 @@ use super::{Application, collect};
 use crate::Clock;
 use crate::auth::catalogue::Catalogue;
 use crate::auth::resource::ProtectedResource;
+use crate::auth::session::{BrowserSessions, Cookies, Origins};
 use crate::auth::{Authenticator, RegistrationError, unknown_path};
-use crate::config::{Config, Management, ServerConfig};
+use crate::config::{Config, Management, ServerConfig, SessionConfig};
 use crate::database::{Closed, Database, DatabaseError};
 use crate::error::{json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
-use crate::oidc::{TokenVerifier, TrustedIssuers};
-use crate::routes::DocsSignIn;
+use crate::oidc::{LoginClient, TokenVerifier, TrustedIssuers};
+use crate::routes::{CALLBACK_PATH, DocsSignIn};
 use crate::services::{
-    AuditService, MeService, PrincipalService, PurgeService, ReadinessService, RoleService, ServiceAccountService,
-    UserService,
+    AuditService, MeService, MySessionService, PrincipalService, PurgeService, ReadinessService, RoleService, ServiceAccountService,
+    SessionService, SessionSettings, UserService,
 };
 
 /// Names where the service listens.
@@ -187,7 +188,8 @@ impl Application {
         let docs = docs.zip(issuers.sign_in_place()).map(|(client, place)| {
             web::Data::new(DocsSignIn::new(client.id, client.parameters.into_iter().collect(), place))
         });
-        let purging = daily_purge::start(PurgeService::new(database.clone(), clock.clone()), clock.clone());
+        let sessions = MySessionService::new(database.clone(), clock.clone(), config.session_idle());
+        let purging = daily_purge::start(PurgeService::new(database.clone(), clock.clone()), sessions, clock.clone());
         let outside = OutsideChanges::new(database.clone());
         let watching = outside.watch(clock.clone());
         let closed = database.closing();
@@ -313,6 +315,9 @@ struct State {
     readiness: web::Data<ReadinessService>,
     resource: web::Data<ProtectedResource>,
     roles: web::Data<RoleService>,
+    my_sessions: web::Data<MySessionService>,
+    /// `None` where nobody signs in with a browser.
+    sessions: Option<web::Data<BrowserSessions>>,
     service_accounts: web::Data<ServiceAccountService>,
     users: web::Data<UserService>,
 }
@@ -332,8 +337,14 @@ impl State {
         let issuers = reload.issuers().clone();
         let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
         let principals =
-            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin);
-        let authenticator = web::Data::new(Authenticator::new(verifier, principals));
+            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin.clone());
+        let login = LoginClient::new(issuers.clone(), clock.clone());
+        let sessions = config.session.as_ref().and_then(|own| {
+            let service =
+                |settings| SessionService::new(database.clone(), clock.clone(), login, principals.clone(), settings);
+            browser_sessions(own, &url, service)
+        });
+        let authenticator = web::Data::new(Authenticator::new(verifier, principals, sessions.clone()));
         let readings = Readings {
             clock: clock.clone(),
             issuers: issuers.clone(),
@@ -349,13 +360,15 @@ impl State {
             audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
             authenticator,
             catalogue: web::Data::new(catalogue),
-            cors: web::Data::new(CorsRule::new(&config.cors)),
+            cors: web::Data::new(CorsRule::new(&config.cors, config.credentialed_origins())),
             docs: None,
             issuers: web::Data::new(issuers.clone()),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
             metrics,
             readiness,
             resource,
+            my_sessions: web::Data::new(MySessionService::new(database.clone(), clock.clone(), config.session_idle())),
+            sessions,
             roles: web::Data::new(RoleService::new(database.clone(), clock.clone(), declared.clone())),
             service_accounts: web::Data::new(ServiceAccountService::new(
                 database.clone(),
@@ -385,6 +398,7 @@ impl State {
             .app_data(self.me.clone())
             .app_data(self.metrics.of_worker())
             .app_data(self.readiness.clone())
+            .app_data(self.my_sessions.clone())
             .app_data(self.resource.clone())
             .app_data(self.roles.clone())
             .app_data(self.service_accounts.clone())
@@ -392,5 +406,32 @@ impl State {
         if let Some(docs) = &self.docs {
             services.app_data(docs.clone());
         }
+        if let Some(sessions) = &self.sessions {
+            services.app_data(sessions.clone());
+        }
     }
+}
+
+/// Sessions of browsers that reach the service at `url`.
+fn browser_sessions(
+    config: &SessionConfig,
+    url: &str,
+    service: impl FnOnce(SessionSettings) -> SessionService,
+) -> Option<web::Data<BrowserSessions>> {
+    let origins = Origins::new(url, &config.allowed_origins)?;
+    let is_https = url.starts_with("https:");
+    if !is_https {
+        tracing::warn!(
+            "the session's cookie is neither `__Host-` nor Secure, since the service is reached by plain http: on this machine alone"
+        );
+    }
+    let settings = SessionSettings {
+        keys: config.keys.clone(),
+        idle: config.idle,
+        absolute: config.absolute,
+        redirect_uri: origins.address(CALLBACK_PATH),
+        logged_out_url: config.logged_out_url.clone(),
+    };
+    let cookies = Cookies::new(is_https);
+    Some(web::Data::new(BrowserSessions { service: service(settings), cookies, origins }))
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::models::PrincipalId;
 use crate::models::permission::Permission;
 use crate::oidc::{Claims, SubjectKind};
-use crate::services::{Actor, KnownPrincipal};
+use crate::services::{Actor, KnownPrincipal, SessionView};
 
 /// Who is behind a request: only the guard makes one, so a handler that holds it runs for a proved, active principal.
 ///
@@ -23,6 +23,7 @@ pub struct Caller(Rc<Inner>);
 struct Inner {
     claims: Arc<Claims>,
     principal: Arc<KnownPrincipal>,
+    session: Option<SessionView>,
 }
 
 /// Whether a caller may use a permission, and if not, what is missing.
@@ -38,7 +39,11 @@ pub(crate) enum Decision {
 
 impl Caller {
     pub(super) fn new(claims: Arc<Claims>, principal: Arc<KnownPrincipal>) -> Self {
-        Self(Rc::new(Inner { claims, principal }))
+        Self(Rc::new(Inner { claims, principal, session: None }))
+    }
+
+    pub(super) fn with_session(claims: Arc<Claims>, principal: Arc<KnownPrincipal>, session: SessionView) -> Self {
+        Self(Rc::new(Inner { claims, principal, session: Some(session) }))
     }
 
     /// The local principal's id: what to store as the owner of things.
@@ -76,6 +81,11 @@ impl Caller {
     /// Whether the token's client may use the permission at all.
     pub(crate) fn is_delegated(&self, permission: Permission) -> bool {
         is_delegated(&self.0.claims, permission)
+    }
+
+    /// The session whose cookie they came by, if it was not a token.
+    pub(crate) fn session(&self) -> Option<&SessionView> {
+        self.0.session.as_ref()
     }
 
     pub(crate) fn claims(&self) -> &Claims {

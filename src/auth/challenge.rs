@@ -8,6 +8,7 @@ use actix_web_httpauth::headers::www_authenticate::Challenge;
 
 use super::resource::ProtectedResource;
 use crate::error::{Error, problem};
+use crate::services::Failure;
 
 /// Error codes of RFC 6750 section 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,8 @@ impl BearerChallenge {
 pub(crate) fn of(error: &Error, resource: &ProtectedResource) -> Option<BearerChallenge> {
     let bare = BearerChallenge::bare(resource.metadata_url());
     match error {
-        Error::MissingToken => Some(bare),
+        // To whoever came by cookie no token was wrong.
+        Error::MissingToken | Error::Refused(Failure::SessionEnded) => Some(bare),
         Error::MalformedCredential(_) => Some(bare.with_error(ErrorCode::InvalidRequest, &error.detail())),
         Error::MissingScope { scope, .. } => {
             Some(bare.with_error(ErrorCode::InsufficientScope, &error.detail()).with_scope(scope.clone()))

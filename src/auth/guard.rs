@@ -2,6 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error as ActixError, HttpMessage, Route, web};
 use tracing::Instrument;
@@ -9,19 +10,26 @@ use tracing::Instrument;
 use super::access::Access;
 use super::bearer;
 use super::caller::{Caller, Decision};
+use super::session::{BrowserSessions, Jar};
 use crate::error::Error;
 use crate::oidc::TokenVerifier;
-use crate::services::PrincipalService;
+use crate::services::{PrincipalService, SessionHolder};
 
 /// Proves credentials: what the guard needs, one per process.
 pub(crate) struct Authenticator {
     verifier: TokenVerifier,
     principals: PrincipalService,
+    /// `None` where nobody signs in with a browser.
+    sessions: Option<web::Data<BrowserSessions>>,
 }
 
 impl Authenticator {
-    pub(crate) fn new(verifier: TokenVerifier, principals: PrincipalService) -> Self {
-        Self { verifier, principals }
+    pub(crate) fn new(
+        verifier: TokenVerifier,
+        principals: PrincipalService,
+        sessions: Option<web::Data<BrowserSessions>>,
+    ) -> Self {
+        Self { verifier, principals, sessions }
     }
 
     /// What proves tokens.
@@ -34,8 +42,16 @@ impl Authenticator {
         &self.principals
     }
 
-    /// The caller behind a request's bearer token, or why there is none.
+    /// The caller behind a request's bearer token or, where there is no `Authorization` at all, its session; or why there is none.
     async fn authenticate(&self, request: &ServiceRequest) -> Result<Caller, Error> {
+        if let Some(sessions) = &self.sessions
+            && !request.headers().contains_key(AUTHORIZATION)
+            && let Some(token) = sessions.cookies.read(request.request(), Jar::Session)?
+        {
+            sessions.check_page(request.method(), request.headers())?;
+            let SessionHolder { claims, principal, session } = sessions.service.resolve(&token).await?;
+            return Ok(Caller::with_session(claims, principal, session));
+        }
         let unverified_token = bearer::credential(request.headers())?.ok_or(Error::MissingToken)?;
         let claims = self.verifier.verify(unverified_token).instrument(tracing::debug_span!("verify")).await?;
         let principal = self.principals.resolve(&claims).instrument(tracing::debug_span!("resolve")).await?;

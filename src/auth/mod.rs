@@ -8,6 +8,7 @@ pub(crate) mod challenge;
 mod guard;
 pub(crate) mod openapi;
 pub(crate) mod resource;
+pub(crate) mod session;
 
 pub use access::{AUTHENTICATED, Access, Api, Operation, PUBLIC};
 pub use caller::Caller;

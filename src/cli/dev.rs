@@ -5,13 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 
 use super::CommandError;
 use crate::app::Application;
 use crate::config::Config;
-use crate::dev::{Issuer, IssuerOptions, MACHINE_CLIENT, SPA_CLIENT, StartError};
+use crate::dev::{Issuer, IssuerOptions, MACHINE_CLIENT, SESSION_CLIENT, SESSION_SECRET, SPA_CLIENT, StartError};
 use crate::services::{Actor, Failure, NewServiceAccount, ServiceAccountService};
 use crate::{Clock, telemetry};
 
@@ -76,6 +77,8 @@ pub(super) enum DevError {
     },
     #[error("the development issuer answered {status}: is the scope one that it knows?")]
     TokenRefused { status: reqwest::StatusCode },
+    #[error("the system has no randomness for a key")]
+    NoRandomness,
     #[error("no client for the development issuer could be made")]
     Client(#[source] reqwest::Error),
 }
@@ -130,6 +133,11 @@ fn config(port: u16, issuer_url: &str, database_url: &str) -> Result<Config, Com
         ("OIDC_DOCS_CLIENT_ID", SPA_CLIENT.to_owned()),
         ("CORS_ALLOWED_ORIGINS", APP_ORIGINS.to_owned()),
         ("BOOTSTRAP_ADMIN", format!("{issuer_url} alice")),
+        ("OIDC_CLIENT_ID", SESSION_CLIENT.to_owned()),
+        ("OIDC_CLIENT_SECRET", SESSION_SECRET.to_owned()),
+        // The issuer forgets who signed in when it ends, so sessions may end with it.
+        ("SESSION_KEY", session_key()?),
+        ("SESSION_ALLOWED_ORIGINS", APP_ORIGINS.to_owned()),
     ];
     let vars = vars.map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let is_taken = |(name, _): &(OsString, OsString)| {
@@ -140,6 +148,12 @@ fn config(port: u16, issuer_url: &str, database_url: &str) -> Result<Config, Com
     let is_silent = own.iter().all(|(name, _)| name.to_str().is_none_or(|name| !name.starts_with(MANAGEMENT_BIND)));
     let silence = is_silent.then(|| (MANAGEMENT_BIND.into(), "off".into()));
     Ok(Config::from_vars(vars.into_iter().chain(silence).chain(own))?)
+}
+
+fn session_key() -> Result<String, DevError> {
+    let mut key = [0; 32];
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| DevError::NoRandomness)?;
+    Ok(BASE64_STANDARD.encode(key))
 }
 
 /// Programs are never made from a token, so the issuer's machine is registered here as an admin would do it.
@@ -170,6 +184,7 @@ fn print_welcome(service: &str, issuer: &str, issuer_port: u16) {
 Portcullis listens on {service}, its development issuer on {issuer}.
 
   API documentation   {service}/docs/
+  sign in             {service}/auth/login?return_to=/api/v1/me (a session by cookie)
   alice               an administrator
   bob                 a member
   reporter            a program that may read

@@ -77,11 +77,21 @@ section!(RawOidc, "OIDC_", {
     introspection_private_key_id: "INTROSPECTION_PRIVATE_KEY_ID",
     trust_active: "TRUST_ACTIVE",
     extra_ca: "EXTRA_CA",
+    client_id: "CLIENT_ID",
+    client_secret: "CLIENT_SECRET",
+    login_scopes: "LOGIN_SCOPES",
     allow_http_hosts: "ALLOW_HTTP_HOSTS",
     docs_client_id: "DOCS_CLIENT_ID",
     docs_parameters: "DOCS_PARAMETERS",
 });
 section!(RawCors, "CORS_", { allowed_origins: "ALLOWED_ORIGINS" });
+section!(RawSession, "SESSION_", {
+    key: "KEY",
+    allowed_origins: "ALLOWED_ORIGINS",
+    idle_seconds: "IDLE_SECONDS",
+    absolute_seconds: "ABSOLUTE_SECONDS",
+    logged_out_url: "LOGGED_OUT_URL",
+});
 section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });
 section!(RawLog, "LOG_", { format: "FORMAT", level: "LEVEL" });
 section!(RawOtel, "OTEL_", { exporter_otlp_endpoint: "EXPORTER_OTLP_ENDPOINT", service_name: "SERVICE_NAME" });
@@ -92,6 +102,7 @@ const VARIABLES: &[&[&str]] = &[
     RawDatabase::VARIABLES,
     RawOidc::VARIABLES,
     RawCors::VARIABLES,
+    RawSession::VARIABLES,
     RawBootstrap::VARIABLES,
     RawLog::VARIABLES,
     RawOtel::VARIABLES,
@@ -109,6 +120,7 @@ pub(super) struct Environment {
     pub(super) database: RawDatabase,
     pub(super) oidc: RawOidc,
     pub(super) cors: RawCors,
+    pub(super) session: RawSession,
     pub(super) bootstrap: RawBootstrap,
     pub(super) log: RawLog,
     pub(super) otel: RawOtel,
@@ -122,6 +134,7 @@ impl Environment {
             database: RawDatabase::read(&values),
             oidc: RawOidc::read(&values),
             cors: RawCors::read(&values),
+            session: RawSession::read(&values),
             bootstrap: RawBootstrap::read(&values),
             log: RawLog::read(&values),
             otel: RawOtel::read(&values),
@@ -187,6 +200,7 @@ mod tests {
             raw.database.everything(),
             raw.oidc.everything(),
             raw.cors.everything(),
+            raw.session.everything(),
             raw.bootstrap.everything(),
             raw.log.everything(),
             raw.otel.everything(),

@@ -13,6 +13,7 @@ mod issuer;
 mod log;
 mod oidc;
 mod server;
+mod session;
 mod traces;
 
 pub use faults::{ConfigError, Fault};
@@ -23,9 +24,12 @@ pub(crate) use environment::unknown_variables;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use oidc::OidcConfig;
 pub(crate) use server::{Management, ServerConfig};
+pub(crate) use session::SessionConfig;
 pub(crate) use traces::TraceConfig;
 
 use std::ffi::OsString;
+
+use chrono::TimeDelta;
 
 use crate::models::IdentityKey;
 use crate::oidc::IssuerSettings;
@@ -41,6 +45,8 @@ pub struct Config {
     /// `None` where no issuer is named: enough to migrate or to list routes, not to serve.
     pub(crate) oidc: Option<OidcConfig>,
     pub(crate) cors: CorsConfig,
+    /// `None` where no key is set: then there are no browser sessions.
+    pub(crate) session: Option<SessionConfig>,
     pub(crate) bootstrap_admin: Option<IdentityKey>,
     pub(crate) log: LogConfig,
     /// `None` where nobody wants traces.
@@ -91,19 +97,30 @@ impl Config {
         settings.flat_map(IssuerSettings::canonical_issuers).collect()
     }
 
+    /// The origins beside our own whose pages act with the session's cookie.
+    pub(crate) fn credentialed_origins(&self) -> &[String] {
+        self.session.as_ref().map_or(&[], |session| &session.allowed_origins)
+    }
+
+    /// How long a session lasts that nobody uses.
+    pub(crate) fn session_idle(&self) -> TimeDelta {
+        self.session.as_ref().map_or(SessionConfig::IDLE, |session| session.idle)
+    }
+
     fn read(vars: impl Iterator<Item = (OsString, OsString)>, mut faults: Faults) -> Result<Self, ConfigError> {
         let raw = Environment::collect(vars, &mut faults);
         let server = ServerConfig::parse(raw.server, &mut faults);
         let database = DatabaseSettings::parse(raw.database, &mut faults);
         let oidc = OidcConfig::parse(raw.oidc, server.as_ref(), &mut faults);
         let cors = CorsConfig::parse(raw.cors, &mut faults);
+        let session = SessionConfig::parse(raw.session, oidc.as_ref(), server.as_ref(), &mut faults);
         let bootstrap_admin = bootstrap::parse(raw.bootstrap, oidc.as_ref(), &mut faults);
         let log = LogConfig::parse(raw.log, &mut faults);
         let traces = TraceConfig::parse(raw.otel, &mut faults);
         faults.into_result()?;
         match (server, database, log, traces) {
             (Some(server), Some(database), Some(log), Some(traces)) => {
-                Ok(Self { server, database, oidc, cors, bootstrap_admin, log, traces })
+                Ok(Self { server, database, oidc, cors, session, bootstrap_admin, log, traces })
             }
             // Each parser that gives nothing has added its fault, so the line above has returned.
             _ => Err(ConfigError::new(Vec::new())),

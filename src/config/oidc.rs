@@ -37,6 +37,9 @@ const VARIABLES: &[(&str, &str)] = &[
     ("introspection_private_key_id", "OIDC_INTROSPECTION_PRIVATE_KEY_ID"),
     ("trust_active", "OIDC_TRUST_ACTIVE"),
     ("extra_ca", "OIDC_EXTRA_CA"),
+    ("client_id", "OIDC_CLIENT_ID"),
+    ("client_secret", "OIDC_CLIENT_SECRET"),
+    ("login_scopes", "OIDC_LOGIN_SCOPES"),
 ];
 
 /// The issuers, and where to read of them again.
@@ -80,6 +83,11 @@ impl OidcConfig {
     /// Whether this is the canonical name of an issuer whose tokens are taken.
     pub(crate) fn trusts(&self, issuer: &str) -> bool {
         self.issuers.iter().flat_map(IssuerSettings::canonical_issuers).any(|trusted| trusted == issuer)
+    }
+
+    /// Whether there is an issuer at which people sign in here.
+    pub(crate) fn signs_in(&self) -> bool {
+        self.issuers.iter().any(|issuer| issuer.login.is_some())
     }
 
     /// What the first issuer puts before a permission to spell the scope: the one that documents are written for.
@@ -145,6 +153,9 @@ fn tell_doubles(issuers: &[(String, IssuerSettings)], faults: &mut Faults) {
             "without `opaque`, which one issuer has already: an opaque token does not say whose it is",
         );
     }
+    for (place, _) in issuers.iter().filter(|(_, settings)| settings.login.is_some()).skip(1) {
+        faults.add(place.clone(), "without `client_id`, which one issuer has already: people sign in at one");
+    }
 }
 
 fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Option<IssuerSettings> {
@@ -174,6 +185,9 @@ fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Op
         raw.introspection_private_key_id,
         raw.trust_active,
         raw.extra_ca,
+        raw.client_id,
+        raw.client_secret,
+        raw.login_scopes,
     ];
     let [issuer, others @ ..] = &values;
     if issuer.is_none() {

@@ -57,6 +57,11 @@ pub enum Error {
         "Only pages of origins in CORS_ALLOWED_ORIGINS may send requests, with the usual methods and header fields."
     )]
     CrossOrigin,
+    /// 403: a change by cookie that does not come from a page of ours.
+    #[error(
+        "A change by cookie needs `X-Requested-With`, and an `Origin` that is this service's or one of SESSION_ALLOWED_ORIGINS."
+    )]
+    CrossSite,
     /// 404: nothing is here, or it is not the caller's.
     #[error("Look at /openapi.json for what there is.")]
     NotFound,
@@ -140,6 +145,7 @@ impl Error {
             Self::InvalidBody(_) => &problem::INVALID_BODY,
             Self::InvalidParameter(_) => &problem::INVALID_PARAMETER,
             Self::CrossOrigin => &problem::CROSS_ORIGIN,
+            Self::CrossSite => &problem::CROSS_SITE,
             Self::NotFound => &problem::NOT_FOUND,
             Self::MethodNotAllowed(_) => &problem::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => &problem::BODY_TOO_LARGE,
@@ -200,6 +206,14 @@ fn problem_of(failure: &Failure) -> &'static Problem {
         Failure::BuiltInRole { .. } => &problem::BUILT_IN_ROLE,
         Failure::StaleVersion => &problem::STALE_VERSION,
         Failure::Invalid { .. } => &problem::INVALID_BODY,
+        Failure::SessionEnded => &problem::SESSION_ENDED,
+        Failure::SessionsOff => &problem::SESSIONS_OFF,
+        Failure::BadLogin(rejection) if rejection.is_our_outage() => &problem::PROVIDER_UNAVAILABLE,
+        Failure::BadLogin(Rejection::RequirementUnmet(_)) => &problem::REQUIREMENT_UNMET,
+        Failure::LoginFailed | Failure::BadLogin(_) => &problem::LOGIN_FAILED,
+        Failure::ProviderUnavailable => &problem::PROVIDER_UNAVAILABLE,
+        Failure::BadLogoutToken(rejection) if rejection.is_our_outage() => &problem::KEYS_UNAVAILABLE,
+        Failure::BadLogoutToken(_) => &problem::BAD_LOGOUT_TOKEN,
         Failure::NoRandomness => &problem::INTERNAL,
         Failure::Database(error) => problem_of_database(error),
     }

@@ -44,8 +44,11 @@ problems! {
     INVALID_REQUEST: BAD_REQUEST, "invalid-request", "The credential is malformed";
     INVALID_BODY: BAD_REQUEST, "invalid-body", "The body can't be used";
     INVALID_PARAMETER: BAD_REQUEST, "invalid-parameter", "A parameter can't be used";
+    LOGIN_FAILED: BAD_REQUEST, "login-failed", "The sign-in can't be completed";
+    BAD_LOGOUT_TOKEN: BAD_REQUEST, "bad-logout-token", "The logout token is not accepted";
     MISSING_TOKEN: UNAUTHORIZED, "missing-token", "An access token is needed";
     INVALID_TOKEN: UNAUTHORIZED, "invalid-token", "The access token is not accepted";
+    SESSION_ENDED: UNAUTHORIZED, "session-ended", "The session has ended";
     INSUFFICIENT_SCOPE: FORBIDDEN, "insufficient-scope", "The access token lacks a scope";
     REQUIREMENT_UNMET: FORBIDDEN, "requirement-unmet", "The access token does not meet a requirement of this service";
     MISSING_PERMISSION: FORBIDDEN, "missing-permission", "Your roles do not allow this";
@@ -57,6 +60,8 @@ problems! {
     ABOVE_YOUR_RIGHTS: FORBIDDEN, "above-your-rights", "This touches rights that you do not hold";
     OWN_IDENTITY: FORBIDDEN, "own-identity", "Nobody links an identity to themselves";
     CROSS_ORIGIN: FORBIDDEN, "cross-origin", "Pages of this origin may not send this";
+    CROSS_SITE: FORBIDDEN, "cross-site-request", "The request does not come from a page that may act here";
+    SESSIONS_OFF: NOT_FOUND, "sessions-off", "Nobody signs in here";
     NOT_FOUND: NOT_FOUND, "not-found", "There is nothing here";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here";
     CONFLICT: CONFLICT, "conflict", "This exists already";
@@ -74,6 +79,7 @@ problems! {
     INTERNAL: INTERNAL_SERVER_ERROR, "internal", "Something went wrong here";
     KEYS_UNAVAILABLE: SERVICE_UNAVAILABLE, "keys-unavailable", "Access tokens can't be checked at the moment";
     INTROSPECTION_UNAVAILABLE: SERVICE_UNAVAILABLE, "introspection-unavailable", "The identity provider can't be asked at the moment";
+    PROVIDER_UNAVAILABLE: SERVICE_UNAVAILABLE, "provider-unavailable", "Nobody can sign in at the moment";
     DATABASE_UNAVAILABLE: SERVICE_UNAVAILABLE, "database-unavailable", "The database can't be reached at the moment";
 }
 

@@ -51,6 +51,12 @@ text_enum! {
         DeleteRole = "role.delete",
         /// Old events were removed from the trail.
         PruneAudit = "audit.prune",
+        /// Somebody signed in with a browser.
+        BeginSession = "session.begin",
+        /// Somebody signed out, or ended sessions of theirs.
+        EndSession = "session.end",
+        /// The provider said that somebody signed out there, everywhere.
+        ProviderSignOut = "session.provider-sign-out",
         /// `BOOTSTRAP_ADMIN` took effect.
         BootstrapAdmin = "admin.bootstrap",
         /// An identity moved to its issuer's new URL.

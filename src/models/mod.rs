@@ -13,6 +13,7 @@ mod principal;
 mod principal_id;
 mod profile;
 mod search;
+mod session;
 mod standing;
 
 pub use audit::{AuditAction, AuditEvent, Changes, Outcome};
@@ -26,4 +27,5 @@ pub use principal::Principal;
 pub use principal_id::PrincipalId;
 pub use profile::{EditedFields, ProfileField, ProviderProfile};
 pub use search::{SearchTerms, TermRange, fold};
+pub use session::{Session, SessionRenewal};
 pub use standing::{ClaimRoles, DisabledBy, EmailState, Origin, PrincipalKind, PrincipalStatus};

@@ -10,6 +10,8 @@ use super::rule::{Facts, Judged, RoleRule, Rule};
 pub struct ClaimMapping {
     /// The subject of a person.
     pub subject: ClaimPath,
+    /// The subject of a person in ID tokens: what names the same person there.
+    pub id_token_subject: ClaimPath,
     /// The client that obtained the token.
     pub client_id: Vec<ClaimPath>,
     /// The delegated scopes.

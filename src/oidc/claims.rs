@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::JitMode;
 
@@ -22,7 +23,7 @@ pub enum SubjectKind {
 /// Who the provider says this is. Descriptive only: nothing here decides a right or links an account.
 ///
 /// Its `Debug` prints nothing personal.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// OIDC `name`.
     pub display_name: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, RequestBuilder, StatusCode, header, redirect};
+use reqwest::{Certificate, RequestBuilder, Response, StatusCode, header, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -46,6 +46,8 @@ pub(super) struct Answer {
 pub(super) enum FetchError {
     #[error("{0} may not be fetched: it must be https, or its host and port must be listed as allowed over plain http")]
     NotAllowed(Url),
+    #[error("a request has no URL to be sent to")]
+    NoUrl,
     #[error("{url} answered {status}{}", advice(*status))]
     Status { url: Url, status: StatusCode },
     #[error("{0} answered more than {MAX_DOCUMENT_BYTES} bytes")]
@@ -130,17 +132,46 @@ impl ProviderClient {
         Self::send(request, url, plain_http).await
     }
 
-    /// The length of the answer is counted as it is read: a Content-Length proves nothing.
-    async fn send(request: RequestBuilder, url: &Url, plain_http: &PlainHttp) -> Result<Answer, FetchError> {
-        if !plain_http.is_fetchable(url) {
-            return Err(FetchError::NotAllowed(url.clone()));
+    /// The answer to a request of the `oauth2` crate. A refusal (4xx) is an answer: it says what is wrong with the grant.
+    pub(super) async fn exchange(
+        &self,
+        request: oauth2::HttpRequest,
+        plain_http: &PlainHttp,
+    ) -> Result<oauth2::HttpResponse, FetchError> {
+        let (parts, body) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string()).map_err(|_| FetchError::NoUrl)?;
+        let request = self.client_for(&url).request(parts.method, url.clone()).headers(parts.headers).body(body);
+        let mut response = Self::open(request, &url, plain_http).await?;
+        let status = response.status();
+        if !status.is_success() && !status.is_client_error() {
+            return Err(FetchError::Status { url, status });
         }
-        let mut response = request.send().await.map_err(|error| FetchError::unreachable(url, error))?;
+        let headers = std::mem::take(response.headers_mut());
+        let mut answer = oauth2::HttpResponse::new(Self::read(response, &url).await?);
+        *answer.status_mut() = status;
+        *answer.headers_mut() = headers;
+        Ok(answer)
+    }
+
+    async fn send(request: RequestBuilder, url: &Url, plain_http: &PlainHttp) -> Result<Answer, FetchError> {
+        let response = Self::open(request, url, plain_http).await?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status { url: url.clone(), status: response.status() });
         }
         let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = media_type.unwrap_or_default().to_owned();
+        Ok(Answer { media_type, body: Self::read(response, url).await? })
+    }
+
+    async fn open(request: RequestBuilder, url: &Url, plain_http: &PlainHttp) -> Result<Response, FetchError> {
+        if !plain_http.is_fetchable(url) {
+            return Err(FetchError::NotAllowed(url.clone()));
+        }
+        request.send().await.map_err(|error| FetchError::unreachable(url, error))
+    }
+
+    /// The length of the answer is counted as it is read: a Content-Length proves nothing.
+    async fn read(mut response: Response, url: &Url) -> Result<Vec<u8>, FetchError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| FetchError::unreachable(url, error))? {
             if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
@@ -148,6 +179,6 @@ impl ProviderClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { media_type, body })
+        Ok(body)
     }
 }

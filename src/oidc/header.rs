@@ -34,6 +34,19 @@ impl fmt::Debug for UnverifiedHeader {
 }
 
 impl UnverifiedHeader {
+    /// The header of a token that is not sent as a credential: an ID token, or one of the kind `kind`. `typ` may be absent or `JWT`.
+    pub(super) fn read_of_kind(mut members: Map<String, Value>, kind: &str) -> Result<Self, Rejection> {
+        let is_of_kind = members.get("typ").and_then(Value::as_str).is_some_and(|typ| {
+            let typ = typ.to_ascii_lowercase();
+            typ.strip_prefix("application/").unwrap_or(&typ) == kind
+        });
+        if is_of_kind {
+            members.remove("typ");
+        }
+        let header = Self::read(members)?;
+        if header.says_access_token { Err(Rejection::WrongType) } else { Ok(header) }
+    }
+
     pub(super) fn read(mut members: Map<String, Value>) -> Result<Self, Rejection> {
         if UNSUPPORTED_EXTENSIONS.iter().any(|name| members.contains_key(*name)) {
             return Err(Rejection::UnsupportedExtension);

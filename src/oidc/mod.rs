@@ -25,6 +25,7 @@ mod introspection;
 mod jwk;
 mod key_document;
 mod key_set;
+mod login;
 mod mapping;
 mod plain_http;
 mod preset;
@@ -58,6 +59,9 @@ pub(crate) use introspection::Introspector;
 pub use introspection::{AssertionKey, ClientCredential, IntrospectionClient, IntrospectionSettings};
 pub use key_document::has_usable_key;
 pub use key_set::{KeySet, KeySetCondition};
+pub use login::{
+    KeptClaims, LoginAnswer, LoginClient, LoginError, LoginSettings, LogoutNotice, PendingLogin, Refreshed, SignedIn,
+};
 pub use plain_http::PlainHttp;
 pub use preset::Preset;
 pub use rejection::Rejection;

@@ -81,6 +81,7 @@ impl Preset {
     pub fn mapping(self) -> ClaimMapping {
         ClaimMapping {
             subject: ClaimPath::member(self.subject()),
+            id_token_subject: ClaimPath::member(self.id_token_subject()),
             client_id: members(self.client_id()),
             scopes: members(self.scopes()),
             // https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference: application permissions.
@@ -101,6 +102,23 @@ impl Preset {
             // `sub` is the login name, which can be changed and given to somebody else.
             Self::Okta => "uid",
             _ => "sub",
+        }
+    }
+
+    const fn id_token_subject(self) -> &'static str {
+        match self {
+            Self::Entra => "oid",
+            // The `uid` of its access tokens.
+            _ => "sub",
+        }
+    }
+
+    /// What is asked for when a person signs in here, with what it takes to be given a refresh token.
+    pub const fn login_scopes(self) -> &'static [&'static str] {
+        match self {
+            // With refresh tokens for the asking. Keycloak's `offline_access` would make sessions that outlive its own.
+            Self::Keycloak | Self::Cognito | Self::PingOne | Self::Firebase => &["openid", "profile", "email"],
+            _ => &["openid", "profile", "email", "offline_access"],
         }
     }
 

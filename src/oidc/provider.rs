@@ -31,6 +31,18 @@ struct Metadata {
     introspection_endpoint: Option<String>,
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
+    end_session_endpoint: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+/// Where people sign in and out (OIDC Discovery section 3, RP-Initiated Logout section 2.1, RFC 9207 section 3).
+pub(super) struct LoginEndpoints {
+    pub(super) authorization: Url,
+    pub(super) token: Url,
+    pub(super) end_session: Option<Url>,
+    /// Whether every answer of the authorization endpoint says whose it is.
+    pub(super) names_issuer: bool,
 }
 
 /// Why an issuer's keys could not be had. The texts are for the operator: they name what differs and say what to do.
@@ -58,6 +70,10 @@ pub(super) enum ProviderError {
     NoIntrospection(Url),
     #[error("the metadata at {0} has no web addresses for `authorization_endpoint` and `token_endpoint`")]
     NoSignIn(Url),
+    #[error(
+        "the metadata at {0} has no URLs for `authorization_endpoint` and `token_endpoint` that may be asked: people can't sign in there"
+    )]
+    NoLogin(Url),
     #[error("the key set at {url} cannot be used: {cause}")]
     BadKeySet { url: Url, cause: DocumentError },
     #[error("the configured key set cannot be used: {0}")]
@@ -124,6 +140,23 @@ impl Provider {
         match (address(metadata.authorization_endpoint), address(metadata.token_endpoint)) {
             (Some(authorization), Some(token)) => Ok((authorization, token)),
             _ => Err(ProviderError::NoSignIn(url)),
+        }
+    }
+
+    /// Where the issuer says that people sign in and out.
+    pub(super) async fn login_endpoints(&self) -> Result<LoginEndpoints, ProviderError> {
+        let (url, metadata) = self.discover().await?;
+        let endpoint = |text: Option<String>| {
+            text.and_then(|text| Url::parse(&text).ok()).filter(|url| self.plain_http.is_fetchable(url))
+        };
+        match (endpoint(metadata.authorization_endpoint), endpoint(metadata.token_endpoint)) {
+            (Some(authorization), Some(token)) => Ok(LoginEndpoints {
+                authorization,
+                token,
+                end_session: endpoint(metadata.end_session_endpoint),
+                names_issuer: metadata.authorization_response_iss_parameter_supported,
+            }),
+            _ => Err(ProviderError::NoLogin(url)),
         }
     }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use super::{Algorithm, ClaimMapping, ExtraAuthorities, IntrospectionSettings, PlainHttp, ProviderClient, Requirement};
+use super::{
+    Algorithm, ClaimMapping, ExtraAuthorities, IntrospectionSettings, LoginSettings, PlainHttp, ProviderClient,
+    Requirement,
+};
 
 /// What stands for the tenant in the issuer of a provider that has one per tenant, as Entra publishes it.
 pub const TENANT_PLACE: &str = "{tenantid}";
@@ -51,6 +54,8 @@ pub struct IssuerSettings {
     pub jit: JitMode,
     /// How it is asked about tokens; without it, it is not.
     pub introspection: Option<IntrospectionSettings>,
+    /// As which client people are signed in there; without it, they are not.
+    pub login: Option<LoginSettings>,
     /// Who may sign its certificate, beside the authorities that the system trusts.
     pub extra_authorities: Option<ExtraAuthorities>,
     /// Where plain http may be spoken.

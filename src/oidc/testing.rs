@@ -151,6 +151,7 @@ pub(crate) fn settings(issuer: &str) -> IssuerSettings {
         first_party_clients: ["first-party".to_owned()].into(),
         jit: JitMode::Active,
         introspection: None,
+        login: None,
         extra_authorities: None,
         plain_http: PlainHttp { loopback: true, ..PlainHttp::default() },
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::gaps::{Gap, Gaps};
+use super::login::RelyingParty;
 use super::report::{IssuerReport, Verdicts};
 use super::rule::{Facts, Judged};
 use super::subject::Subject;
@@ -21,6 +22,7 @@ pub(super) struct TrustedIssuer {
     pub(super) settings: IssuerSettings,
     pub(super) keys: KeySet,
     introspector: Option<Introspector>,
+    pub(super) relying_party: Option<Arc<RelyingParty>>,
     scope_prefix: Arc<str>,
     short_name: Arc<str>,
     gaps: Gaps,
@@ -30,10 +32,11 @@ pub(super) struct TrustedIssuer {
 impl TrustedIssuer {
     pub(super) fn new(place: usize, settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
+        let relying_party = RelyingParty::new(&settings, client.provider_client()).map(Arc::new);
         let scope_prefix = settings.scope_prefix.as_str().into();
         let short_name = settings.short_name.as_str().into();
         let (gaps, verdicts) = Default::default();
-        Self { place, settings, keys, introspector, scope_prefix, short_name, gaps, verdicts }
+        Self { place, settings, keys, introspector, relying_party, scope_prefix, short_name, gaps, verdicts }
     }
 
     /// How things stand with it.
@@ -98,6 +101,16 @@ impl TrustedIssuer {
             issued_at: validity.issued_at,
             expires_at: validity.expires_at,
         }
+    }
+
+    /// What operators call the issuer, shared.
+    pub(super) fn short_name(&self) -> Arc<str> {
+        Arc::clone(&self.short_name)
+    }
+
+    /// The prefix of the issuer's scopes, shared.
+    pub(super) fn scope_prefix(&self) -> Arc<str> {
+        Arc::clone(&self.scope_prefix)
     }
 
     fn scopes(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {

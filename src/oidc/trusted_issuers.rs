@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::key_set::KeySetState;
+use super::login::RelyingParty;
 use super::report::{IssuerReport, Verdicts};
 use super::trusted_issuer::TrustedIssuer;
 use super::{IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection};
@@ -151,6 +152,11 @@ impl Table {
     pub(super) fn issuer_of(&self, claims: &Map<String, Value>) -> Result<(&Arc<str>, &TrustedIssuer), Rejection> {
         let iss = claims.get("iss").and_then(Value::as_str).ok_or(Rejection::UnknownIssuer)?;
         self.by_name.get(iss).map(|(canonical, issuer)| (canonical, &**issuer)).ok_or(Rejection::UnknownIssuer)
+    }
+
+    /// The one issuer at which people sign in here, and how they do.
+    pub(super) fn login_issuer(&self) -> Option<(Arc<TrustedIssuer>, Arc<RelyingParty>)> {
+        self.issuers.iter().find_map(|issuer| Some((Arc::clone(issuer), Arc::clone(issuer.relying_party.as_ref()?))))
     }
 
     /// The one issuer that tokens which are no JWT are taken to, and who asks it.

@@ -14,4 +14,5 @@ pub mod people;
 mod principal_terms;
 pub mod principals;
 pub mod roles;
+pub mod sessions;
 pub mod tombstones;

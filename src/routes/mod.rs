@@ -1,12 +1,14 @@
 //! One file per resource: unwrap the input, call one service, wrap the output.
 
 mod audit;
+mod auth;
 mod docs;
 mod health;
 mod idempotency;
 mod json_object;
 mod me;
 mod metadata;
+mod my_sessions;
 mod optional_json;
 mod paging;
 mod preconditions;
@@ -21,15 +23,18 @@ mod users;
 
 use crate::auth::Api;
 
+pub(crate) use auth::CALLBACK_PATH;
 pub(crate) use docs::DocsSignIn;
 
 /// Registers the service's own routes.
 pub(crate) fn register(api: &mut Api) {
     audit::register(api);
+    auth::register(api);
     docs::register(api);
     health::register(api);
     me::register(api);
     metadata::register(api);
+    my_sessions::register(api);
     roles::register(api);
     service_account_standing::register(api);
     service_accounts::register(api);

@@ -1,6 +1,7 @@
 //! Why a use case did not succeed, in the words of the domain.
 
 use crate::database::DatabaseError;
+use crate::oidc::Rejection;
 
 /// A use case that did not succeed. Each variant says whose turn it is to do something about it.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,25 @@ pub enum Failure {
     /// The caller's: the token was issued before the principal's tokens were revoked. A new sign-in helps.
     #[error("the token was revoked")]
     TokenRevoked,
+
+    /// The caller's: the session of the cookie has ended, or there never was one. A new sign-in helps.
+    #[error("Your session has ended: sign in again.")]
+    SessionEnded,
+    /// An operator's: nobody signs in here with a browser.
+    #[error("Nobody signs in here: no client is configured for it.")]
+    SessionsOff,
+    /// The caller's: what came back from the provider is not the answer to what this browser asked, or the provider refuses it.
+    #[error("This is not the answer to a sign-in that this browser began, or that is over: sign in again.")]
+    LoginFailed,
+    /// The provider's: a token that came of the sign-in does not pass, or lacks what the operator demands.
+    #[error("what the identity provider says of you is not acceptable: {0}")]
+    BadLogin(#[source] Rejection),
+    /// Nobody's here: the provider is out of reach, or refuses this service.
+    #[error("the identity provider could not be asked")]
+    ProviderUnavailable,
+    /// The provider's: the logout token does not pass.
+    #[error("the logout token is not acceptable: {0}")]
+    BadLogoutToken(#[source] Rejection),
 
     /// The caller's: there is no such user, or the id is that of a program.
     #[error("there is no such user")]

@@ -27,7 +27,9 @@ mod refusal;
 mod rights;
 mod role_edit;
 mod roles;
+mod seal;
 mod service_accounts;
+mod sessions;
 mod text;
 mod tombstones;
 mod user_creation;
@@ -57,6 +59,9 @@ pub use purge::PurgeService;
 pub use readiness::{Part, ReadinessService};
 pub use roles::{KnownVersion, RoleDraft, RoleService, RoleWithPermissions};
 pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
+pub use sessions::{
+    Arrival, Completion, LoginRefusal, MySessionService, SessionHolder, SessionService, SessionSettings, SessionView,
+};
 pub use user_creation::{NewIdentity, NewUser};
 pub use user_export::UserExport;
 pub use user_import::{ImportMode, Imported};

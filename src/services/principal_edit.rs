@@ -9,7 +9,7 @@ use crate::models::permission::DeclaredPermissions;
 use crate::models::{
     AuditAction, Changes, DisabledBy, Grant, GrantSource, Moment, Principal, PrincipalId, PrincipalStatus, ProfileField,
 };
-use crate::repositories::{audit_events, grants, principals};
+use crate::repositories::{audit_events, grants, principals, sessions};
 
 use super::kind::Kind;
 use super::{Actor, Failure, KnownPrincipal, held_role, rights};
@@ -89,6 +89,7 @@ impl Edit<'_> {
 
     pub(super) fn revoke_tokens(&mut self) -> Result<Option<Changes>, Failure> {
         self.require_reach_over_principal()?;
+        sessions::delete_all(self.conn, self.principal.id)?;
         // `iat` is in whole seconds: only from the next one on can a token be told from those of this one.
         let not_before = Moment::from(self.now.trunc_subsecs(0) + TimeDelta::seconds(1));
         if self.principal.not_before.is_some_and(|set| set >= not_before) {

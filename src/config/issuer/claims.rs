@@ -31,6 +31,7 @@ pub(super) fn requirements(block: &mut Block, faults: &mut Faults) -> Option<Vec
 fn replace(mapping: &mut ClaimMapping, mut claims: Block, faults: &mut Faults) {
     for (place, setting) in [
         (&mut mapping.subject, "subject"),
+        (&mut mapping.id_token_subject, "id_token_subject"),
         (&mut mapping.email, "email"),
         (&mut mapping.email_verified, "email_verified"),
     ] {

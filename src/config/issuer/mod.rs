@@ -4,6 +4,7 @@ mod block;
 mod claims;
 mod file;
 mod introspection;
+mod login;
 mod place;
 
 pub(super) use block::{Block, split};
@@ -39,6 +40,7 @@ pub(super) fn read(mut block: Block, plain_http: &PlainHttp, faults: &mut Faults
     let mapping = claims::mapping(&mut block, preset_or_generic, faults);
     let requirements = claims::requirements(&mut block, faults);
     let introspection = introspection::read(&mut block, plain_http, faults);
+    let login = login::read(&mut block, preset_or_generic, faults);
     let extra_authorities = extra_authorities(&mut block, faults);
     block.finish(faults);
     let (_, place) = (preset?, place?);
@@ -62,6 +64,7 @@ pub(super) fn read(mut block: Block, plain_http: &PlainHttp, faults: &mut Faults
         first_party_clients,
         jit: jit?,
         introspection: introspection?,
+        login: login?,
         extra_authorities: extra_authorities?,
         plain_http: plain_http.clone(),
     })

@@ -83,6 +83,11 @@ impl IntrospectionClient {
         Ok(Self { client, clock, hash_key })
     }
 
+    /// The client that issuers are asked by.
+    pub(super) fn provider_client(&self) -> &ProviderClient {
+        &self.client
+    }
+
     /// Who asks the issuer of `settings`, whose signed answers `keys` verify; `None` where it is not to be asked.
     pub(super) fn introspector(&self, settings: &IssuerSettings, keys: &KeySet) -> Option<Introspector> {
         let client = settings.client(&self.client);

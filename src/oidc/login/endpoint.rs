@@ -1,0 +1,210 @@
+//! The provider's endpoints as a client sees them.
+
+use std::borrow::Cow;
+
+use chrono::TimeDelta;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use oauth2::basic::{
+    BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+    BasicTokenType,
+};
+use oauth2::{
+    AsyncHttpClient, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
+    EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::answer::secret;
+use super::{LoginError, LoginSettings};
+use crate::oidc::fetch::FetchError;
+use crate::oidc::provider::{LoginEndpoints, Provider};
+use crate::oidc::{IssuerSettings, PlainHttp, ProviderClient};
+
+/// Bytes of a nonce: 128 bits can't be guessed.
+const NONCE_BYTES: u32 = 16;
+
+/// Our client at one issuer.
+pub(in crate::oidc) struct RelyingParty {
+    settings: LoginSettings,
+    provider: Provider,
+    line: Line,
+    endpoints: OnceCell<LoginEndpoints>,
+}
+
+/// Asks the provider what the `oauth2` crate wants to know.
+struct Line {
+    client: ProviderClient,
+    plain_http: PlainHttp,
+}
+
+impl<'c> AsyncHttpClient<'c> for Line {
+    type Error = FetchError;
+    type Future = BoxFuture<'c, Result<HttpResponse, FetchError>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        self.client.exchange(request, &self.plain_http).boxed()
+    }
+}
+
+/// What the token endpoint gave (OIDC Core section 3.1.3.3).
+pub(super) struct Tokens {
+    pub(super) access_token: SecretString,
+    pub(super) id_token: Option<SecretString>,
+    pub(super) refresh_token: Option<SecretString>,
+    pub(super) good_for: Option<TimeDelta>,
+}
+
+/// What ties an answer to its question.
+pub(super) struct Secrets {
+    pub(super) state: String,
+    pub(super) nonce: String,
+    pub(super) verifier: SecretString,
+}
+
+/// What OpenID Connect adds to the answer of a token endpoint.
+#[derive(Debug, Serialize, Deserialize)]
+struct IdTokenField {
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for IdTokenField {}
+
+type TokenAnswer = StandardTokenResponse<IdTokenField, BasicTokenType>;
+
+type OAuthClient = Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+impl RelyingParty {
+    /// The client that the settings have for people to sign in by.
+    pub(in crate::oidc) fn new(settings: &IssuerSettings, client: &ProviderClient) -> Option<Self> {
+        let client = settings.client(client);
+        Some(Self {
+            settings: settings.login.clone()?,
+            provider: Provider::new(settings, client.clone()),
+            line: Line { client, plain_http: settings.plain_http.clone() },
+            endpoints: OnceCell::new(),
+        })
+    }
+
+    pub(super) fn settings(&self) -> &LoginSettings {
+        &self.settings
+    }
+
+    /// Whether every answer says whose it is (RFC 9207 section 3).
+    pub(super) async fn names_issuer(&self) -> Result<bool, LoginError> {
+        Ok(self.endpoints().await?.names_issuer)
+    }
+
+    /// Where a browser goes, and what its answer has to fit.
+    pub(super) async fn authorization_url(
+        &self,
+        redirect_uri: &str,
+        prompt: Option<&str>,
+    ) -> Result<(Url, Secrets), LoginError> {
+        let (client, redirect_uri) = (self.oauth_client().await?, address(redirect_uri)?);
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let nonce = CsrfToken::new_random_len(NONCE_BYTES).into_secret();
+        let mut request = client
+            .authorize_url(CsrfToken::new_random)
+            .set_redirect_uri(Cow::Borrowed(&redirect_uri))
+            .set_pkce_challenge(challenge)
+            .add_scopes(self.settings.scopes.iter().cloned().map(Scope::new))
+            .add_extra_param("nonce", nonce.clone());
+        if let Some(prompt) = prompt {
+            request = request.add_extra_param("prompt", prompt);
+        }
+        let (url, state) = request.url();
+        Ok((url, Secrets { state: state.into_secret(), nonce, verifier: secret(&verifier) }))
+    }
+
+    /// The tokens for a code.
+    pub(super) async fn redeem(
+        &self,
+        code: &str,
+        verifier: PkceCodeVerifier,
+        redirect_uri: &str,
+    ) -> Result<Tokens, LoginError> {
+        let (client, redirect_uri) = (self.oauth_client().await?, address(redirect_uri)?);
+        let request = client
+            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .set_pkce_verifier(verifier)
+            .set_redirect_uri(Cow::Borrowed(&redirect_uri));
+        read(request.request_async(&self.line).await)
+    }
+
+    /// The tokens for a refresh token.
+    pub(super) async fn refresh(&self, refresh_token: &SecretString) -> Result<Tokens, LoginError> {
+        let client = self.oauth_client().await?;
+        let refresh_token = RefreshToken::new(refresh_token.expose_secret().to_owned());
+        read(client.exchange_refresh_token(&refresh_token).request_async(&self.line).await)
+    }
+
+    /// Where a browser goes to sign out, if there is such a place and it can be had.
+    pub(super) async fn end_session_url(&self, id_token: Option<&SecretString>, after: Option<&Url>) -> Option<Url> {
+        let mut url = self.endpoints().await.ok()?.end_session.clone()?;
+        let id_token = id_token.map(ExposeSecret::expose_secret);
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.settings.client_id)
+            .extend_pairs(id_token.map(|id_token| ("id_token_hint", id_token)))
+            .extend_pairs(after.map(|after| ("post_logout_redirect_uri", after.as_str())));
+        Some(url)
+    }
+
+    /// As the metadata says, which is read once.
+    async fn endpoints(&self) -> Result<&LoginEndpoints, LoginError> {
+        let endpoints = self.endpoints.get_or_try_init(|| self.provider.login_endpoints()).await;
+        endpoints.map_err(|error| LoginError::unavailable(&error))
+    }
+
+    async fn oauth_client(&self) -> Result<OAuthClient, LoginError> {
+        let endpoints = self.endpoints().await?;
+        let client = Client::new(ClientId::new(self.settings.client_id.clone()))
+            .set_auth_uri(AuthUrl::from_url(endpoints.authorization.clone()))
+            .set_token_uri(TokenUrl::from_url(endpoints.token.clone()));
+        Ok(match &self.settings.client_secret {
+            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned())),
+            None => client,
+        })
+    }
+}
+
+fn address(redirect_uri: &str) -> Result<RedirectUrl, LoginError> {
+    RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| LoginError::NotOurs)
+}
+
+/// Nothing that the provider wrote is repeated but an error code that is known.
+fn read(answer: Result<TokenAnswer, RequestTokenError<FetchError, BasicErrorResponse>>) -> Result<Tokens, LoginError> {
+    let answer = answer.map_err(|error| match error {
+        RequestTokenError::ServerResponse(refusal) => match refusal.error() {
+            BasicErrorResponseType::InvalidGrant => LoginError::Refused,
+            BasicErrorResponseType::Extension(_) => LoginError::Misconfigured("with an error of its own".to_owned()),
+            known => LoginError::Misconfigured(known.as_ref().to_owned()),
+        },
+        RequestTokenError::Request(error) => LoginError::Unavailable(error.to_string()),
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+            LoginError::Unavailable("the token endpoint's answer is not that of one".to_owned())
+        }
+    })?;
+    let token = |text: &String| SecretString::from(text.as_str());
+    Ok(Tokens {
+        access_token: token(answer.access_token().secret()),
+        id_token: answer.extra_fields().id_token.as_ref().map(token),
+        refresh_token: answer.refresh_token().map(|refresh_token| token(refresh_token.secret())),
+        good_for: answer.expires_in().and_then(|good_for| TimeDelta::from_std(good_for).ok()),
+    })
+}

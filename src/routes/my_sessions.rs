@@ -1,0 +1,57 @@
+//! The caller's own browser sessions.
+
+use actix_web::{HttpResponse, web};
+
+use crate::api_types::{SessionResponse, SessionsResponse};
+use crate::auth::{Api, Caller};
+use crate::error::Error;
+use crate::models::permission::{PROFILE_READ, PROFILE_WRITE};
+use crate::op;
+use crate::request_id::RequestId;
+use crate::services::MySessionService;
+
+const SESSIONS: &str = "/api/v1/me/sessions";
+
+pub(super) fn register(api: &mut Api) {
+    api.get(SESSIONS, PROFILE_READ, op!(list)).delete(SESSIONS, PROFILE_WRITE, op!(end_all)).delete(
+        "/api/v1/me/sessions/{id}",
+        PROFILE_WRITE,
+        op!(end),
+    );
+}
+
+/// One's own sessions in browsers, oldest first.
+#[utoipa::path(get, path = "", responses((status = 200, body = SessionsResponse)))]
+async fn list(caller: Caller, sessions: web::Data<MySessionService>) -> Result<web::Json<SessionsResponse>, Error> {
+    let all = sessions.list(*caller.principal_id()).await?;
+    let items = all.iter().map(|session| SessionResponse::new(session, caller.session())).collect();
+    Ok(web::Json(SessionsResponse { items }))
+}
+
+/// Ends every session of one's own, the one that asks among them.
+#[utoipa::path(delete, path = "", responses((status = 204, description = "None is left")))]
+async fn end_all(
+    caller: Caller,
+    request_id: RequestId,
+    sessions: web::Data<MySessionService>,
+) -> Result<HttpResponse, Error> {
+    sessions.end_all(&caller.actor(request_id.to_string())).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends one session of one's own. Whether it was there, or somebody else's, is not told.
+#[utoipa::path(
+    delete,
+    path = "",
+    params(("id" = String, Path, description = "The session's id")),
+    responses((status = 204, description = "There is no such session of one's own, now")),
+)]
+async fn end(
+    id: web::Path<String>,
+    caller: Caller,
+    request_id: RequestId,
+    sessions: web::Data<MySessionService>,
+) -> Result<HttpResponse, Error> {
+    sessions.end(&caller.actor(request_id.to_string()), id.into_inner()).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

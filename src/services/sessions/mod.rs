@@ -1,0 +1,215 @@
+//! Browser sessions: people sign in at the provider, and a cookie stands for that from then on.
+//!
+//! A session is a row, so it ends for every replica at once. The cookie holds a random text of which the row has the hash; the provider's
+//! tokens are in the row, sealed with a key that is not in the database. Whoever reads one of the two can do nothing with it.
+
+mod cookie_token;
+mod mine;
+mod provider_logout;
+mod renewal;
+mod sign_in;
+
+pub use mine::{MySessionService, SessionView};
+pub use sign_in::{Arrival, Completion, LoginRefusal};
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use serde::Serialize;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::database::{Database, Touched};
+use crate::models::{AuditAction, AuditEvent, Moment, Session};
+use crate::oidc::{Claims, KeptClaims, LoginClient};
+use crate::repositories::{audit_events, sessions};
+
+use super::seal::Sealer;
+use super::{Failure, KnownPrincipal, PrincipalService};
+use cookie_token::hash;
+
+/// The longest time for which the use of a session goes unnoted.
+const NOTE_USE_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+/// How sessions are kept.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// 32 bytes each. What is kept is sealed under the first; the others still open what they sealed.
+    pub keys: Vec<SecretSlice<u8>>,
+    /// How long a session lasts that nobody uses.
+    pub idle: TimeDelta,
+    /// How long a session lasts.
+    pub absolute: TimeDelta,
+    /// Where the provider sends the browser back to: registered there, exactly.
+    pub redirect_uri: String,
+    /// Where the provider sends people who have signed out.
+    pub logged_out_url: Option<Url>,
+}
+
+/// Signs people in and out with a browser, and knows their sessions again. Cheap to clone.
+#[derive(Clone)]
+pub struct SessionService(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    clock: Clock,
+    login: LoginClient,
+    principals: PrincipalService,
+    sealer: Sealer,
+    settings: SessionSettings,
+}
+
+/// Who is behind a session's cookie.
+pub struct SessionHolder {
+    /// What the provider says of them.
+    pub claims: Arc<Claims>,
+    /// Who they are here.
+    pub principal: Arc<KnownPrincipal>,
+    /// The session.
+    pub session: SessionView,
+}
+
+/// What is left to do once a session has ended here.
+pub struct SignedOut {
+    /// Whether the provider has a page to sign out at.
+    pub is_provider_next: bool,
+    /// What that page needs to know, sealed; to be kept by the browser until it goes there.
+    pub hint: Option<String>,
+}
+
+impl SessionService {
+    /// The service over `database`, for whoever signs in by `login`.
+    pub fn new(
+        database: Database,
+        clock: Clock,
+        login: LoginClient,
+        principals: PrincipalService,
+        settings: SessionSettings,
+    ) -> Self {
+        let sealer = Sealer::new(&settings.keys);
+        Self(Arc::new(Inner { database, clock, login, principals, sealer, settings }))
+    }
+
+    /// Whoever has the session of this cookie.
+    ///
+    /// Fails with [`Failure::SessionEnded`] when there is none or it has ended, as the provider may have decided just now; else as
+    /// [`PrincipalService::resolve`].
+    pub async fn resolve(&self, token: &str) -> Result<SessionHolder, Failure> {
+        let session = self.find(token).await?;
+        let session = self.renewed(session).await?;
+        self.note_use(&session).await?;
+        let claims = self.claims_of(&session).ok_or(Failure::SessionEnded)?;
+        let principal = match self.0.principals.resolve(&claims).await {
+            // Declared void since: the session is no better than a token of that time.
+            Err(Failure::TokenRevoked) => Err(Failure::SessionEnded),
+            resolved => resolved,
+        };
+        let principal = principal?;
+        // The identity is somebody else's by now, whose session this is not.
+        if principal.principal().id != session.principal_id {
+            return Err(Failure::SessionEnded);
+        }
+        Ok(SessionHolder {
+            claims: Arc::new(claims),
+            principal,
+            session: SessionView::of(&session, self.0.settings.idle),
+        })
+    }
+
+    /// Ends the session of this cookie, if there is one. The provider's own goes on until the browser has been there.
+    pub async fn sign_out(&self, token: Option<&str>, request_id: String) -> Result<SignedOut, Failure> {
+        let Some(hash) = token.map(hash) else { return Ok(SignedOut { is_provider_next: false, hint: None }) };
+        let now = Moment::from(self.now());
+        let ended = self.0.database.write_touching(move |conn| {
+            let Some(session) = sessions::find_by_token(conn, &hash)? else { return Ok((None, Touched::Nobody)) };
+            sessions::delete_by_token(conn, &hash)?;
+            let mut event =
+                AuditEvent::new(now, AuditAction::EndSession, session.principal_id).with("session", session.id.clone());
+            event.actor = Some(session.principal_id);
+            event.request_id = Some(request_id);
+            audit_events::append(conn, &event)?;
+            Ok::<_, Failure>((Some(session), Touched::Nobody))
+        });
+        let Some(session) = ended.await? else { return Ok(SignedOut { is_provider_next: false, hint: None }) };
+        let is_provider_next = self.0.login.end_session_url(None, None).await.is_some();
+        let id_token = self.0.sealer.open(&Secret::IdToken.place(&session.id), &session.id_token);
+        let hint = id_token.map(|id_token| self.0.sealer.seal(HINT, id_token.expose_secret())).transpose()?;
+        Ok(SignedOut { is_provider_next, hint })
+    }
+
+    /// Where the browser signs out at the provider, with the hint that [`sign_out`](Self::sign_out) gave; `None` where it can't.
+    pub async fn provider_logout_url(&self, hint: &str) -> Option<Url> {
+        let id_token = self.0.sealer.open(HINT, hint)?;
+        self.0.login.end_session_url(Some(&id_token), self.0.settings.logged_out_url.as_ref()).await
+    }
+
+    async fn find(&self, token: &str) -> Result<Session, Failure> {
+        let (hash, now, idle) = (hash(token), self.now(), self.0.settings.idle);
+        let session = self.0.database.read(move |conn| Ok::<_, Failure>(sessions::find_by_token(conn, &hash)?)).await?;
+        session.filter(|session| !is_over(session, idle, now)).ok_or(Failure::SessionEnded)
+    }
+
+    /// Notes that the session is used, once in a while.
+    async fn note_use(&self, session: &Session) -> Result<(), Failure> {
+        let (id, now) = (session.id.clone(), self.now());
+        // Often enough that a session in use does not seem idle.
+        if now - session.last_used_at.utc() < NOTE_USE_EVERY.min(self.0.settings.idle / 10) {
+            return Ok(());
+        }
+        let noted = self.0.database.write_touching(move |conn| {
+            sessions::touch(conn, &id, now.into())?;
+            Ok::<_, Failure>(((), Touched::Nobody))
+        });
+        noted.await
+    }
+
+    /// `None` where the key that sealed them is gone, or nobody signs in at their issuer any more.
+    fn claims_of(&self, session: &Session) -> Option<Claims> {
+        self.0.login.restore(&self.kept_claims(session)?, session.ends_at.utc())
+    }
+
+    fn kept_claims(&self, session: &Session) -> Option<KeptClaims> {
+        let kept = self.0.sealer.open(&Secret::Claims.place(&session.id), &session.claims)?;
+        serde_json::from_str(kept.expose_secret()).ok()
+    }
+
+    fn seal(&self, secret: Secret, session: &str, text: &SecretString) -> Result<String, Failure> {
+        self.0.sealer.seal(&secret.place(session), text.expose_secret())
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.0.clock.now()
+    }
+}
+
+/// Where the ID token is sealed for, between the end of a session here and at the provider.
+const HINT: &str = "logout";
+
+/// What of a session is sealed: each for its own place, so that none can stand in for another, or for another session's.
+#[derive(Clone, Copy)]
+enum Secret {
+    Claims,
+    IdToken,
+    RefreshToken,
+}
+
+impl Secret {
+    fn place(self, session: &str) -> String {
+        let name = match self {
+            Self::Claims => "claims",
+            Self::IdToken => "id-token",
+            Self::RefreshToken => "refresh-token",
+        };
+        format!("session/{session}/{name}")
+    }
+}
+
+/// Whether the session has ended by `now`.
+fn is_over(session: &Session, idle: TimeDelta, now: DateTime<Utc>) -> bool {
+    now >= session.ends_at.utc() || now >= session.last_used_at.utc() + idle
+}
+
+fn json(value: &impl Serialize) -> Result<SecretString, Failure> {
+    serde_json::to_string(value).map(SecretString::from).map_err(|_| Failure::LoginFailed)
+}
