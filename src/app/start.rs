@@ -32,8 +32,8 @@ use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{LoginClient, TokenVerifier, TrustedIssuers};
 use crate::routes::{CALLBACK_PATH, DocsSignIn};
 use crate::services::{
-    AuditService, MeService, MySessionService, PrincipalService, PurgeService, ReadinessService, RoleService, ServiceAccountService,
-    SessionService, SessionSettings, UserService,
+    AuditService, MeService, MySessionService, PrincipalService, PurgeService, ReadinessService, RoleService,
+    ServiceAccountService, SessionService, SessionSettings, UserService,
 };
 
 /// Names where the service listens.

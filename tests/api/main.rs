@@ -34,6 +34,7 @@ mod refusals;
 mod rights;
 mod roles;
 mod service_accounts;
+mod sessions;
 mod shutdown;
 mod support;
 #[cfg(feature = "otel")]

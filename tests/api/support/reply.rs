@@ -37,6 +37,11 @@ impl Reply {
         Some(value.to_str().unwrap())
     }
 
+    /// Every value of a field.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        self.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
     /// The problem's code, after checking that the body is a whole problem of this status.
     pub fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");

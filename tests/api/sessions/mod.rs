@@ -1,0 +1,251 @@
+//! Browser sessions: people who sign in here, and act by a cookie from then on.
+
+mod attacks;
+mod browser;
+mod provider;
+mod renewal;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::TestApp;
+use browser::{APP, Browser, KEY, OTHER_KEY, location, parameter, replica_of, signed_in, spawn};
+
+#[actix_web::test]
+async fn a_person_signs_in_and_acts_by_the_cookie_alone() {
+    let app = spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), ["session"], "what was there for the way is gone");
+
+    let me = browser.get("/api/v1/me").await;
+    assert_eq!((me.status(), me.json()["display_name"].as_str()), (200, Some("Bob Baker")), "{}", me.text());
+    let who = browser.who().await.json();
+    assert_eq!((&who["id"], &who["display_name"]), (&me.json()["id"], &json!("Bob Baker")));
+    assert_eq!(who["permissions"], json!(["profile:read", "profile:write"]));
+    assert_eq!((&who["session"]["current"], &who["session"]["device"]), (&json!(true), &json!("Browser/1.0")));
+
+    let edit = browser.scripted(Method::PATCH, "/api/v1/me").header("If-Match", "*").json(&json!({ "locale": "de" }));
+    let edited = browser.send(edit).await;
+    assert_eq!((edited.status(), edited.json()["locale"].as_str()), (200, Some("de")), "{}", edited.text());
+    assert_eq!(browser.get("/api/v1/users").await.problem(), "missing-permission");
+}
+
+#[actix_web::test]
+async fn a_session_has_all_the_rights_of_its_person_and_they_change_with_them() {
+    let app = spawn().await;
+    let mut alice = signed_in(&app, "alice").await;
+    let access = alice.get("/api/v1/me/access").await.json();
+    assert_eq!((&access["first_party"], &access["client_id"]), (&json!(true), &json!("portcullis-session")));
+    assert_eq!(alice.get("/api/v1/users").await.status(), 200);
+
+    let mut bob = signed_in(&app, "bob").await;
+    let id = bob.who().await.json()["id"].as_str().unwrap().to_owned();
+    let auditor = alice.scripted(Method::PUT, &format!("/api/v1/users/{id}/roles/auditor")).json(&json!({}));
+    assert_eq!(alice.send(auditor).await.status(), 200);
+    assert_eq!(bob.get("/api/v1/users").await.status(), 200, "at once");
+    let disable = alice.scripted(Method::POST, &format!("/api/v1/users/{id}/disable")).json(&json!({}));
+    assert_eq!(alice.send(disable).await.status(), 200);
+    assert_eq!(bob.get("/api/v1/users").await.problem(), "principal-disabled");
+}
+
+#[actix_web::test]
+async fn the_cookie_of_plain_http_is_for_this_machine_alone_and_no_script_reads_it() {
+    let app = spawn().await;
+    let mut browser = Browser::new(&app);
+    let page = browser.begin("/auth/login?return_to=/app").await;
+    let back = browser.agree(&page, "bob").await;
+    let reply = browser.get(&back).await;
+    let cookies = reply.values("set-cookie");
+    let session = cookies.iter().find(|cookie| cookie.starts_with("session=")).unwrap();
+    assert!(session.ends_with("; HttpOnly; SameSite=Lax; Path=/"), "{session}");
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
+}
+
+#[actix_web::test]
+async fn signing_out_ends_the_session_here_and_leads_to_the_provider_by_no_script() {
+    let app = browser::setup().var("SESSION_LOGGED_OUT_URL", "http://localhost:5173/bye").spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    let out = browser.send(browser.scripted(Method::POST, "/auth/logout")).await;
+    assert_eq!(out.status(), 200, "{}", out.text());
+    assert_eq!(out.json(), json!({ "end_session_url": format!("{}/auth/logout", app.url()) }));
+    assert_eq!(browser.session(), None);
+    assert_eq!(browser.who().await.problem(), "missing-token");
+
+    let next = location(&browser.get("/auth/logout").await);
+    assert_eq!(next.as_str().split_once('?').unwrap().0, format!("{}/logout", app.idp.url()));
+    assert_eq!(parameter(&next, "client_id").as_deref(), Some("portcullis-session"));
+    assert!(parameter(&next, "id_token_hint").is_some_and(|hint| hint.split('.').count() == 3));
+    assert!(browser.cookies.is_empty());
+    // The provider takes it.
+    let bye = crate::support::Reply::read(crate::support::client().get(next).send().await.unwrap()).await;
+    assert_eq!((bye.status(), bye.header("location")), (303, Some("http://localhost:5173/bye")));
+    assert_eq!(browser.get("/auth/logout").await.problem(), "login-failed", "once");
+}
+
+#[actix_web::test]
+async fn signing_out_twice_or_without_a_session_changes_nothing() {
+    let app = spawn().await;
+    let mut browser = Browser::new(&app);
+    for _ in 0..2 {
+        let out = browser.send(browser.scripted(Method::POST, "/auth/logout")).await;
+        assert_eq!((out.status(), out.json()), (200, json!({ "end_session_url": null })));
+    }
+}
+
+#[actix_web::test]
+async fn a_person_sees_their_sessions_and_ends_one_or_all() {
+    let app = spawn().await;
+    let (mut here, mut there, mut alice) =
+        (signed_in(&app, "bob").await, signed_in(&app, "bob").await, signed_in(&app, "alice").await);
+    let list = here.get("/api/v1/me/sessions").await.json();
+    let sessions = list["items"].as_array().unwrap().clone();
+    assert_eq!(sessions.iter().map(|session| session["current"] == true).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(sessions[0]["ends_at"], "2030-01-02T15:04:05Z");
+    assert_eq!(sessions[0]["idle_ends_at"], "2030-01-02T03:34:05Z");
+
+    // Somebody else's is none.
+    let path = format!("/api/v1/me/sessions/{}", sessions[1]["id"].as_str().unwrap());
+    assert_eq!(alice.send(alice.scripted(Method::DELETE, &path)).await.status(), 204);
+    assert_eq!(there.who().await.status(), 200);
+    assert_eq!(here.send(here.scripted(Method::DELETE, &path)).await.status(), 204);
+    assert_eq!(there.who().await.problem(), "session-ended");
+    // By a token as well.
+    let listed = app.get("/api/v1/me/sessions", &app.token("bob").sign()).await.json();
+    assert_eq!((listed["items"].as_array().unwrap().len(), &listed["items"][0]["current"]), (1, &json!(false)));
+
+    let mut third = signed_in(&app, "bob").await;
+    assert_eq!(here.send(here.scripted(Method::DELETE, "/api/v1/me/sessions")).await.status(), 204);
+    for browser in [&mut here, &mut third] {
+        assert_eq!(browser.who().await.problem(), "session-ended");
+    }
+    assert_eq!(alice.who().await.status(), 200);
+    let bob = app.introduce("bob").await;
+    let trail = app.get(&format!("/api/v1/audit-events?target={bob}"), &app.admin()).await.json();
+    let actions: Vec<_> =
+        trail["items"].as_array().unwrap().iter().map(|event| event["action"].as_str().unwrap()).collect();
+    let expected = ["session.end", "session.begin", "session.end", "session.begin", "session.begin", "user.create"];
+    assert_eq!(actions, expected);
+}
+
+#[actix_web::test]
+async fn an_idle_session_ends_and_so_does_the_busiest() {
+    let app = browser::setup().var("SESSION_ABSOLUTE_SECONDS", "14400").spawn().await;
+    let (mut idle, mut busy) = (signed_in(&app, "bob").await, signed_in(&app, "bob").await);
+    for _ in 0..8 {
+        app.pass(29 * 60 + 59);
+        assert_eq!(busy.who().await.status(), 200);
+    }
+    assert_eq!(idle.who().await.problem(), "session-ended");
+    app.pass(7);
+    assert_eq!(busy.who().await.status(), 200);
+    app.pass(1);
+    assert_eq!(busy.who().await.problem(), "session-ended");
+    let listed = app.get("/api/v1/me/sessions", &app.token("bob").sign()).await;
+    assert_eq!(listed.json(), json!({ "items": [] }), "nor is either of them listed");
+}
+
+#[actix_web::test]
+async fn revoking_ends_the_sessions_and_signing_in_anew_helps() {
+    let app = spawn().await;
+    let mut bob = signed_in(&app, "bob").await;
+    let id = bob.who().await.json()["id"].as_str().unwrap().to_owned();
+    let revoked = app.post(&format!("/api/v1/users/{id}/revoke"), &app.admin(), json!({})).await;
+    assert_eq!(revoked.status(), 200);
+    assert_eq!(bob.who().await.problem(), "session-ended");
+    app.pass(1);
+    bob.sign_in("bob").await;
+    assert_eq!(bob.who().await.status(), 200);
+}
+
+#[actix_web::test]
+async fn an_authorization_field_decides_alone() {
+    let app = spawn().await;
+    let mut bob = signed_in(&app, "bob").await;
+    let by_token = bob.send(bob.request(Method::GET, "/auth/session").bearer(&app.admin())).await.json();
+    assert_eq!((&by_token["display_name"], &by_token["session"]), (&json!("Alice Archer"), &json!(null)));
+    let forged = bob.send(bob.request(Method::GET, "/auth/session").bearer("a.b.c")).await;
+    assert_eq!(forged.problem(), "invalid-token");
+    let other_scheme = bob.send(bob.request(Method::GET, "/auth/session").header("Authorization", "Basic YTpi")).await;
+    assert_eq!(other_scheme.problem(), "missing-token");
+    // Nor does a token need what a cookie does.
+    let edit = bob.request(Method::PATCH, "/api/v1/me").bearer(&app.admin()).header("If-Match", "*").json(&json!({}));
+    assert_eq!(bob.send(edit).await.status(), 200);
+}
+
+#[actix_web::test]
+async fn where_no_client_is_configured_nobody_signs_in() {
+    let app = TestApp::spawn().await;
+    for (method, path) in [
+        (Method::GET, "/auth/login"),
+        (Method::GET, "/auth/callback"),
+        (Method::POST, "/auth/logout"),
+        (Method::GET, "/auth/logout"),
+        (Method::POST, "/auth/backchannel-logout"),
+    ] {
+        assert_eq!(app.request(method, path).send().await.problem(), "sessions-off", "{path}");
+    }
+    let cookie = app.request(Method::GET, "/auth/session").header("Cookie", "session=anything").send().await;
+    assert_eq!(cookie.problem(), "missing-token");
+    let sessions = app.get("/api/v1/me/sessions", &app.admin()).await;
+    assert_eq!(sessions.json(), json!({ "items": [] }));
+}
+
+#[actix_web::test]
+async fn a_session_of_one_replica_is_one_of_all_and_keys_can_change_meanwhile() {
+    let app = spawn().await;
+    let browser = signed_in(&app, "bob").await;
+    let during = replica_of(&app, &format!("{OTHER_KEY},{KEY}")).await;
+    let mut elsewhere = browser.copy();
+    elsewhere.url = during;
+    assert_eq!(elsewhere.who().await.status(), 200);
+    // Signed in while both are known, it outlives the old one.
+    elsewhere.cookies.clear();
+    elsewhere.sign_in("bob").await;
+    let after = replica_of(&app, OTHER_KEY).await;
+    elsewhere.url = after.clone();
+    assert_eq!(elsewhere.who().await.status(), 200);
+    let mut old = browser.copy();
+    old.url = after;
+    assert_eq!(old.who().await.problem(), "session-ended", "what no key opens is no session, and no failure");
+}
+
+#[actix_web::test]
+async fn pages_of_an_allowed_origin_read_answers_to_the_cookie_and_others_do_not() {
+    let app = browser::setup().var("CORS_ALLOWED_ORIGINS", "https://tokens.example.com").spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    let allowed = browser.send(browser.request(Method::GET, "/auth/session").header("Origin", APP)).await;
+    assert_eq!(allowed.header("access-control-allow-origin"), Some(APP));
+    assert_eq!(allowed.header("access-control-allow-credentials"), Some("true"));
+    for (origin, is_readable) in [("https://tokens.example.com", true), ("https://foreign.example", false)] {
+        let other = browser.send(browser.request(Method::GET, "/auth/session").header("Origin", origin)).await;
+        assert_eq!(other.header("access-control-allow-credentials"), None, "{origin}");
+        assert_eq!(other.header("access-control-allow-origin").is_some(), is_readable, "{origin}");
+    }
+    let out = browser.request(Method::POST, "/auth/logout").header("Origin", APP).header("X-Requested-With", "fetch");
+    assert_eq!(browser.send(out).await.status(), 200, "and they act with it");
+}
+
+#[actix_web::test]
+async fn without_a_destination_a_sign_in_ends_at_the_front_page() {
+    let app = spawn().await;
+    let mut browser = Browser::new(&app);
+    let page = browser.begin("/auth/login").await;
+    let back = browser.agree(&page, "bob").await;
+    assert_eq!(browser.arrive(&back).await.as_str(), format!("{}/", app.url()));
+}
+
+#[actix_web::test]
+async fn three_tabs_sign_in_at_once_each_to_its_own_place() {
+    let app = spawn().await;
+    let mut browser = Browser::new(&app);
+    let mut backs = Vec::new();
+    for tab in 0..3 {
+        let page = browser.begin(&format!("/auth/login?return_to=/{tab}")).await;
+        backs.push(browser.agree(&page, "bob").await);
+    }
+    for (tab, back) in backs.iter().enumerate() {
+        assert_eq!(browser.arrive(back).await.path(), format!("/{tab}"));
+    }
+    assert_eq!(browser.who().await.status(), 200);
+}

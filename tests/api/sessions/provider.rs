@@ -1,0 +1,258 @@
+//! What goes wrong at the provider ends where the browser wanted to go, with a code; and what the provider says behind its back.
+
+use portcullis::dev::{Algorithm, SESSION_CLIENT, SPA_CLIENT, SigningKey, TokenBuilder};
+use reqwest::Method;
+use serde_json::json;
+
+use super::browser::{Browser, location, parameter, setup, signed_in, spawn, with};
+use crate::support::{Reply, TestApp};
+
+#[actix_web::test]
+async fn what_the_provider_refuses_ends_at_the_destination_with_its_code() {
+    let app = spawn().await;
+    let mut browser = Browser::new(&app);
+    for (error, told) in [
+        ("access_denied", "access_denied"),
+        ("login_required", "login_required"),
+        ("server_error", "server_error"),
+        ("temporarily_unavailable", "temporarily_unavailable"),
+        // About us, not about the person; and what nobody knows.
+        ("invalid_scope", "login-failed"),
+        ("<script>", "login-failed"),
+    ] {
+        let page = browser.begin("/auth/login?return_to=/app?a=b").await;
+        let back = with(&browser.agree(&page, "").await, "error", Some(error));
+        let landed = browser.arrive(&back).await;
+        assert_eq!(landed.as_str(), format!("{}/app?a=b&error={told}", app.url()));
+        assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
+    }
+    // In earnest: the person changes their mind; and nobody is to be asked.
+    let page = browser.begin("/auth/login?return_to=/app").await;
+    let back = browser.agree(&page, "").await;
+    assert_eq!(browser.arrive(&back).await.query(), Some("error=access_denied"));
+    let page = browser.begin("/auth/login?return_to=/app&prompt=none").await;
+    let back = browser.agree(&page, "bob").await;
+    assert_eq!(browser.arrive(&back).await.query(), Some("error=login_required"));
+}
+
+#[actix_web::test]
+async fn while_the_provider_is_down_nobody_is_sent_there() {
+    let app = setup().spawn_after(|idp| idp.discovery().fail(500)).await;
+    let mut browser = Browser::new(&app);
+    let refused = browser.get("/auth/login?return_to=/app").await;
+    assert_eq!((refused.status(), refused.problem().as_str()), (503, "provider-unavailable"));
+    assert!(refused.header("retry-after").is_some());
+    app.idp.discovery().reset();
+    // The keys are asked for again after a pause.
+    app.pass(31);
+    browser.sign_in("bob").await;
+    assert_eq!(browser.who().await.status(), 200, "and it heals by itself");
+}
+
+#[actix_web::test]
+async fn a_provider_that_fails_at_the_last_step_ends_the_sign_in_and_not_in_a_loop() {
+    let app = spawn().await;
+    let mut browser = Browser::new(&app);
+    let refusal = json!({ "error": "invalid_client", "error_description": "a secret of the provider" }).to_string();
+    for (spoil, told) in [
+        (Box::new(|app: &TestApp| app.idp.token_endpoint().fail(500)) as Box<dyn Fn(&TestApp)>, "provider-unavailable"),
+        (Box::new(|app: &TestApp| app.idp.token_endpoint().fail(401)), "provider-unavailable"),
+        (Box::new(|app: &TestApp| app.idp.token_endpoint().serve("<html>")), "provider-unavailable"),
+        (Box::new(|app: &TestApp| app.idp.token_endpoint().redirect("/elsewhere")), "provider-unavailable"),
+        (Box::new(move |app: &TestApp| app.idp.token_endpoint().serve(refusal.clone())), "provider-unavailable"),
+    ] {
+        let page = browser.begin("/auth/login?return_to=/app").await;
+        let back = browser.agree(&page, "bob").await;
+        spoil(&app);
+        let landed = browser.arrive(&back).await;
+        assert_eq!(landed.as_str(), format!("{}/app?error={told}", app.url()));
+        assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
+        app.idp.token_endpoint().reset();
+    }
+}
+
+#[actix_web::test]
+async fn somebody_who_is_not_let_in_is_told_why() {
+    let app = spawn().await;
+    let bob = app.introduce("bob").await;
+    app.post(&format!("/api/v1/users/{bob}/disable"), &app.admin(), json!({})).await;
+    let mut browser = Browser::new(&app);
+    assert_eq!(browser.sign_in("bob").await.query(), Some("error=principal-disabled"));
+    assert_eq!(browser.session(), None);
+
+    let app = setup().var("OIDC_JIT", "off").spawn().await;
+    let mut browser = Browser::new(&app);
+    assert_eq!(browser.sign_in("bob").await.query(), Some("error=unknown-principal"));
+    let app = setup().var("OIDC_JIT", "pending").spawn().await;
+    let mut browser = Browser::new(&app);
+    assert_eq!(browser.sign_in("bob").await.query(), Some("error=principal-pending"));
+}
+
+async fn tell(app: &TestApp, logout_token: &str) -> Reply {
+    let body = format!("logout_token={logout_token}");
+    let request = app.request(Method::POST, "/auth/backchannel-logout");
+    request.body("application/x-www-form-urlencoded", &body).send().await
+}
+
+/// What the provider calls the session of this browser.
+async fn sid_of(browser: &Browser<'_>) -> String {
+    let mut copy = browser.copy();
+    // Ends the copy's row and so the browser's; what it is called stays.
+    copy.send(copy.scripted(Method::POST, "/auth/logout")).await;
+    let next = location(&copy.get("/auth/logout").await);
+    let hint = parameter(&next, "id_token_hint").unwrap();
+    let claims = crate::support::jose::decode(hint.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&claims).unwrap()["sid"].as_str().unwrap().to_owned()
+}
+
+/// A browser of bob's, whose session the provider calls so.
+async fn signed_in_as<'a>(app: &'a TestApp, sid: &str) -> Browser<'a> {
+    let mut browser = Browser::new(app);
+    let page = browser.begin("/auth/login?return_to=/app").await;
+    let back = browser.agree(&page, "bob").await;
+    let id_token = id_token(app, &page).subject("bob").claim("sid", sid).sign();
+    let answer = json!({
+        "access_token": "opaque", "token_type": "Bearer", "expires_in": 3600, "id_token": id_token, "refresh_token": "r",
+    });
+    app.idp.token_endpoint().serve(answer.to_string());
+    browser.arrive(&back).await;
+    app.idp.token_endpoint().reset();
+    assert_eq!(browser.who().await.status(), 200);
+    browser
+}
+
+/// The right ID token for a sign-in that was begun.
+fn id_token(app: &TestApp, page: &url::Url) -> TokenBuilder {
+    let nonce = parameter(page, "nonce").unwrap();
+    let token = app.idp.token().audience(SESSION_CLIENT).without("client_id").without("scope");
+    token.claim("nonce", nonce).header("typ", "JWT")
+}
+
+#[actix_web::test]
+async fn the_provider_calls_a_session_by_a_name_and_ends_it_by_that() {
+    let app = spawn().await;
+    let sid = sid_of(&signed_in(&app, "bob").await).await;
+    assert!(sid.len() > 20);
+    let (mut one, mut other) = (signed_in_as(&app, "one").await, signed_in_as(&app, "other").await);
+    let told = tell(&app, &app.idp.logout_token().claim("sid", "one").sign()).await;
+    assert_eq!((told.status(), told.text()), (200, ""));
+    assert_eq!(told.header("cache-control"), Some("no-store"));
+    assert_eq!(one.who().await.problem(), "session-ended");
+    assert_eq!(other.who().await.status(), 200);
+    // A name of another person's session ends nothing.
+    tell(&app, &app.idp.logout_token().claim("sid", "other").subject("alice").sign()).await;
+    assert_eq!(other.who().await.status(), 200);
+    tell(&app, &app.idp.logout_token().claim("sid", "other").subject("bob").sign()).await;
+    assert_eq!(other.who().await.problem(), "session-ended");
+}
+
+#[actix_web::test]
+async fn the_provider_ends_every_session_of_a_person_and_the_tokens_of_that_time() {
+    let app = spawn().await;
+    let (mut one, mut other, mut alice) =
+        (signed_in(&app, "bob").await, signed_in(&app, "bob").await, signed_in(&app, "alice").await);
+    let token = app.token("bob").sign();
+    assert_eq!(app.get("/api/v1/me", &token).await.status(), 200);
+    app.pass(5);
+    let logout_token = app.idp.logout_token().subject("bob").sign();
+    assert_eq!(tell(&app, &logout_token).await.status(), 200);
+    for browser in [&mut one, &mut other] {
+        assert_eq!(browser.who().await.problem(), "session-ended");
+    }
+    assert_eq!(app.get("/api/v1/me", &token).await.problem(), "invalid-token");
+    assert_eq!(alice.who().await.status(), 200);
+
+    // Whoever signs in after that stays signed in, however often it is told.
+    app.pass(1);
+    one.sign_in("bob").await;
+    let fresh = app.token("bob").sign();
+    assert_eq!(tell(&app, &logout_token).await.status(), 200);
+    assert_eq!(one.who().await.status(), 200);
+    assert_eq!(app.get("/api/v1/me", &fresh).await.status(), 200);
+    let bob = app.introduce("bob").await;
+    let trail =
+        app.get(&format!("/api/v1/audit-events?target={bob}&action=session.provider-sign-out"), &app.admin()).await;
+    assert_eq!(trail.json()["items"].as_array().unwrap().len(), 1, "{}", trail.text());
+}
+
+#[actix_web::test]
+async fn a_logout_token_that_was_captured_does_not_end_what_begins_later_under_the_same_name() {
+    let app = spawn().await;
+    let mut before = signed_in_as(&app, "one").await;
+    let logout_token = app.idp.logout_token().claim("sid", "one").sign();
+    app.pass(1);
+    let mut after = signed_in_as(&app, "one").await;
+    assert_eq!(tell(&app, &logout_token).await.status(), 200);
+    assert_eq!(before.who().await.problem(), "session-ended");
+    assert_eq!(after.who().await.status(), 200);
+}
+
+#[actix_web::test]
+async fn a_logout_token_that_is_none_for_us_ends_nothing() {
+    let app = spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    let good = || app.idp.logout_token().subject("bob");
+    let event = "http://schemas.openid.net/event/backchannel-logout";
+    let foreign = SigningKey::generate(Algorithm::Es256);
+    for (case, token) in [
+        ("for another client", good().audience(SPA_CLIENT)),
+        ("for another client too, and not said which acts", good().audience(json!([SESSION_CLIENT, SPA_CLIENT]))),
+        ("with a nonce", good().claim("nonce", "n")),
+        ("without an event", good().without("events")),
+        ("with another event", good().claim("events", json!({ "http://schemas.openid.net/event/other": {} }))),
+        ("with an event that is no object", good().claim("events", json!({ event: true }))),
+        ("that names nobody", app.idp.logout_token()),
+        ("without an id", good().without("jti")),
+        ("that has expired", good().expires_in(-60)),
+        ("without an end", good().without("exp")),
+        ("without a time", good().without("iat")),
+        ("of another issuer", good().issuer("https://foreign.example")),
+        ("signed by somebody else", good().signed_by(&foreign)),
+        ("of the kind of access tokens", good().header("typ", "at+jwt")),
+        ("that is an access token", app.token("bob")),
+        ("that is an ID token", app.idp.token().subject("bob").audience(SESSION_CLIENT).header("typ", "JWT")),
+    ] {
+        let told = tell(&app, &token.sign()).await;
+        assert_eq!((told.status(), told.problem().as_str()), (400, "bad-logout-token"), "{case}");
+        assert_eq!(browser.who().await.status(), 200, "{case}");
+    }
+    for body in ["", "logout_token=", "logout_token=a&logout_token=b", "other=a"] {
+        let request = app.request(Method::POST, "/auth/backchannel-logout");
+        let told = request.body("application/x-www-form-urlencoded", body).send().await;
+        assert_eq!(told.status(), 400, "{body}");
+    }
+    assert_eq!(tell(&app, &good().sign()).await.status(), 200, "while the right one does");
+    assert_eq!(browser.who().await.problem(), "session-ended");
+}
+
+#[actix_web::test]
+async fn an_id_token_that_is_not_the_answer_to_this_sign_in_signs_nobody_in() {
+    let app = spawn().await;
+    let foreign = SigningKey::generate(Algorithm::Es256);
+    let spoils: [(&str, Box<dyn Fn(TokenBuilder) -> TokenBuilder>); 12] = [
+        ("another nonce", Box::new(|token| token.claim("nonce", "another"))),
+        ("no nonce", Box::new(|token| token.without("nonce"))),
+        ("for another client", Box::new(|token| token.audience(SPA_CLIENT))),
+        ("for several, and none said to act", Box::new(|token| token.audience(json!([SESSION_CLIENT, SPA_CLIENT])))),
+        ("another acts", Box::new(|token| token.claim("azp", SPA_CLIENT))),
+        ("another issuer's", Box::new(|token| token.issuer("https://foreign.example"))),
+        ("somebody else's signature", Box::new(move |token| token.signed_by(&foreign))),
+        ("expired", Box::new(|token| token.expires_in(-60))),
+        ("without a subject", Box::new(|token| token.without("sub"))),
+        ("an access token", Box::new(|token| token.header("typ", "at+jwt"))),
+        ("a logout token", Box::new(|token| token.claim("events", json!({})))),
+        ("unsigned", Box::new(|token| token.header("alg", "none"))),
+    ];
+    for (case, spoil) in spoils {
+        let mut browser = Browser::new(&app);
+        let page = browser.begin("/auth/login?return_to=/app").await;
+        let back = browser.agree(&page, "bob").await;
+        let id_token = spoil(id_token(&app, &page).subject("bob")).sign();
+        let answer =
+            json!({ "access_token": "opaque", "token_type": "Bearer", "expires_in": 300, "id_token": id_token });
+        app.idp.token_endpoint().serve(answer.to_string());
+        assert_eq!(browser.arrive(&back).await.query(), Some("error=login-failed"), "{case}");
+        assert_eq!(browser.session(), None, "{case}");
+        app.idp.token_endpoint().reset();
+    }
+}

@@ -1,0 +1,172 @@
+//! The provider is asked again whether it stands by a session: seldom, once over all replicas, and without losing anything.
+
+use portcullis::dev::SESSION_CLIENT;
+use serde_json::json;
+
+use super::browser::{Browser, KEY, replica_of, signed_in, spawn};
+use crate::support::TestApp;
+
+const TEN_MINUTES: u64 = 600;
+
+fn asked(app: &TestApp) -> usize {
+    app.idp.token_endpoint().requests()
+}
+
+#[actix_web::test]
+async fn the_provider_is_asked_every_ten_minutes_and_not_more_often() {
+    let app = spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    let before = asked(&app);
+    app.pass(TEN_MINUTES - 1);
+    assert_eq!(browser.who().await.status(), 200);
+    assert_eq!(asked(&app), before);
+    for more in 1..4 {
+        app.pass(TEN_MINUTES);
+        for _ in 0..3 {
+            assert_eq!(browser.who().await.status(), 200);
+        }
+        assert_eq!(asked(&app), before + more);
+    }
+}
+
+#[actix_web::test]
+async fn two_replicas_at_once_ask_once_and_both_go_on() {
+    let app = spawn().await;
+    let browser = signed_in(&app, "bob").await;
+    let second = replica_of(&app, KEY).await;
+    let before = asked(&app);
+    app.pass(TEN_MINUTES);
+    app.idp.token_endpoint().hold();
+    let mut all: Vec<Browser> = (0..6).map(|_| browser.copy()).collect();
+    all.iter_mut().skip(3).for_each(|browser| browser.url.clone_from(&second));
+    let answers = futures_util::future::join_all(all.iter_mut().map(Browser::who));
+    let release = async {
+        app.idp.token_endpoint().wait_for_requests(before + 1).await;
+        // Whoever does not ask is answered meanwhile.
+        let mut other = browser.copy();
+        other.url.clone_from(&second);
+        assert_eq!(other.who().await.status(), 200);
+        app.idp.token_endpoint().release();
+    };
+    let (answers, ()) = futures_util::future::join(answers, release).await;
+    assert!(answers.iter().all(|answer| answer.status() == 200), "{answers:?}");
+    assert_eq!(asked(&app), before + 1);
+    // A refresh token that was shown twice would have ended what comes of it.
+    app.pass(TEN_MINUTES);
+    assert_eq!(browser.copy().who().await.status(), 200);
+    assert_eq!(asked(&app), before + 2);
+}
+
+#[actix_web::test]
+async fn what_the_provider_takes_back_ends() {
+    let app = spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    // Signed out at the provider, without a word to us.
+    let hint = hint_of(&app, &mut browser.copy()).await;
+    let mut again = signed_in(&app, "bob").await;
+    let url = format!("{}/logout?id_token_hint={hint}", app.idp.url());
+    assert_eq!(crate::support::client().get(url).send().await.unwrap().status(), 200);
+    assert_eq!(again.who().await.status(), 200, "nobody has asked yet");
+    app.pass(TEN_MINUTES);
+    assert_eq!(again.who().await.problem(), "session-ended");
+    assert_eq!(browser.who().await.problem(), "session-ended");
+}
+
+/// Signs out here, and returns the ID token that leads to the provider.
+async fn hint_of(_app: &TestApp, browser: &mut Browser<'_>) -> String {
+    let out = browser.scripted(reqwest::Method::POST, "/auth/logout");
+    assert_eq!(browser.send(out).await.status(), 200);
+    let next = super::location(&browser.get("/auth/logout").await);
+    super::parameter(&next, "id_token_hint").unwrap()
+}
+
+#[actix_web::test]
+async fn an_outage_of_the_provider_keeps_a_session_for_an_hour_and_no_longer() {
+    let app = spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    app.pass(TEN_MINUTES);
+    for status in [500, 503, 429] {
+        app.idp.token_endpoint().fail(status);
+        assert_eq!(browser.who().await.status(), 200, "{status}");
+        app.pass(60);
+    }
+    let failed = asked(&app);
+    assert_eq!(browser.who().await.status(), 200);
+    assert_eq!((browser.who().await.status(), asked(&app)), (200, failed + 1), "it is left alone for a while");
+    for _ in 0..2 {
+        app.pass(28 * 60);
+        assert_eq!(browser.who().await.status(), 200);
+    }
+    app.pass(60);
+    assert_eq!(browser.who().await.problem(), "session-ended");
+}
+
+#[actix_web::test]
+async fn a_session_outlives_an_outage_that_ends_in_time() {
+    let app = spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    app.pass(TEN_MINUTES);
+    app.idp.token_endpoint().fail(503);
+    assert_eq!(browser.who().await.status(), 200);
+    app.idp.token_endpoint().reset();
+    for _ in 0..6 {
+        app.pass(20 * 60);
+        assert_eq!(browser.who().await.status(), 200);
+    }
+}
+
+#[actix_web::test]
+async fn a_browser_that_goes_away_meanwhile_loses_nothing() {
+    let app = spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    let before = asked(&app);
+    app.pass(TEN_MINUTES);
+    app.idp.token_endpoint().hold();
+    let (leaving, mut staying) = (browser.copy(), browser.copy());
+    let request = leaving.request(reqwest::Method::GET, "/auth/session").send();
+    let asking = app.idp.token_endpoint().wait_for_requests(before + 1);
+    // The request is dropped, and its connection closed, once the provider was asked.
+    futures_util::future::select(Box::pin(request), Box::pin(asking)).await;
+    app.idp.token_endpoint().release();
+    // The answer is kept without anybody who waits for it.
+    while staying.who().await.json()["session"]["confirmed_at"] != "2030-01-02T03:14:05Z" {}
+    for more in 2..4 {
+        app.pass(TEN_MINUTES);
+        assert_eq!(browser.who().await.status(), 200);
+        assert_eq!(asked(&app), before + more);
+    }
+}
+
+#[actix_web::test]
+async fn without_a_refresh_token_a_session_ends_with_the_access_token() {
+    let app = spawn().await;
+    let mut browser = Browser::new(&app);
+    let page = browser.begin("/auth/login?return_to=/app").await;
+    let back = browser.agree(&page, "bob").await;
+    let nonce = super::parameter(&page, "nonce").unwrap();
+    let id_token = app.idp.token().subject("bob").audience(SESSION_CLIENT).claim("nonce", nonce);
+    let answer = json!({
+        "access_token": app.token("bob").sign(),
+        "token_type": "Bearer",
+        "expires_in": 300,
+        "id_token": id_token.without("client_id").header("typ", "JWT").sign(),
+    });
+    app.idp.token_endpoint().serve(answer.to_string());
+    browser.arrive(&back).await;
+    assert_eq!(browser.who().await.json()["session"]["ends_at"], "2030-01-02T03:09:05Z");
+    app.pass(299);
+    assert_eq!(browser.who().await.status(), 200);
+    app.pass(1);
+    assert_eq!(browser.who().await.problem(), "session-ended");
+}
+
+#[actix_web::test]
+async fn a_session_never_becomes_somebody_elses() {
+    let app = spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    app.pass(TEN_MINUTES);
+    let id_token = app.idp.token().subject("alice").audience(SESSION_CLIENT).without("client_id").header("typ", "JWT");
+    let answer = json!({ "access_token": "opaque", "token_type": "Bearer", "id_token": id_token.sign() });
+    app.idp.token_endpoint().serve(answer.to_string());
+    assert_eq!(browser.who().await.problem(), "session-ended");
+}
