@@ -12,9 +12,9 @@ use crate::services::SessionView;
 #[into_params(parameter_in = Query)]
 pub(crate) struct LoginQuery {
     /// Where to go afterwards: a path here, from its slash, or an address of an origin that the operator allows. Else the front page.
-    #[param(example = "/app")]
     pub(crate) return_to: Option<String>,
     /// What the provider is to ask, or not.
+    #[param(inline)]
     pub(crate) prompt: Option<Prompt>,
 }
 
