@@ -229,7 +229,8 @@ async fn a_logout_token_that_is_none_for_us_ends_nothing() {
 async fn an_id_token_that_is_not_the_answer_to_this_sign_in_signs_nobody_in() {
     let app = spawn().await;
     let foreign = SigningKey::generate(Algorithm::Es256);
-    let spoils: [(&str, Box<dyn Fn(TokenBuilder) -> TokenBuilder>); 12] = [
+    type Spoil = Box<dyn Fn(TokenBuilder) -> TokenBuilder>;
+    let spoils: [(&str, Spoil); 12] = [
         ("another nonce", Box::new(|token| token.claim("nonce", "another"))),
         ("no nonce", Box::new(|token| token.without("nonce"))),
         ("for another client", Box::new(|token| token.audience(SPA_CLIENT))),
