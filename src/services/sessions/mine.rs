@@ -79,7 +79,7 @@ impl MySessionService {
     /// Removes the sessions that have ended by themselves. Returns how many.
     pub async fn purge(&self) -> Result<usize, Failure> {
         let (now, unused_since) = (self.clock.now(), self.clock.now() - self.idle);
-        let purged = self.database.write_touching(move |conn| {
+        let purged = self.database.write_beside(move |conn| {
             Ok::<_, Failure>((sessions::delete_over(conn, now.into(), unused_since.into())?, Touched::Nobody))
         });
         purged.await
@@ -88,7 +88,7 @@ impl MySessionService {
     async fn end_some(&self, actor: &Actor, one: Option<String>) -> Result<(), Failure> {
         let Some(principal) = actor.principal else { return Ok(()) };
         let (actor, now) = (actor.clone(), Moment::from(self.clock.now()));
-        let ended = self.database.write_touching(move |conn| {
+        let ended = self.database.write_beside(move |conn| {
             let ended = match &one {
                 Some(id) => usize::from(sessions::delete(conn, principal, id)?),
                 None => sessions::delete_all(conn, principal)?,

@@ -2,6 +2,8 @@
 //!
 //! A session is a row, so it ends for every replica at once. The cookie holds a random text of which the row has the hash; the provider's
 //! tokens are in the row, sealed with a key that is not in the database. Whoever reads one of the two can do nothing with it.
+//!
+//! What is written here goes by one row in one statement, so it waits for nobody else's turn to write.
 
 mod cookie_token;
 mod mine;
@@ -121,9 +123,11 @@ impl SessionService {
     pub async fn sign_out(&self, token: Option<&str>, request_id: String) -> Result<SignedOut, Failure> {
         let Some(hash) = token.map(hash) else { return Ok(SignedOut { is_provider_next: false, hint: None }) };
         let now = Moment::from(self.now());
-        let ended = self.0.database.write_touching(move |conn| {
+        let ended = self.0.database.write_beside(move |conn| {
             let Some(session) = sessions::find_by_token(conn, &hash)? else { return Ok((None, Touched::Nobody)) };
-            sessions::delete_by_token(conn, &hash)?;
+            if !sessions::delete_by_token(conn, &hash)? {
+                return Ok((None, Touched::Nobody));
+            }
             let mut event =
                 AuditEvent::new(now, AuditAction::EndSession, session.principal_id).with("session", session.id.clone());
             event.actor = Some(session.principal_id);
@@ -157,7 +161,7 @@ impl SessionService {
         if now - session.last_used_at.utc() < NOTE_USE_EVERY.min(self.0.settings.idle / 10) {
             return Ok(());
         }
-        let noted = self.0.database.write_touching(move |conn| {
+        let noted = self.0.database.write_beside(move |conn| {
             sessions::touch(conn, &id, now.into())?;
             Ok::<_, Failure>(((), Touched::Nobody))
         });

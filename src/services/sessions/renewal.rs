@@ -40,7 +40,7 @@ impl SessionService {
 
     async fn lease(&self, session: &Session, now: DateTime<Utc>) -> Result<bool, Failure> {
         let (id, proved_at) = (session.id.clone(), session.proved_at);
-        let leased = self.0.database.write_touching(move |conn| {
+        let leased = self.0.database.write_beside(move |conn| {
             let is_ours = sessions::lease(conn, &id, proved_at, now.into(), (now + LEASE).into())?;
             Ok::<_, Failure>((is_ours, Touched::Nobody))
         });
@@ -82,7 +82,7 @@ impl SessionService {
         let saved = self
             .0
             .database
-            .write_touching(move |conn| Ok::<_, Failure>((sessions::renew(conn, &id, &renewal)?, Touched::Nobody)));
+            .write_beside(move |conn| Ok::<_, Failure>((sessions::renew(conn, &id, &renewal)?, Touched::Nobody)));
         // Ended meanwhile.
         if !saved.await? {
             return Err(Failure::SessionEnded);
@@ -91,7 +91,7 @@ impl SessionService {
     }
 
     async fn end(&self, session: Session) -> Result<Session, Failure> {
-        let ended = self.0.database.write_touching(move |conn| {
+        let ended = self.0.database.write_beside(move |conn| {
             sessions::delete(conn, session.principal_id, &session.id)?;
             Ok::<_, Failure>(((), Touched::Nobody))
         });

@@ -142,7 +142,7 @@ impl SessionService {
         event.actor = Some(principal);
         event.client = signed_in.claims.client_id().map(str::to_owned);
         event.request_id = Some(arrival.request_id.clone());
-        let opened = self.0.database.write_touching(move |conn| {
+        let opened = self.0.database.write_beside(move |conn| {
             if let Some(former) = former {
                 sessions::delete_by_token(conn, &former)?;
             }

@@ -36,7 +36,7 @@ pub async fn spawn() -> TestApp {
 
 /// Another replica of the service: the same database, public URL, provider and clock. Returns where it listens.
 pub async fn replica_of(app: &TestApp, key: &str) -> String {
-    let database = format!("sqlite://{}", app.database().display());
+    let database = app.database().url();
     let mut vars = vec![
         ("SERVER_BIND", "127.0.0.1:0"),
         ("SERVER_PUBLIC_URL", app.url()),
