@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 
-import { askToSignOut, signInPages } from './sign_in_pages.mjs';
+import { askToSignOut, sayGoodbye, signInPages } from './sign_in_pages.mjs';
 import { Store } from './store.mjs';
 
 /** The resource that Portcullis is: the `aud` of the tokens it takes. */
@@ -18,8 +18,10 @@ export const OTHER_API = 'https://other.example.test';
 /** A resource whose access tokens are opaque. */
 export const OPAQUE_API = 'https://opaque.example.test';
 
-/** The client of the single-page app, where there is one. */
+/** The client of a single-page app. */
 export const SPA = 'spa';
+/** As whom the service signs people in itself. */
+export const SIGN_IN = { id: 'sign-in', secret: randomBytes(32).toString('base64url') };
 
 export const REDIRECT_URI = 'https://app.example.test/callback';
 
@@ -43,7 +45,7 @@ async function freshKeys() {
 }
 
 /** A single-page app that is served from `origin`. */
-function singlePageApp(origin) {
+export function singlePageApp(origin) {
   return {
     client_id: SPA,
     grant_types: ['authorization_code', 'refresh_token'],
@@ -53,7 +55,23 @@ function singlePageApp(origin) {
   };
 }
 
-async function clients(appOrigin) {
+/**
+ * The service itself at `publicUrl`, which signs people in for an app that is served from `appOrigin`. The provider
+ * reaches it at `internalUrl`.
+ */
+export function signInClient(publicUrl, appOrigin, internalUrl) {
+  return {
+    client_id: SIGN_IN.id,
+    client_secret: SIGN_IN.secret,
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: [`${publicUrl}/auth/callback`],
+    post_logout_redirect_uris: [`${appOrigin}/`],
+    backchannel_logout_uri: `${internalUrl}/auth/backchannel-logout`,
+    backchannel_logout_session_required: true,
+  };
+}
+
+async function clients(more) {
   const key = await generateKeyPair('ES256');
   const [secret, apiSecret] = [0, 1].map(() => randomBytes(32).toString('base64url'));
   const machine = { grant_types: ['client_credentials'], response_types: [], redirect_uris: [] };
@@ -76,7 +94,7 @@ async function clients(appOrigin) {
         jwks: { keys: [{ ...await exportJWK(key.publicKey), alg: 'ES256', use: 'sig' }] },
       },
       { ...browser, client_id: 'webapp' },
-      ...appOrigin === undefined ? [] : [singlePageApp(appOrigin)],
+      ...more,
       // Registered under the API's own name, as some teams do: its ID tokens carry the API's audience.
       { ...browser, client_id: API },
       // The API itself, which asks about opaque tokens.
@@ -117,13 +135,19 @@ function configuration(keys, metadata, cookieKeys) {
     cookies: { keys: cookieKeys },
     // The app's tokens say whose they are, as those of most providers do.
     extraTokenClaims: (_ctx, { accountId, clientId }) => (clientId === SPA ? { preferred_username: accountId } : undefined),
-    findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    claims: { email: ['email'], profile: ['name'] },
+    // In the ID token, as most providers do, not by its own endpoint alone.
+    conformIdTokenClaims: false,
+    // Without the guard that keeps it from asking this machine, which is where its clients are.
+    fetch: (url, { dispatcher: _guard, ...options }) => fetch(url, options),
+    findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId, name: accountId }) }),
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     jwks: { keys },
     // One sign-in serves a whole test: its refresh token may be used again.
     rotateRefreshToken: false,
     ttl,
     features: {
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       introspection: {
@@ -131,7 +155,7 @@ function configuration(keys, metadata, cookieKeys) {
         allowedPolicy: (_ctx, client) => client.clientId === OPAQUE_API,
       },
       jwtIntrospection: { enabled: true },
-      rpInitiatedLogout: { enabled: true, logoutSource: askToSignOut },
+      rpInitiatedLogout: { enabled: true, logoutSource: askToSignOut, postLogoutSuccessSource: sayGoodbye },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: resourceServer,
@@ -142,11 +166,11 @@ function configuration(keys, metadata, cookieKeys) {
 
 /**
  * Starts a provider. `rotate()` makes every new token be signed by fresh keys, which the key set names from then on;
- * the former keys stay published unless `{ withdraw: true }`, as after a leak. A single-page app that is served from
- * `appOrigin` is its client.
+ * the former keys stay published unless `{ withdraw: true }`, as after a leak. It knows the clients of this file
+ * and those of `clients`.
  */
-export async function startProvider({ appOrigin } = {}) {
-  const { metadata, privateKey, secret, apiSecret } = await clients(appOrigin);
+export async function startProvider({ clients: more = [] } = {}) {
+  const { metadata, privateKey, secret, apiSecret } = await clients(more);
   const cookieKeys = [randomBytes(32).toString('base64url')];
   let keys = await freshKeys();
   let handle;

@@ -66,20 +66,20 @@ async function launch(args, { directory, env, log, sign, url }) {
 
 /**
  * Starts Portcullis for `issuer`, or for the issuers that a file of this text names, on a port and a database of its own,
- * the subject `admin` being the first administrator, and waits until it is ready. Pages of `origins` may use it. `log`
- * grows with every line that it writes.
+ * the subject `admin` being the first administrator, and waits until it is ready. `env` is what else it is told.
+ * `log` grows with every line that it writes.
  */
-export async function startService({ issuer, issuersFile, adminIssuer = issuer, admin, logLevel = 'info', origins = [] }) {
+export async function startService({ issuer, issuersFile, adminIssuer = issuer, admin, logLevel = 'info', bind, env: more = {} }) {
   const directory = freshDirectory();
   const env = {
     BOOTSTRAP_ADMIN: `${adminIssuer} ${admin}`,
-    CORS_ALLOWED_ORIGINS: origins.join(','),
     DATABASE_MIGRATE: 'true',
     DATABASE_URL: `sqlite://${join(directory, 'portcullis.db')}`,
     LOG_FORMAT: 'json',
     LOG_LEVEL: logLevel,
     ...issuersFile ? { OIDC_ISSUERS_FILE: join(directory, 'issuers.toml') } : { OIDC_AUDIENCE: API, OIDC_ISSUER: issuer },
-    SERVER_BIND: `127.0.0.1:${await freePort()}`,
+    SERVER_BIND: bind ?? `127.0.0.1:${await freePort()}`,
+    ...more,
   };
   if (issuersFile) writeFileSync(env.OIDC_ISSUERS_FILE, issuersFile);
   const log = [];

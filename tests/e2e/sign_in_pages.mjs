@@ -18,6 +18,11 @@ export function askToSignOut(ctx, form) {
   ctx.body = page(`${form}<button form="op.logoutForm" name="logout" value="yes">Sign out</button>`);
 }
 
+/** Where a person is then, unless an app has sent them. */
+export function sayGoodbye(ctx) {
+  ctx.body = page('<p>Signed out.</p>');
+}
+
 async function form(request) {
   let body = '';
   for await (const chunk of request) body += chunk;

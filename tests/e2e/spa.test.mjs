@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { startApp } from './app_server.mjs';
+import { builtSpa, startApp } from './app_server.mjs';
 import { complaints, keep, openBrowser, watched } from './browser.mjs';
 import { call } from './http.mjs';
-import { API, SPA, startProvider } from './provider.mjs';
+import { API, SPA, singlePageApp, startProvider } from './provider.mjs';
 import { startService } from './service.mjs';
 import { signIn } from './tokens.mjs';
 
@@ -20,9 +20,9 @@ let service;
 let browser;
 
 before(async () => {
-  app = await startApp();
-  provider = await startProvider({ appOrigin: app.origin });
-  service = await startService({ issuer: provider.issuer, admin: 'alice', origins: [app.origin] });
+  app = await startApp(builtSpa());
+  provider = await startProvider({ clients: [singlePageApp(app.origin)] });
+  service = await startService({ issuer: provider.issuer, admin: 'alice', env: { CORS_ALLOWED_ORIGINS: app.origin } });
   app.configure({
     api: service.url,
     issuer: provider.issuer,
