@@ -24,8 +24,10 @@ export function builtSpa() {
   return join(EXAMPLES, 'spa', 'dist');
 }
 
-/** The app without tokens, which needs no build. */
+/** The app that holds no tokens, which needs no build. */
 export const BFF = join(EXAMPLES, 'bff');
+/** Where its page says where the service is. */
+const SERVICE = /(?<=<html [^>]*data-service=")[^"]*/;
 
 /** What the page may load and ask: its own files, and the API and the provider where it asks them. */
 function policy({ api = '', issuer = '' }) {
@@ -43,10 +45,31 @@ function forward(request, response, address) {
   request.pipe(outgoing);
 }
 
+async function listen(server, host) {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  server.unref();
+  return {
+    origin: `http://${host}:${server.address().port}`,
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** A file of an app, with the app's settings in it: one app keeps them in a file of their own, one in its page. */
+async function read(folder, file, config) {
+  if (file === '/config.json') return JSON.stringify(config);
+  const content = await readFile(join(folder, file));
+  return file === '/index.html' ? String(content).replace(SERVICE, config.api) : content;
+}
+
 /**
  * Serves `folder` under `host`, a name of this machine. It listens before it is of use, since the provider and the
- * service have to know its origin; `configure` says what is in config.json, and where `/api` and `/auth` lead, if they
- * are on this origin.
+ * service have to know its origin; `configure` says what the app is told, and where `/api` and `/auth` lead, if they are
+ * on this origin.
  */
 export async function startApp(folder, host = '127.0.0.1') {
   let [config, service] = [{}, undefined];
@@ -55,25 +78,24 @@ export async function startApp(folder, host = '127.0.0.1') {
     if (service && /^\/(api|auth)\//.test(pathname)) return forward(request, response, service);
     const file = normalize(pathname === '/' ? '/index.html' : pathname);
     try {
-      const body = file === '/config.json' ? JSON.stringify(config) : await readFile(join(folder, file));
+      const body = await read(folder, file, config);
       response.writeHead(200, { 'content-security-policy': policy(config), 'content-type': TYPES[extname(file)] });
       return response.end(body);
     } catch {
       return response.writeHead(404).end();
     }
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  server.unref();
   return {
-    origin: `http://${host}:${server.address().port}`,
+    ...await listen(server, host),
     configure(values, leadTo) {
       [config, service] = [values, leadTo];
     },
-    async stop() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
   };
+}
+
+/** Serves an empty page that may do whatever a browser lets it: somebody else's. */
+export function startForeignPage(host) {
+  return listen(createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<title>Foreign</title><link rel="icon" href="data:,">');
+  }), host);
 }

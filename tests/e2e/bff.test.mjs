@@ -1,0 +1,243 @@
+// The app of examples/bff, which holds no tokens: the service signs people in at a real provider, and the browser keeps
+// a cookie. Behind one origin with the service, and on an origin beside the service's.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+
+import { BFF, startApp, startForeignPage } from './app_server.mjs';
+import { complaints, keep, openBrowser, watched } from './browser.mjs';
+import { call } from './http.mjs';
+import { freePort } from './process.mjs';
+import { SIGN_IN, signInClient, startProvider } from './provider.mjs';
+import { startService } from './service.mjs';
+import { signIn } from './tokens.mjs';
+
+/** What every JWS begins with: base64url of `{"`. */
+const JWT = /eyJ[\w-]{8,}/;
+
+/** Where the app and the service are, each called as a browser calls it. `leadTo`: the app's origin leads there. */
+const PLACES = {
+  'one origin': async () => {
+    const [app, bind] = [await startApp(BFF, 'localhost'), `127.0.0.1:${await freePort()}`];
+    return { app, bind, publicUrl: app.origin, api: '', leadTo: `http://${bind}` };
+  },
+  // One site (site.localhost), or no browser sends a Lax cookie along. To Chromium, app.localhost and api.localhost are two.
+  'sibling origins': async () => {
+    const [app, port] = [await startApp(BFF, 'app.site.localhost'), await freePort()];
+    const publicUrl = `http://api.site.localhost:${port}`;
+    return { app, bind: `127.0.0.1:${port}`, publicUrl, api: publicUrl, allowed: app.origin };
+  },
+};
+
+for (const [name, place] of Object.entries(PLACES)) {
+  describe(`an app without tokens, on ${name}`, () => {
+    const slug = name.replace(' ', '-');
+    let app;
+    /** The worst neighbour: the same host by another port, which to cookies is the same site. */
+    let foreign;
+    let provider;
+    let service;
+    let browser;
+    let publicUrl;
+
+    before(async () => {
+      const found = await place();
+      ({ app, publicUrl } = found);
+      foreign = await startForeignPage(new URL(app.origin).hostname);
+      provider = await startProvider({ clients: [signInClient(publicUrl, app.origin, `http://${found.bind}`)] });
+      service = await startService({
+        issuer: provider.issuer,
+        admin: 'alice',
+        bind: found.bind,
+        env: {
+          OIDC_CLIENT_ID: SIGN_IN.id,
+          OIDC_CLIENT_SECRET: SIGN_IN.secret,
+          SERVER_PUBLIC_URL: publicUrl,
+          SESSION_ALLOWED_ORIGINS: found.allowed ?? '',
+          SESSION_KEY: randomBytes(32).toString('base64'),
+          SESSION_LOGGED_OUT_URL: `${app.origin}/`,
+        },
+      });
+      app.configure({ api: found.api }, found.leadTo);
+      browser = await openBrowser();
+    });
+
+    after(async () => {
+      await browser?.close();
+      await service?.stop();
+      await provider?.stop();
+      await foreign?.stop();
+      await app?.stop();
+    });
+
+    const signInButton = (page) => page.getByRole('button', { name: 'Sign in' });
+    const signOutButton = (page) => page.getByRole('button', { name: 'Sign out' });
+    const notice = (page) => page.getByRole('status');
+    const otherSession = (page) => page.getByRole('listitem').filter({ hasNotText: '(this one)' });
+
+    async function goToConsent(page, account) {
+      await page.goto(app.origin);
+      await signInButton(page).click();
+      await page.getByLabel('Account').fill(account);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+    }
+
+    async function signInAs(page, account) {
+      await goToConsent(page, account);
+      await page.getByRole('button', { name: 'Allow' }).click();
+      await page.getByText(`You are ${account}.`).waitFor();
+    }
+
+    /** A click that changes something: what the service says to it. */
+    async function clickOnSave(page) {
+      const answered = page.waitForResponse((response) => response.request().method() === 'PATCH');
+      await page.getByRole('button', { name: 'Save' }).click();
+      return (await answered).status();
+    }
+
+    /** The service's cookie for the session. */
+    async function sessionCookie(page) {
+      return (await page.context().cookies(publicUrl)).find((cookie) => cookie.name === 'session');
+    }
+
+    /** What the scripts of a page get to see from now on: every answer, with its header fields. */
+    async function answersTo(page) {
+      const answers = [];
+      await page.exposeFunction('see', (answer) => answers.push(answer));
+      await page.addInitScript(() => {
+        const { fetch } = window;
+        window.fetch = async (...request) => {
+          const response = await fetch(...request);
+          await window.see(JSON.stringify([...response.headers]) + await response.clone().text());
+          return response;
+        };
+      });
+      return answers;
+    }
+
+    test('bob signs in, uses the API, and no script sees a token; he signs out at both ends', async () => {
+      const page = await browser.visitor();
+      const [heard, seen] = [complaints(page), await answersTo(page)];
+      await watched(`bff-${slug}`, [page], async () => {
+        await signInAs(page, 'bob');
+        await keep(page, `bff-${slug}-signed-in`);
+        assert.equal(page.url(), `${app.origin}/`);
+        assert.equal(await clickOnSave(page), 200);
+
+        const cookie = await sessionCookie(page);
+        assert.deepEqual([cookie.httpOnly, cookie.sameSite, cookie.path], [true, 'Lax', '/']);
+        const kept = await page.evaluate(async () => JSON.stringify([
+          document.cookie, { ...localStorage }, { ...sessionStorage }, await indexedDB.databases(), await caches.keys(),
+        ]));
+        assert.equal(kept, JSON.stringify(['', {}, {}, [], []]), 'no script finds anything');
+
+        await signOutButton(page).click();
+        await page.getByRole('heading', { name: 'Provider' }).waitFor();
+        await signOutButton(page).click();
+        await signInButton(page).waitFor();
+        assert.equal(page.url(), `${app.origin}/`);
+        assert.equal(await sessionCookie(page), undefined);
+
+        assert.ok(seen.length >= 5, 'the page has asked for this and that');
+        for (const answer of seen) {
+          assert.doesNotMatch(answer, JWT);
+          assert.ok(!answer.includes(cookie.value), 'the cookie is in no answer that a script can read');
+        }
+        const stolen = await fetch(`${service.url}/auth/session`, { headers: { cookie: `session=${cookie.value}` } });
+        assert.equal(stolen.status, 401, 'a cookie of before is worth nothing');
+
+        await signInButton(page).click();
+        await page.getByLabel('Account').waitFor();
+        // The page asks who is signed in, and a browser takes a 401 for an error.
+        assert.deepEqual(heard.filter((complaint) => !/status of 401/.test(complaint)), []);
+      });
+    });
+
+    test('who says no at the provider comes back with the reason, and is not signed in', async () => {
+      const page = await browser.visitor();
+      await watched(`bff-${slug}-denied`, [page], async () => {
+        await goToConsent(page, 'bob');
+        await page.getByRole('button', { name: 'Deny' }).click();
+        await notice(page).getByText('access_denied').waitFor();
+        assert.equal(page.url(), `${app.origin}/`);
+        assert.equal(await signInButton(page).isVisible(), true);
+        assert.equal(await sessionCookie(page), undefined);
+      });
+    });
+
+    test('a session that bob ends from another browser is over at its next click', async () => {
+      const [here, there] = [await browser.visitor(), await browser.visitor()];
+      await watched(`bff-${slug}-ended`, [here, there], async () => {
+        await signInAs(there, 'bob');
+        await signInAs(here, 'bob');
+        await keep(here, `bff-${slug}-sessions`);
+        await otherSession(here).getByRole('button', { name: 'End' }).click();
+        await otherSession(here).waitFor({ state: 'detached' });
+        assert.equal(await clickOnSave(there), 401);
+        await notice(there).getByText('Your session has ended').waitFor();
+        assert.equal(await clickOnSave(here), 200);
+        await here.getByRole('button', { name: 'End all' }).click();
+        await signInButton(here).waitFor();
+      });
+    });
+
+    test('who signs out at the provider is signed out here', async () => {
+      const page = await browser.visitor();
+      await watched(`bff-${slug}-backchannel`, [page], async () => {
+        await signInAs(page, 'bob');
+        const elsewhere = await page.context().newPage();
+        await elsewhere.goto(`${provider.issuer}/session/end`);
+        await elsewhere.getByRole('button', { name: 'Sign out' }).click();
+        await elsewhere.getByText('Signed out').waitFor();
+        assert.equal(await clickOnSave(page), 401);
+        await signInButton(page).waitFor();
+      });
+    });
+
+    test('alice disables bob while his page is open, and his next click says so', async () => {
+      const page = await browser.visitor();
+      const { access_token: token } = await signIn(provider.issuer, 'alice', 'users:read users:write');
+      await watched(`bff-${slug}-disabled`, [page], async () => {
+        await signInAs(page, 'bob');
+        const { body: { items: [{ id }] } } = await call(service, '/api/v1/users?q=bob', { token });
+        await call(service, `/api/v1/users/${id}/disable`, { method: 'POST', token });
+        assert.equal(await clickOnSave(page), 403);
+        await notice(page).getByText('account is disabled').waitFor();
+        await keep(page, `bff-${slug}-disabled`);
+        await call(service, `/api/v1/users/${id}/enable`, { method: 'POST', token });
+      });
+    });
+
+    test('a page of another origin reads nothing and changes nothing, though the browser sends the cookie', async () => {
+      const page = await browser.visitor();
+      await watched(`bff-${slug}-foreign`, [page], async () => {
+        await signInAs(page, 'bob');
+        const attacker = await page.context().newPage();
+        await attacker.goto(foreign.origin);
+        const tried = await attacker.evaluate((api) => {
+          const marked = { 'X-Requested-With': 'fetch' };
+          const attempts = [['GET', '/api/v1/me'], ['POST', '/auth/logout', marked], ['DELETE', '/api/v1/me/sessions', marked]];
+          return Promise.all(attempts.map(([method, path, headers]) =>
+            fetch(api + path, { method, headers, credentials: 'include' }).then((response) => response.status, () => 'failed')));
+        }, publicUrl);
+        assert.deepEqual(tried, ['failed', 'failed', 'failed']);
+
+        /** What the service says to where the page makes the browser go. */
+        const lead = async (step) => {
+          const [answer] = await Promise.all([attacker.waitForNavigation(), attacker.evaluate(step, publicUrl)]);
+          return answer.status();
+        };
+        // A form needs nobody's leave to be sent.
+        assert.equal(await lead((api) => {
+          const form = document.body.appendChild(document.createElement('form'));
+          Object.assign(form, { action: `${api}/auth/logout`, method: 'post' }).submit();
+        }), 403);
+        // That was for the page's origin, not for want of a cookie: a link to the service finds bob signed in.
+        await attacker.goto(foreign.origin);
+        assert.equal(await lead((api) => location.assign(`${api}/auth/session`)), 200);
+        assert.equal(await clickOnSave(page), 200);
+      });
+    });
+  });
+}
