@@ -9,6 +9,7 @@ use tracing::Instrument;
 use super::access::Access;
 use super::bearer;
 use super::caller::{Caller, Decision};
+use super::rate_limit::RateLimits;
 use crate::error::Error;
 use crate::oidc::TokenVerifier;
 use crate::services::PrincipalService;
@@ -17,11 +18,12 @@ use crate::services::PrincipalService;
 pub(crate) struct Authenticator {
     verifier: TokenVerifier,
     principals: PrincipalService,
+    limits: RateLimits,
 }
 
 impl Authenticator {
-    pub(crate) fn new(verifier: TokenVerifier, principals: PrincipalService) -> Self {
-        Self { verifier, principals }
+    pub(crate) fn new(verifier: TokenVerifier, principals: PrincipalService, limits: RateLimits) -> Self {
+        Self { verifier, principals, limits }
     }
 
     /// What proves tokens.
@@ -70,7 +72,9 @@ async fn guard<B: MessageBody + 'static>(
 
 async fn admit(access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
     let authenticator = request.app_data::<web::Data<Authenticator>>().ok_or(Error::Unguarded)?;
-    let caller = authenticator.authenticate(request).await?;
+    let authenticated = authenticator.authenticate(request).await;
+    let caller = authenticated.map_err(|refusal| authenticator.limits.after_refusal(request, refusal))?;
+    authenticator.limits.take(caller.principal_id())?;
     require(access, &caller)?;
     Ok(caller)
 }

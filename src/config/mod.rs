@@ -10,6 +10,7 @@ mod database;
 mod environment;
 mod faults;
 mod issuer;
+mod limits;
 mod log;
 mod oidc;
 mod server;
@@ -20,6 +21,7 @@ pub use faults::{ConfigError, Fault};
 pub(crate) use cors::CorsConfig;
 pub(crate) use database::DatabaseSettings;
 pub(crate) use environment::unknown_variables;
+pub(crate) use limits::{Limits, RateLimitConfig};
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use oidc::OidcConfig;
 pub(crate) use server::{Management, ServerConfig};
@@ -37,6 +39,8 @@ use faults::Faults;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) server: ServerConfig,
+    pub(crate) limits: Limits,
+    pub(crate) rate_limit: RateLimitConfig,
     pub(crate) database: DatabaseSettings,
     /// `None` where no issuer is named: enough to migrate or to list routes, not to serve.
     pub(crate) oidc: Option<OidcConfig>,
@@ -93,6 +97,8 @@ impl Config {
 
     fn read(vars: impl Iterator<Item = (OsString, OsString)>, mut faults: Faults) -> Result<Self, ConfigError> {
         let raw = Environment::collect(vars, &mut faults);
+        let limits = Limits::parse(&raw.server, &mut faults);
+        let rate_limit = RateLimitConfig::parse(raw.rate_limit, &mut faults);
         let server = ServerConfig::parse(raw.server, &mut faults);
         let database = DatabaseSettings::parse(raw.database, &mut faults);
         let oidc = OidcConfig::parse(raw.oidc, server.as_ref(), &mut faults);
@@ -101,9 +107,9 @@ impl Config {
         let log = LogConfig::parse(raw.log, &mut faults);
         let traces = TraceConfig::parse(raw.otel, &mut faults);
         faults.into_result()?;
-        match (server, database, log, traces) {
-            (Some(server), Some(database), Some(log), Some(traces)) => {
-                Ok(Self { server, database, oidc, cors, bootstrap_admin, log, traces })
+        match (server, limits, rate_limit, database, log, traces) {
+            (Some(server), Some(limits), Some(rate_limit), Some(database), Some(log), Some(traces)) => {
+                Ok(Self { server, limits, rate_limit, database, oidc, cors, bootstrap_admin, log, traces })
             }
             // Each parser that gives nothing has added its fault, so the line above has returned.
             _ => Err(ConfigError::new(Vec::new())),
