@@ -84,8 +84,8 @@ impl Leaving {
             None => self.failure(&Error::from(error)),
         });
         let mut response = match failure {
-            Some(failure) => {
-                limits::keep_unread_body(&mut response, &failure);
+            Some(mut failure) => {
+                limits::keep_unread_body(&mut response, &mut failure);
                 response.into_response(failure)
             }
             None => response,

@@ -64,7 +64,7 @@ pub(super) async fn limit(
 }
 
 /// Hands the body that was not read on to the answer that takes the first one's place.
-pub(super) fn keep_unread_body(response: &mut ServiceResponse<BoxBody>, replacement: &HttpResponse) {
+pub(super) fn keep_unread_body(response: &mut ServiceResponse<BoxBody>, replacement: &mut HttpResponse) {
     if let Some(body) = response.response_mut().extensions_mut().remove::<Body>() {
         replacement.extensions_mut().insert(body);
     }

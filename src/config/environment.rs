@@ -103,7 +103,12 @@ const VARIABLES: &[&[&str]] = &[
 const OWN_PREFIXES: &[&str] = &["OIDC_", "CORS_", "BOOTSTRAP_", "RATE_LIMIT_"];
 
 /// The value of a variable may come from a file named by the variable with this ending.
-const FILE_SUFFIX: &str = "_FILE";
+pub(super) const FILE_SUFFIX: &str = "_FILE";
+
+/// Every variable that is read.
+pub(super) fn variables() -> impl Iterator<Item = &'static str> {
+    VARIABLES.iter().flat_map(|section| section.iter().copied())
+}
 
 /// The variables, sorted by concern.
 pub(super) struct Environment {

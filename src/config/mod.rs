@@ -7,6 +7,7 @@
 mod bootstrap;
 mod cors;
 mod database;
+mod effective;
 mod environment;
 mod faults;
 mod issuer;
@@ -20,6 +21,7 @@ pub use faults::{ConfigError, Fault};
 
 pub(crate) use cors::CorsConfig;
 pub(crate) use database::DatabaseSettings;
+pub(crate) use effective::Setting;
 pub(crate) use environment::unknown_variables;
 pub(crate) use limits::{Limits, RateLimitConfig};
 pub(crate) use log::{LogConfig, LogFormat};
@@ -67,6 +69,14 @@ impl Config {
             _ => {}
         }
         Self::read(std::env::vars_os(), faults)
+    }
+
+    /// As [`from_env`](Self::from_env), with every variable as it is in effect.
+    pub(crate) fn with_origins() -> (Vec<Setting>, Result<Self, ConfigError>) {
+        // Before `.env` is added to them.
+        let own = std::env::vars_os().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
+        let config = Self::from_env();
+        (effective::settings(std::env::vars_os(), &own), config)
     }
 
     /// Reads the given variables and nothing else: neither `.env` nor the process's environment.
