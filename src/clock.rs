@@ -3,8 +3,8 @@
 //! Every time that Portcullis compares or stores comes from here, already cut to whole microseconds, the finest unit that both
 //! databases keep. Code that waits asks the clock too, so that a test can pass hours in no time.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use tokio::sync::watch;
@@ -38,6 +38,15 @@ impl Clock {
         match &self.0 {
             Source::System => Utc::now().trunc_subsecs(SUBSECOND_DIGITS),
             Source::Manual(time) => *time.borrow(),
+        }
+    }
+
+    /// Time that only goes forward, whatever is done to the machine's clock: since when it counts is nobody's business.
+    pub(crate) fn steady(&self) -> Duration {
+        static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match &self.0 {
+            Source::System => ORIGIN.elapsed(),
+            Source::Manual(time) => (*time.borrow() - DateTime::UNIX_EPOCH).to_std().unwrap_or_default(),
         }
     }
 

@@ -5,13 +5,17 @@ use std::panic::AssertUnwindSafe;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, web};
 use actix_web_httpauth::headers::www_authenticate::Challenge;
 use futures_util::FutureExt;
 
+use super::limits;
 use super::metrics::Metrics;
 use crate::auth::challenge;
 use crate::auth::resource::ProtectedResource;
@@ -25,7 +29,16 @@ pub(super) struct AnswerRules {
     pub(super) metrics: web::Data<Metrics>,
     pub(super) readiness: web::Data<ReadinessService>,
     pub(super) resource: web::Data<ProtectedResource>,
+    /// Whether the world reaches the service by https.
+    pub(super) is_https: bool,
 }
+
+/// What an answer is to browsers, unless it says otherwise itself: data that no page is to load, show or keep.
+const CONTENT_SECURITY: &str = "default-src 'none'; frame-ancestors 'none'";
+/// A year, for this host alone: what stands beside it is not ours to decide.
+const TRANSPORT_SECURITY: &str = "max-age=31536000";
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Why a request was refused or failed: kept with its answer, for the line in the log that tells of the request.
 pub(super) struct Reason(pub(super) &'static str);
@@ -65,13 +78,16 @@ impl Leaving {
         Self { request_id, rules: request.app_data().cloned() }
     }
 
-    fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    fn finish(&self, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         let failure = response.response().error().map(|error| match error.as_error::<Error>() {
             Some(error) => self.failure(error),
             None => self.failure(&Error::from(error)),
         });
         let mut response = match failure {
-            Some(failure) => response.into_response(failure),
+            Some(mut failure) => {
+                limits::keep_unread_body(&mut response, &mut failure);
+                response.into_response(failure)
+            }
             None => response,
         };
         self.finish_head(response.response_mut());
@@ -103,6 +119,14 @@ impl Leaving {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+        if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY));
+        }
+        if self.rules.as_ref().is_some_and(|rules| rules.is_https) {
+            headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TRANSPORT_SECURITY));
+        }
         if let Ok(id) = HeaderValue::from_str(self.request_id.as_str()) {
             headers.insert(REQUEST_ID, id);
         }

@@ -1,23 +1,122 @@
 //! Limits on what a request may bring, checked before anything looks at it.
+//!
+//! Actix bounds the head of a request in size and time, and bodies in size; how long a body may take, and how long the rest of one may go
+//! on coming after its request was answered, is bounded here.
 
-use actix_web::Error as ActixError;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
 use actix_web::middleware::Next;
+use actix_web::{Error as ActixError, HttpMessage, HttpResponse, web};
+use futures_util::Stream;
+use tokio::time::Sleep;
 
+use crate::auth::TrustedProxies;
 use crate::error::Error;
-use crate::oidc::TokenVerifier;
 
-/// The longest header field that is read, in bytes: no field has to be longer than a token may be.
-const HEADER_FIELD_LIMIT: usize = TokenVerifier::MAX_TOKEN_BYTES;
+/// What a request may bring.
+pub(super) struct RequestLimits {
+    /// The longest header field, in bytes.
+    pub(super) field_bytes: usize,
+    /// How long a body may take.
+    pub(super) body: Duration,
+    pub(super) proxies: std::sync::Arc<TrustedProxies>,
+}
 
-/// Refuses a request with an oversized header field, whichever it is.
-pub(super) async fn limit_header_fields(
-    request: ServiceRequest,
+/// Refuses a request with an oversized header field, whichever it is, and gives its body a time to end.
+pub(super) async fn limit(
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
-    if request.headers().iter().any(|(_, value)| value.len() > HEADER_FIELD_LIMIT) {
-        return Ok(request.error_response(Error::HeaderTooLarge { limit: HEADER_FIELD_LIMIT }));
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let Some(limits) = request.app_data::<web::Data<RequestLimits>>() else {
+        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+    };
+    let limit = limits.field_bytes;
+    for (name, value) in request.headers() {
+        limits.proxies.notice(&request, name);
+        if value.len() > limit {
+            return Ok(request.error_response(Error::HeaderTooLarge { limit }));
+        }
     }
-    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+    let time = limits.body;
+    let body = match request.take_payload() {
+        Payload::None => None,
+        body => Some(Body::of(body)),
+    };
+    if let Some(body) = &body {
+        request.set_payload(Payload::Stream { payload: Box::pin(InTime::new(body.clone(), time)) });
+    }
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if let Some(body) = body.filter(|body| !body.has_ended()) {
+        // Kept until the answer's head is written, which then says that the connection is closed. Without it actix would read a chunked
+        // body that nobody wants to its end, which may never come.
+        response.response_mut().extensions_mut().insert(body);
+    }
+    Ok(response)
+}
+
+/// Hands the body that was not read on to the answer that takes the first one's place.
+pub(super) fn keep_unread_body(response: &mut ServiceResponse<BoxBody>, replacement: &mut HttpResponse) {
+    if let Some(body) = response.response_mut().extensions_mut().remove::<Body>() {
+        replacement.extensions_mut().insert(body);
+    }
+}
+
+/// A body on its way in.
+#[derive(Clone)]
+struct Body(Rc<RefCell<Incoming>>);
+
+struct Incoming {
+    payload: Payload,
+    has_ended: bool,
+}
+
+impl Body {
+    fn of(payload: Payload) -> Self {
+        Self(Rc::new(RefCell::new(Incoming { payload, has_ended: false })))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.0.borrow().has_ended
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<web::Bytes, PayloadError>>> {
+        let mut incoming = self.0.borrow_mut();
+        let polled = Pin::new(&mut incoming.payload).poll_next(context);
+        incoming.has_ended |= matches!(polled, Poll::Ready(None));
+        polled
+    }
+}
+
+/// A body that fails when its time is over.
+struct InTime {
+    body: Body,
+    end: Pin<Box<Sleep>>,
+}
+
+impl InTime {
+    fn new(body: Body, time: Duration) -> Self {
+        Self { body, end: Box::pin(tokio::time::sleep(time)) }
+    }
+}
+
+impl Stream for InTime {
+    type Item = Result<web::Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.body.poll(context) {
+            Poll::Pending => {
+                self.end.as_mut().poll(context).map(|()| Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))))
+            }
+            polled => polled,
+        }
+    }
 }

@@ -14,7 +14,7 @@ use super::answer::{AnswerRules, answer};
 use super::cors::{self, CorsRule};
 use super::daily_purge;
 use super::issuer_reload::IssuerReload;
-use super::limits::limit_header_fields;
+use super::limits::{RequestLimits, limit};
 use super::metrics::{self, Metrics, Readings};
 use super::observe::observe;
 use super::outside_changes::OutsideChanges;
@@ -24,10 +24,10 @@ use crate::Clock;
 use crate::auth::catalogue::Catalogue;
 use crate::auth::resource::ProtectedResource;
 use crate::auth::session::{BrowserSessions, Cookies, Origins};
-use crate::auth::{Authenticator, RegistrationError, unknown_path};
-use crate::config::{Config, Management, ServerConfig, SessionConfig};
+use crate::auth::{Authenticator, RateLimits, RegistrationError, TrustedProxies, unknown_path};
+use crate::config::{Config, Limits, Management, SessionConfig};
 use crate::database::{Closed, Database, DatabaseError};
-use crate::error::{json_config, path_config, query_config};
+use crate::error::{body_config, json_config, path_config, query_config};
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{LoginClient, TokenVerifier, TrustedIssuers};
 use crate::routes::{CALLBACK_PATH, DocsSignIn};
@@ -196,7 +196,7 @@ impl Application {
         let migrations = database.applied_versions().await?;
         let readiness = ReadinessService::new(database.clone(), issuers.issuers().clone(), clock.clone(), migrations);
         let readiness = web::Data::new(readiness);
-        let server_config = config.server.clone();
+        let (shutdown, grace, limits) = (config.server.shutdown, config.server.grace, config.limits.clone());
         let state = State::new(config, url.clone(), &issuers, database, declared, clock, catalogue, readiness.clone())?;
         let state = State { docs, ..state };
         let management_address = management.as_ref().map(|(_, address)| *address);
@@ -205,7 +205,7 @@ impl Application {
                 metrics::serve(listener, state.metrics.clone()).map_err(bind_error(MANAGEMENT_BIND, address))
             })
             .transpose()?;
-        let server = self.serve(listener, state, &server_config).map_err(bind_error(SERVER_BIND, address))?;
+        let server = self.serve(listener, state, shutdown, &limits).map_err(bind_error(SERVER_BIND, address))?;
         Ok(RunningService {
             address,
             url,
@@ -216,7 +216,7 @@ impl Application {
             issuers,
             outside,
             readiness,
-            grace: server_config.grace,
+            grace,
             closed,
             background: vec![purging, watching],
         })
@@ -246,7 +246,13 @@ impl Application {
         if pending.is_empty() { Ok(database) } else { Err(StartError::PendingMigrations(pending)) }
     }
 
-    fn serve(self, listener: TcpListener, state: State, config: &ServerConfig) -> std::io::Result<Server> {
+    fn serve(
+        self,
+        listener: TcpListener,
+        state: State,
+        shutdown: Duration,
+        limits: &Limits,
+    ) -> std::io::Result<Server> {
         let registrars = self.registrars;
         let server = HttpServer::new(move || {
             let api = collect(&registrars);
@@ -256,14 +262,16 @@ impl Application {
                 .configure(|services| state.register(services))
                 .configure(|services| api.mount(services))
                 .default_service(unknown_path())
-                .wrap(from_fn(limit_header_fields))
+                .wrap(from_fn(limit))
                 .wrap(from_fn(answer))
                 .wrap(Condition::new(cors, state.cors.layer()))
                 .wrap(Condition::new(cors, from_fn(cors::finish)))
                 .wrap(from_fn(observe))
         });
         // Signals are ours: see `shutdown`.
-        let server = server.disable_signals().shutdown_timeout(config.shutdown.as_secs());
+        let server = server.disable_signals().shutdown_timeout(shutdown.as_secs());
+        let server = server.client_request_timeout(limits.head).keep_alive(limits.keep_alive);
+        let server = server.max_connections(limits.connections);
         Ok(server.listen(listener)?.run())
     }
 }
@@ -306,10 +314,12 @@ struct State {
     catalogue: web::Data<Catalogue>,
     cors: web::Data<CorsRule>,
     database: web::Data<Database>,
+    body_bytes: usize,
     declared: web::Data<DeclaredPermissions>,
     /// `None` where the documentation page signs nobody in.
     docs: Option<web::Data<DocsSignIn>>,
     issuers: web::Data<TrustedIssuers>,
+    limits: web::Data<RequestLimits>,
     me: web::Data<MeService>,
     metrics: web::Data<Metrics>,
     readiness: web::Data<ReadinessService>,
@@ -344,7 +354,10 @@ impl State {
                 |settings| SessionService::new(database.clone(), clock.clone(), login, principals.clone(), settings);
             browser_sessions(own, &url, service)
         });
-        let authenticator = web::Data::new(Authenticator::new(verifier, principals, sessions.clone()));
+        let proxies = Arc::new(TrustedProxies::new(config.limits.trusted_proxies.clone()));
+        let rates = config.rate_limit;
+        let rates = RateLimits::new(rates.failures, rates.requests, Arc::clone(&proxies), &clock);
+        let authenticator = web::Data::new(Authenticator::new(verifier, principals, sessions.clone(), rates));
         let readings = Readings {
             clock: clock.clone(),
             issuers: issuers.clone(),
@@ -353,16 +366,23 @@ impl State {
         };
         let metrics = web::Data::new(Metrics::new(readings).map_err(StartError::Metrics)?);
         let resource = web::Data::new(ProtectedResource::new(url, issuers.clone()));
-        let answers =
-            AnswerRules { metrics: metrics.clone(), readiness: readiness.clone(), resource: resource.clone() };
+        let answers = AnswerRules {
+            metrics: metrics.clone(),
+            readiness: readiness.clone(),
+            resource: resource.clone(),
+            is_https: config.server.is_https(),
+        };
+        let limits = RequestLimits { field_bytes: config.limits.field_bytes, body: config.limits.body, proxies };
         Ok(Self {
             answers: web::Data::new(answers),
             audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
             authenticator,
+            body_bytes: config.limits.body_bytes,
             catalogue: web::Data::new(catalogue),
             cors: web::Data::new(CorsRule::new(&config.cors, config.credentialed_origins())),
             docs: None,
             issuers: web::Data::new(issuers.clone()),
+            limits: web::Data::new(limits),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
             metrics,
             readiness,
@@ -384,7 +404,8 @@ impl State {
 
     fn register(&self, services: &mut web::ServiceConfig) {
         services
-            .app_data(json_config())
+            .app_data(json_config(self.body_bytes))
+            .app_data(body_config(self.body_bytes))
             .app_data(path_config())
             .app_data(query_config())
             .app_data(self.answers.clone())
@@ -395,6 +416,7 @@ impl State {
             .app_data(self.database.clone())
             .app_data(self.declared.clone())
             .app_data(self.issuers.clone())
+            .app_data(self.limits.clone())
             .app_data(self.me.clone())
             .app_data(self.metrics.of_worker())
             .app_data(self.readiness.clone())

@@ -10,6 +10,7 @@ use tracing::Instrument;
 use super::access::Access;
 use super::bearer;
 use super::caller::{Caller, Decision};
+use super::rate_limit::RateLimits;
 use super::session::{BrowserSessions, Jar};
 use crate::error::Error;
 use crate::oidc::TokenVerifier;
@@ -21,6 +22,7 @@ pub(crate) struct Authenticator {
     principals: PrincipalService,
     /// `None` where nobody signs in with a browser.
     sessions: Option<web::Data<BrowserSessions>>,
+    limits: RateLimits,
 }
 
 impl Authenticator {
@@ -28,8 +30,9 @@ impl Authenticator {
         verifier: TokenVerifier,
         principals: PrincipalService,
         sessions: Option<web::Data<BrowserSessions>>,
+        limits: RateLimits,
     ) -> Self {
-        Self { verifier, principals, sessions }
+        Self { verifier, principals, sessions, limits }
     }
 
     /// What proves tokens.
@@ -86,7 +89,9 @@ async fn guard<B: MessageBody + 'static>(
 
 async fn admit(access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
     let authenticator = request.app_data::<web::Data<Authenticator>>().ok_or(Error::Unguarded)?;
-    let caller = authenticator.authenticate(request).await?;
+    let authenticated = authenticator.authenticate(request).await;
+    let caller = authenticated.map_err(|refusal| authenticator.limits.after_refusal(request, refusal))?;
+    authenticator.limits.take(caller.principal_id())?;
     require(access, &caller)?;
     Ok(caller)
 }

@@ -5,8 +5,10 @@ mod bearer;
 mod caller;
 pub(crate) mod catalogue;
 pub(crate) mod challenge;
+mod client_address;
 mod guard;
 pub(crate) mod openapi;
+mod rate_limit;
 pub(crate) mod resource;
 pub(crate) mod session;
 
@@ -16,4 +18,6 @@ pub use catalogue::{RegistrationError, RegistrationFault};
 
 pub(crate) use access::RoutePattern;
 pub(crate) use caller::{Decision, is_delegated};
+pub(crate) use client_address::TrustedProxies;
 pub(crate) use guard::{Authenticator, unknown_path};
+pub(crate) use rate_limit::RateLimits;

@@ -166,7 +166,12 @@ fn common_problems(operation: &Document, access: Access) -> Vec<&'static Problem
         problems.push(&problem::INVALID_PARAMETER);
     }
     if operation.request_body.is_some() {
-        problems.extend([&problem::INVALID_BODY, &problem::BODY_TOO_LARGE, &problem::UNSUPPORTED_MEDIA_TYPE]);
+        problems.extend([
+            &problem::INVALID_BODY,
+            &problem::BODY_TOO_LARGE,
+            &problem::BODY_TOO_SLOW,
+            &problem::UNSUPPORTED_MEDIA_TYPE,
+        ]);
     }
     match access {
         Access::Public => {}
@@ -174,6 +179,7 @@ fn common_problems(operation: &Document, access: Access) -> Vec<&'static Problem
             &problem::INVALID_REQUEST,
             &problem::MISSING_TOKEN,
             &problem::PRINCIPAL_DISABLED,
+            &problem::RATE_LIMITED,
             &problem::KEYS_UNAVAILABLE,
         ]),
     }

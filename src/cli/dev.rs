@@ -120,7 +120,8 @@ fn database_url(issuer_port: u16) -> String {
     }
 }
 
-/// Nothing comes from the environment but how to log and where the metrics are: a setting meant for a real service must not leak in.
+/// Nothing comes from the environment but how to log, where the metrics are and how often
+/// a client may ask: a setting meant for a real service must not leak in.
 fn config(port: u16, issuer_url: &str, database_url: &str) -> Result<Config, CommandError> {
     let vars = [
         ("SERVER_BIND", format!("127.0.0.1:{port}")),
@@ -141,7 +142,8 @@ fn config(port: u16, issuer_url: &str, database_url: &str) -> Result<Config, Com
     ];
     let vars = vars.map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let is_taken = |(name, _): &(OsString, OsString)| {
-        name.to_str().is_some_and(|name| name.starts_with("LOG_") || name.starts_with(MANAGEMENT_BIND))
+        name.to_str()
+            .is_some_and(|name| ["LOG_", "RATE_LIMIT_", MANAGEMENT_BIND].iter().any(|own| name.starts_with(own)))
     };
     let own: Vec<_> = std::env::vars_os().filter(is_taken).collect();
     // Several developers' services would want the one usual port.

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod audit;
+mod config;
 #[cfg(feature = "dev")]
 mod dev;
 mod doctor;
@@ -48,6 +49,8 @@ enum Command {
     /// Serve with a development identity provider beside it; needs no settings.
     #[cfg(feature = "dev")]
     Dev(dev::Arguments),
+    /// Print what each setting is in effect and where it comes from, secrets as stars.
+    Config,
     /// Say what is right, what is wrong and what to change: settings, issuers, and a token if one is given.
     Doctor(doctor::Arguments),
     /// Ask the running service how it is; fails if it is not well.
@@ -122,6 +125,7 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => dev::run(application, arguments).await,
         Command::Issuers(arguments) => issuers::run(&application, &Config::from_env()?, arguments).await,
+        Command::Config => config::run(),
         Command::Health(arguments) => health::run(&Config::from_env()?, arguments).await,
         Command::Doctor(arguments) => doctor::run(&application, arguments).await,
         Command::Migrate => migrate::run(&application, &Config::from_env()?),

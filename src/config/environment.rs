@@ -37,6 +37,13 @@ section!(RawServer, "SERVER_", {
     public_url: "PUBLIC_URL",
     grace_seconds: "GRACE_SECONDS",
     shutdown_seconds: "SHUTDOWN_SECONDS",
+    field_bytes: "FIELD_BYTES",
+    body_bytes: "BODY_BYTES",
+    head_seconds: "HEAD_SECONDS",
+    body_seconds: "BODY_SECONDS",
+    keep_alive_seconds: "KEEP_ALIVE_SECONDS",
+    connections: "CONNECTIONS",
+    trusted_proxies: "TRUSTED_PROXIES",
 });
 section!(RawDatabase, "DATABASE_", {
     url: "URL",
@@ -84,6 +91,11 @@ section!(RawOidc, "OIDC_", {
     docs_client_id: "DOCS_CLIENT_ID",
     docs_parameters: "DOCS_PARAMETERS",
 });
+section!(RawRateLimit, "RATE_LIMIT_", {
+    disabled: "DISABLED",
+    failures_per_minute: "FAILURES_PER_MINUTE",
+    requests_per_minute: "REQUESTS_PER_MINUTE",
+});
 section!(RawCors, "CORS_", { allowed_origins: "ALLOWED_ORIGINS" });
 section!(RawSession, "SESSION_", {
     key: "KEY",
@@ -99,6 +111,7 @@ section!(RawOtel, "OTEL_", { exporter_otlp_endpoint: "EXPORTER_OTLP_ENDPOINT", s
 /// Every variable that is read, by concern. `.env.sample` and the README are tested against it.
 const VARIABLES: &[&[&str]] = &[
     RawServer::VARIABLES,
+    RawRateLimit::VARIABLES,
     RawDatabase::VARIABLES,
     RawOidc::VARIABLES,
     RawCors::VARIABLES,
@@ -109,14 +122,20 @@ const VARIABLES: &[&[&str]] = &[
 ];
 
 /// Prefixes that are ours alone: a variable that starts so and is unknown is most likely misspelt.
-const OWN_PREFIXES: &[&str] = &["OIDC_", "CORS_", "BOOTSTRAP_"];
+const OWN_PREFIXES: &[&str] = &["OIDC_", "CORS_", "BOOTSTRAP_", "RATE_LIMIT_"];
 
 /// The value of a variable may come from a file named by the variable with this ending.
-const FILE_SUFFIX: &str = "_FILE";
+pub(super) const FILE_SUFFIX: &str = "_FILE";
+
+/// Every variable that is read.
+pub(super) fn variables() -> impl Iterator<Item = &'static str> {
+    VARIABLES.iter().flat_map(|section| section.iter().copied())
+}
 
 /// The variables, sorted by concern.
 pub(super) struct Environment {
     pub(super) server: RawServer,
+    pub(super) rate_limit: RawRateLimit,
     pub(super) database: RawDatabase,
     pub(super) oidc: RawOidc,
     pub(super) cors: RawCors,
@@ -131,6 +150,7 @@ impl Environment {
         let values = values(vars, faults);
         Self {
             server: RawServer::read(&values),
+            rate_limit: RawRateLimit::read(&values),
             database: RawDatabase::read(&values),
             oidc: RawOidc::read(&values),
             cors: RawCors::read(&values),
@@ -197,6 +217,7 @@ mod tests {
         let raw = Environment::collect(vars, &mut Faults::default());
         let fields = [
             raw.server.everything(),
+            raw.rate_limit.everything(),
             raw.database.everything(),
             raw.oidc.everything(),
             raw.cors.everything(),

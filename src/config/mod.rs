@@ -7,9 +7,11 @@
 mod bootstrap;
 mod cors;
 mod database;
+mod effective;
 mod environment;
 mod faults;
 mod issuer;
+mod limits;
 mod log;
 mod oidc;
 mod server;
@@ -20,7 +22,9 @@ pub use faults::{ConfigError, Fault};
 
 pub(crate) use cors::CorsConfig;
 pub(crate) use database::DatabaseSettings;
+pub(crate) use effective::Setting;
 pub(crate) use environment::unknown_variables;
+pub(crate) use limits::{Limits, RateLimitConfig};
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use oidc::OidcConfig;
 pub(crate) use server::{Management, ServerConfig};
@@ -41,6 +45,8 @@ use faults::Faults;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) server: ServerConfig,
+    pub(crate) limits: Limits,
+    pub(crate) rate_limit: RateLimitConfig,
     pub(crate) database: DatabaseSettings,
     /// `None` where no issuer is named: enough to migrate or to list routes, not to serve.
     pub(crate) oidc: Option<OidcConfig>,
@@ -69,6 +75,14 @@ impl Config {
             _ => {}
         }
         Self::read(std::env::vars_os(), faults)
+    }
+
+    /// As [`from_env`](Self::from_env), with every variable as it is in effect.
+    pub(crate) fn with_origins() -> (Vec<Setting>, Result<Self, ConfigError>) {
+        // Before `.env` is added to them.
+        let own = std::env::vars_os().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
+        let config = Self::from_env();
+        (effective::settings(std::env::vars_os(), &own), config)
     }
 
     /// Reads the given variables and nothing else: neither `.env` nor the process's environment.
@@ -109,6 +123,8 @@ impl Config {
 
     fn read(vars: impl Iterator<Item = (OsString, OsString)>, mut faults: Faults) -> Result<Self, ConfigError> {
         let raw = Environment::collect(vars, &mut faults);
+        let limits = Limits::parse(&raw.server, &mut faults);
+        let rate_limit = RateLimitConfig::parse(raw.rate_limit, &mut faults);
         let server = ServerConfig::parse(raw.server, &mut faults);
         let database = DatabaseSettings::parse(raw.database, &mut faults);
         let oidc = OidcConfig::parse(raw.oidc, server.as_ref(), &mut faults);
@@ -118,9 +134,9 @@ impl Config {
         let log = LogConfig::parse(raw.log, &mut faults);
         let traces = TraceConfig::parse(raw.otel, &mut faults);
         faults.into_result()?;
-        match (server, database, log, traces) {
-            (Some(server), Some(database), Some(log), Some(traces)) => {
-                Ok(Self { server, database, oidc, cors, session, bootstrap_admin, log, traces })
+        match (server, limits, rate_limit, database, log, traces) {
+            (Some(server), Some(limits), Some(rate_limit), Some(database), Some(log), Some(traces)) => {
+                Ok(Self { server, limits, rate_limit, database, oidc, cors, session, bootstrap_admin, log, traces })
             }
             // Each parser that gives nothing has added its fault, so the line above has returned.
             _ => Err(ConfigError::new(Vec::new())),

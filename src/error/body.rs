@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, HeaderName, RETRY_AFTER};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,6 +10,9 @@ use super::{Error, list};
 
 /// Media type of a problem (RFC 9457 section 6.1).
 pub(crate) const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// Seconds after which a request that met an outage of ours is worth sending again.
 const RETRY_AFTER_SECONDS: u32 = 5;
@@ -39,6 +42,11 @@ pub(crate) fn answer_for(error: &Error, request_id: &str) -> HttpResponse {
     let mut response = HttpResponse::build(problem.status);
     if problem.status == StatusCode::SERVICE_UNAVAILABLE {
         response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
+    }
+    if let Error::RateLimited(limited) = error {
+        response.insert_header((RETRY_AFTER, limited.wait.to_string()));
+        response.insert_header((RATE_LIMIT_POLICY, limited.policy()));
+        response.insert_header((RATE_LIMIT, limited.left()));
     }
     if let Error::MethodNotAllowed(methods) = error {
         response.insert_header((ALLOW, list(methods)));

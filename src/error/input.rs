@@ -2,18 +2,25 @@
 //!
 //! What the parsers say repeats what was sent; of their sentences only the part that speaks of us (what was expected, and where) is kept.
 
-use actix_web::error::{JsonPayloadError, QueryPayloadError};
-use actix_web::web::{JsonConfig, PathConfig, QueryConfig};
+use actix_web::error::{JsonPayloadError, PayloadError, QueryPayloadError};
+use actix_web::web::{JsonConfig, PathConfig, PayloadConfig, QueryConfig};
 use serde_json::error::Category;
 
 use super::Error;
 
-/// The largest body that is read, in bytes. Our largest body is a small JSON object.
-pub(crate) const BODY_LIMIT: usize = 64 * 1024;
+/// How JSON bodies of at most `limit` bytes are read.
+pub(crate) fn json_config(limit: usize) -> JsonConfig {
+    JsonConfig::default().limit(limit).error_handler(move |error, _| json_error(error, limit).into())
+}
 
-/// How JSON bodies are read.
-pub(crate) fn json_config() -> JsonConfig {
-    JsonConfig::default().limit(BODY_LIMIT).error_handler(|error, _| json_error(error).into())
+/// How other bodies of at most `limit` bytes are read.
+pub(crate) fn body_config(limit: usize) -> PayloadConfig {
+    PayloadConfig::new(limit)
+}
+
+/// Whether a body did not come in time, as [`app`](crate::app) tells the reader of it.
+pub(super) fn is_too_slow(error: &PayloadError) -> bool {
+    matches!(error, PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut)
 }
 
 /// How path segments are read.
@@ -28,11 +35,12 @@ pub(crate) fn query_config() -> QueryConfig {
         .error_handler(|error: QueryPayloadError, _| Error::InvalidParameter(query_sentence(&error)).into())
 }
 
-fn json_error(error: JsonPayloadError) -> Error {
+fn json_error(error: JsonPayloadError, limit: usize) -> Error {
     match error {
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
-            Error::BodyTooLarge { limit: BODY_LIMIT }
+            Error::BodyTooLarge { limit: Some(limit) }
         }
+        JsonPayloadError::Payload(error) if is_too_slow(&error) => Error::BodyTooSlow,
         JsonPayloadError::ContentType => Error::UnsupportedMediaType("application/json"),
         JsonPayloadError::Deserialize(error) => Error::InvalidBody(json_sentence(&error)),
         _ => Error::InvalidBody("The body ended early or could not be read.".to_owned()),

@@ -5,12 +5,15 @@
 
 mod body;
 mod input;
+mod limited;
 pub(crate) mod problem;
 
 pub(crate) use body::{PROBLEM_MEDIA_TYPE, ProblemBody, answer_for};
-pub(crate) use input::{json_config, path_config, query_config};
+pub(crate) use input::{body_config, json_config, path_config, query_config};
+pub use limited::Limited;
 pub(crate) use problem::Problem;
 
+use actix_web::error::PayloadError;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 
@@ -69,10 +72,10 @@ pub enum Error {
     #[error("Allowed are: {}.", list(.0))]
     MethodNotAllowed(Vec<Method>),
     /// 413: the body is larger than the service reads.
-    #[error("The body may have at most {limit} bytes.")]
+    #[error("{}", too_large(*.limit))]
     BodyTooLarge {
-        /// Bytes.
-        limit: usize,
+        /// Bytes, where that is known.
+        limit: Option<usize>,
     },
     /// 415: the body is of a type that the operation does not take.
     #[error("The body must be `{0}`.")]
@@ -80,6 +83,12 @@ pub enum Error {
     /// 428: a change without `If-Match` could undo somebody else's (RFC 6585 section 3).
     #[error("Send the ETag that you read as `If-Match`.")]
     PreconditionRequired,
+    /// 408: the body did not come in time.
+    #[error("The body did not come in time.")]
+    BodyTooSlow,
+    /// 429: asked too often; says for whom, and how long to wait.
+    #[error("Too many {}: the next one is served in {} s.", .0.of_what(), .0.wait)]
+    RateLimited(Limited),
     /// 431: a header field is larger than the service reads.
     #[error("A header field may have at most {limit} bytes.")]
     HeaderTooLarge {
@@ -106,10 +115,13 @@ pub enum Error {
 impl From<&actix_web::Error> for Error {
     /// What a library, or a handler with another error type, answers in our words: its status, and its text for the log alone.
     fn from(error: &actix_web::Error) -> Self {
+        if error.as_error::<PayloadError>().is_some_and(input::is_too_slow) {
+            return Self::BodyTooSlow;
+        }
         let status = error.as_response_error().status_code();
         match status {
             StatusCode::NOT_FOUND => Self::NotFound,
-            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge { limit: input::BODY_LIMIT },
+            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge { limit: None },
             status if status.is_client_error() => Self::Foreign(status),
             _ => Self::Internal(error.to_string().into()),
         }
@@ -148,6 +160,8 @@ impl Error {
             Self::CrossSite => &problem::CROSS_SITE,
             Self::NotFound => &problem::NOT_FOUND,
             Self::MethodNotAllowed(_) => &problem::METHOD_NOT_ALLOWED,
+            Self::BodyTooSlow => &problem::BODY_TOO_SLOW,
+            Self::RateLimited(_) => &problem::RATE_LIMITED,
             Self::BodyTooLarge { .. } => &problem::BODY_TOO_LARGE,
             Self::UnsupportedMediaType(_) => &problem::UNSUPPORTED_MEDIA_TYPE,
             Self::PreconditionRequired => &problem::PRECONDITION_REQUIRED,
@@ -175,12 +189,25 @@ impl Error {
         }
     }
 
+    /// Whether it refuses a credential as such: what somebody who guesses would be answered.
+    pub(crate) fn is_wrong_credential(&self) -> bool {
+        matches!(self.problem(), problem::INVALID_TOKEN | problem::INVALID_REQUEST)
+    }
+
     /// The reason for the log and for counting, finer than the problem's code where that says too little.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Token(rejection) => rejection.code(),
+            Self::RateLimited(limited) => limited.reason(),
             other => other.problem().code,
         }
+    }
+}
+
+fn too_large(limit: Option<usize>) -> String {
+    match limit {
+        Some(limit) => format!("The body may have at most {limit} bytes."),
+        None => "The body is larger than what is read.".to_owned(),
     }
 }
 

@@ -64,6 +64,7 @@ problems! {
     SESSIONS_OFF: NOT_FOUND, "sessions-off", "Nobody signs in here";
     NOT_FOUND: NOT_FOUND, "not-found", "There is nothing here";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here";
+    BODY_TOO_SLOW: REQUEST_TIMEOUT, "body-too-slow", "The body comes too slowly";
     CONFLICT: CONFLICT, "conflict", "This exists already";
     LAST_ADMIN: CONFLICT, "last-admin", "The last administrator has to stay";
     ROLE_GRANTED: CONFLICT, "role-granted", "The role is granted";
@@ -75,6 +76,7 @@ problems! {
     UNSUPPORTED_MEDIA_TYPE: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's media type is not supported";
     KEY_REUSED: UNPROCESSABLE_ENTITY, "idempotency-key-reused", "This idempotency key belongs to another request";
     PRECONDITION_REQUIRED: PRECONDITION_REQUIRED, "precondition-required", "Say which version you change";
+    RATE_LIMITED: TOO_MANY_REQUESTS, "rate-limited", "Too many requests";
     HEADER_TOO_LARGE: REQUEST_HEADER_FIELDS_TOO_LARGE, "header-too-large", "A header field is too large";
     INTERNAL: INTERNAL_SERVER_ERROR, "internal", "Something went wrong here";
     KEYS_UNAVAILABLE: SERVICE_UNAVAILABLE, "keys-unavailable", "Access tokens can't be checked at the moment";

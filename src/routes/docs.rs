@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use actix_web::http::header::{ContentType, LOCATION};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType, HeaderName, LOCATION};
 use actix_web::{HttpResponse, web};
 use utoipa_swagger_ui::{Config, oauth};
 
@@ -59,7 +59,30 @@ async fn file(
         Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
         Cow::Owned(bytes) => web::Bytes::from(bytes),
     };
-    Ok(HttpResponse::Ok().content_type(file.content_type).body(bytes))
+    let policy = page_policy(sign_in).await;
+    Ok(HttpResponse::Ok()
+        .content_type(file.content_type)
+        .insert_header((CONTENT_SECURITY_POLICY, policy))
+        .insert_header((PERMISSIONS_POLICY, NO_FEATURES))
+        .body(bytes))
+}
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+const NO_FEATURES: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
+
+/// What the page may do: run and show its own files, ask this service, and where it signs people in, exchange a code at their issuer.
+/// Its icons are data in its styles; nothing of it stands in the page itself.
+async fn page_policy(sign_in: Option<&DocsSignIn>) -> String {
+    let endpoints = match sign_in {
+        Some(sign_in) => sign_in.place.endpoints().await,
+        None => None,
+    };
+    let issuer = endpoints.map(|endpoints| format!(" {}", endpoints.token.origin().ascii_serialization()));
+    let issuer = issuer.unwrap_or_default();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'{issuer}; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'"
+    )
 }
 
 /// How the documentation page signs people in.

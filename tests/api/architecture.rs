@@ -19,7 +19,8 @@ const ARROW: &[(&str, &str)] = &[
     ("routes", "api_types auth error models oidc request_id services"),
     // The metadata document shows what the guard's challenges call this service.
     ("api_types", "auth models services"),
-    ("auth", "error models oidc services"),
+    // Budgets are refilled as time passes.
+    ("auth", "clock error models oidc services"),
     ("error", "database models oidc services"),
     // The claims of a proved token are what principals are resolved from.
     ("services", "clock database finds models oidc opaque repositories"),

@@ -43,6 +43,7 @@ fn help_lists_every_subcommand() {
     for name in [
         "serve",
         "dev",
+        "config",
         "health",
         "issuers",
         "migrate",
@@ -77,6 +78,27 @@ fn a_service_beside_another_serves_without_metrics_unless_it_is_told_where() {
         .var("SERVER_MANAGEMENT_BIND", &taken.local_addr().unwrap().to_string())
         .run(&["serve"]);
     assert!(refused.complaint().contains("SERVER_MANAGEMENT_BIND"), "{}", refused.complaint());
+}
+
+#[test]
+fn the_configuration_is_shown_with_its_origins_and_without_its_secrets() {
+    let program = Program::portcullis()
+        .var("OIDC_ISSUER", "https://id.example.com")
+        .var("OIDC_INTROSPECTION_CLIENT_SECRET", "marked-1");
+    let dot_env = "OIDC_ISSUER=https://marked.example\nOIDC_AUDIENCE=https://api.example.com\nOIDC_JIT=sometimes\n";
+    fs::write(program.folder().join(".env"), dot_env).unwrap();
+    let shown = program.run(&["config"]);
+    let line = |variable: &str| {
+        let lines = shown.output().lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        lines.into_iter().find(|words| words[0] == variable).unwrap()[1..].join(" ")
+    };
+    assert_eq!(line("OIDC_ISSUER"), "https://id.example.com environment");
+    assert_eq!(line("OIDC_AUDIENCE"), "https://api.example.com .env");
+    assert_eq!(line("OIDC_JIT"), "sometimes .env");
+    assert_eq!(line("OIDC_INTROSPECTION_CLIENT_SECRET"), "******** environment");
+    assert_eq!(line("SERVER_GRACE_SECONDS"), "5 default");
+    assert!(shown.complaint().contains("OIDC_JIT"), "what is wrong is told as well: {}", shown.complaint());
+    assert!(!shown.output().contains("marked"), "{}", shown.output());
 }
 
 #[test]

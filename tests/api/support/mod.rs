@@ -76,6 +76,7 @@ impl Setup {
         let mut vars = vec![
             ("SERVER_BIND".to_owned(), "127.0.0.1:0".to_owned()),
             ("SERVER_MANAGEMENT_BIND".to_owned(), "off".to_owned()),
+            ("RATE_LIMIT_DISABLED".to_owned(), "true".to_owned()),
             ("DATABASE_URL".to_owned(), database.url()),
             ("DATABASE_MIGRATE".to_owned(), "true".to_owned()),
             ("OIDC_ISSUER".to_owned(), idp.url().to_owned()),

@@ -189,6 +189,13 @@ impl Service {
         panic!("the service ended before it logged what is waited for: {lines}")
     }
 
+    /// The most that its process has had in memory so far, in KiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Tells its process to terminate.
     pub fn terminate(&self) {
         self.signal("-TERM");

@@ -1,0 +1,82 @@
+//! What every answer tells browsers.
+
+use reqwest::Method;
+
+use crate::support::{Reply, TestApp};
+
+/// The fields that data of no page has.
+const ALWAYS: &[(&str, &str)] = &[
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
+fn assert_closed(case: &str, reply: &Reply) {
+    for (name, value) in ALWAYS {
+        assert_eq!(reply.header(name), Some(*value), "{case}: {name}");
+    }
+    assert_eq!(
+        reply.header("content-security-policy"),
+        Some("default-src 'none'; frame-ancestors 'none'"),
+        "{case}: nothing of it is a page"
+    );
+}
+
+#[actix_web::test]
+async fn every_answer_is_closed_to_browsers_whatever_became_of_its_request() {
+    let app = TestApp::spawn().await;
+    let token = app.token("bob").sign();
+    for (case, reply) in [
+        ("served", app.get("/api/v1/me", &token).await),
+        ("without a token", app.get_without_token("/api/v1/me").await),
+        ("a wrong token", app.get("/api/v1/me", "guess").await),
+        ("forbidden", app.get("/api/v1/users", &token).await),
+        ("nowhere", app.get_without_token("/nowhere").await),
+        ("a wrong method", app.delete("/health/live", &token).await),
+        ("a long field", app.request(Method::GET, "/health/live").header("X-Field", &"x".repeat(17_000)).send().await),
+        ("public", app.get_without_token("/health/ready").await),
+        ("the API's description", app.get_without_token("/openapi.json").await),
+    ] {
+        assert_closed(case, &reply);
+        assert_eq!(reply.header("strict-transport-security"), None, "{case}: the world does not come by https");
+    }
+}
+
+#[actix_web::test]
+async fn a_service_that_is_reached_by_https_asks_for_it_from_then_on() {
+    let issuer = "https://127.0.0.1:1";
+    let app = TestApp::setup()
+        .var("SERVER_PUBLIC_URL", "https://api.example.com")
+        .var("OIDC_ISSUER", issuer)
+        .var("BOOTSTRAP_ADMIN", &format!("{issuer} alice"))
+        .spawn()
+        .await;
+    for reply in [app.get_without_token("/health/live").await, app.get_without_token("/api/v1/me").await] {
+        assert_eq!(reply.header("strict-transport-security"), Some("max-age=31536000"));
+    }
+}
+
+#[actix_web::test]
+async fn the_documentation_s_page_may_do_what_it_needs_and_no_more() {
+    let plain = TestApp::spawn().await;
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    for file in ["/docs/", "/docs/swagger-ui-bundle.js", "/docs/oauth2-redirect.html"] {
+        let page = plain.get_without_token(file).await;
+        assert_eq!((page.status(), page.header("content-security-policy")), (200, Some(policy)), "{file}");
+        assert!(page.header("permissions-policy").unwrap().contains("camera=()"), "{file}");
+    }
+    for page in ["/docs/", "/docs/oauth2-redirect.html"] {
+        let text = plain.get_without_token(page).await.text().to_owned();
+        assert!(!text.contains("<style") && !text.contains("style=\""), "{page} has styles of its own: {text}");
+        for script in text.match_indices("<script").map(|(at, _)| &text[at..]) {
+            assert!(script.split_once('>').unwrap().0.contains("src="), "{page} has a script of its own: {text}");
+        }
+    }
+
+    let signing_in = TestApp::setup().var("OIDC_DOCS_CLIENT_ID", "docs").spawn().await;
+    let page = signing_in.get_without_token("/docs/").await;
+    let told = page.header("content-security-policy").unwrap();
+    assert!(told.contains(&format!("connect-src 'self' {};", signing_in.idp.url())), "{told}");
+}
