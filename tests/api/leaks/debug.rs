@@ -29,6 +29,7 @@ const REVIEWED: &[(&str, &str)] = &[
     ("config/oidc.rs IssuerSource", OF_OPERATOR),
     ("config/server.rs ServerConfig", OF_OPERATOR),
     ("config/traces.rs TraceConfig", OF_OPERATOR),
+    ("database/config.rs DatabaseConfig", OF_OPERATOR),
     ("database/error.rs DatabaseError", "names of migrations"),
     ("dev/endpoint.rs Answer", DEVELOPMENT),
     ("dev/issuer.rs IssuerOptions", DEVELOPMENT),
