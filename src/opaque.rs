@@ -12,3 +12,48 @@ macro_rules! prints_nothing {
 }
 
 pub(crate) use prints_nothing;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use crate::config::Config;
+    use crate::database::DatabaseUrl;
+    use crate::models::{
+        ClaimRoles, PeopleFilter, PeopleOrder, PeoplePlace, PrincipalId, ProviderProfile, SearchTerms, TermRange,
+    };
+    use crate::services::Answer;
+
+    const MARK: &str = "marked";
+
+    #[test]
+    fn nothing_that_people_say_or_search_for_is_printed() {
+        let (mark, id) = (|| MARK.to_owned(), PrincipalId::generate());
+        let filter = PeopleFilter { email: Some(mark()), role: Some(mark()), ..PeopleFilter::default() };
+        let places = [PeoplePlace::DisplayName(mark(), id), PeoplePlace::Match(mark(), id)];
+        let terms = SearchTerms(BTreeMap::from([(mark(), true)]));
+        let roles = ClaimRoles(BTreeSet::from([mark()]));
+        let profile = ProviderProfile { display_name: Some(mark()), ..ProviderProfile::default() };
+        let answer = Answer { id, version: 1, body: mark() };
+        let order = PeopleOrder::Match(mark());
+        let range = TermRange::of_prefix(MARK);
+        let shown = format!("{filter:?} {places:?} {terms:?} {roles:?} {profile:?} {answer:?} {order:?} {range:?}");
+        assert!(!shown.contains(MARK), "{shown}");
+    }
+
+    #[test]
+    fn no_secret_of_the_configuration_is_printed() {
+        let config = Config::from_vars([
+            ("OIDC_ISSUER", "https://id.example.com"),
+            ("OIDC_AUDIENCE", "api"),
+            ("OIDC_OPAQUE", "true"),
+            ("OIDC_INTROSPECTION_CLIENT_ID", "api"),
+            ("OIDC_INTROSPECTION_CLIENT_SECRET", "marked-secret"),
+            ("DATABASE_URL", "sqlite:///marked/file.db"),
+            ("BOOTSTRAP_ADMIN", "https://id.example.com marked-subject"),
+        ])
+        .unwrap();
+        let shown = format!("{config:?} {:?}", DatabaseUrl::sqlite("/marked/file.db"));
+        assert!(!shown.contains(MARK), "{shown}");
+    }
+}

@@ -30,7 +30,7 @@ const MARK: &str = "marked";
 const ALSO_LOGGED: [&str; 6] = [
     "\"panicked\"",
     "\"reason\":\"bad-signature\"",
-    "no such table",
+    "the database refused a statement",
     "\"level\":\"TRACE\"",
     "an issuer could not be asked about a token",
     "an issuer's keys could not be fetched",

@@ -393,3 +393,23 @@ fn what_jsonwebtoken_refuses_for_its_signature_is_never_accepted() {
             .unwrap();
     }
 }
+
+/// Whatever of a token is held, on its way through the checks and after.
+#[test]
+fn nothing_of_a_token_shows_in_debug_output() {
+    use crate::oidc::{Preset, Profile};
+
+    const MARK: &str = "marked";
+    let token = format!("{0}.{0}.{0}", base64url::encode(MARK));
+    let members = json!({ "alg": "ES256", "kid": MARK, "sub": MARK, "name": MARK, "email": MARK, "scope": MARK });
+    let claims = members.as_object().unwrap();
+    let unverified = UnverifiedToken::split(&token).unwrap();
+    let header = UnverifiedHeader::read(claims.clone()).unwrap();
+    let subject = Subject::read(claims, &Preset::Generic.mapping()).unwrap();
+    let profile = Profile { display_name: Some(MARK.into()), email: Some(MARK.into()), ..Profile::default() };
+    let proved = Claims::for_test("https://issuer.test", SubjectKind::Human, MARK, clock().now())
+        .with_roles(&[MARK])
+        .with_profile(profile.clone());
+    let shown = format!("{unverified:?} {header:?} {subject:?} {proved:?} {profile:?}");
+    assert!(!shown.contains(MARK) && !shown.contains(&base64url::encode(MARK)), "{shown}");
+}

@@ -29,6 +29,7 @@ const REVIEWED: &[(&str, &str)] = &[
     ("config/oidc.rs IssuerSource", OF_OPERATOR),
     ("config/server.rs ServerConfig", OF_OPERATOR),
     ("config/traces.rs TraceConfig", OF_OPERATOR),
+    ("database/config.rs DatabaseConfig", OF_OPERATOR),
     ("database/error.rs DatabaseError", "names of migrations"),
     ("dev/endpoint.rs Answer", DEVELOPMENT),
     ("dev/issuer.rs IssuerOptions", DEVELOPMENT),
@@ -70,6 +71,29 @@ const REVIEWED: &[(&str, &str)] = &[
     ("services/service_accounts.rs ServiceAccountEdit", OF_PROGRAM),
 ];
 
+/// Those with a `Debug` of their own, and the unit test that looks at what it prints, or why none has to.
+const OWN: &[(&str, &str)] = &[
+    ("AssertionKey", "oidc/introspection/tests.rs"),
+    ("Claims", "oidc/verifier/tests.rs"),
+    ("Database", "prints nothing in it"),
+    ("DatabaseUrl", "opaque.rs"),
+    ("ExtraAuthorities", PUBLIC_KEY),
+    ("Identity", "services/tests/users.rs"),
+    ("IdentityKey", "services/tests/users.rs"),
+    ("Issuer", DEVELOPMENT),
+    ("Permission", ROLES),
+    ("Principal", "services/tests/users.rs"),
+    ("PrincipalId", "an id"),
+    ("Profile", "oidc/verifier/tests.rs"),
+    ("ProviderProfile", "opaque.rs"),
+    ("Rule", OF_OPERATOR),
+    ("SigningKey", "the development issuer's: its id and algorithm"),
+    ("Subject", "oidc/verifier/tests.rs"),
+    ("UnverifiedHeader", "oidc/verifier/tests.rs"),
+    ("UnverifiedToken", "oidc/verifier/tests.rs"),
+    ("VerificationKey", PUBLIC_KEY),
+];
+
 /// What can hold a text that somebody sent or keeps secret.
 const TEXTS: [&str; 9] = ["Bytes", "HeaderMap", "HeaderValue", "Map", "PathBuf", "String", "Url", "Value", "u8"];
 
@@ -85,20 +109,40 @@ fn every_type_that_prints_its_texts_was_looked_at() {
     assert!(stale.is_empty(), "print no text any more: {stale:?}");
 }
 
+#[test]
+fn every_debug_of_ones_own_was_looked_at() {
+    let mut found = BTreeSet::new();
+    for (_, code) in sources() {
+        for after in code.split("Debug for ").skip(1) {
+            let name: String = after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            // The macro gives it to `$name`.
+            found.extend((!name.is_empty()).then_some(name));
+        }
+    }
+    let own: BTreeSet<String> = OWN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found, own, "left: types with a `Debug` of their own, right: those that were looked at");
+}
+
 /// File and name of each type that derives `Debug` and holds a text.
 fn printing_texts() -> BTreeSet<String> {
+    let of_file =
+        |(path, code): (String, String)| types(&code).map(|name| format!("{path} {name}")).collect::<Vec<_>>();
+    sources().into_iter().flat_map(of_file).collect()
+}
+
+/// The files below `src`, each with its code but for comments and tests.
+fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     list(&root, &mut files);
-    let mut found = BTreeSet::new();
-    for file in files {
+    let read = |file: PathBuf| {
         let path = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(&file).unwrap();
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         let lines: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        found.extend(types(&lines.join("\n")).map(|name| format!("{path} {name}")));
-    }
-    found
+        (path, lines.join("\n"))
+    };
+    files.into_iter().map(read).collect()
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) {
