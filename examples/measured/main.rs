@@ -3,7 +3,7 @@
 //! It has every subcommand of `portcullis` (`measured serve`), and two of its own:
 //!
 //! - `measured tokens FOLDER` makes an issuer's keys and signs tokens by the thousand: a file for each workload, and the file of issuers
-//!   that makes the service trust them;
+//!   that makes the service trust them; `measured tokens FOLDER 50` signs a fiftieth of them;
 //! - `measured signatures` tells what the raw check of one signature costs, by algorithm, as JSON.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on has failed")]
@@ -26,7 +26,8 @@ const PROFILE_READ: Permission = Permission::new("profile:read", "Read one's own
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["tokens", folder] => tokens::write(folder.as_ref()),
+        ["tokens", folder] => tokens::write(folder.as_ref(), 1),
+        ["tokens", folder, of_so_many] => tokens::write(folder.as_ref(), of_so_many.parse().unwrap()),
         ["signatures"] => signatures::report(),
         _ => return Application::new().routes(register).run(),
     }

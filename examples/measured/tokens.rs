@@ -24,22 +24,23 @@ const MANY: usize = 100_000;
 /// Each of somebody who never came before.
 const STRANGERS: usize = 30_000;
 
-/// Writes `issuers.toml` and the tokens of each workload, one a line, into `folder`.
-pub(crate) fn write(folder: &Path) {
+/// Writes `issuers.toml` and the tokens of each workload, one a line, into `folder`: all of them, or one of so many.
+pub(crate) fn write(folder: &Path, of_so_many: usize) {
+    let [people, cold, many, strangers] = [PEOPLE, COLD, MANY, STRANGERS].map(|count| count / of_so_many);
     fs::create_dir_all(folder).unwrap();
     let keys = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa].map(SigningKey::generate);
     let [rs256, ps256, es256, ed_dsa] = &keys;
     let jwks = json!({ "keys": keys.iter().map(SigningKey::public_jwk).collect::<Vec<_>>() });
     let issuers = format!("[[issuer]]\nissuer = \"{ISSUER}\"\naudiences = [\"{AUDIENCE}\"]\nstatic_keys = '{jwks}'\n");
     fs::write(folder.join("issuers.toml"), issuers).unwrap();
-    let of_known = |number: usize| format!("person-{}", number % PEOPLE);
-    put(folder, "warm", &signed(rs256, PEOPLE, of_known));
-    put(folder, "refused", &spoilt(&signed(rs256, PEOPLE, of_known)));
-    put(folder, "RS256", &signed(rs256, MANY, of_known));
-    put(folder, "PS256", &signed(ps256, COLD, of_known));
-    put(folder, "ES256", &signed(es256, COLD, of_known));
-    put(folder, "EdDSA", &signed(ed_dsa, COLD, of_known));
-    put(folder, "strangers", &signed(ed_dsa, STRANGERS, |number| format!("stranger-{number}")));
+    let of_known = |number: usize| format!("person-{}", number % people);
+    put(folder, "warm", &signed(rs256, people, of_known));
+    put(folder, "refused", &spoilt(&signed(rs256, people, of_known)));
+    put(folder, "RS256", &signed(rs256, many, of_known));
+    put(folder, "PS256", &signed(ps256, cold, of_known));
+    put(folder, "ES256", &signed(es256, cold, of_known));
+    put(folder, "EdDSA", &signed(ed_dsa, cold, of_known));
+    put(folder, "strangers", &signed(ed_dsa, strangers, |number| format!("stranger-{number}")));
 }
 
 fn put(folder: &Path, name: &str, tokens: &[String]) {
