@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{Application, IssuerReload, StartError};
+use crate::Clock;
 use crate::auth::{Authenticator, Caller};
 use crate::config::Config;
+use crate::error::Error;
 use crate::oidc::{TokenVerifier, TrustedIssuers};
 use crate::services::PrincipalService;
-use crate::{Clock, Error};
 
 /// What proves tokens and finds principals, as a running service has it.
 pub struct Steps {
