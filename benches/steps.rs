@@ -25,7 +25,7 @@ struct Scene {
 
 impl Scene {
     fn start() -> Self {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let issuer = runtime.block_on(Issuer::start(IssuerOptions::new(AUDIENCE))).unwrap();
         let vars = [
