@@ -60,6 +60,10 @@ mod schema;
 mod services;
 mod telemetry;
 
+/// For `benches/`.
+#[cfg(feature = "dev")]
+#[doc(hidden)]
+pub use app::Steps;
 pub use app::{Application, IssuerReload, OutsideChanges, RunningService, StartError};
 pub use auth::{AUTHENTICATED, Access, Api, Caller, Operation, PUBLIC, RegistrationError, RegistrationFault};
 pub use clock::Clock;

@@ -13,6 +13,8 @@ mod observe;
 mod outside_changes;
 mod shutdown;
 mod start;
+#[cfg(feature = "dev")]
+mod steps;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,8 @@ use crate::{cli, routes};
 pub use issuer_reload::IssuerReload;
 pub use outside_changes::OutsideChanges;
 pub use start::{RunningService, StartError};
+#[cfg(feature = "dev")]
+pub use steps::Steps;
 
 /// Registers routes; runs once in each worker and once for the catalogue.
 pub(crate) type Registrar = fn(&mut Api);

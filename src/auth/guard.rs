@@ -55,7 +55,11 @@ impl Authenticator {
             let SessionHolder { claims, principal, session } = sessions.service.resolve(&token).await?;
             return Ok(Caller::with_session(claims, principal, session));
         }
-        let unverified_token = bearer::credential(request.headers())?.ok_or(Error::MissingToken)?;
+        self.caller(bearer::credential(request.headers())?.ok_or(Error::MissingToken)?).await
+    }
+
+    /// The caller that a token speaks for, or why there is none.
+    pub(crate) async fn caller(&self, unverified_token: &str) -> Result<Caller, Error> {
         let claims = self.verifier.verify(unverified_token).instrument(tracing::debug_span!("verify")).await?;
         let principal = self.principals.resolve(&claims).instrument(tracing::debug_span!("resolve")).await?;
         Ok(Caller::new(claims, principal))

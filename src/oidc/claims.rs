@@ -7,9 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::JitMode;
+use super::texts::Texts;
 
 /// Whether a token was issued to a person or to a program acting for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,48 +23,86 @@ pub enum SubjectKind {
 /// Who the provider says this is. Descriptive only: nothing here decides a right or links an account.
 ///
 /// Its `Debug` prints nothing personal.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Profile {
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Profile<'a> {
     /// OIDC `name`.
-    pub display_name: Option<String>,
+    pub display_name: Option<&'a str>,
     /// OIDC `given_name`.
-    pub given_name: Option<String>,
+    pub given_name: Option<&'a str>,
     /// OIDC `family_name`.
-    pub family_name: Option<String>,
+    pub family_name: Option<&'a str>,
     /// OIDC `preferred_username`.
-    pub username: Option<String>,
+    pub username: Option<&'a str>,
     /// OIDC `email`.
-    pub email: Option<String>,
+    pub email: Option<&'a str>,
     /// OIDC `email_verified`; `None` where the provider does not say.
     pub email_verified: Option<bool>,
     /// OIDC `locale`, a BCP 47 tag.
-    pub locale: Option<String>,
+    pub locale: Option<&'a str>,
 }
 
-impl fmt::Debug for Profile {
+impl fmt::Debug for Profile<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Profile").finish_non_exhaustive()
     }
 }
 
+/// How the operator wants an issuer's tokens to be taken: the same for all of them.
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub(super) issuer_name: Box<str>,
+    pub(super) scope_prefix: Box<str>,
+    pub(super) scopes_unused: bool,
+    pub(super) admin_allowed: bool,
+    pub(super) jit: JitMode,
+}
+
+/// The texts of one token that are kept.
+#[derive(Clone)]
+pub(super) struct ClaimTexts(Texts<8>);
+
+impl ClaimTexts {
+    pub(super) fn new(subject: &str, client_id: Option<&str>, profile: &Profile<'_>) -> Self {
+        let Profile { display_name, given_name, family_name, username, email, locale, .. } = *profile;
+        let texts = [Some(subject), client_id, display_name, given_name, family_name, username, email, locale];
+        Self(Texts::new(texts))
+    }
+
+    fn subject(&self) -> &str {
+        self.0.get(0).unwrap_or_default()
+    }
+
+    fn client_id(&self) -> Option<&str> {
+        self.0.get(1)
+    }
+
+    fn profile(&self, email_verified: Option<bool>) -> Profile<'_> {
+        let [display_name, given_name, family_name, username, email, locale] =
+            [2, 3, 4, 5, 6, 7].map(|place| self.0.get(place));
+        Profile { display_name, given_name, family_name, username, email, email_verified, locale }
+    }
+
+    /// How many bytes they have together.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 /// The claims of a token that passed every check of the verifier.
+///
+/// They are kept for as long as the token is known again, so what many tokens have alike is shared between them.
 ///
 /// Its `Debug` shows who issued it and for what kind of subject, and no claim that could identify a person.
 #[derive(Clone)]
 pub struct Claims {
     pub(super) issuer: Arc<str>,
-    pub(super) issuer_name: Arc<str>,
+    pub(super) terms: Arc<Terms>,
     pub(super) kind: SubjectKind,
-    pub(super) subject: String,
-    pub(super) client_id: Option<String>,
     pub(super) first_party: bool,
-    pub(super) scopes_unused: bool,
-    pub(super) scope_prefix: Arc<str>,
-    pub(super) scopes: BTreeSet<String>,
-    pub(super) roles: BTreeSet<String>,
-    pub(super) admin_allowed: bool,
-    pub(super) jit: JitMode,
-    pub(super) profile: Profile,
+    pub(super) email_verified: Option<bool>,
+    pub(super) texts: ClaimTexts,
+    pub(super) scopes: Arc<BTreeSet<String>>,
+    pub(super) roles: Arc<BTreeSet<String>>,
     pub(super) issued_at: Option<DateTime<Utc>>,
     pub(super) expires_at: DateTime<Utc>,
 }
@@ -77,7 +115,7 @@ impl Claims {
 
     /// What operators call the issuer.
     pub fn issuer_name(&self) -> &str {
-        &self.issuer_name
+        &self.terms.issuer_name
     }
 
     /// Person or program.
@@ -87,12 +125,12 @@ impl Claims {
 
     /// The subject that the issuer knows the caller by; for a program, its client id.
     pub fn subject(&self) -> &str {
-        &self.subject
+        self.texts.subject()
     }
 
     /// The client that obtained the token, where the issuer says.
     pub fn client_id(&self) -> Option<&str> {
-        self.client_id.as_deref()
+        self.texts.client_id()
     }
 
     /// Whether the client is listed as first-party for this issuer: it acts with all the rights of its principal.
@@ -102,7 +140,7 @@ impl Claims {
 
     /// Whether this issuer does not delegate by scope at all (`scope_mode = roles-only`).
     pub fn are_scopes_unused(&self) -> bool {
-        self.scopes_unused
+        self.terms.scopes_unused
     }
 
     /// The delegated scopes, without the issuer's prefix.
@@ -112,17 +150,17 @@ impl Claims {
 
     /// A permission's name as the scope that a client asks this issuer for.
     pub fn spelled_scope(&self, permission: &str) -> String {
-        format!("{}{permission}", self.scope_prefix)
+        format!("{}{permission}", self.terms.scope_prefix)
     }
 
     /// Whether `admin` may be among the roles that the token carries.
     pub fn is_admin_allowed(&self) -> bool {
-        self.admin_allowed
+        self.terms.admin_allowed
     }
 
     /// What becomes of this issuer's people when they come for the first time.
     pub fn jit(&self) -> JitMode {
-        self.jit
+        self.terms.jit
     }
 
     /// The role names that the token carries.
@@ -131,8 +169,8 @@ impl Claims {
     }
 
     /// The descriptive claims.
-    pub fn profile(&self) -> &Profile {
-        &self.profile
+    pub fn profile(&self) -> Profile<'_> {
+        self.texts.profile(self.email_verified)
     }
 
     /// `iat`, where the token has one.
@@ -158,37 +196,41 @@ impl Claims {
     pub(crate) fn for_test(issuer: &str, kind: SubjectKind, subject: &str, issued_at: DateTime<Utc>) -> Self {
         Self {
             issuer: issuer.into(),
-            issuer_name: "test".into(),
+            terms: Arc::new(Terms {
+                issuer_name: "test".into(),
+                scope_prefix: "".into(),
+                scopes_unused: false,
+                admin_allowed: false,
+                jit: JitMode::Active,
+            }),
             kind,
-            subject: subject.to_owned(),
-            client_id: Some("client".to_owned()),
             first_party: false,
-            scopes_unused: false,
-            scope_prefix: "".into(),
-            scopes: BTreeSet::new(),
-            roles: BTreeSet::new(),
-            admin_allowed: false,
-            jit: JitMode::Active,
-            profile: Profile::default(),
+            email_verified: None,
+            texts: ClaimTexts::new(subject, Some("client"), &Profile::default()),
+            scopes: Arc::default(),
+            roles: Arc::default(),
             issued_at: Some(issued_at),
             expires_at: issued_at + chrono::TimeDelta::minutes(5),
         }
     }
 
     pub(crate) fn with_roles(self, roles: &[&str]) -> Self {
-        Self { roles: roles.iter().map(ToString::to_string).collect(), ..self }
+        Self { roles: Arc::new(roles.iter().map(ToString::to_string).collect()), ..self }
     }
 
-    pub(crate) fn with_admin_allowed(self) -> Self {
-        Self { admin_allowed: true, ..self }
+    pub(crate) fn with_admin_allowed(mut self) -> Self {
+        Arc::make_mut(&mut self.terms).admin_allowed = true;
+        self
     }
 
-    pub(crate) fn with_jit(self, jit: JitMode) -> Self {
-        Self { jit, ..self }
+    pub(crate) fn with_jit(mut self, jit: JitMode) -> Self {
+        Arc::make_mut(&mut self.terms).jit = jit;
+        self
     }
 
-    pub(crate) fn with_profile(self, profile: Profile) -> Self {
-        Self { profile, ..self }
+    pub(crate) fn with_profile(self, profile: Profile<'_>) -> Self {
+        let texts = ClaimTexts::new(self.subject(), self.client_id(), &profile);
+        Self { texts, email_verified: profile.email_verified, ..self }
     }
 
     pub(crate) fn without_issued_at(self) -> Self {

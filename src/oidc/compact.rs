@@ -14,7 +14,7 @@ pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 pub(super) struct UnverifiedToken<'a> {
     /// What the signature is over: the first two segments with their dot.
     pub(super) signed_text: &'a str,
-    header: &'a str,
+    pub(super) header: &'a str,
     payload: &'a str,
     signature: &'a str,
 }
@@ -38,7 +38,7 @@ impl<'a> UnverifiedToken<'a> {
         Ok(Self { signed_text, header, payload, signature })
     }
 
-    pub(super) fn header(&self) -> Result<Map<String, Value>, Rejection> {
+    pub(super) fn read_header(&self) -> Result<Map<String, Value>, Rejection> {
         let text = base64url::decode(self.header).ok_or(Rejection::BadEncoding)?;
         strict_json::parse_object(&text).ok_or(Rejection::MalformedHeader)
     }
@@ -75,11 +75,11 @@ mod tests {
     #[test]
     fn each_segment_is_decoded_strictly() {
         let token = UnverifiedToken::split("e30=.e3 0.YQ==").unwrap();
-        assert_eq!(token.header().unwrap_err(), Rejection::BadEncoding);
+        assert_eq!(token.read_header().unwrap_err(), Rejection::BadEncoding);
         assert_eq!(token.claims().unwrap_err(), Rejection::BadEncoding);
         assert_eq!(token.signature().unwrap_err(), Rejection::BadEncoding);
         let token = UnverifiedToken::split("e30.W10.").unwrap();
-        assert!(token.header().unwrap().is_empty());
+        assert!(token.read_header().unwrap().is_empty());
         assert_eq!(token.claims().unwrap_err(), Rejection::MalformedClaims);
     }
 }

@@ -4,7 +4,9 @@
 //! (RFC 8725 section 3.10).
 
 use std::fmt;
+use std::sync::Arc;
 
+use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 
 use super::{Algorithm, Rejection};
@@ -56,6 +58,35 @@ impl UnverifiedHeader {
             algorithm: algorithm(members.get("alg"))?,
             key_id: key_id(members.remove("kid"))?,
         })
+    }
+}
+
+/// A header as it was spelt, and what that says.
+pub(super) struct SpeltHeader {
+    pub(super) text: Box<str>,
+    pub(super) says: UnverifiedHeader,
+}
+
+/// How many headers are remembered. An issuer spells them all alike, but for the key.
+const MAX_HEADERS: usize = 64;
+
+/// The headers that tokens had which were proved: what a text says does not change, so it is read once.
+pub(super) struct KnownHeaders(Cache<Box<str>, Arc<SpeltHeader>>);
+
+impl KnownHeaders {
+    pub(super) fn new() -> Self {
+        Self(Cache::new(MAX_HEADERS))
+    }
+
+    pub(super) fn find(&self, text: &str) -> Option<Arc<SpeltHeader>> {
+        self.0.get(text)
+    }
+
+    /// Remembers `header`, of a token that was proved: strangers must not push out what is of use.
+    pub(super) fn keep(&self, header: &Arc<SpeltHeader>) {
+        if self.0.peek(&header.text).is_none() {
+            self.0.insert(header.text.clone(), Arc::clone(header));
+        }
     }
 }
 

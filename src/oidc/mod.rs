@@ -36,12 +36,14 @@ mod rejection;
 mod report;
 mod rule;
 mod settings;
+mod shared_sets;
 mod sign_in;
 mod store;
 mod strict_json;
 mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
+mod texts;
 mod token_kind;
 mod trusted_issuer;
 mod trusted_issuers;

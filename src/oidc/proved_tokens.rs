@@ -5,18 +5,21 @@
 //! start, and its examination alone says why it is refused. So a token has the same verdict whether it is remembered or not.
 //!
 //! Tokens are found by a hash with a random key of this process (SipHash), and compared whole: none can be made to share another's
-//! verdict. Bounded in number and bytes; those of little use go first.
+//! verdict. Bounded in number and bytes; those of little use go first. A hundred thousand of them are to be remembered, so what they have
+//! alike is kept once.
 
 use std::collections::BTreeSet;
-use std::hash::RandomState;
+use std::hash::{Hash, Hasher, RandomState};
 use std::mem::size_of;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{Equivalent, Weighter};
 
 use super::Claims;
+use super::header::SpeltHeader;
+use super::shared_sets::SharedSets;
 use super::trusted_issuer::TrustedIssuer;
 use super::trusted_issuers::Table;
 use super::validity::Validity;
@@ -27,7 +30,11 @@ const MAX_BYTES: u64 = 128 * 1024 * 1024;
 /// How many tokens are remembered at the most.
 const MAX_TOKENS: u64 = 128 * 1024;
 
-/// What the verdict on a token rests on, besides the token itself.
+/// How much of a token's end is hashed: 24 octets of its signature, which nobody can choose. Hashing all of it would cost more than the
+/// rest of the look-up; it is compared all the same.
+const HASHED: usize = 32;
+
+/// What the verdict on a token rests on, besides the token itself and the times that its claims keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grounds {
     /// The state of the table of issuers.
@@ -36,30 +43,47 @@ pub(super) struct Grounds {
     pub(super) issuer: usize,
     /// The edition of the issuer's keys.
     pub(super) keys: u64,
-    /// The times that the token names.
-    pub(super) validity: Validity,
-}
-
-impl Grounds {
-    /// The token's issuer, if the verdict would be the same now.
-    fn hold<'a>(&self, table: &'a Table, now: DateTime<Utc>) -> Option<&'a TrustedIssuer> {
-        if self.table != table.number || self.validity.check_at(now).is_err() {
-            return None;
-        }
-        table.issuer(self.issuer).filter(|issuer| issuer.keys.edition() == Some(self.keys))
-    }
+    /// `nbf`.
+    pub(super) not_before: Option<DateTime<Utc>>,
 }
 
 /// The latest proved tokens.
 pub(super) struct ProvedTokens {
-    proofs: Cache<Box<str>, Proof, ByBytes, RandomState>,
+    proofs: Cache<Key, Proof, ByBytes, RandomState>,
     finds: Finds,
+}
+
+/// A token. Its header is kept once for all tokens that have the same.
+struct Key {
+    header: Arc<SpeltHeader>,
+    /// What follows the header's dot.
+    rest: Box<str>,
+}
+
+/// A token, to be found by.
+struct Presented<'a> {
+    header: &'a str,
+    rest: &'a str,
 }
 
 #[derive(Clone)]
 struct Proof {
     claims: Arc<Claims>,
     grounds: Grounds,
+    bytes: u32,
+}
+
+impl Proof {
+    /// The token's issuer, if the verdict would be the same now.
+    fn holds<'a>(&self, table: &'a Table, now: DateTime<Utc>) -> Option<&'a TrustedIssuer> {
+        let Grounds { not_before, keys, .. } = self.grounds;
+        let (expires_at, issued_at) = (self.claims.expires_at(), self.claims.issued_at());
+        let validity = Validity { expires_at, not_before, issued_at };
+        if self.grounds.table != table.number || validity.check_at(now).is_err() {
+            return None;
+        }
+        table.issuer(self.grounds.issuer).filter(|issuer| issuer.keys.edition() == Some(keys))
+    }
 }
 
 impl ProvedTokens {
@@ -81,18 +105,58 @@ impl ProvedTokens {
 
     /// The claims of `token`, if it was proved and is so still, by `table` and at `now`.
     pub(super) fn find(&self, token: &str, table: &Table, now: DateTime<Utc>) -> Option<Arc<Claims>> {
-        let Proof { claims, grounds } = self.proofs.get(token)?;
-        let issuer = grounds.hold(table, now)?;
+        let proof = self.proofs.get(&Presented::split(token)?)?;
+        let issuer = proof.holds(table, now)?;
         self.finds.hit();
         issuer.verdicts.accept();
-        Some(claims)
+        Some(proof.claims)
     }
 
-    /// Remembers that `token` was proved on these grounds, in place of what was remembered of it.
-    pub(super) fn keep(&self, token: &str, claims: &Arc<Claims>, grounds: Grounds) {
+    /// Remembers that `token`, which has this header, was proved on these grounds, in place of what was remembered of it.
+    pub(super) fn keep(&self, token: &str, header: &Arc<SpeltHeader>, claims: &Arc<Claims>, grounds: Grounds) {
         self.finds.miss();
-        self.proofs.insert(token.into(), Proof { claims: Arc::clone(claims), grounds });
+        if let Some(presented) = Presented::split(token).filter(|presented| presented.header == &*header.text) {
+            let key = Key { header: Arc::clone(header), rest: presented.rest.into() };
+            let bytes = u32::try_from(bytes_of(&key, claims)).unwrap_or(u32::MAX);
+            self.proofs.insert(key, Proof { claims: Arc::clone(claims), grounds, bytes });
+        }
     }
+}
+
+impl<'a> Presented<'a> {
+    fn split(token: &'a str) -> Option<Self> {
+        token.split_once('.').map(|(header, rest)| Self { header, rest })
+    }
+}
+
+impl Equivalent<Key> for Presented<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self.rest == *key.rest && *self.header == *key.header.text
+    }
+}
+
+impl Hash for Presented<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_end(self.rest, state);
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_end(&self.rest, state);
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.rest == other.rest && self.header.text == other.header.text
+    }
+}
+
+impl Eq for Key {}
+
+fn hash_end(rest: &str, state: &mut impl Hasher) {
+    state.write(rest.as_bytes().rchunks(HASHED).next().unwrap_or_default());
 }
 
 /// Weighs what is remembered by the memory that it takes. The least weight bounds the number as well.
@@ -102,30 +166,21 @@ struct ByBytes {
 }
 
 /// What the cache itself spends on an entry, and the allocator on each piece of it.
-const OVERHEAD: usize = 64;
+const OVERHEAD: usize = 32;
 const PER_PIECE: usize = 16;
 
-impl Weighter<Box<str>, Proof> for ByBytes {
-    fn weight(&self, token: &Box<str>, proof: &Proof) -> u64 {
-        let entry = size_of::<(Box<str>, Proof)>() + OVERHEAD + token.len() + PER_PIECE;
-        let bytes = u64::try_from(entry + bytes_of(&proof.claims)).unwrap_or(u64::MAX);
-        bytes.max(self.least)
+impl Weighter<Key, Proof> for ByBytes {
+    fn weight(&self, _: &Key, proof: &Proof) -> u64 {
+        u64::from(proof.bytes).max(self.least)
     }
 }
 
-fn bytes_of(claims: &Claims) -> usize {
-    let profile = &claims.profile;
-    let texts = [
-        &claims.client_id,
-        &profile.display_name,
-        &profile.given_name,
-        &profile.family_name,
-        &profile.username,
-        &profile.email,
-        &profile.locale,
-    ];
-    let texts = texts.into_iter().flatten().chain([&claims.subject]).map(|text| text.len() + PER_PIECE).sum::<usize>();
-    size_of::<Claims>() + PER_PIECE + texts + bytes_of_set(&claims.scopes) + bytes_of_set(&claims.roles)
+fn bytes_of(key: &Key, claims: &Claims) -> usize {
+    let entry = size_of::<(Key, Proof)>() + OVERHEAD + key.rest.len() + PER_PIECE;
+    let kept = size_of::<Claims>() + claims.texts.len() + 2 * PER_PIECE;
+    // What others have too costs nothing, and stays when this one goes.
+    let sets = [&claims.scopes, &claims.roles].into_iter().filter(|set| !SharedSets::is_shared(set));
+    entry + kept + sets.map(|set| bytes_of_set(set)).sum::<usize>()
 }
 
 /// A set keeps its texts in nodes of up to eleven, which are half full at the least.
@@ -137,17 +192,20 @@ fn bytes_of_set(set: &BTreeSet<String>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oidc::SubjectKind;
+    use crate::oidc::header::UnverifiedHeader;
+    use crate::oidc::{Algorithm, SubjectKind};
 
     fn keep(tokens: &ProvedTokens, token: &str) {
         let now = DateTime::UNIX_EPOCH;
         let claims = Arc::new(Claims::for_test("https://issuer.test", SubjectKind::Human, "alice", now));
-        let validity = Validity { expires_at: now, not_before: None, issued_at: None };
-        tokens.keep(token, &claims, Grounds { table: 1, issuer: 0, keys: 1, validity });
+        let says = UnverifiedHeader { algorithm: Algorithm::Es256, key_id: None, says_access_token: true };
+        let header = Arc::new(SpeltHeader { text: "header".into(), says });
+        let grounds = Grounds { table: 1, issuer: 0, keys: 1, not_before: None };
+        tokens.keep(&format!("header.{token}"), &header, &claims, grounds);
     }
 
     fn kept(tokens: &ProvedTokens) -> usize {
-        tokens.proofs.iter().count()
+        tokens.proofs.len()
     }
 
     #[test]
@@ -162,5 +220,17 @@ mod tests {
         let tokens = ProvedTokens::with_capacity(1000, 64 * 1024);
         (0..100).for_each(|number| keep(&tokens, &format!("{number}{}", "x".repeat(4096))));
         assert!((1..=16).contains(&kept(&tokens)), "{}", kept(&tokens));
+    }
+
+    #[test]
+    fn tokens_that_end_alike_are_told_apart() {
+        let tokens = ProvedTokens::new();
+        let end = "x".repeat(HASHED);
+        keep(&tokens, &format!("one.{end}"));
+        let found = |token: &str| tokens.proofs.get(&Presented::split(token).unwrap()).is_some();
+        assert!(found(&format!("header.one.{end}")));
+        assert!(!found(&format!("header.another.{end}")) && !found(&format!("other.one.{end}")));
+        keep(&tokens, &format!("another.{end}"));
+        assert!(found(&format!("header.one.{end}")) && found(&format!("header.another.{end}")));
     }
 }

@@ -10,27 +10,27 @@ use super::{ClaimMapping, Rejection, SubjectKind};
 const MAX_NAME_CHARS: usize = 255;
 
 /// The subject of a token and the client that obtained it.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Subject {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Subject<'a> {
     pub(super) kind: SubjectKind,
     /// What the issuer calls the subject; for a program, its client id.
-    pub(super) name: String,
-    pub(super) client_id: Option<String>,
+    pub(super) name: &'a str,
+    pub(super) client_id: Option<&'a str>,
 }
 
 /// Without the names: they are claims.
-impl fmt::Debug for Subject {
+impl fmt::Debug for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
-impl Subject {
+impl<'a> Subject<'a> {
     /// Reads the subject and the client from where the issuer puts them.
     ///
     /// A program is told by the issuer's positive mark only, with a client id present, which names it (RFC 9068 section 5). Whoever is
     /// undecided is a person.
-    pub(super) fn read(claims: &Map<String, Value>, mapping: &ClaimMapping) -> Result<Self, Rejection> {
+    pub(super) fn read(claims: &'a Map<String, Value>, mapping: &ClaimMapping) -> Result<Self, Rejection> {
         let client = mapping.client_id.iter().find_map(|place| place.find(claims));
         let client_id = client.map(|value| name(value).ok_or(Rejection::BadClient)).transpose()?;
         let subject = mapping.subject.find(claims).map(|value| name(value).ok_or(Rejection::BadSubject)).transpose()?;
@@ -38,7 +38,7 @@ impl Subject {
             Some(client) => (SubjectKind::Machine, client),
             None => (SubjectKind::Human, subject.ok_or(Rejection::BadSubject)?),
         };
-        Ok(Self { kind, name: name.to_owned(), client_id: client_id.map(str::to_owned) })
+        Ok(Self { kind, name, client_id })
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
 
     fn read(claims: Value) -> Result<(SubjectKind, String), Rejection> {
         Subject::read(claims.as_object().unwrap(), &Preset::Generic.mapping())
-            .map(|subject| (subject.kind, subject.name))
+            .map(|subject| (subject.kind, subject.name.to_owned()))
     }
 
     #[test]
@@ -75,7 +75,7 @@ mod tests {
     fn the_first_client_claim_counts() {
         let claims = json!({ "sub": "p", "cid": "4", "client_id": "2", "azp": "1" });
         let subject = Subject::read(claims.as_object().unwrap(), &Preset::Generic.mapping()).unwrap();
-        assert_eq!(subject.client_id.as_deref(), Some("1"));
+        assert_eq!(subject.client_id, Some("1"));
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::claims::{ClaimTexts, Terms};
 use super::gaps::{Gap, Gaps};
 use super::login::RelyingParty;
 use super::report::{IssuerReport, Verdicts};
 use super::rule::{Facts, Judged};
+use super::shared_sets::SharedSets;
 use super::subject::Subject;
 use super::validity::Validity;
 use super::{
@@ -23,8 +25,8 @@ pub(super) struct TrustedIssuer {
     pub(super) keys: KeySet,
     introspector: Option<Introspector>,
     pub(super) relying_party: Option<Arc<RelyingParty>>,
-    scope_prefix: Arc<str>,
-    short_name: Arc<str>,
+    terms: Arc<Terms>,
+    sets: SharedSets,
     gaps: Gaps,
     pub(super) verdicts: Verdicts,
 }
@@ -33,10 +35,15 @@ impl TrustedIssuer {
     pub(super) fn new(place: usize, settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
         let relying_party = RelyingParty::new(&settings, client.provider_client()).map(Arc::new);
-        let scope_prefix = settings.scope_prefix.as_str().into();
-        let short_name = settings.short_name.as_str().into();
-        let (gaps, verdicts) = Default::default();
-        Self { place, settings, keys, introspector, relying_party, scope_prefix, short_name, gaps, verdicts }
+        let terms = Arc::new(Terms {
+            issuer_name: settings.short_name.as_str().into(),
+            scope_prefix: settings.scope_prefix.as_str().into(),
+            scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
+            admin_allowed: settings.mapping.allows_admin_role,
+            jit: settings.jit,
+        });
+        let (sets, gaps, verdicts) = Default::default();
+        Self { place, settings, keys, introspector, relying_party, terms, sets, gaps, verdicts }
     }
 
     /// How things stand with it.
@@ -79,38 +86,40 @@ impl TrustedIssuer {
         &self,
         issuer: Arc<str>,
         claims: &Map<String, Value>,
-        subject: Subject,
+        subject: Subject<'_>,
         validity: Validity,
     ) -> Claims {
         let settings = &self.settings;
         let Subject { kind, name, client_id } = subject;
+        let profile = mapping::profile(claims, &settings.mapping);
         Claims {
-            scopes: self.scopes(claims, kind),
-            roles: self.roles(claims, kind),
+            scopes: self.sets.share(self.scopes(claims, kind)),
+            roles: self.sets.share(self.roles(claims, kind)),
             issuer,
-            issuer_name: Arc::clone(&self.short_name),
+            terms: Arc::clone(&self.terms),
             kind,
-            subject: name,
-            first_party: client_id.as_ref().is_some_and(|client| settings.first_party_clients.contains(client)),
-            client_id,
-            scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
-            scope_prefix: Arc::clone(&self.scope_prefix),
-            admin_allowed: settings.mapping.allows_admin_role,
-            jit: settings.jit,
-            profile: mapping::profile(claims, &settings.mapping),
+            first_party: client_id.is_some_and(|client| settings.first_party_clients.contains(client)),
+            email_verified: profile.email_verified,
+            texts: ClaimTexts::new(name, client_id, &profile),
             issued_at: validity.issued_at,
             expires_at: validity.expires_at,
         }
     }
 
-    /// What operators call the issuer, shared.
-    pub(super) fn short_name(&self) -> Arc<str> {
-        Arc::clone(&self.short_name)
+    /// How the operator wants its tokens to be taken, shared.
+    pub(super) fn terms(&self) -> Arc<Terms> {
+        Arc::clone(&self.terms)
     }
 
-    /// The prefix of the issuer's scopes, shared.
-    pub(super) fn scope_prefix(&self) -> Arc<str> {
-        Arc::clone(&self.scope_prefix)
+    /// How many scopes and roles these claims would hold if they were proved; none where they name nobody.
+    #[cfg(feature = "dev")]
+    pub(super) fn count_names(&self, issuer: &Arc<str>, unproved: &Map<String, Value>) -> usize {
+        let subject = Subject::read(unproved, &self.settings.mapping);
+        let validity = Validity { expires_at: chrono::DateTime::UNIX_EPOCH, not_before: None, issued_at: None };
+        subject.map_or(0, |subject| {
+            let read = self.interpret(Arc::clone(issuer), unproved, subject, validity);
+            read.scopes.len() + read.roles.len()
+        })
     }
 
     fn scopes(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {

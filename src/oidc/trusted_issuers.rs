@@ -115,6 +115,13 @@ impl TrustedIssuers {
         endpoints
     }
 
+    /// How many scopes and roles these claims would hold if they were proved: what reading them costs can be measured by it.
+    #[cfg(feature = "dev")]
+    pub fn count_names(&self, unproved_claims: &Map<String, Value>) -> usize {
+        let table = self.table();
+        table.issuer_of(unproved_claims).map_or(0, |(issuer, trusted)| trusted.count_names(issuer, unproved_claims))
+    }
+
     /// The table as it is now, to be held for long.
     pub(super) fn table(&self) -> Arc<Table> {
         self.0.table.load_full()

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::compact::{MAX_TOKEN_BYTES, UnverifiedToken};
-use super::header::UnverifiedHeader;
+use super::header::{KnownHeaders, SpeltHeader, UnverifiedHeader};
 use super::proved_tokens::{Grounds, ProvedTokens};
 use super::subject::Subject;
 use super::token_kind::Expected;
@@ -24,6 +24,7 @@ use crate::finds::MemoryReading;
 pub struct TokenVerifier {
     issuers: TrustedIssuers,
     clock: Clock,
+    headers: KnownHeaders,
     proved: ProvedTokens,
 }
 
@@ -33,7 +34,7 @@ impl TokenVerifier {
 
     /// A verifier that trusts `issuers`, whoever they are at the time, and nobody else.
     pub fn new(issuers: TrustedIssuers, clock: Clock) -> Self {
-        Self { issuers, clock, proved: ProvedTokens::new() }
+        Self { issuers, clock, headers: KnownHeaders::new(), proved: ProvedTokens::new() }
     }
 
     /// The claims of a token that passed every check, now or lately.
@@ -50,8 +51,9 @@ impl TokenVerifier {
         let counts = examination.named.map_or(self.issuers.strangers(), |issuer| &issuer.verdicts);
         verdict.as_ref().map_or_else(|rejection| counts.refuse(rejection), |_| counts.accept());
         let claims = Arc::new(verdict?);
-        if let Some(grounds) = examination.grounds {
-            self.proved.keep(unverified_token, &claims, grounds);
+        if let Some((header, grounds)) = examination.grounds {
+            self.headers.keep(&header);
+            self.proved.keep(unverified_token, &header, &claims, grounds);
         }
         Ok(claims)
     }
@@ -66,20 +68,22 @@ impl TokenVerifier {
         self.examination(&self.issuers.table(), passed).of(unverified_token).await
     }
 
-    fn examination<'a, P: FnMut(Check)>(&self, table: &'a Table, passed: P) -> Examination<'a, P> {
-        Examination { table, now: self.clock.now(), passed, named: None, grounds: None }
+    fn examination<'a, P: FnMut(Check)>(&'a self, table: &'a Table, passed: P) -> Examination<'a, P> {
+        let headers = &self.headers;
+        Examination { table, headers, now: self.clock.now(), passed, named: None, grounds: None }
     }
 }
 
 /// One token on its way through the checks.
 struct Examination<'a, P> {
     table: &'a Table,
+    headers: &'a KnownHeaders,
     now: DateTime<Utc>,
     passed: P,
     /// Whom the token names, or whoever gives out such tokens.
     named: Option<&'a TrustedIssuer>,
-    /// What the verdict rests on, where it may be remembered: what an issuer was asked about is remembered there.
-    grounds: Option<Grounds>,
+    /// The header, and what the verdict rests on, where it may be remembered: what an issuer was asked about is remembered there.
+    grounds: Option<(Arc<SpeltHeader>, Grounds)>,
 }
 
 impl<P: FnMut(Check)> Examination<'_, P> {
@@ -92,10 +96,8 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     }
 
     async fn of_jwt(&mut self, text: &str, token: UnverifiedToken<'_>) -> Result<Claims, Rejection> {
-        let encoded_header = token.header()?;
-        (self.passed)(Check::Form);
-        let header = UnverifiedHeader::read(encoded_header)?;
-        (self.passed)(Check::Header);
+        let spelt = self.header(&token)?;
+        let header = &spelt.says;
         let unverified_claims = token.claims()?;
         let (canonical, issuer) = self.table.issuer_of(&unverified_claims)?;
         self.named = Some(issuer);
@@ -107,23 +109,35 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         if let Some(introspector) = issuer.asked_about_jwts() {
             // What the token leaves out is judged when its issuer has told it.
             Validity::check(&unverified_claims, self.now)?;
-            self.signature(issuer, &header, &token).await?;
+            self.signature(issuer, header, &token).await?;
             let claims = self.ask(introspector, canonical, text, unverified_claims).await?;
-            let (subject, validity) = self.judge(issuer, &header, &claims)?;
+            let (subject, validity) = self.judge(issuer, header, &claims)?;
             return self.accept(canonical, issuer, &claims, subject, validity);
         }
-        let (subject, validity) = self.judge(issuer, &header, &unverified_claims)?;
+        let (subject, validity) = self.judge(issuer, header, &unverified_claims)?;
         let edition = issuer.keys.edition();
-        self.signature(issuer, &header, &token).await?;
+        self.signature(issuer, header, &token).await?;
         let claims = self.accept(canonical, issuer, &unverified_claims, subject, validity)?;
         // Editions never come back, so where it is the same before and after, it is that of the key.
-        self.grounds = edition.filter(|_| issuer.keys.edition() == edition).map(|keys| Grounds {
-            table: self.table.number,
-            issuer: issuer.place,
-            keys,
-            validity,
+        self.grounds = edition.filter(|_| issuer.keys.edition() == edition).map(|keys| {
+            let grounds =
+                Grounds { table: self.table.number, issuer: issuer.place, keys, not_before: validity.not_before };
+            (Arc::clone(&spelt), grounds)
         });
         Ok(claims)
+    }
+
+    fn header(&mut self, token: &UnverifiedToken<'_>) -> Result<Arc<SpeltHeader>, Rejection> {
+        if let Some(known) = self.headers.find(token.header) {
+            (self.passed)(Check::Form);
+            (self.passed)(Check::Header);
+            return Ok(known);
+        }
+        let members = token.read_header()?;
+        (self.passed)(Check::Form);
+        let says = UnverifiedHeader::read(members)?;
+        (self.passed)(Check::Header);
+        Ok(Arc::new(SpeltHeader { text: token.header.into(), says }))
     }
 
     /// A token that says nothing itself: the issuer that gives out such tokens says what it means.
@@ -163,12 +177,12 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         Ok(claims)
     }
 
-    fn judge(
+    fn judge<'c>(
         &mut self,
         issuer: &TrustedIssuer,
         header: &UnverifiedHeader,
-        claims: &Map<String, Value>,
-    ) -> Result<(Subject, Validity), Rejection> {
+        claims: &'c Map<String, Value>,
+    ) -> Result<(Subject<'c>, Validity), Rejection> {
         let settings = &issuer.settings;
         audience::check(claims, &settings.audiences, &settings.allowed_clients)?;
         (self.passed)(Check::Audience);
@@ -180,10 +194,14 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         Ok((self.subject(issuer, claims)?, validity))
     }
 
-    fn subject(&mut self, issuer: &TrustedIssuer, claims: &Map<String, Value>) -> Result<Subject, Rejection> {
+    fn subject<'c>(
+        &mut self,
+        issuer: &TrustedIssuer,
+        claims: &'c Map<String, Value>,
+    ) -> Result<Subject<'c>, Rejection> {
         let subject = Subject::read(claims, &issuer.settings.mapping)?;
         (self.passed)(Check::Subject);
-        audience::check_client(subject.client_id.as_deref(), &issuer.settings.allowed_clients)?;
+        audience::check_client(subject.client_id, &issuer.settings.allowed_clients)?;
         (self.passed)(Check::Client);
         Ok(subject)
     }
@@ -208,7 +226,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         canonical: &Arc<str>,
         issuer: &TrustedIssuer,
         claims: &Map<String, Value>,
-        subject: Subject,
+        subject: Subject<'_>,
         validity: Validity,
     ) -> Result<Claims, Rejection> {
         issuer.require(claims)?;

@@ -71,10 +71,19 @@ pub fn list_with_permissions(
     conn: &mut DbConnection,
     names: &BTreeSet<String>,
 ) -> QueryResult<Vec<(String, Option<String>)>> {
-    roles::table
+    let listed = roles::table
         .left_join(role_permissions::table)
-        .filter(roles::name.eq_any(names.iter().filter(|name| !name.contains(NUL))))
         .order((roles::name, role_permissions::permission))
-        .select((roles::name, role_permissions::permission.nullable()))
-        .load(conn)
+        .select((roles::name, role_permissions::permission.nullable()));
+    match conn {
+        // A list of names would be prepared anew each time, since each length of it is another statement.
+        DbConnection::Sqlite(sqlite) => {
+            let of_each = names.iter().map(|name| listed.filter(roles::name.eq(name)).load(sqlite));
+            Ok(of_each.collect::<QueryResult<Vec<_>>>()?.concat())
+        }
+        #[cfg(feature = "postgres")]
+        DbConnection::Postgres(postgres) => {
+            listed.filter(roles::name.eq_any(names.iter().filter(|name| !name.contains(NUL)))).load(postgres)
+        }
+    }
 }

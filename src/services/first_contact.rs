@@ -11,7 +11,7 @@ use crate::models::{
     ADMIN, AuditAction, AuditEvent, ClaimRoles, Grant, GrantSource, Identity, IdentityKey, MEMBER, Moment, Origin,
     Principal, PrincipalId, PrincipalKind, PrincipalStatus,
 };
-use crate::oidc::{Claims, JitMode, Profile, SubjectKind};
+use crate::oidc::{Claims, JitMode, SubjectKind};
 use crate::repositories::{audit_events, grants, identities, principals};
 
 use super::{Failure, provider_profile};
@@ -30,8 +30,7 @@ pub(super) struct Contact {
     pub(super) roles: BTreeSet<String>,
     pub(super) jit: JitMode,
     pub(super) now: DateTime<Utc>,
-    profile: Profile,
-    issued_at: Option<DateTime<Utc>>,
+    claims: Claims,
 }
 
 impl Contact {
@@ -45,14 +44,17 @@ impl Contact {
             roles: counted_roles(claims).cloned().collect(),
             jit: claims.jit(),
             now,
-            profile: claims.profile().clone(),
-            issued_at: claims.issued_at(),
+            claims: claims.clone(),
         }
+    }
+
+    fn issued_at(&self) -> Option<DateTime<Utc>> {
+        self.claims.issued_at()
     }
 
     /// When the token said what it says: when it was issued, or now where it does not tell.
     fn said_at(&self) -> DateTime<Utc> {
-        self.issued_at.unwrap_or(self.now)
+        self.issued_at().unwrap_or(self.now)
     }
 
     fn moment(&self) -> Moment {
@@ -93,12 +95,12 @@ pub(super) fn is_plain(principal: &Principal, claims: &Claims, now: DateTime<Utc
         && (!may_keep_roles(principal, now) || principal.claim_roles.0.iter().eq(counted_roles(claims)))
         && (principal.kind != PrincipalKind::Human
             || !is_news(principal, issued_at, now)
-            || provider_profile::is_followed(principal, claims.profile()))
+            || provider_profile::is_followed(principal, &claims.profile()))
 }
 
 /// Whether `principal` may come in with this token. `BOOTSTRAP_ADMIN` need not wait for an admin: it is there for want of one.
 pub(super) fn admit(principal: &Principal, contact: &Contact, is_bootstrap: bool) -> Result<(), Failure> {
-    admit_at(principal, contact.issued_at, contact.now, is_bootstrap)
+    admit_at(principal, contact.issued_at(), contact.now, is_bootstrap)
 }
 
 fn admit_at(
@@ -150,8 +152,8 @@ impl Observed {
 pub(super) fn observe(principal: &mut Principal, contact: &Contact) -> Observed {
     let said_before = principal.provider_profile.clone();
     let followed = match principal.kind {
-        PrincipalKind::Human if is_news(principal, contact.issued_at, contact.now) => {
-            provider_profile::follow(principal, &contact.profile)
+        PrincipalKind::Human if is_news(principal, contact.issued_at(), contact.now) => {
+            provider_profile::follow(principal, &contact.claims.profile())
         }
         // An older token must not bring back what a newer one has changed.
         PrincipalKind::Human => Vec::new(),

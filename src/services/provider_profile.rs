@@ -9,7 +9,7 @@ use crate::oidc::Profile;
 use super::text;
 
 /// Takes over what `said` has that is new. Returns the names of the columns that a client sees change.
-pub(super) fn follow(principal: &mut Principal, said: &Profile) -> Vec<&'static str> {
+pub(super) fn follow(principal: &mut Principal, said: &Profile<'_>) -> Vec<&'static str> {
     let mut changed = Vec::new();
     for field in ProfileField::ALL {
         if let Some(value) = claimed(said, field) {
@@ -31,7 +31,7 @@ fn follow_field(principal: &mut Principal, field: ProfileField, value: &str, cha
     }
 }
 
-fn follow_account(principal: &mut Principal, said: &Profile, changed: &mut Vec<&'static str>) {
+fn follow_account(principal: &mut Principal, said: &Profile<'_>, changed: &mut Vec<&'static str>) {
     if let Some(username) = new_username(principal, said) {
         principal.username = Some(username.to_owned());
         changed.push("username");
@@ -49,7 +49,7 @@ fn follow_account(principal: &mut Principal, said: &Profile, changed: &mut Vec<&
 }
 
 /// Whether [`follow`] would change nothing, not even what is kept of the provider and not shown.
-pub(super) fn is_followed(principal: &Principal, said: &Profile) -> bool {
+pub(super) fn is_followed(principal: &Principal, said: &Profile<'_>) -> bool {
     let is_field_followed = |field| {
         claimed(said, field).is_none_or(|value| {
             let is_edited = principal.edited_fields.0.contains(&field);
@@ -65,13 +65,13 @@ pub(super) fn is_followed(principal: &Principal, said: &Profile) -> bool {
                 }))
 }
 
-fn new_username<'a>(principal: &Principal, said: &'a Profile) -> Option<&'a str> {
-    acceptable(said.username.as_deref()).filter(|username| principal.username.as_deref() != Some(*username))
+fn new_username<'a>(principal: &Principal, said: &Profile<'a>) -> Option<&'a str> {
+    acceptable(said.username).filter(|username| principal.username.as_deref() != Some(*username))
 }
 
 /// The address as the provider says it, with what that makes of its state.
-fn claimed_email<'a>(principal: &Principal, said: &'a Profile) -> Option<(&'a str, EmailState)> {
-    let email = acceptable(said.email.as_deref())?;
+fn claimed_email<'a>(principal: &Principal, said: &Profile<'a>) -> Option<(&'a str, EmailState)> {
+    let email = acceptable(said.email)?;
     let state = match said.email_verified {
         Some(true) => EmailState::Verified,
         Some(false) => EmailState::Unverified,
@@ -81,12 +81,12 @@ fn claimed_email<'a>(principal: &Principal, said: &'a Profile) -> Option<(&'a st
     Some((email, state))
 }
 
-fn claimed(said: &Profile, field: ProfileField) -> Option<&str> {
+fn claimed<'a>(said: &Profile<'a>, field: ProfileField) -> Option<&'a str> {
     match field {
-        ProfileField::DisplayName => acceptable(said.display_name.as_deref()),
-        ProfileField::GivenName => acceptable(said.given_name.as_deref()),
-        ProfileField::FamilyName => acceptable(said.family_name.as_deref()),
-        ProfileField::Locale => said.locale.as_deref().filter(|tag| text::is_language_tag(tag)),
+        ProfileField::DisplayName => acceptable(said.display_name),
+        ProfileField::GivenName => acceptable(said.given_name),
+        ProfileField::FamilyName => acceptable(said.family_name),
+        ProfileField::Locale => said.locale.filter(|tag| text::is_language_tag(tag)),
     }
 }
 

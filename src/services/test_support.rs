@@ -40,8 +40,16 @@ impl World {
         Self::with(JitMode::Active, None)
     }
 
+    /// The same in SQLite, whatever the environment asks for.
+    pub(super) fn in_file() -> Self {
+        Self::over(Database::temporary_file(), JitMode::Active, None)
+    }
+
     pub(super) fn with(jit: JitMode, bootstrap_admin: Option<&str>) -> Self {
-        let (place, database) = Database::temporary();
+        Self::over(Database::temporary(), jit, bootstrap_admin)
+    }
+
+    fn over((place, database): (TestDatabase, Database), jit: JitMode, bootstrap_admin: Option<&str>) -> Self {
         let clock = Clock::manual("2026-01-02T03:04:05.678Z".parse().unwrap());
         let permissions = Arc::new(DeclaredPermissions::new([]).unwrap());
         let bootstrap_admin = bootstrap_admin.map(|subject| IdentityKey::human(ISSUER, subject));

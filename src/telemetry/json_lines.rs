@@ -10,19 +10,35 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_log::NormalizeEvent;
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Writes events. The fields of spans must have been formatted as JSON objects.
+/// Writes the fields of spans as what they become: members of a JSON object that has some before.
+pub(super) struct JsonMembers;
+
+impl<'writer> FormatFields<'writer> for JsonMembers {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut members = Members { writer: &mut writer, outcome: Ok(()) };
+        fields.record(&mut members);
+        members.outcome
+    }
+}
+
+/// Writes events.
 pub(super) struct JsonLines;
 
-impl<S, N> FormatEvent<S, N> for JsonLines
+impl<S> FormatEvent<S, JsonMembers> for JsonLines
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
-    N: for<'writer> FormatFields<'writer> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, JsonMembers>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         // What comes by the `log` crate tells its level and target in fields.
         let normalized = event.normalized_metadata();
         let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
@@ -34,11 +50,8 @@ where
         event.record(&mut members);
         members.outcome?;
         for span in context.event_scope().into_iter().flatten() {
-            let extensions = span.extensions();
-            let fields = extensions.get::<FormattedFields<N>>().map(|fields| fields.fields.as_str());
-            let inner = fields.and_then(|fields| fields.strip_prefix('{')?.strip_suffix('}'));
-            if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
-                write!(writer, ",{inner}")?;
+            if let Some(members) = span.extensions().get::<FormattedFields<JsonMembers>>() {
+                writer.write_str(&members.fields)?;
             }
         }
         writer.write_str("}\n")

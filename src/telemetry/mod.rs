@@ -6,6 +6,7 @@
 //! tells the principal's id, the client and the issuer's short name, which is what it takes to follow up on an incident.
 
 mod discreet;
+mod filter;
 mod json_lines;
 mod line_writer;
 mod parent;
@@ -16,12 +17,11 @@ pub(crate) use line_writer::dropped_lines;
 pub(crate) use parent::TraceParent;
 
 use tracing::Span;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, LogConfig, LogFormat};
 use discreet::Discreet;
-use json_lines::JsonLines;
+use json_lines::{JsonLines, JsonMembers};
 use line_writer::LineWriter;
 
 /// The target of the line that tells of each request; `LOG_LEVEL=info,portcullis::access=off` turns it off.
@@ -71,12 +71,14 @@ pub(crate) fn finish() {
 
 /// The same as with a layer, and cheaper for each request.
 fn start_without_traces(config: &LogConfig) {
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&config.level)).with_writer(LineWriter::start());
+    // What is logged is for the filter around it to say.
+    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(LineWriter::start());
     // Fails only where a subscriber is set.
     let _ = match config.format {
-        LogFormat::Json => subscriber.fmt_fields(JsonFields::new()).event_format(Discreet(JsonLines)).try_init(),
-        LogFormat::Pretty => subscriber.map_event_format(Discreet).try_init(),
+        LogFormat::Json => {
+            filter::start(subscriber.fmt_fields(JsonMembers).event_format(Discreet(JsonLines)).finish(), &config.level)
+        }
+        LogFormat::Pretty => filter::start(subscriber.map_event_format(Discreet).finish(), &config.level),
     };
 }
 
@@ -86,15 +88,15 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// Whether anybody wants traces, and gets them.
 #[cfg(feature = "otel")]
 fn start_with_traces(config: &Config) -> Result<bool, Cause> {
-    use tracing_subscriber::Layer;
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
+    use tracing_subscriber::{EnvFilter, Layer};
 
     let Some(traces) = &config.traces else { return Ok(false) };
     let traces = traces::layer(traces)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(LineWriter::start());
     let lines = match config.log.format {
-        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(Discreet(JsonLines)).boxed(),
+        LogFormat::Json => lines.fmt_fields(JsonMembers).event_format(Discreet(JsonLines)).boxed(),
         LogFormat::Pretty => lines.map_event_format(Discreet).boxed(),
     };
     let lines = lines.with_filter(EnvFilter::new(&config.log.level));

@@ -93,7 +93,7 @@ async fn verify(body: &[u8], expected: &Expected<'_>) -> Result<Map<String, Valu
 
 /// The header of a JWT whose type says that it is an answer and no token: neither can stand in for the other (RFC 9701 section 8.1).
 fn read_header(token: &UnverifiedToken<'_>) -> Option<UnverifiedHeader> {
-    let mut members = token.header().ok()?;
+    let mut members = token.read_header().ok()?;
     let typ = members.remove("typ")?;
     let typ = typ.as_str()?;
     let name = typ.strip_prefix("application/").unwrap_or(typ);

@@ -105,8 +105,7 @@ fn check_authorized_party(claims: &Map<String, Value>, client_id: &str) -> Resul
 impl ProvedIdToken {
     /// What it means. The client is ours, hence first-party; who signs in with a browser is a person.
     pub(super) fn claims(&self, issuer: &TrustedIssuer, client_id: &str) -> Claims {
-        let subject =
-            Subject { kind: SubjectKind::Human, name: self.subject.clone(), client_id: Some(client_id.to_owned()) };
+        let subject = Subject { kind: SubjectKind::Human, name: &self.subject, client_id: Some(client_id) };
         let claims = issuer.interpret(Arc::clone(&self.canonical), &self.claims, subject, self.validity);
         Claims { first_party: true, ..claims }
     }

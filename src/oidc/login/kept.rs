@@ -1,12 +1,14 @@
 //! Proved claims between two proofs: what of them is kept, and how they come back.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::oidc::claims::ClaimTexts;
 use crate::oidc::trusted_issuer::TrustedIssuer;
-use crate::oidc::{Claims, Profile, ScopeMode, SubjectKind};
+use crate::oidc::{Claims, Profile, SubjectKind};
 
 /// What a sign-in proved. It comes back as [`Claims`], so it must be kept where nobody else can write it: sealed with a key of ours.
 #[derive(Clone, Serialize, Deserialize)]
@@ -16,19 +18,58 @@ pub struct KeptClaims {
     client_id: Option<String>,
     scopes: BTreeSet<String>,
     roles: BTreeSet<String>,
-    profile: Profile,
+    profile: KeptProfile,
     issued_at: Option<DateTime<Utc>>,
+}
+
+/// [`Profile`], owned.
+#[derive(Clone, Serialize, Deserialize)]
+struct KeptProfile {
+    display_name: Option<String>,
+    given_name: Option<String>,
+    family_name: Option<String>,
+    username: Option<String>,
+    email: Option<String>,
+    email_verified: Option<bool>,
+    locale: Option<String>,
+}
+
+impl KeptProfile {
+    fn of(profile: &Profile<'_>) -> Self {
+        let kept = |text: Option<&str>| text.map(str::to_owned);
+        Self {
+            display_name: kept(profile.display_name),
+            given_name: kept(profile.given_name),
+            family_name: kept(profile.family_name),
+            username: kept(profile.username),
+            email: kept(profile.email),
+            email_verified: profile.email_verified,
+            locale: kept(profile.locale),
+        }
+    }
+
+    fn restore(&self) -> Profile<'_> {
+        Profile {
+            display_name: self.display_name.as_deref(),
+            given_name: self.given_name.as_deref(),
+            family_name: self.family_name.as_deref(),
+            username: self.username.as_deref(),
+            email: self.email.as_deref(),
+            email_verified: self.email_verified,
+            locale: self.locale.as_deref(),
+        }
+    }
 }
 
 impl KeptClaims {
     pub(super) fn of(claims: &Claims) -> Self {
         Self {
             issuer: claims.issuer.to_string(),
-            subject: claims.subject.clone(),
-            client_id: claims.client_id.clone(),
-            scopes: claims.scopes.clone(),
-            roles: claims.roles.clone(),
-            profile: claims.profile.clone(),
+            subject: claims.subject().to_owned(),
+            client_id: claims.client_id().map(str::to_owned),
+            scopes: claims.scopes().clone(),
+            roles: claims.roles().clone(),
+            profile: KeptProfile::of(&claims.profile()),
             issued_at: claims.issued_at,
         }
     }
@@ -37,9 +78,9 @@ impl KeptClaims {
     pub(super) fn with_rights_of(&self, newer: &Claims) -> Self {
         Self {
             issuer: newer.issuer.to_string(),
-            subject: newer.subject.clone(),
-            scopes: newer.scopes.clone(),
-            roles: newer.roles.clone(),
+            subject: newer.subject().to_owned(),
+            scopes: newer.scopes().clone(),
+            roles: newer.roles().clone(),
             issued_at: newer.issued_at,
             ..self.clone()
         }
@@ -51,21 +92,16 @@ impl KeptClaims {
 
     /// What is not the person's but the operator's to say is read from the settings of now.
     pub(super) fn restore(&self, issuer: &TrustedIssuer, ends_at: DateTime<Utc>) -> Claims {
-        let settings = &issuer.settings;
+        let profile = self.profile.restore();
         Claims {
             issuer: self.issuer.as_str().into(),
-            issuer_name: issuer.short_name(),
+            terms: issuer.terms(),
             kind: SubjectKind::Human,
-            subject: self.subject.clone(),
-            client_id: self.client_id.clone(),
             first_party: true,
-            scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
-            scope_prefix: issuer.scope_prefix(),
-            scopes: self.scopes.clone(),
-            roles: self.roles.clone(),
-            admin_allowed: settings.mapping.allows_admin_role,
-            jit: settings.jit,
-            profile: self.profile.clone(),
+            email_verified: profile.email_verified,
+            texts: ClaimTexts::new(&self.subject, self.client_id.as_deref(), &profile),
+            scopes: Arc::new(self.scopes.clone()),
+            roles: Arc::new(self.roles.clone()),
             issued_at: self.issued_at,
             expires_at: ends_at,
         }

@@ -92,7 +92,7 @@ async fn a_good_token_of_every_default_algorithm_is_proved() {
         assert_eq!((claims.kind(), claims.subject(), claims.client_id()), (SubjectKind::Human, "alice", Some("app")));
         assert_eq!(claims.scopes(), &BTreeSet::from(["users:read".to_owned(), "profile:read".to_owned()]));
         assert_eq!(claims.roles(), &BTreeSet::from(["auditor".to_owned()]));
-        assert_eq!(claims.profile().display_name.as_deref(), Some("Alice"));
+        assert_eq!(claims.profile().display_name, Some("Alice"));
         assert_eq!(claims.expires_at().timestamp(), NOW + 300);
         assert_eq!(claims.issued_at().unwrap().timestamp(), NOW);
         assert!(!claims.is_first_party() && !claims.are_scopes_unused());

@@ -279,7 +279,7 @@ async fn what_was_read_before_a_change_is_not_put_back_after_it() {
 #[tokio::test]
 async fn what_a_newer_token_changed_is_seen_by_an_older_one_at_once() {
     let world = World::new();
-    let named = |name: &str| Profile { display_name: Some(name.to_owned()), ..Profile::default() };
+    let named = |name: &'static str| Profile { display_name: Some(name), ..Profile::default() };
     let old = world.person("alice").with_profile(named("Alice"));
     world.remembered(&old).await;
     world.pass(1);
@@ -319,20 +319,13 @@ fn a_presentation_is_that_of_its_own_key_alone() {
 }
 
 /// A text out of few, so that what is said and what is known are often the same; some would be accepted by no form.
-fn word() -> impl Strategy<Value = Option<String>> {
-    prop_oneof![
-        Just(None),
-        Just(Some("a".to_owned())),
-        Just(Some("b".to_owned())),
-        Just(Some(" a ".to_owned())),
-        Just(Some("\u{7}".to_owned())),
-        Just(Some(String::new())),
-    ]
+fn word() -> impl Strategy<Value = Option<&'static str>> {
+    proptest::sample::select(vec![None, Some("a"), Some("b"), Some(" a "), Some("\u{7}"), Some("")])
 }
 
-fn profile() -> impl Strategy<Value = Profile> {
+fn profile() -> impl Strategy<Value = Profile<'static>> {
     let verified = prop_oneof![Just(None), any::<bool>().prop_map(Some)];
-    (word(), word(), word(), word(), word(), verified, prop_oneof![Just(None), Just(Some("de".to_owned()))]).prop_map(
+    (word(), word(), word(), word(), word(), verified, prop_oneof![Just(None), Just(Some("de"))]).prop_map(
         |(display_name, given_name, family_name, username, email, email_verified, locale)| Profile {
             display_name,
             given_name,
@@ -377,9 +370,9 @@ proptest! {
             (PrincipalKind::Machine, SubjectKind::Machine)
         };
         let mut principal = Principal::new(kind, PrincipalStatus::Active, origin, now.into());
-        let claims = |at, profile: &Profile, roles: &BTreeSet<&str>| {
+        let claims = |at, profile: &Profile<'_>, roles: &BTreeSet<&str>| {
             let roles: Vec<_> = roles.iter().copied().collect();
-            Claims::for_test(ISSUER, subject_kind, "s", at).with_roles(&roles).with_profile(profile.clone())
+            Claims::for_test(ISSUER, subject_kind, "s", at).with_roles(&roles).with_profile(*profile)
         };
         let earlier = now - TimeDelta::days(1);
         let described_by = if is_described_by_the_same { &said } else { &before };

@@ -8,14 +8,14 @@ use super::super::test_support::{World, names};
 use crate::models::{EmailState, GrantSource, PrincipalKind, PrincipalStatus};
 use crate::oidc::{JitMode, Profile};
 
-fn alice_profile() -> Profile {
+fn alice_profile() -> Profile<'static> {
     Profile {
-        display_name: Some("Alice Example".into()),
-        given_name: Some("Alice".into()),
-        username: Some("alice".into()),
-        email: Some("alice@example.test".into()),
+        display_name: Some("Alice Example"),
+        given_name: Some("Alice"),
+        username: Some("alice"),
+        email: Some("alice@example.test"),
         email_verified: Some(true),
-        locale: Some("de-AT".into()),
+        locale: Some("de-AT"),
         ..Profile::default()
     }
 }
@@ -116,8 +116,7 @@ async fn what_the_provider_says_anew_is_followed_and_silence_changes_nothing() {
     let first = world.principals.resolve(&world.person("alice").with_profile(alice_profile())).await.unwrap();
     let silent = world.principals.resolve(&world.person("alice")).await.unwrap();
     assert_eq!(silent.principal(), first.principal());
-    let renamed =
-        Profile { family_name: Some("Roe".into()), email: Some("roe@example.test".into()), ..Profile::default() };
+    let renamed = Profile { family_name: Some("Roe"), email: Some("roe@example.test"), ..Profile::default() };
     let followed = world.principals.resolve(&world.person("alice").with_profile(renamed)).await.unwrap();
     assert_eq!(followed.principal().family_name.as_deref(), Some("Roe"));
     assert_eq!(followed.principal().given_name.as_deref(), Some("Alice"));
@@ -130,10 +129,11 @@ async fn what_the_provider_says_anew_is_followed_and_silence_changes_nothing() {
 #[tokio::test]
 async fn claim_values_that_no_form_would_accept_are_left_out() {
     let world = World::new();
+    let too_long = "x".repeat(256);
     let profile = Profile {
-        display_name: Some("x".repeat(256)),
-        given_name: Some("A\u{7}".into()),
-        locale: Some("de AT".into()),
+        display_name: Some(&too_long),
+        given_name: Some("A\u{7}"),
+        locale: Some("de AT"),
         ..Profile::default()
     };
     let known = world.principals.resolve(&world.person("alice").with_profile(profile)).await.unwrap();

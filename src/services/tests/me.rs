@@ -6,7 +6,7 @@ use crate::models::{PrincipalId, ProfileField};
 use crate::oidc::Profile;
 
 async fn known_as(world: &World, given_name: &str) -> PrincipalId {
-    let profile = Profile { given_name: Some(given_name.into()), ..Profile::default() };
+    let profile = Profile { given_name: Some(given_name), ..Profile::default() };
     world.principals.resolve(&world.person("alice").with_profile(profile)).await.unwrap().principal().id
 }
 

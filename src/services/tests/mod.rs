@@ -3,6 +3,7 @@
 mod first_contact;
 mod issuers;
 mod me;
+mod queries;
 mod rights;
 mod service_accounts;
 mod user_list;

@@ -14,12 +14,9 @@ use crate::repositories::principals;
 
 /// A person with this name, user name and e-mail address.
 async fn named(world: &World, subject: &str, name: &str) -> PrincipalId {
-    let profile = Profile {
-        display_name: Some(name.to_owned()),
-        username: Some(subject.to_owned()),
-        email: Some(format!("{subject}@Example.test")),
-        ..Profile::default()
-    };
+    let email = format!("{subject}@Example.test");
+    let profile =
+        Profile { display_name: Some(name), username: Some(subject), email: Some(&email), ..Profile::default() };
     world.principals.resolve(&world.person(subject).with_profile(profile)).await.unwrap().principal().id
 }
 

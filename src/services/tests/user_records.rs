@@ -39,12 +39,12 @@ async fn create(world: &World, actor: &Actor, user: NewUser) -> Result<Principal
 }
 
 /// What the provider says of a person, each under another name than an admin would.
-fn provider_says() -> Profile {
+fn provider_says() -> Profile<'static> {
     Profile {
-        display_name: Some("Provider's Ann".into()),
-        given_name: Some("Annabel".into()),
-        username: Some("provider-ann".into()),
-        email: Some("provider@example.test".into()),
+        display_name: Some("Provider's Ann"),
+        given_name: Some("Annabel"),
+        username: Some("provider-ann"),
+        email: Some("provider@example.test"),
         email_verified: Some(true),
         ..Profile::default()
     }
@@ -195,7 +195,7 @@ async fn who_is_deleted_is_out_and_in_no_list_until_restored_as_before() {
 async fn a_month_later_nothing_is_left_but_what_keeps_them_out() {
     let world = World::new();
     let (cli, users) = (world.command_line(), &world.users);
-    let profile = Profile { email: Some("bob@example.test".into()), ..provider_says() };
+    let profile = Profile { email: Some("bob@example.test"), ..provider_says() };
     let bob = world.principals.resolve(&world.person("subject-4711").with_profile(profile)).await.unwrap();
     let bob = bob.principal().id;
     let staying = world.known("staying").await;

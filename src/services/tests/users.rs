@@ -119,8 +119,8 @@ async fn disabling_ends_with_enabling_and_keeps_no_reason() {
 async fn nothing_personal_shows_in_debug_output() {
     let world = World::new();
     let profile = crate::oidc::Profile {
-        display_name: Some("Alice Example".into()),
-        email: Some("alice@example.test".into()),
+        display_name: Some("Alice Example"),
+        email: Some("alice@example.test"),
         ..Default::default()
     };
     let known = world.principals.resolve(&world.person("sub-4711").with_profile(profile)).await.unwrap();

@@ -1,0 +1,356 @@
+#!/usr/bin/env python3
+"""Measures the service against a bare Actix handler; scripts/bench builds both and calls this.
+
+Server and load have a core each. Every figure of cost is CPU time of the server's process per request, so that it does not matter how far
+the load fills the server; service and bare handler take turns, so that what else the machine does falls on both alike. docs/performance.md
+says what each line means.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+ACCESS_LOG_OFF = "info,actix_server=warn,portcullis::access=off"
+ACCESS_LOG_ON = "info,actix_server=warn"
+CONNECTIONS = 32
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """A process on the server's core, and what it has cost so far."""
+
+    def __init__(self, core, arguments, port, environment=None, log=None):
+        self.url = f"http://127.0.0.1:{port}"
+        self.port = port
+        self.started = time.perf_counter()
+        self.process = subprocess.Popen(
+            ["taskset", "-c", str(core), *map(str, arguments)],
+            env=environment or {},
+            stdout=log or subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if log else None,
+        )
+
+    def wait_until(self, path, seconds=20):
+        """Returns once `path` is answered 200, and how long that took since the start, in milliseconds."""
+        request = f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{self.port}\r\n\r\n".encode()
+        while time.perf_counter() - self.started < seconds:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                    connection.sendall(request)
+                    if connection.recv(64).startswith(b"HTTP/1.0 200"):
+                        return (time.perf_counter() - self.started) * 1e3
+            except OSError:
+                pass
+            if self.process.poll() is not None:
+                sys.exit(f"{self.process.args} has ended")
+            time.sleep(0.0005)
+        sys.exit(f"{self.url}{path} was not answered in {seconds} s")
+
+    def cpu_seconds(self):
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICK
+
+    def rss_mib(self):
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Bench:
+    def __init__(self, arguments):
+        self.bin = Path(arguments.bin)
+        self.rounds, self.seconds, self.quick = arguments.rounds, arguments.seconds, arguments.quick
+        self.folder = Path(arguments.folder)
+        self.tokens = self.folder / "tokens"
+        cores = sorted(os.sched_getaffinity(0))
+        self.server_core, self.load_core = cores[0], cores[-1]
+        self.databases = 0
+        self.samples = {}
+        self.figures = {}
+        self.running = []
+
+    # Processes
+
+    def start(self, arguments, environment=None, log=None):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        server = Server(self.server_core, arguments(port), port, environment and environment(port), log)
+        self.running.append(server)
+        return server
+
+    def stop(self, server):
+        server.stop()
+        self.running.remove(server)
+
+    def service(self, level=ACCESS_LOG_OFF, program="examples/measured", database=None, wait=True):
+        """The service with a new database, or with this one."""
+        if database is None:
+            self.databases += 1
+            database = self.folder / f"service-{self.databases}.db"
+        environment = {
+            "DATABASE_URL": f"sqlite://{database}",
+            "DATABASE_MIGRATE": "true",
+            "OIDC_ISSUERS_FILE": str(self.tokens / "issuers.toml"),
+            "LOG_FORMAT": "json",
+            "LOG_LEVEL": level,
+        }
+        # Whoever reads the log runs elsewhere.
+        reader = ["taskset", "-c", str(self.load_core), "cat"]
+        pipe = subprocess.Popen(reader, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        server = self.start(
+            lambda _: [self.bin / program, "serve"],
+            lambda port: environment | {"SERVER_BIND": f"127.0.0.1:{port}"},
+            pipe.stdin,
+        )
+        pipe.stdin.close()
+        if wait:
+            server.wait_until("/health/ready")
+        return server
+
+    def load(self, server, path, tokens=None, seconds=None):
+        """What wrk tells, with the CPU time that the server spent."""
+        environment = {"PATH": os.environ["PATH"]} | ({"TOKENS": str(self.tokens / tokens)} if tokens else {})
+        seconds = seconds or self.seconds
+        command = ["taskset", "-c", self.load_core, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency"]
+        command += ["-s", HERE / "load.lua", f"{server.url}{path}"]
+        before = server.cpu_seconds()
+        printed = subprocess.run(list(map(str, command)), env=environment, stdout=subprocess.PIPE, check=True).stdout
+        told = json.loads(printed.decode().splitlines()[-1])
+        told["cpu_us"] = (server.cpu_seconds() - before) * 1e6 / max(told["requests"], 1)
+        told["rate"] = told["requests"] / told["seconds"]
+        return told
+
+    def sample(self, name, server, path, tokens=None, seconds=None, refused=False, limit=None):
+        told = self.load(server, path, tokens, seconds)
+        wrong = told["broken"] or told["refused"] != (told["requests"] if refused else 0)
+        if wrong:
+            sys.exit(f"{name}: not answered as it should be: {told}")
+        if limit and told["presented"] > limit and not self.quick:
+            sys.exit(f"{name}: {told['presented']} requests, and only {limit} tokens to present once each")
+        told["rss_mib"] = server.rss_mib()
+        self.samples.setdefault(name, []).append(told)
+        return told
+
+    # Workloads
+
+    def known(self):
+        """A token that was proved before, of somebody who came lately."""
+        off, on = self.service(), self.service(ACCESS_LOG_ON)
+        bare = self.bare(off)
+        for server in (off, on):
+            self.load(server, "/measured/guarded", "warm", 1)
+        for _ in range(self.rounds):
+            self.sample("bare", bare, "/", "warm")
+            self.sample("open", off, "/measured/open", "warm")
+            self.sample("known", off, "/measured/guarded", "warm")
+            self.sample("known, logged", on, "/measured/guarded", "warm")
+            self.sample("GET /api/v1/me", off, "/api/v1/me", "warm")
+            self.sample("refused", off, "/measured/guarded", "refused", refused=True)
+        for server in (off, on, bare):
+            self.stop(server)
+
+    def bare(self, service):
+        """The bare handler, with the header fields of the service's answer."""
+        token = (self.tokens / "warm").read_text().split(maxsplit=1)[0]
+        asked = urllib.request.Request(f"{service.url}/measured/guarded", headers={"Authorization": f"Bearer {token}"})
+        # What Actix adds by itself, to every answer.
+        own = ("content-length", "content-type", "date", "connection")
+        with urllib.request.urlopen(asked) as answer:
+            expected = self.shape(answer)
+            fields = [f"{name.lower()}: {value}" for name, value in answer.headers.items() if name.lower() not in own]
+        bare = self.start(lambda port: [self.bin / "examples/bare", f"127.0.0.1:{port}", *fields])
+        bare.wait_until("/")
+        with urllib.request.urlopen(bare.url) as answer:
+            shape = self.shape(answer)
+            if shape != expected:
+                sys.exit(f"the bare handler answers otherwise than the service: {shape}, {expected}")
+        return bare
+
+    @staticmethod
+    def shape(answer):
+        fields = {name.lower(): value for name, value in answer.headers.items()}
+        # The time and the request's own id differ each time.
+        return answer.status, answer.read(), {name: "" if name in ("date",) else fields[name] for name in sorted(fields)}
+
+    def cold(self):
+        """Each token once, of people who came lately."""
+        limits = {name: len((self.tokens / name).read_text().split()) for name in ALGORITHMS}
+        raw = ["taskset", "-c", str(self.server_core), str(self.bin / "examples/measured"), "signatures"]
+        self.figures["signature_us"] = json.loads(subprocess.run(raw, stdout=subprocess.PIPE, check=True).stdout)
+        for _ in range(max(3, self.rounds // 2)):
+            for algorithm in ALGORITHMS:
+                server = self.service()
+                self.load(server, "/measured/guarded", "warm", 1)
+                self.sample("warm beside cold", server, "/measured/guarded", "warm", 1)
+                self.sample(f"cold {algorithm}", server, "/measured/guarded", algorithm, 1, limit=limits[algorithm])
+                self.stop(server)
+
+    def strangers(self):
+        """Each token of somebody who never came before."""
+        limit = len((self.tokens / "strangers").read_text().split())
+        for _ in range(3):
+            server = self.service()
+            self.sample("first contact", server, "/measured/guarded", "strangers", 3, limit=limit)
+            self.stop(server)
+
+    def many(self):
+        """As many tokens as are remembered."""
+        server = self.service()
+        self.load(server, "/measured/guarded", "warm", 1)
+        presented, count = 0, len((self.tokens / "RS256").read_text().split())
+        while presented < count:
+            # Each round begins with the first token.
+            presented = self.load(server, "/measured/guarded", "RS256", 15)["presented"]
+        self.sample("100,000 tokens", server, "/measured/guarded", "RS256", 3)
+        self.stop(server)
+
+    def rest(self):
+        """From the start to the first answer that all is well, and memory while nothing happens. The service itself, not the example."""
+        ready = []
+        for number in range(9):
+            database = self.folder / "rest.db"
+            server = self.service(ACCESS_LOG_ON, "portcullis", database, wait=False)
+            took = server.wait_until("/health/ready")
+            if number:
+                # The first made the database.
+                ready.append(took)
+            time.sleep(0.5)
+            self.figures["rest_mib"] = server.rss_mib()
+            self.stop(server)
+        self.figures["ready_ms"] = statistics.median(ready)
+
+    # Figures
+
+    def median(self, name, member):
+        return statistics.median(told[member] for told in self.samples[name])
+
+    def ratio(self, one, other):
+        """How many times `one` the CPU time of `other` is: the median over pairs that were measured in turn."""
+        return statistics.median(
+            a["cpu_us"] / b["cpu_us"] for a, b in zip(self.samples[one], self.samples[other], strict=True)
+        )
+
+    def rows(self):
+        bare = self.median("bare", "cpu_us")
+        for name in self.samples:
+            cost = self.median(name, "cpu_us")
+            yield {
+                "workload": name,
+                "requests_per_second": round(self.median(name, "rate")),
+                "p50_us": round(self.median(name, "p50_us")),
+                "p99_us": round(self.median(name, "p99_us")),
+                "cpu_ms_per_1000": round(cost, 2),
+                "rss_mib": round(self.median(name, "rss_mib"), 1),
+                "ratio_to_bare": round(bare / cost, 3),
+            }
+
+    def verdicts(self, lists):
+        """Each line of the budget: what is wanted, what was seen, whether that is enough; `None` where it was not measured."""
+
+        def least(name, wanted, seen):
+            return {"line": name, "wanted": f"≥ {wanted:,}", "seen": round(seen, 3), "met": seen >= wanted}
+
+        def most(name, wanted, seen, unit):
+            return {
+                "line": name, "wanted": f"≤ {wanted:,.1f} {unit}", "seen": f"{seen:,.1f} {unit}", "met": seen <= wanted
+            }
+
+        yield least("(a) over itself without authenticate and require", 0.9, self.ratio("open", "known"))
+        yield least("(b) over bare, access log off", 0.75, self.ratio("bare", "known"))
+        yield least("(b) over bare, access log on", 0.6, self.ratio("bare", "known, logged"))
+        warm = self.median("warm beside cold", "cpu_us")
+        for algorithm in ALGORITHMS:
+            bound = warm + self.figures["signature_us"][algorithm] + 6
+            yield most(f"token never seen, {algorithm}", bound, self.median(f"cold {algorithm}", "cpu_us"), "µs")
+        yield least("new principals a second", 2000, self.median("first contact", "rate"))
+        yield most("memory at rest", 20, self.figures["rest_mib"], "MiB")
+        yield most("memory with 100,000 tokens", 150, self.median("100,000 tokens", "rss_mib"), "MiB")
+        yield most("ready", 100, self.figures["ready_ms"], "ms")
+        yield {"line": "lists stay flat", "wanted": "≤ × 2", "seen": lists or "not measured", "met": lists and True}
+
+
+def measure_lists(repository):
+    """Fills a database and asks for pages; says so where a page costs more than twice the first."""
+    ended = subprocess.run([repository / "scripts/bench-lists"], stdout=subprocess.PIPE, text=True)
+    print(ended.stdout, end="")
+    if ended.returncode:
+        sys.exit("scripts/bench-lists has failed")
+    return "flat"
+
+
+def table(header, rows, markdown):
+    texts = [[str(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(row[at]) for row in texts) for at in range(len(header))]
+    if markdown:
+        texts.insert(1, ["---", *["---:"] * (len(header) - 1)])
+        return "\n".join("| " + " | ".join(row) + " |" for row in texts)
+    aligned = lambda row: "  ".join([row[0].ljust(widths[0]), *[c.rjust(w) for c, w in zip(row[1:], widths[1:])]])
+    return "\n".join(aligned(row) for row in texts)
+
+
+def report(bench, lists, markdown):
+    rows, verdicts = list(bench.rows()), list(bench.verdicts(lists))
+    header = ("Workload", "Requests/s", "p50 µs", "p99 µs", "CPU ms/1,000", "RSS MiB", "Ratio to bare")
+    print()
+    print(table(header, [list(row.values()) for row in rows], markdown))
+    print()
+    signatures = bench.figures["signature_us"]
+    print(table(("Raw signature check", "µs"), [(name, f"{signatures[name]:.1f}") for name in ALGORITHMS], markdown))
+    print()
+    word = {True: "yes", False: "no", None: "-"}
+    lines = [(v["line"], v["wanted"], v["seen"], word[v["met"]]) for v in verdicts]
+    print(table(("Budget", "Wanted", "Seen", "Met"), lines, markdown))
+    print()
+    print(json.dumps({"rows": rows, "figures": bench.figures, "budget": verdicts}, ensure_ascii=False))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=10, help="how often service and bare handler take turns (10)")
+    parser.add_argument("--seconds", type=int, default=2, help="how long each turn lasts (2)")
+    parser.add_argument("--lists", action="store_true", help="also pages of 1,000,000 users, which takes minutes to fill")
+    parser.add_argument("--markdown", action="store_true", help="tables as in docs/performance.md")
+    parser.add_argument("--quick", action="store_true", help="a fiftieth of the tokens, to try this out: no figure counts")
+    parser.add_argument("--bin", required=True, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    arguments.folder = Path(arguments.bin) / "bench-data"
+    shutil.rmtree(arguments.folder, ignore_errors=True)
+    arguments.folder.mkdir()
+    bench = Bench(arguments)
+    try:
+        say = lambda text: print(text, file=sys.stderr, flush=True)
+        say("signing tokens")
+        share = ["50"] if arguments.quick else []
+        subprocess.run([bench.bin / "examples/measured", "tokens", bench.tokens, *share], check=True)
+        for work in (bench.rest, bench.known, bench.cold, bench.strangers, bench.many):
+            say(work.__doc__.splitlines()[0])
+            work()
+        lists = measure_lists(HERE.parent.parent) if arguments.lists else None
+    finally:
+        for server in list(bench.running):
+            server.stop()
+        shutil.rmtree(arguments.folder, ignore_errors=True)
+    report(bench, lists, arguments.markdown)
+
+
+if __name__ == "__main__":
+    main()

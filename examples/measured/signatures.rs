@@ -1,0 +1,55 @@
+//! What nobody can save: the check of a signature itself, with a key that was parsed before.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::Instant;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+    RsaPublicKeyComponents,
+};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use portcullis::dev::{Algorithm, SigningKey};
+
+/// As long as the signed part of a token.
+const MESSAGE: [u8; 700] = [b'm'; 700];
+const BATCH: u32 = 500;
+const BATCHES: usize = 9;
+
+/// Prints the median of some batches, in microseconds of one check.
+pub(crate) fn report() {
+    let algorithms = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];
+    let costs: BTreeMap<_, _> = algorithms.map(|algorithm| (algorithm.name(), cost(algorithm))).into();
+    println!("{}", serde_json::to_string(&costs).unwrap());
+}
+
+fn cost(algorithm: Algorithm) -> f64 {
+    let pair = SigningKey::generate(algorithm);
+    let (key, signature) = (parsed(&pair), pair.sign(&MESSAGE));
+    let mut batches: Vec<f64> = (0..BATCHES)
+        .map(|_| {
+            let started = Instant::now();
+            for _ in 0..BATCH {
+                key.verify_sig(black_box(&MESSAGE), black_box(&signature)).unwrap();
+            }
+            started.elapsed().as_secs_f64() * 1e6 / f64::from(BATCH)
+        })
+        .collect();
+    batches.sort_by(f64::total_cmp);
+    *batches.get(BATCHES / 2).unwrap()
+}
+
+fn parsed(pair: &SigningKey) -> ParsedPublicKey {
+    let jwk = pair.public_jwk();
+    let octets = |member| BASE64_URL_SAFE_NO_PAD.decode(jwk.get(member).unwrap().as_str().unwrap()).unwrap();
+    let rsa = || RsaPublicKeyComponents { n: octets("n"), e: octets("e") };
+    let key = match pair.algorithm() {
+        Algorithm::Rs256 => rsa().to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256),
+        Algorithm::Ps256 => rsa().to_parsed_public_key(&RSA_PSS_2048_8192_SHA256),
+        Algorithm::Es256 => {
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [vec![4], octets("x"), octets("y")].concat())
+        }
+        _ => ParsedPublicKey::new(&ED25519, octets("x")),
+    };
+    key.unwrap()
+}
