@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Application, IssuerReload, StartError};
 use crate::Clock;
-use crate::auth::{Authenticator, Caller};
+use crate::auth::{Authenticator, Caller, RateLimits, TrustedProxies};
 use crate::config::Config;
 use crate::error::Error;
 use crate::oidc::{TokenVerifier, TrustedIssuers};
@@ -35,7 +35,8 @@ impl Steps {
         let issuers = keys.issuers().clone();
         let verifier = || TokenVerifier::new(issuers.clone(), clock.clone());
         let principals = PrincipalService::new(database, clock.clone(), declared, config.bootstrap_admin);
-        let authenticator = Authenticator::new(verifier(), principals);
+        let unlimited = RateLimits::new(None, None, Arc::new(TrustedProxies::new(Vec::new())), &clock);
+        let authenticator = Authenticator::new(verifier(), principals, None, unlimited);
         Ok(Self { authenticator, verifier: verifier(), issuers, _keys: keys })
     }
 

@@ -195,7 +195,8 @@ mod tests {
         let defaults = defaults();
         let spelt = variables().filter_map(|variable| {
             let default = defaults[variable].strip_prefix('`')?.strip_suffix('`')?;
-            (!default.contains('`')).then_some((variable, default))
+            // It may be set only where the provider is asked about tokens.
+            (!default.contains('`') && variable != "OIDC_INTROSPECTION_AUTH").then_some((variable, default))
         });
         let spelt: Vec<_> = spelt.collect();
         assert!(spelt.len() > 15, "{spelt:?}");

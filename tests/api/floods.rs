@@ -33,6 +33,8 @@ impl Flooded {
             .var("DATABASE_MIGRATE", "true")
             .var("SERVER_MANAGEMENT_BIND", "off")
             .var("SERVER_BODY_BYTES", "1048576")
+            // Whoever keeps the end of a refused connection open is left after this time.
+            .var("SERVER_KEEP_ALIVE_SECONDS", "2")
             .var("LOG_LEVEL", "warn,portcullis::cli=info")
             .serve();
         let token = idp.token().subject("bob").scope(ALL_SCOPES).sign();

@@ -120,7 +120,8 @@ async fn a_head_that_does_not_end_is_answered_408() {
 
 #[actix_web::test]
 async fn a_body_that_does_not_end_is_answered_408_and_the_connection_is_closed() {
-    let app = TestApp::setup().var("SERVER_BODY_SECONDS", "1").spawn().await;
+    // A client that keeps its end open is left after this time.
+    let app = TestApp::setup().var("SERVER_BODY_SECONDS", "1").var("SERVER_KEEP_ALIVE_SECONDS", "1").spawn().await;
     let token = app.token("bob").sign();
     for (fields, start) in [("Content-Length: 20", "{\"locale\":"), ("Transfer-Encoding: chunked", "5\r\n{\"loc\r\n")] {
         let answer = answer_and_close(&app, &(head(&token, fields) + start)).await;
@@ -132,7 +133,7 @@ async fn a_body_that_does_not_end_is_answered_408_and_the_connection_is_closed()
 /// Nobody waits for a body that is not wanted, and nobody can hold a connection by it.
 #[actix_web::test]
 async fn the_rest_of_a_refused_request_is_not_waited_for() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::setup().var("SERVER_KEEP_ALIVE_SECONDS", "1").spawn().await;
     for (fields, start) in [("Content-Length: 20", "{\"locale\":"), ("Transfer-Encoding: chunked", "5\r\n{\"loc\r\n")] {
         let answer = answer_and_close(&app, &(head("guess", fields) + start)).await;
         assert!(answer.starts_with("HTTP/1.1 401 "), "{fields}: {answer}");

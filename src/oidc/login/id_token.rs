@@ -71,7 +71,7 @@ pub(super) async fn prove_for_client(
     now: DateTime<Utc>,
 ) -> Result<ProvedForClient, Rejection> {
     let token = UnverifiedToken::split(token)?;
-    let header = UnverifiedHeader::read_of_kind(token.header()?, kind)?;
+    let header = UnverifiedHeader::read_of_kind(token.read_header()?, kind)?;
     let claims = token.claims()?;
     let (canonical, named) = table.issuer_of(&claims)?;
     // Another issuer's token may be good, but is no answer of the one that was asked.

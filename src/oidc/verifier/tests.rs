@@ -406,10 +406,10 @@ fn nothing_of_a_token_shows_in_debug_output() {
     let unverified = UnverifiedToken::split(&token).unwrap();
     let header = UnverifiedHeader::read(claims.clone()).unwrap();
     let subject = Subject::read(claims, &Preset::Generic.mapping()).unwrap();
-    let profile = Profile { display_name: Some(MARK.into()), email: Some(MARK.into()), ..Profile::default() };
+    let profile = Profile { display_name: Some(MARK), email: Some(MARK), ..Profile::default() };
     let proved = Claims::for_test("https://issuer.test", SubjectKind::Human, MARK, clock().now())
         .with_roles(&[MARK])
-        .with_profile(profile.clone());
+        .with_profile(profile);
     let shown = format!("{unverified:?} {header:?} {subject:?} {proved:?} {profile:?}");
     assert!(!shown.contains(MARK) && !shown.contains(&base64url::encode(MARK)), "{shown}");
 }
