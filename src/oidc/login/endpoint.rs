@@ -24,6 +24,7 @@ use super::{LoginError, LoginSettings};
 use crate::oidc::fetch::FetchError;
 use crate::oidc::provider::{LoginEndpoints, Provider};
 use crate::oidc::{IssuerSettings, PlainHttp, ProviderClient};
+use crate::opaque::prints_nothing;
 
 /// Bytes of a nonce: 128 bits can't be guessed.
 const NONCE_BYTES: u32 = 16;
@@ -67,10 +68,12 @@ pub(super) struct Secrets {
 }
 
 /// What OpenID Connect adds to the answer of a token endpoint.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct IdTokenField {
     id_token: Option<String>,
 }
+
+prints_nothing!(IdTokenField);
 
 impl ExtraTokenFields for IdTokenField {}
 

@@ -8,12 +8,13 @@ use crate::oidc::Rejection;
 use crate::oidc::subject;
 use crate::oidc::trusted_issuer::TrustedIssuer;
 use crate::oidc::trusted_issuers::Table;
+use crate::opaque::prints_nothing;
 
 /// The event that the token has to tell of.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// Who signed out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LogoutNotice {
     /// The canonical issuer.
     pub issuer: String,
@@ -26,6 +27,8 @@ pub struct LogoutNotice {
     /// When it was written.
     pub issued_at: DateTime<Utc>,
 }
+
+prints_nothing!(LogoutNotice);
 
 /// Proves a logout token (section 2.6).
 pub(super) async fn read(

@@ -5,13 +5,14 @@ use chrono::TimeDelta;
 use crate::clock::Clock;
 use crate::database::{Database, Touched};
 use crate::models::{AuditAction, Moment, PrincipalId, Session};
+use crate::opaque::prints_nothing;
 use crate::repositories::{audit_events, sessions};
 use crate::services::{Actor, Failure};
 
 use super::is_over;
 
 /// A session as its owner sees it. Nothing of it opens anything.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SessionView {
     /// What it is called.
     pub id: String,
@@ -28,6 +29,8 @@ pub struct SessionView {
     /// When it ends unless it is used.
     pub idle_ends_at: Moment,
 }
+
+prints_nothing!(SessionView);
 
 impl SessionView {
     pub(super) fn of(session: &Session, idle: TimeDelta) -> Self {
