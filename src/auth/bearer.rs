@@ -51,9 +51,19 @@ pub(super) fn credential(headers: &HeaderMap) -> Result<Option<&str>, MalformedC
 fn b64token(bytes: &[u8]) -> Option<&str> {
     let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
     let (token, _) = bytes.split_at(bytes.len() - padding);
-    let is_spelt_right =
-        !token.is_empty() && token.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte));
+    // All of them, without stopping at the first wrong one: so the compiler takes sixteen at a time.
+    let wrong = token.iter().fold(0, |wrong, octet| wrong | u8::from(!is_token_octet(*octet)));
+    let is_spelt_right = !token.is_empty() && wrong == 0;
     if is_spelt_right { std::str::from_utf8(bytes).ok() } else { None }
+}
+
+/// Without a branch, for the same reason.
+fn is_token_octet(octet: u8) -> bool {
+    let is_letter = (octet | 0x20).wrapping_sub(b'a') < 26;
+    let is_digit = octet.wrapping_sub(b'0') < 10;
+    let is_mark =
+        [b'-', b'.', b'_', b'~', b'+', b'/'].into_iter().fold(false, |is_mark, mark| is_mark | (octet == mark));
+    is_letter | is_digit | is_mark
 }
 
 #[cfg(test)]
@@ -74,6 +84,14 @@ mod tests {
     fn one_token_is_found_whatever_the_case_of_the_scheme_and_the_number_of_spaces() {
         for value in ["Bearer a.b-c_~+/d==", "bearer a.b-c_~+/d==", "BEARER   a.b-c_~+/d=="] {
             assert_eq!(credential(&fields(&[value.as_bytes()])), Ok(Some("a.b-c_~+/d==")), "{value}");
+        }
+    }
+
+    #[test]
+    fn letters_digits_and_six_marks_make_a_token() {
+        for octet in 0..=u8::MAX {
+            let expected = octet.is_ascii_alphanumeric() || b"-._~+/".contains(&octet);
+            assert_eq!(is_token_octet(octet), expected, "{octet}");
         }
     }
 
