@@ -189,7 +189,7 @@ impl Application {
         });
         let purging = daily_purge::start(PurgeService::new(database.clone(), clock.clone()), clock.clone());
         let outside = OutsideChanges::new(database.clone());
-        let watching = outside.watch(clock.clone());
+        let watching = outside.watch(clock.clone())?;
         let closed = database.closing();
         let migrations = database.applied_versions().await?;
         let readiness = ReadinessService::new(database.clone(), issuers.issuers().clone(), clock.clone(), migrations);
@@ -332,7 +332,8 @@ impl State {
         let issuers = reload.issuers().clone();
         let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
         let principals =
-            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin);
+            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin)
+                .stale_for(config.auth.stale_for);
         let authenticator = web::Data::new(Authenticator::new(verifier, principals));
         let readings = Readings {
             clock: clock.clone(),

@@ -11,7 +11,7 @@ use super::bearer;
 use super::caller::{Caller, Decision};
 use crate::error::Error;
 use crate::oidc::TokenVerifier;
-use crate::services::PrincipalService;
+use crate::services::{Need, PrincipalService};
 
 /// Proves credentials: what the guard needs, one per process.
 pub(crate) struct Authenticator {
@@ -35,11 +35,22 @@ impl Authenticator {
     }
 
     /// The caller behind a request's bearer token, or why there is none.
-    async fn authenticate(&self, request: &ServiceRequest) -> Result<Caller, Error> {
+    async fn authenticate(&self, access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
         let unverified_token = bearer::credential(request.headers())?.ok_or(Error::MissingToken)?;
         let claims = self.verifier.verify(unverified_token).instrument(tracing::debug_span!("verify")).await?;
-        let principal = self.principals.resolve(&claims).instrument(tracing::debug_span!("resolve")).await?;
+        let principal =
+            self.principals.resolve_for(&claims, access.need()).instrument(tracing::debug_span!("resolve")).await?;
         Ok(Caller::new(claims, principal))
+    }
+}
+
+impl Access {
+    /// How well the caller has to be known for it.
+    fn need(self) -> Need {
+        match self {
+            Self::Requires(permission) if permission.is_administrative() => Need::Administrative,
+            Self::Public | Self::Authenticated | Self::Requires(_) => Need::Ordinary,
+        }
     }
 }
 
@@ -70,7 +81,7 @@ async fn guard<B: MessageBody + 'static>(
 
 async fn admit(access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
     let authenticator = request.app_data::<web::Data<Authenticator>>().ok_or(Error::Unguarded)?;
-    let caller = authenticator.authenticate(request).await?;
+    let caller = authenticator.authenticate(access, request).await?;
     require(access, &caller)?;
     Ok(caller)
 }

@@ -50,6 +50,7 @@ section!(RawDatabase, "DATABASE_", {
     lock_timeout_seconds: "LOCK_TIMEOUT_SECONDS",
     application_name: "APPLICATION_NAME",
 });
+section!(RawAuth, "AUTH_", { stale_seconds: "STALE_SECONDS" });
 section!(RawOidc, "OIDC_", {
     issuer: "ISSUER",
     issuers_file: "ISSUERS_FILE",
@@ -90,6 +91,7 @@ section!(RawOtel, "OTEL_", { exporter_otlp_endpoint: "EXPORTER_OTLP_ENDPOINT", s
 const VARIABLES: &[&[&str]] = &[
     RawServer::VARIABLES,
     RawDatabase::VARIABLES,
+    RawAuth::VARIABLES,
     RawOidc::VARIABLES,
     RawCors::VARIABLES,
     RawBootstrap::VARIABLES,
@@ -107,6 +109,7 @@ const FILE_SUFFIX: &str = "_FILE";
 pub(super) struct Environment {
     pub(super) server: RawServer,
     pub(super) database: RawDatabase,
+    pub(super) auth: RawAuth,
     pub(super) oidc: RawOidc,
     pub(super) cors: RawCors,
     pub(super) bootstrap: RawBootstrap,
@@ -120,6 +123,7 @@ impl Environment {
         Self {
             server: RawServer::read(&values),
             database: RawDatabase::read(&values),
+            auth: RawAuth::read(&values),
             oidc: RawOidc::read(&values),
             cors: RawCors::read(&values),
             bootstrap: RawBootstrap::read(&values),
@@ -185,6 +189,7 @@ mod tests {
         let fields = [
             raw.server.everything(),
             raw.database.everything(),
+            raw.auth.everything(),
             raw.oidc.everything(),
             raw.cors.everything(),
             raw.bootstrap.everything(),

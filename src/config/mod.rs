@@ -4,6 +4,7 @@
 //! `X_FILE`, the path of a file that holds the value. Every fault is collected before the first is reported, so that one look at the
 //! output is enough; a fault names the variable, what it must be and where it is documented, never its value.
 
+mod auth;
 mod bootstrap;
 mod cors;
 mod database;
@@ -17,6 +18,7 @@ mod traces;
 
 pub use faults::{ConfigError, Fault};
 
+pub(crate) use auth::AuthConfig;
 pub(crate) use cors::CorsConfig;
 pub(crate) use database::DatabaseSettings;
 pub(crate) use environment::unknown_variables;
@@ -38,6 +40,7 @@ use faults::Faults;
 pub struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) database: DatabaseSettings,
+    pub(crate) auth: AuthConfig,
     /// `None` where no issuer is named: enough to migrate or to list routes, not to serve.
     pub(crate) oidc: Option<OidcConfig>,
     pub(crate) cors: CorsConfig,
@@ -95,15 +98,16 @@ impl Config {
         let raw = Environment::collect(vars, &mut faults);
         let server = ServerConfig::parse(raw.server, &mut faults);
         let database = DatabaseSettings::parse(raw.database, &mut faults);
+        let auth = AuthConfig::parse(raw.auth, &mut faults);
         let oidc = OidcConfig::parse(raw.oidc, server.as_ref(), &mut faults);
         let cors = CorsConfig::parse(raw.cors, &mut faults);
         let bootstrap_admin = bootstrap::parse(raw.bootstrap, oidc.as_ref(), &mut faults);
         let log = LogConfig::parse(raw.log, &mut faults);
         let traces = TraceConfig::parse(raw.otel, &mut faults);
         faults.into_result()?;
-        match (server, database, log, traces) {
-            (Some(server), Some(database), Some(log), Some(traces)) => {
-                Ok(Self { server, database, oidc, cors, bootstrap_admin, log, traces })
+        match (server, database, auth, log, traces) {
+            (Some(server), Some(database), Some(auth), Some(log), Some(traces)) => {
+                Ok(Self { server, database, auth, oidc, cors, bootstrap_admin, log, traces })
             }
             // Each parser that gives nothing has added its fault, so the line above has returned.
             _ => Err(ConfigError::new(Vec::new())),
