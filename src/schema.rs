@@ -46,6 +46,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    key_set_turns (issuer) {
+        issuer -> Text,
+        taken_until -> Timestamp,
+        resting_since -> Nullable<Timestamp>,
+        has_failed -> Bool,
+    }
+}
+
+diesel::table! {
     key_sets (issuer) {
         issuer -> Text,
         document -> Text,
@@ -173,6 +182,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_repetitions,
     idempotency_keys,
     identities,
+    key_set_turns,
     key_sets,
     principal_terms,
     principals,

@@ -1,12 +1,19 @@
-//! Keeps the last good key sets in the database.
+//! Keeps the last good key sets in the database, and has replicas that share it fetch them once.
 
+use chrono::{DateTime, TimeDelta};
+use diesel::QueryResult;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 
-use crate::database::{Database, DatabaseError, Touched};
-use crate::models;
-use crate::oidc::{KeySetStore, StoreError, StoredKeySet};
+use crate::database::{Database, DatabaseError, DbConnection, Touched};
+use crate::models::{self, KeySetTurn, Moment};
+use crate::oidc::{KeySetStore, StoreError, StoredKeySet, Turn, TurnEnd, TurnRequest};
 use crate::repositories::key_sets;
+
+/// How long a replica may take to fetch; then it is taken for gone.
+const TURN: TimeDelta = TimeDelta::seconds(10);
+/// How long after a fetch that a reader caused, or that failed, no replica fetches for a reader.
+const RESTING_FOR: TimeDelta = TimeDelta::seconds(30);
 
 /// The database as `oidc` sees it.
 pub(super) struct DatabaseKeySetStore(Database);
@@ -40,4 +47,65 @@ impl KeySetStore for DatabaseKeySetStore {
         });
         saved.map(|saved| saved.map_err(Into::into)).boxed()
     }
+
+    fn take_turn<'a>(&'a self, issuer: &'a str, request: TurnRequest) -> BoxFuture<'a, Result<Turn, StoreError>> {
+        if !self.0.is_shared() {
+            return ready(Ok(Turn::Mine)).boxed();
+        }
+        let issuer = issuer.to_owned();
+        let asked = self.0.write_beside(move |conn| {
+            let turn = take_turn(conn, &issuer, request)?;
+            Ok::<_, DatabaseError>((turn, Touched::Nobody))
+        });
+        asked.map(|turn| turn.map_err(Into::into)).boxed()
+    }
+
+    fn end_turn<'a>(&'a self, issuer: &'a str, end: TurnEnd) -> BoxFuture<'a, Result<(), StoreError>> {
+        if !self.0.is_shared() {
+            return ready(Ok(())).boxed();
+        }
+        let free = free_turn(issuer);
+        let ended = self.0.write_beside(move |conn| {
+            let before = key_sets::find_turn_for_update(conn, &free)?;
+            let is_tiring = end.is_reader_s || end.has_failed;
+            let resting_since = if is_tiring { Some(end.at.into()) } else { before.resting_since };
+            key_sets::update_turn(conn, &KeySetTurn { resting_since, has_failed: end.has_failed, ..free })?;
+            Ok::<_, DatabaseError>(((), Touched::Nobody))
+        });
+        ended.map(|ended| ended.map_err(Into::into)).boxed()
+    }
+}
+
+fn free_turn(issuer: &str) -> KeySetTurn {
+    let long_ago = DateTime::UNIX_EPOCH.into();
+    KeySetTurn { issuer: issuer.to_owned(), taken_until: long_ago, resting_since: None, has_failed: false }
+}
+
+fn take_turn(conn: &mut DbConnection, issuer: &str, request: TurnRequest) -> QueryResult<Turn> {
+    let turn = key_sets::find_turn_for_update(conn, &free_turn(issuer))?;
+    let kept = key_sets::find(conn, issuer)?
+        .map(|kept| StoredKeySet { document: kept.document, fetched_at: kept.fetched_at.utc() });
+    let newer = kept.filter(|kept| request.fetched_at.is_none_or(|at_hand| at_hand < kept.fetched_at));
+    let rested = turn.resting_since.map(Moment::utc).filter(|since| {
+        // A time to come, by a clock that was ahead, holds nobody up.
+        (TimeDelta::zero()..RESTING_FOR).contains(&(request.now - *since))
+    });
+    match (rested, newer) {
+        (Some(_), _) if turn.has_failed => return Ok(Turn::Failed),
+        (Some(since), newer) if request.is_reader_s => return Ok(Turn::Settled(newer, since)),
+        (_, Some(newer)) => {
+            let good_since = if request.is_reader_s { request.asked_at } else { request.fresh_since };
+            if good_since <= newer.fetched_at {
+                let at = newer.fetched_at;
+                return Ok(Turn::Settled(Some(newer), at));
+            }
+        }
+        (_, None) => {}
+    }
+    let taken_until = turn.taken_until.utc();
+    if request.now < taken_until && taken_until <= request.now + TURN {
+        return Ok(Turn::Theirs);
+    }
+    key_sets::update_turn(conn, &KeySetTurn { taken_until: (request.now + TURN).into(), ..turn })?;
+    Ok(Turn::Mine)
 }

@@ -1,11 +1,12 @@
-//! What other processes change in the database, such as the command line beside a running service: noticed twice a second.
+//! What other processes change in the database. Replicas on PostgreSQL tell each other; SQLite's file, which the command line may change
+//! beside a running service, is looked at twice a second.
 
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
 use crate::Clock;
-use crate::database::Database;
+use crate::database::{Database, DatabaseError};
 
 const EVERY: Duration = Duration::from_millis(500);
 
@@ -24,19 +25,37 @@ impl OutsideChanges {
     /// ends by its age.
     pub async fn notice(&self) {
         if let Err(error) = self.database.notice_outside_changes().await {
-            tracing::warn!(%error, "whether another process changed the database could not be found out");
+            tell(&error);
         }
     }
 
-    /// Looks again and again, until the handle is used.
-    pub(super) fn watch(&self, clock: Clock) -> AbortHandle {
-        let changes = self.clone();
-        let watching = tokio::spawn(async move {
-            loop {
-                changes.notice().await;
-                clock.sleep(EVERY).await;
-            }
-        });
-        watching.abort_handle()
+    /// Has all changes noted from now on, until the handle is used.
+    pub(super) fn watch(&self, clock: Clock) -> Result<AbortHandle, DatabaseError> {
+        let (changes, now) = (self.clone(), clock.clone());
+        let watching = match self.database.listen(move || now.now())? {
+            Some(listening) => tokio::spawn(async move {
+                let _listening = listening;
+                std::future::pending().await
+            }),
+            None => tokio::spawn(async move {
+                loop {
+                    // Known until it was looked, not until it was found.
+                    let now = clock.now();
+                    match changes.database.notice_outside_changes().await {
+                        Ok(_) => changes.database.freshness().succeed(now),
+                        Err(error) => {
+                            changes.database.freshness().fail();
+                            tell(&error);
+                        }
+                    }
+                    clock.sleep(EVERY).await;
+                }
+            }),
+        };
+        Ok(watching.abort_handle())
     }
+}
+
+fn tell(error: &DatabaseError) {
+    tracing::warn!(%error, "whether another process changed the database could not be found out");
 }

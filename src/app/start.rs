@@ -191,7 +191,7 @@ impl Application {
         let sessions = MySessionService::new(database.clone(), clock.clone(), config.session_idle());
         let purging = daily_purge::start(PurgeService::new(database.clone(), clock.clone()), sessions, clock.clone());
         let outside = OutsideChanges::new(database.clone());
-        let watching = outside.watch(clock.clone());
+        let watching = outside.watch(clock.clone())?;
         let closed = database.closing();
         let migrations = database.applied_versions().await?;
         let readiness = ReadinessService::new(database.clone(), issuers.issuers().clone(), clock.clone(), migrations);
@@ -347,7 +347,8 @@ impl State {
         let issuers = reload.issuers().clone();
         let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
         let principals =
-            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin.clone());
+            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin.clone())
+                .stale_for(config.auth.stale_for);
         let login = LoginClient::new(issuers.clone(), clock.clone());
         let sessions = config.session.as_ref().and_then(|own| {
             let service =

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Application, IssuerReload, StartError};
 use crate::Clock;
-use crate::auth::{Authenticator, Caller, RateLimits, TrustedProxies};
+use crate::auth::{Access, Authenticator, Caller, RateLimits, TrustedProxies};
 use crate::config::Config;
 use crate::error::Error;
 use crate::oidc::{TokenVerifier, TrustedIssuers};
@@ -61,6 +61,6 @@ impl Steps {
     ///
     /// Where the token or its principal is refused.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
-        self.authenticator.caller(token).await
+        self.authenticator.caller(Access::Authenticated, token).await
     }
 }

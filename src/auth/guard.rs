@@ -14,7 +14,7 @@ use super::rate_limit::RateLimits;
 use super::session::{BrowserSessions, Jar};
 use crate::error::Error;
 use crate::oidc::TokenVerifier;
-use crate::services::{PrincipalService, SessionHolder};
+use crate::services::{Need, PrincipalService, SessionHolder};
 
 /// Proves credentials: what the guard needs, one per process.
 pub(crate) struct Authenticator {
@@ -46,23 +46,34 @@ impl Authenticator {
     }
 
     /// The caller behind a request's bearer token or, where there is no `Authorization` at all, its session; or why there is none.
-    async fn authenticate(&self, request: &ServiceRequest) -> Result<Caller, Error> {
+    async fn authenticate(&self, access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
         if let Some(sessions) = &self.sessions
             && !request.headers().contains_key(AUTHORIZATION)
             && let Some(token) = sessions.cookies.read(request.request(), Jar::Session)?
         {
             sessions.check_page(request.method(), request.headers())?;
-            let SessionHolder { claims, principal, session } = sessions.service.resolve(&token).await?;
+            let SessionHolder { claims, principal, session } = sessions.service.resolve(&token, access.need()).await?;
             return Ok(Caller::with_session(claims, principal, session));
         }
-        self.caller(bearer::credential(request.headers())?.ok_or(Error::MissingToken)?).await
+        self.caller(access, bearer::credential(request.headers())?.ok_or(Error::MissingToken)?).await
     }
 
     /// The caller that a token speaks for, or why there is none.
-    pub(crate) async fn caller(&self, unverified_token: &str) -> Result<Caller, Error> {
+    pub(crate) async fn caller(&self, access: Access, unverified_token: &str) -> Result<Caller, Error> {
         let claims = self.verifier.verify(unverified_token).instrument(tracing::debug_span!("verify")).await?;
-        let principal = self.principals.resolve(&claims).instrument(tracing::debug_span!("resolve")).await?;
+        let principal =
+            self.principals.resolve_for(&claims, access.need()).instrument(tracing::debug_span!("resolve")).await?;
         Ok(Caller::new(claims, principal))
+    }
+}
+
+impl Access {
+    /// How well the caller has to be known for it.
+    fn need(self) -> Need {
+        match self {
+            Self::Requires(permission) if permission.is_administrative() => Need::Administrative,
+            Self::Public | Self::Authenticated | Self::Requires(_) => Need::Ordinary,
+        }
     }
 }
 
@@ -93,7 +104,7 @@ async fn guard<B: MessageBody + 'static>(
 
 async fn admit(access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
     let authenticator = request.app_data::<web::Data<Authenticator>>().ok_or(Error::Unguarded)?;
-    let authenticated = authenticator.authenticate(request).await;
+    let authenticated = authenticator.authenticate(access, request).await;
     let caller = authenticated.map_err(|refusal| authenticator.limits.after_refusal(request, refusal))?;
     authenticator.limits.take(caller.principal_id())?;
     require(access, &caller)?;

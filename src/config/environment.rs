@@ -57,6 +57,7 @@ section!(RawDatabase, "DATABASE_", {
     lock_timeout_seconds: "LOCK_TIMEOUT_SECONDS",
     application_name: "APPLICATION_NAME",
 });
+section!(RawAuth, "AUTH_", { stale_seconds: "STALE_SECONDS" });
 section!(RawOidc, "OIDC_", {
     issuer: "ISSUER",
     issuers_file: "ISSUERS_FILE",
@@ -113,6 +114,7 @@ const VARIABLES: &[&[&str]] = &[
     RawServer::VARIABLES,
     RawRateLimit::VARIABLES,
     RawDatabase::VARIABLES,
+    RawAuth::VARIABLES,
     RawOidc::VARIABLES,
     RawCors::VARIABLES,
     RawSession::VARIABLES,
@@ -137,6 +139,7 @@ pub(super) struct Environment {
     pub(super) server: RawServer,
     pub(super) rate_limit: RawRateLimit,
     pub(super) database: RawDatabase,
+    pub(super) auth: RawAuth,
     pub(super) oidc: RawOidc,
     pub(super) cors: RawCors,
     pub(super) session: RawSession,
@@ -152,6 +155,7 @@ impl Environment {
             server: RawServer::read(&values),
             rate_limit: RawRateLimit::read(&values),
             database: RawDatabase::read(&values),
+            auth: RawAuth::read(&values),
             oidc: RawOidc::read(&values),
             cors: RawCors::read(&values),
             session: RawSession::read(&values),
@@ -219,6 +223,7 @@ mod tests {
             raw.server.everything(),
             raw.rate_limit.everything(),
             raw.database.everything(),
+            raw.auth.everything(),
             raw.oidc.everything(),
             raw.cors.everything(),
             raw.session.everything(),

@@ -4,6 +4,7 @@
 //! `X_FILE`, the path of a file that holds the value. Every fault is collected before the first is reported, so that one look at the
 //! output is enough; a fault names the variable, what it must be and where it is documented, never its value.
 
+mod auth;
 mod bootstrap;
 mod cors;
 mod database;
@@ -20,6 +21,7 @@ mod traces;
 
 pub use faults::{ConfigError, Fault};
 
+pub(crate) use auth::AuthConfig;
 pub(crate) use cors::CorsConfig;
 pub(crate) use database::DatabaseSettings;
 pub(crate) use effective::Setting;
@@ -48,6 +50,7 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) rate_limit: RateLimitConfig,
     pub(crate) database: DatabaseSettings,
+    pub(crate) auth: AuthConfig,
     /// `None` where no issuer is named: enough to migrate or to list routes, not to serve.
     pub(crate) oidc: Option<OidcConfig>,
     pub(crate) cors: CorsConfig,
@@ -127,6 +130,7 @@ impl Config {
         let rate_limit = RateLimitConfig::parse(raw.rate_limit, &mut faults);
         let server = ServerConfig::parse(raw.server, &mut faults);
         let database = DatabaseSettings::parse(raw.database, &mut faults);
+        let auth = AuthConfig::parse(raw.auth, &mut faults);
         let oidc = OidcConfig::parse(raw.oidc, server.as_ref(), &mut faults);
         let cors = CorsConfig::parse(raw.cors, &mut faults);
         let session = SessionConfig::parse(raw.session, oidc.as_ref(), server.as_ref(), &mut faults);
@@ -134,9 +138,21 @@ impl Config {
         let log = LogConfig::parse(raw.log, &mut faults);
         let traces = TraceConfig::parse(raw.otel, &mut faults);
         faults.into_result()?;
-        match (server, limits, rate_limit, database, log, traces) {
-            (Some(server), Some(limits), Some(rate_limit), Some(database), Some(log), Some(traces)) => {
-                Ok(Self { server, limits, rate_limit, database, oidc, cors, session, bootstrap_admin, log, traces })
+        match (server, limits, rate_limit, database, auth, log, traces) {
+            (Some(server), Some(limits), Some(rate_limit), Some(database), Some(auth), Some(log), Some(traces)) => {
+                Ok(Self {
+                    server,
+                    limits,
+                    rate_limit,
+                    database,
+                    auth,
+                    oidc,
+                    cors,
+                    session,
+                    bootstrap_admin,
+                    log,
+                    traces,
+                })
             }
             // Each parser that gives nothing has added its fault, so the line above has returned.
             _ => Err(ConfigError::new(Vec::new())),

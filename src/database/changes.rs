@@ -4,7 +4,7 @@
 //! caller learns of it. What was read is good for as long as nobody was touched since the mark: a reader that began before the write
 //! ended has an older mark, however long it takes, so it cannot put back what was so before.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::fmt::{self, Display, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Subjects share this many places. Two that share one are touched together, which costs a read and nothing else.
@@ -19,12 +19,25 @@ pub struct Mark(u64);
 pub struct Subject(usize);
 
 impl Subject {
-    /// The subject of this id.
-    pub fn of(id: &impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
+    /// The subject of this id: the same in every replica, of whatever build.
+    pub fn of(id: &impl Display) -> Self {
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        // It takes every text.
+        let _ = write!(hash, "{id}");
         // Cut on purpose: it is the rest that counts.
-        Self(hasher.finish() as usize % PLACES)
+        Self(hash.0 as usize % PLACES)
+    }
+}
+
+/// FNV-1a with 64 bits.
+struct Fnv(u64);
+
+impl Write for Fnv {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Ok(())
     }
 }
 
@@ -41,8 +54,25 @@ pub enum Touched {
 
 impl Touched {
     /// The subject of this id, and nobody else.
-    pub fn one(id: &impl Hash) -> Self {
+    pub fn one(id: &impl Display) -> Self {
         Self::One(Subject::of(id))
+    }
+
+    /// How replicas tell each other; `None` where there is nothing to tell.
+    pub(super) fn to_notice(self) -> Option<String> {
+        match self {
+            Self::Nobody => None,
+            Self::One(Subject(place)) => Some(place.to_string()),
+            Self::Everyone => Some("*".to_owned()),
+        }
+    }
+
+    /// What another replica told. What is not understood, a newer one's words, may bear on everyone.
+    pub(super) fn of_notice(text: &str) -> Self {
+        match text.parse() {
+            Ok(place) if place < PLACES => Self::One(Subject(place)),
+            _ => Self::Everyone,
+        }
     }
 }
 
@@ -100,6 +130,19 @@ mod tests {
     /// Two that share no place.
     fn two() -> (Subject, Subject) {
         (Subject::of(&1), Subject::of(&2))
+    }
+
+    #[test]
+    fn a_notice_says_whom_it_is_about_and_in_doubt_everyone() {
+        for touched in [Touched::one(&"bob"), Touched::Everyone] {
+            assert_eq!(Touched::of_notice(&touched.to_notice().unwrap()), touched);
+        }
+        assert_eq!(Touched::Nobody.to_notice(), None);
+        for strange in ["", "4096", "-1", "bob"] {
+            assert_eq!(Touched::of_notice(strange), Touched::Everyone, "{strange}");
+        }
+        // Replicas of different builds tell each other: this place may never change.
+        assert_eq!(Touched::one(&"01890000-0000-7000-8000-000000000000").to_notice().unwrap(), "1382");
     }
 
     #[test]

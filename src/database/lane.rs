@@ -79,11 +79,13 @@ impl Lane {
         PoolUsage { pool: self.name, size, in_use, waiting: self.waiting.load(Ordering::Relaxed) }
     }
 
-    /// Runs `work` as one transaction on a blocking thread, inside the caller's span, and `after` once it has ended, well or not.
+    /// Runs `work` as one transaction on a blocking thread, inside the caller's span, sends what `notice` says with it if it is kept, and
+    /// runs `after` once it has ended, well or not.
     pub(super) async fn transaction<T, E, W>(
         &self,
         purpose: Purpose,
         work: W,
+        notice: impl FnOnce() -> Option<String> + Send + 'static,
         after: impl FnOnce() + Send + 'static,
     ) -> Result<T, E>
     where
@@ -92,7 +94,7 @@ impl Lane {
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
         self.on_blocking_thread(move |lane, end| {
-            let outcome = lane.begin(purpose, end).map_err(E::from).and_then(|link| finish(link, work));
+            let outcome = lane.begin(purpose, end).map_err(E::from).and_then(|link| finish(link, work, notice));
             after();
             outcome
         })
@@ -147,7 +149,7 @@ impl Lane {
         purpose: Purpose,
         work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        finish(self.begin(purpose, Instant::now() + self.config.pool_wait)?, work)
+        finish(self.begin(purpose, Instant::now() + self.config.pool_wait)?, work, || None)
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
@@ -202,16 +204,17 @@ pub(super) fn apart<T>(
 ) -> Result<T, DatabaseError> {
     let mut link = Manager::new(url, config, purpose)?.connect()?;
     link.begin(purpose, config)?;
-    finish(&mut link, work)
+    finish(&mut link, work, || None)
 }
 
 /// Runs `work` in the transaction that was begun, and ends it.
 fn finish<T, E: From<DatabaseError>>(
     mut link: impl std::ops::DerefMut<Target = Link>,
     work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
+    notice: impl FnOnce() -> Option<String>,
 ) -> Result<T, E> {
     match work(&mut link) {
-        Ok(value) => match link.commit() {
+        Ok(value) => match link.commit(notice().as_deref()) {
             Ok(()) => Ok(value),
             Err(not_committed) => Err(DatabaseError::from(not_committed).into()),
         },

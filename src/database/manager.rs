@@ -55,14 +55,17 @@ impl Link {
         }
     }
 
-    /// Commits the transaction. Fails where it was not kept, or where nobody knows.
-    pub(super) fn commit(&mut self) -> QueryResult<()> {
+    /// Commits the transaction, and sends `notice` with it where other replicas can hear it. Fails where it was not kept, or where nobody
+    /// knows.
+    pub(super) fn commit(&mut self, notice: Option<&str>) -> QueryResult<()> {
+        #[cfg(not(feature = "postgres"))]
+        let _ = notice;
         match &mut self.connection {
             DbConnection::Sqlite(_) => {
                 <DbConnection as Connection>::TransactionManager::commit_transaction(&mut self.connection)
             }
             #[cfg(feature = "postgres")]
-            DbConnection::Postgres(postgres) => postgres::commit(postgres),
+            DbConnection::Postgres(postgres) => postgres::commit(postgres, notice),
         }
     }
 

@@ -12,6 +12,7 @@ mod closing;
 mod config;
 mod connection;
 mod error;
+mod freshness;
 mod lane;
 mod manager;
 mod migrations;
@@ -26,8 +27,10 @@ pub(crate) mod testing;
 mod tests;
 mod usage;
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
+use chrono::{DateTime, Utc};
 use diesel::{QueryDsl, RunQueryDsl};
 
 pub use changes::{Changes, Mark, Subject, Touched};
@@ -36,6 +39,7 @@ use closing::Closing;
 pub use config::{DatabaseConfig, DatabaseUrl, Synchronous};
 pub use connection::{DbConnection, MultiBackend};
 pub use error::DatabaseError;
+pub use freshness::{Freshness, Knowledge};
 use lane::Lane;
 use manager::Purpose;
 use outside::Outside;
@@ -52,12 +56,45 @@ struct Lanes {
     readers: Lane,
     writer: Lane,
     changes: Arc<Changes>,
+    freshness: Arc<Freshness>,
     outside: Outside,
+    /// What notices sent from here begin with, so that they are not taken for somebody else's.
+    origin: Arc<str>,
     /// The last of all: it goes when the connections have gone.
     closing: Closing,
 }
 
+/// Listens to other replicas until it is dropped.
+#[derive(Debug)]
+pub struct Listening {
+    #[cfg(feature = "postgres")]
+    #[expect(dead_code, reason = "held, to be dropped")]
+    listening: postgres::Listening,
+}
+
 impl Lanes {
+    #[cfg(feature = "postgres")]
+    fn listen(&self, now: impl Fn() -> DateTime<Utc> + Send + 'static) -> Result<Option<Listening>, DatabaseError> {
+        let direct = self.config.direct_url.as_ref();
+        let listens = direct.is_some() || !self.config.is_pooled;
+        let config::Place::Postgres(url) = &direct.unwrap_or(&self.config.url).0 else { return Ok(None) };
+        let listener = postgres::Listener {
+            url: url.clone(),
+            config: Arc::clone(&self.config),
+            listens,
+            origin: Arc::clone(&self.origin),
+            changes: Arc::clone(&self.changes),
+            freshness: Arc::clone(&self.freshness),
+            now,
+        };
+        Ok(Some(Listening { listening: listener.start()? }))
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn listen(&self, _: impl Fn() -> DateTime<Utc> + Send + 'static) -> Result<Option<Listening>, DatabaseError> {
+        Ok(None)
+    }
+
     /// Runs `work` while no other process migrates.
     fn migrate<T>(&self, work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
         let url = self.config.url_for_migrations()?;
@@ -81,8 +118,10 @@ impl Database {
             let writer = Lane::open(&config, Purpose::Govern, 1, "write")?;
             (Lane::open(&config, Purpose::Read, config.pool_size, "read")?, writer)
         };
-        let (changes, outside) = (Arc::default(), Outside::default());
-        Ok(Self(Arc::new(Lanes { config, readers, writer, changes, outside, closing: Closing::default() })))
+        let (changes, freshness, outside) = (Arc::default(), Arc::default(), Outside::default());
+        let origin = format!("{:016x}", RandomState::new().hash_one(std::process::id())).into();
+        let closing = Closing::default();
+        Ok(Self(Arc::new(Lanes { config, readers, writer, changes, freshness, outside, origin, closing })))
     }
 
     /// Runs `work` in a transaction that sees one state of the database and changes nothing.
@@ -92,7 +131,7 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.0.readers.transaction(Purpose::Read, work, || ()).await
+        self.0.readers.transaction(Purpose::Read, work, || None, || ()).await
     }
 
     /// Runs `work` in the one writing transaction of the moment. What it did is kept if it returns `Ok`, and undone otherwise.
@@ -142,9 +181,11 @@ impl Database {
             tell.get_or_init(|| touched);
             Ok(value)
         };
+        let (to_others, origin) = (Arc::clone(&told), Arc::clone(&self.0.origin));
+        let notice = move || to_others.get()?.to_notice().map(|told| format!("{origin} {told}"));
         // Where the commit failed as well: whether it did can be in doubt.
         let note = move || told.get().into_iter().for_each(|touched| changes.note(*touched));
-        self.0.writer.transaction(purpose, work, note).await
+        self.0.writer.transaction(purpose, work, notice, note).await
     }
 
     /// How busy each pool of connections is: on SQLite one that reads and one that writes, on PostgreSQL one for all.
@@ -156,6 +197,22 @@ impl Database {
     /// The order of the changes made here.
     pub fn changes(&self) -> &Arc<Changes> {
         &self.0.changes
+    }
+
+    /// Whether other replicas may share it.
+    pub fn is_shared(&self) -> bool {
+        self.0.config.url.is_server()
+    }
+
+    /// How well the changes of other processes are known.
+    pub fn freshness(&self) -> &Arc<Freshness> {
+        &self.0.freshness
+    }
+
+    /// Has other replicas' changes noted as they happen, until the value is dropped; `now` tells the time that rows carry. `None` where
+    /// there are no other replicas: SQLite's file has to be [looked at](Self::notice_outside_changes).
+    pub fn listen(&self, now: impl Fn() -> DateTime<Utc> + Send + 'static) -> Result<Option<Listening>, DatabaseError> {
+        self.0.listen(now)
     }
 
     /// Looks whether another process has changed the database since the last time, and if so, or if that can't be known, notes that

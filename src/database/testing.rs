@@ -67,6 +67,29 @@ impl TestDatabase {
         !matches!(self.place, Place::File(_))
     }
 
+    /// How many rows `rows` (a table, and perhaps a condition) are.
+    pub fn count(&self, rows: &str) -> i64 {
+        let query = diesel::sql_query(format!("SELECT COUNT(*) AS count FROM {rows}"));
+        let counted: Count = match &self.place {
+            Place::File(folder) => {
+                query.get_result(&mut SqliteConnection::establish(path(folder).to_str().unwrap()).unwrap()).unwrap()
+            }
+            #[cfg(feature = "postgres")]
+            Place::Server(database) => query.get_result(&mut PgConnection::establish(database.url()).unwrap()).unwrap(),
+        };
+        counted.count
+    }
+
+    /// Runs statements on the server's database at `url`, from wherever.
+    #[cfg(feature = "postgres")]
+    pub fn execute_at(url: &str, statements: &str) {
+        PgConnection::establish(url).unwrap().batch_execute(statements).unwrap();
+    }
+
+    /// There is no server.
+    #[cfg(not(feature = "postgres"))]
+    pub fn execute_at(_: &str, _: &str) {}
+
     /// Runs statements on it, past the service.
     pub fn execute(&self, statements: &str) {
         match &self.place {
@@ -81,6 +104,13 @@ impl TestDatabase {
             }
         }
     }
+}
+
+/// What a statement counts.
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    count: i64,
 }
 
 fn path(folder: &TempDir) -> PathBuf {

@@ -234,6 +234,16 @@ async fn every_migration_goes_down_as_it_went_up() {
     assert!(!database.migrate(&[]).unwrap().is_empty());
 }
 
+#[cfg(feature = "postgres")]
+#[test]
+fn both_databases_have_migrations_of_the_same_names() {
+    let names = |source: &diesel_migrations::EmbeddedMigrations| {
+        let migrations = MigrationSource::<MultiBackend>::migrations(source).unwrap();
+        migrations.iter().map(|migration| migration.name().to_string()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(names(&migrations::SQLITE), names(&migrations::POSTGRES));
+}
+
 #[test]
 fn what_was_applied_is_not_pending() {
     let place = TestDatabase::empty();

@@ -20,7 +20,7 @@ pub use audit::{AuditAction, AuditEvent, Changes, Outcome};
 pub use audit_trail::{AuditEventId, AuditFilter, AuditOrder, AuditPlace, AuditTarget};
 pub use grant::{ADMIN, Grant, GrantSource, MEMBER, Role, computed_permissions};
 pub use identity::{Identity, IdentityKey};
-pub use key_set::StoredKeySet;
+pub use key_set::{KeySetTurn, StoredKeySet};
 pub use listing::{PeopleFilter, PeopleOrder, PeoplePlace};
 pub use moment::Moment;
 pub use principal::Principal;

@@ -71,6 +71,6 @@ pub use report::IssuerReport;
 pub use rule::{Requirement, RoleRule, Rule};
 pub use settings::{IssuerSettings, JitMode, ScopeMode, TENANT_PLACE};
 pub use sign_in::{SignInEndpoints, SignInPlace};
-pub use store::{KeySetStore, StoreError, StoredKeySet};
+pub use store::{KeySetStore, StoreError, StoredKeySet, Turn, TurnEnd, TurnRequest};
 pub use trusted_issuers::TrustedIssuers;
 pub use verifier::TokenVerifier;

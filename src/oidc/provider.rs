@@ -78,6 +78,10 @@ pub(super) enum ProviderError {
     BadKeySet { url: Url, cause: DocumentError },
     #[error("the configured key set cannot be used: {0}")]
     BadStaticKeys(DocumentError),
+    #[error("another replica could not fetch the keys just now; its log says why")]
+    FailedElsewhere,
+    #[error("the keys that another replica has kept cannot be used: {0}")]
+    BadKeptKeys(DocumentError),
 }
 
 impl Provider {

@@ -11,16 +11,24 @@ use aws_lc_rs::rand;
 use chrono::{DateTime, Utc};
 use futures_util::future::{Either, select};
 
+use super::fetch::FETCH_TIMEOUT;
 use super::jwk::Inadmissible;
 use super::key_document::{KeyDocument, Reasons};
 use super::key_set::{Attempt, Shared, Snapshot};
 use super::provider::{Provider, ProviderError};
-use super::{KeySetStore, StoredKeySet};
+use super::{KeySetStore, StoredKeySet, Turn, TurnEnd, TurnRequest};
 
 /// Between good attempts, give or take a tenth, so that replicas do not ask all at once.
 const REFRESH_SECONDS: f64 = 600.0;
 /// After a failed attempt, or up to a tenth more: never within the cooldown.
 const RETRY_SECONDS: f64 = 30.0;
+
+/// Where replicas share a store: keys that another fetched in this part of the time between two attempts are good instead.
+const SHARED_PART: f64 = 0.8;
+/// Right after the start keys are taken from others only if they are as new as this.
+const NEW_SECONDS: f64 = 30.0;
+/// How often it is asked whether another replica has fetched.
+const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// Why keys are fetched.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,9 +59,10 @@ impl Refresher {
 
     pub(super) async fn run(self) {
         self.restore().await;
-        let mut cause = Cause::Schedule;
+        let (mut cause, mut fresh_for) = (Cause::Schedule, seconds(NEW_SECONDS));
         loop {
-            let outcome = self.refresh(cause).await;
+            let outcome = self.refresh(cause, fresh_for).await;
+            fresh_for = seconds(REFRESH_SECONDS * SHARED_PART);
             // Counted from the attempt itself: what follows it, keeping the set above all, takes time too.
             let finished_at = outcome.finished_at;
             let pause = match outcome.error {
@@ -86,7 +95,58 @@ impl Refresher {
         }
     }
 
-    async fn refresh(&self, cause: Cause) -> Outcome {
+    /// Fetches, or takes what another replica has fetched meanwhile.
+    async fn refresh(&self, cause: Cause, fresh_for: Duration) -> Outcome {
+        match self.turn(cause, fresh_for).await {
+            Turn::Settled(newer, finished_at) => self.adopt(cause, newer, finished_at),
+            Turn::Failed => {
+                let (finished_at, error) = (self.shared.clock.now(), ProviderError::FailedElsewhere);
+                self.announce(cause, finished_at, Some(&error));
+                Outcome { finished_at, error: Some(error) }
+            }
+            Turn::Mine | Turn::Theirs => self.fetch(cause).await,
+        }
+    }
+
+    /// Waits until it is known whose turn it is, but not for ever: whoever has it may be gone, or the store out of reach.
+    async fn turn(&self, cause: Cause, fresh_for: Duration) -> Turn {
+        let issuer = self.provider.issuer();
+        let asked_at = self.shared.clock.now();
+        let asking = async {
+            loop {
+                let request = TurnRequest {
+                    fetched_at: self.shared.snapshot.load().as_ref().map(|snapshot| snapshot.fetched_at),
+                    asked_at,
+                    fresh_since: asked_at - fresh_for,
+                    is_reader_s: cause == Cause::Reader,
+                    now: self.shared.clock.now(),
+                };
+                match self.store.take_turn(issuer, request).await {
+                    // What others do takes its time by every clock.
+                    Ok(Turn::Theirs) => tokio::time::sleep(ASK_EVERY).await,
+                    Ok(turn) => return turn,
+                    Err(error) => {
+                        tracing::warn!(issuer, error, "whether another replica fetches could not be found out");
+                        return Turn::Mine;
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(FETCH_TIMEOUT, asking).await.unwrap_or(Turn::Mine)
+    }
+
+    fn adopt(&self, cause: Cause, newer: Option<StoredKeySet>, finished_at: DateTime<Utc>) -> Outcome {
+        let parsed = newer.map(|StoredKeySet { document, fetched_at }| {
+            let keys = self.provider.parse_keys(&document).map_err(ProviderError::BadKeptKeys)?;
+            self.publish(document, keys, fetched_at);
+            Ok(())
+        });
+        let error = parsed.transpose().err();
+        self.announce(cause, finished_at, error.as_ref());
+        Outcome { finished_at, error }
+    }
+
+    async fn fetch(&self, cause: Cause) -> Outcome {
         let fetched = self.provider.fetch_keys().await;
         let finished_at = self.shared.clock.now();
         let (document, error) = match fetched {
@@ -99,6 +159,10 @@ impl Refresher {
         self.announce(cause, finished_at, error.as_ref());
         if let Some(document) = document {
             self.keep(StoredKeySet { document, fetched_at: finished_at }).await;
+        }
+        let end = TurnEnd { at: finished_at, is_reader_s: cause == Cause::Reader, has_failed: error.is_some() };
+        if let Err(error) = self.store.end_turn(self.provider.issuer(), end).await {
+            tracing::warn!(issuer = self.provider.issuer(), error, "other replicas could not be told of a fetch");
         }
         Outcome { finished_at, error }
     }

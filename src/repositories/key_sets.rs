@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 
 use crate::database::DbConnection;
-use crate::models::StoredKeySet;
-use crate::schema::key_sets;
+use crate::models::{KeySetTurn, StoredKeySet};
+use crate::schema::{key_set_turns, key_sets};
 
 /// The last good key set of `issuer`, if one was ever kept.
 pub fn find(conn: &mut DbConnection, issuer: &str) -> QueryResult<Option<StoredKeySet>> {
@@ -19,6 +19,29 @@ pub fn save(conn: &mut DbConnection, key_set: &StoredKeySet) -> QueryResult<()> 
         #[cfg(feature = "postgres")]
         DbConnection::Postgres(postgres) => row.set(key_set).execute(postgres)?,
     };
+    Ok(())
+}
+
+/// The turns at an issuer, held until the transaction ends. Without one, `otherwise` is put in its place.
+pub fn find_turn_for_update(conn: &mut DbConnection, otherwise: &KeySetTurn) -> QueryResult<KeySetTurn> {
+    let first = diesel::insert_into(key_set_turns::table).values(otherwise).on_conflict_do_nothing();
+    let turn = key_set_turns::table.find(&otherwise.issuer);
+    match conn {
+        DbConnection::Sqlite(sqlite) => {
+            first.execute(sqlite)?;
+            turn.select(KeySetTurn::as_select()).get_result(sqlite)
+        }
+        #[cfg(feature = "postgres")]
+        DbConnection::Postgres(postgres) => {
+            first.execute(postgres)?;
+            turn.for_update().select(KeySetTurn::as_select()).get_result(postgres)
+        }
+    }
+}
+
+/// Writes the turns at an issuer, which are there.
+pub fn update_turn(conn: &mut DbConnection, turn: &KeySetTurn) -> QueryResult<()> {
+    diesel::update(key_set_turns::table.find(&turn.issuer)).set(turn).execute(conn)?;
     Ok(())
 }
 

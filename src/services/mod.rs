@@ -54,6 +54,7 @@ pub use idempotency::{Answer, Once};
 pub use issuers::{IssuerRename, IssuerService};
 pub use me::{MeService, ProfileEdit};
 pub use page::Page;
+pub use principal_cache::Need;
 pub use principals::PrincipalService;
 pub use purge::PurgeService;
 pub use readiness::{Part, ReadinessService};

@@ -6,7 +6,9 @@
 //! - nobody has changed the principal, or everyone, since before it was read ([`Changes`]); for whoever `BOOTSTRAP_ADMIN` names, nobody
 //!   at all, for what they are depends on whether there is an admin;
 //! - none of its grants has ended, nor its account;
-//! - [`MAX_AGE`]: should a change have gone unnoticed, that is how long it can.
+//! - [`MAX_AGE`]: should a change have gone unnoticed, that is how long it can;
+//! - and while changes of other replicas can't be looked for, the time that the operator allows since they last could, and not at all where
+//!   an administrative permission is asked for.
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher, RandomState};
@@ -17,7 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{Equivalent, Weighter};
 
-use crate::database::{Changes, Mark, Subject};
+use crate::database::{Changes, Freshness, Knowledge, Mark, Subject};
 use crate::finds::{Finds, MemoryReading};
 use crate::models::Principal;
 use crate::oidc::{Claims, SubjectKind};
@@ -37,6 +39,17 @@ pub(super) struct PrincipalCache {
     entries: Cache<Key, Arc<Entry>, ByBytes, RandomState>,
     changes: Arc<Changes>,
     finds: Finds,
+    freshness: Arc<Freshness>,
+    stale_for: TimeDelta,
+}
+
+/// What somebody remembered is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Anything but what follows.
+    Ordinary,
+    /// An administrative permission.
+    Administrative,
 }
 
 /// How a principal was presented.
@@ -55,20 +68,27 @@ struct Entry {
     /// Taken before it was read.
     mark: Mark,
     is_named_admin: bool,
+    /// When it was read.
     since: DateTime<Utc>,
-    until: DateTime<Utc>,
+    /// When the first of what it has ends by itself.
+    ends: Option<DateTime<Utc>>,
 }
 
 impl PrincipalCache {
-    pub(super) fn new(changes: Arc<Changes>) -> Self {
+    pub(super) fn new(changes: Arc<Changes>, freshness: Arc<Freshness>) -> Self {
         let expected = usize::try_from(MAX_PRINCIPALS).unwrap_or(usize::MAX);
         let entries = Cache::with(expected, MAX_BYTES, ByBytes, RandomState::new(), DefaultLifecycle::default());
-        Self { entries, changes, finds: Finds::default() }
+        Self { entries, changes, finds: Finds::default(), freshness, stale_for: TimeDelta::zero() }
     }
 
     /// How it stands.
     pub(super) fn reading(&self) -> MemoryReading {
         self.finds.reading(self.entries.len())
+    }
+
+    /// The same, which goes on for so long where changes of others can't be looked for.
+    pub(super) fn stale_for(self, stale_for: TimeDelta) -> Self {
+        Self { stale_for, ..self }
     }
 
     /// To be taken before reading what is to be [kept](Self::keep).
@@ -77,8 +97,8 @@ impl PrincipalCache {
     }
 
     /// The principal behind `claims`, where it is remembered, is so still, and the presentation changes nothing.
-    pub(super) fn find(&self, claims: &Claims, now: DateTime<Utc>) -> Option<Arc<KnownPrincipal>> {
-        let found = self.look_up(claims, now);
+    pub(super) fn find(&self, claims: &Claims, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
+        let found = self.look_up(claims, now, need);
         if found.is_some() {
             self.finds.hit()
         } else {
@@ -87,12 +107,27 @@ impl PrincipalCache {
         found
     }
 
-    fn look_up(&self, claims: &Claims, now: DateTime<Utc>) -> Option<Arc<KnownPrincipal>> {
+    fn look_up(&self, claims: &Claims, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
         let entry = self.entries.get(&Presented(claims))?;
         let is_good = entry.is_unchanged(&self.changes)
-            && (entry.since..entry.until).contains(&now)
+            && self.is_timely(&entry, now, need)
             && first_contact::is_plain(entry.known.principal(), claims, now);
         is_good.then(|| Arc::clone(&entry.known))
+    }
+
+    fn is_timely(&self, entry: &Entry, now: DateTime<Utc>, need: Need) -> bool {
+        if now < entry.since || entry.ends.is_some_and(|end| end <= now) {
+            return false;
+        }
+        match self.freshness.knowledge(now) {
+            Knowledge::Current => now < entry.since + MAX_AGE,
+            Knowledge::Until(_) if need == Need::Administrative => false,
+            Knowledge::Until(looked_at) => {
+                // Whoever was remembered when it was last looked was so still.
+                let is_as_of_look = (entry.since..entry.since + MAX_AGE).contains(&looked_at);
+                now < if is_as_of_look { looked_at } else { entry.since } + self.stale_for
+            }
+        }
     }
 
     /// Remembers who `claims` presented, as read after `mark`.
@@ -105,8 +140,8 @@ impl PrincipalCache {
         now: DateTime<Utc>,
     ) {
         let subject = Subject::of(&known.principal().id);
-        let until = end_of_what_holds(known).map_or(now + MAX_AGE, |end| end.min(now + MAX_AGE));
-        let entry = Entry { known: Arc::clone(known), subject, mark, is_named_admin, since: now, until };
+        let ends = end_of_what_holds(known);
+        let entry = Entry { known: Arc::clone(known), subject, mark, is_named_admin, since: now, ends };
         if entry.is_unchanged(&self.changes) {
             self.entries.insert(Key::of(claims), Arc::new(entry));
         }

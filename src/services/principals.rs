@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chrono::TimeDelta;
 use diesel::QueryResult;
 
 use crate::clock::Clock;
@@ -14,7 +15,7 @@ use crate::oidc::{Claims, JitMode};
 use crate::repositories::{grants, principals};
 
 use super::first_contact::{self, Contact};
-use super::principal_cache::PrincipalCache;
+use super::principal_cache::{Need, PrincipalCache};
 use super::{Failure, HeldRole, KnownPrincipal, held_role, tombstones};
 
 /// Finds the principal behind a token, and makes it where policy says so. Cheap to clone.
@@ -49,7 +50,7 @@ impl PrincipalService {
         permissions: Arc<DeclaredPermissions>,
         bootstrap_admin: Option<IdentityKey>,
     ) -> Self {
-        let cache = Arc::new(PrincipalCache::new(Arc::clone(database.changes())));
+        let cache = Arc::new(PrincipalCache::new(Arc::clone(database.changes()), Arc::clone(database.freshness())));
         Self { database, clock, rules: Arc::new(Rules { permissions, bootstrap_admin }), cache, made: Arc::default() }
     }
 
@@ -63,15 +64,27 @@ impl PrincipalService {
         self.cache.reading()
     }
 
+    /// The same, which goes on for `stale_for` with whom it knows where the database does not tell what other replicas change.
+    pub fn stale_for(self, stale_for: TimeDelta) -> Self {
+        let cache = PrincipalCache::new(Arc::clone(self.database.changes()), Arc::clone(self.database.freshness()));
+        Self { cache: Arc::new(cache.stale_for(stale_for)), ..self }
+    }
+
+    /// As [`resolve_for`](Self::resolve_for), for an ordinary need.
+    #[cfg(test)]
+    pub(super) async fn resolve(&self, claims: &Claims) -> Result<Arc<KnownPrincipal>, Failure> {
+        self.resolve_for(claims, Need::Ordinary).await
+    }
+
     /// The principal behind `claims` and the roles it holds with this token.
     ///
     /// A plain known person costs one reading transaction, and none who came lately ([`PrincipalCache`]). A person never seen before is
     /// made in a writing transaction, which looks again first: any number of first requests at once leave one row.
     /// Fails when the principal is not known or not to be let in, and when the token was issued before the principal's tokens were
     /// revoked.
-    pub async fn resolve(&self, claims: &Claims) -> Result<Arc<KnownPrincipal>, Failure> {
+    pub async fn resolve_for(&self, claims: &Claims, need: Need) -> Result<Arc<KnownPrincipal>, Failure> {
         let now = self.clock.now();
-        if let Some(known) = self.cache.find(claims, now) {
+        if let Some(known) = self.cache.find(claims, now, need) {
             return Ok(known);
         }
         let contact = Arc::new(Contact::new(claims, now));

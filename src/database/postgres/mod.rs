@@ -3,6 +3,7 @@
 //! Nothing is set for a session: every limit goes with its transaction, so that a pooler which lends another server connection to the next
 //! transaction (PgBouncer in transaction mode) changes nothing.
 
+mod listener;
 mod url;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
+pub(super) use listener::{Listener, Listening};
 pub(super) use url::PostgresUrl;
 
 use super::manager::Purpose;
@@ -78,13 +80,13 @@ pub(super) fn begin(connection: &mut PgConnection, purpose: Purpose, config: &Da
         // One state of the database for the whole transaction.
         Purpose::Read => format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {limits}"),
         // Each statement sees what others have committed by then, so that what is read after a lock was had is what the lock protects.
-        Purpose::WriteBeside => format!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {limits}"),
+        Purpose::WriteBeside => format!("BEGIN ISOLATION LEVEL READ COMMITTED; {limits}"),
         // The lock before any row's: whoever has it waits for nobody who waits for it.
         Purpose::Govern => format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {limits}; SELECT pg_advisory_xact_lock({LOCKS}, {GOVERNING_LOCK})"
+            "BEGIN ISOLATION LEVEL READ COMMITTED; {limits}; SELECT pg_advisory_xact_lock({LOCKS}, {GOVERNING_LOCK})"
         ),
         Purpose::Migrate => format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {}; \
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {}; \
              SELECT pg_advisory_xact_lock({LOCKS}, {MIGRATION_LOCK}); SET LOCAL lock_timeout = {}",
             MIGRATION_TURN.as_millis(),
             MIGRATION_PATIENCE.as_millis()
@@ -93,10 +95,15 @@ pub(super) fn begin(connection: &mut PgConnection, purpose: Purpose, config: &Da
     AnsiTransactionManager::begin_transaction_sql(connection, &script)
 }
 
-/// Commits. PostgreSQL answers the COMMIT of a transaction in which something failed by undoing it, and calls that a success; the
+/// Commits, and with it sends `notice`, if there is one, to the other replicas. PostgreSQL answers the COMMIT of a transaction in which something failed by undoing it, and calls that a success; the
 /// statement before it does not.
-pub(super) fn commit(connection: &mut PgConnection) -> QueryResult<()> {
-    connection.batch_execute("SELECT 1; COMMIT").inspect_err(|_| {
+pub(super) fn commit(connection: &mut PgConnection, notice: Option<&str>) -> QueryResult<()> {
+    let script = match notice {
+        // Made of hexadecimal digits, a space, and a number or a star.
+        Some(notice) => format!("SELECT pg_notify('{}', '{notice}'); COMMIT", listener::CHANNEL),
+        None => "SELECT 1; COMMIT".to_owned(),
+    };
+    connection.batch_execute(&script).inspect_err(|_| {
         // A connection on which that fails too is known for broken by its state.
         let _ = roll_back(connection);
     })

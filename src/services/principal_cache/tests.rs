@@ -9,7 +9,7 @@ use super::super::{
     Failure, IssuerRename, IssuerService, KnownVersion, NewIdentity, ProfileEdit, RoleDraft, RoleService,
 };
 use super::*;
-use crate::database::{Database, DatabaseConfig, DatabaseError, DatabaseUrl, DbConnection, Touched};
+use crate::database::{Database, DatabaseConfig, DatabaseError, DatabaseUrl, DbConnection, Freshness, Touched};
 use crate::models::{
     ClaimRoles, DisabledBy, EmailState, Moment, Origin, PrincipalId, PrincipalKind, PrincipalStatus, ProfileField,
 };
@@ -261,19 +261,49 @@ async fn what_was_read_before_a_change_is_not_put_back_after_it() {
     let world = World::new();
     let claims = world.person("alice");
     world.known("alice").await;
-    let cache = PrincipalCache::new(Arc::clone(world.database.changes()));
+    let cache = PrincipalCache::new(Arc::clone(world.database.changes()), Arc::default());
     let (mark, read) = (cache.mark(), world.principals.resolve(&claims).await.unwrap());
     let id = read.principal().id;
     cache.keep(&claims, &read, mark, false, world.now());
-    assert!(cache.find(&claims, world.now()).is_some());
+    assert!(cache.find(&claims, world.now(), Need::Ordinary).is_some());
     world.users.disable(&world.command_line(), id, None, None).await.unwrap();
     cache.keep(&claims, &read, mark, false, world.now());
-    assert!(cache.find(&claims, world.now()).is_none());
+    assert!(cache.find(&claims, world.now(), Need::Ordinary).is_none());
     // Nor by a clock that is set back.
     world.users.enable(&world.command_line(), id, None).await.unwrap();
     cache.keep(&claims, &read, cache.mark(), false, world.now());
-    assert!(cache.find(&claims, world.now()).is_some());
-    assert!(cache.find(&claims, world.now() - TimeDelta::seconds(1)).is_none());
+    assert!(cache.find(&claims, world.now(), Need::Ordinary).is_some());
+    assert!(cache.find(&claims, world.now() - TimeDelta::seconds(1), Need::Ordinary).is_none());
+}
+
+#[tokio::test]
+async fn who_is_known_goes_on_for_a_while_where_changes_can_t_be_looked_for_but_no_administrator() {
+    let world = World::new();
+    let claims = world.person("alice");
+    world.known("alice").await;
+    let freshness = Arc::new(Freshness::default());
+    let remembering = |stale_for| {
+        let cache = PrincipalCache::new(Arc::clone(world.database.changes()), Arc::clone(&freshness));
+        cache.stale_for(TimeDelta::seconds(stale_for))
+    };
+    let (cache, strict) = (remembering(60), remembering(0));
+    let (mark, read) = (cache.mark(), world.principals.resolve(&claims).await.unwrap());
+    for cache in [&cache, &strict] {
+        cache.keep(&claims, &read, mark, false, world.now());
+    }
+    let finds = |cache: &PrincipalCache, need| cache.find(&claims, world.now(), need).is_some();
+    world.pass(50);
+    freshness.succeed(world.now());
+    assert!(finds(&cache, Need::Administrative) && finds(&strict, Need::Administrative));
+    freshness.fail();
+    assert!(finds(&cache, Need::Ordinary) && !finds(&cache, Need::Administrative) && !finds(&strict, Need::Ordinary));
+    world.pass(59);
+    assert!(finds(&cache, Need::Ordinary), "59 seconds after the last look, though read 109 seconds ago");
+    world.pass(1);
+    assert!(!finds(&cache, Need::Ordinary));
+    // Once it can be looked again, what was remembered for too long is read anew.
+    freshness.succeed(world.now());
+    assert!(!finds(&cache, Need::Ordinary));
 }
 
 #[tokio::test]

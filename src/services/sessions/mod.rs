@@ -28,7 +28,7 @@ use crate::oidc::{Claims, KeptClaims, LoginClient};
 use crate::repositories::{audit_events, sessions};
 
 use super::seal::Sealer;
-use super::{Failure, KnownPrincipal, PrincipalService};
+use super::{Failure, KnownPrincipal, Need, PrincipalService};
 use cookie_token::hash;
 
 /// The longest time for which the use of a session goes unnoted.
@@ -96,13 +96,13 @@ impl SessionService {
     /// Whoever has the session of this cookie.
     ///
     /// Fails with [`Failure::SessionEnded`] when there is none or it has ended, as the provider may have decided just now; else as
-    /// [`PrincipalService::resolve`].
-    pub async fn resolve(&self, token: &str) -> Result<SessionHolder, Failure> {
+    /// [`PrincipalService::resolve_for`].
+    pub async fn resolve(&self, token: &str, need: Need) -> Result<SessionHolder, Failure> {
         let session = self.find(token).await?;
         let session = self.renewed(session).await?;
         self.note_use(&session).await?;
         let claims = self.claims_of(&session).ok_or(Failure::SessionEnded)?;
-        let principal = match self.0.principals.resolve(&claims).await {
+        let principal = match self.0.principals.resolve_for(&claims, need).await {
             // Declared void since: the session is no better than a token of that time.
             Err(Failure::TokenRevoked) => Err(Failure::SessionEnded),
             resolved => resolved,

@@ -10,7 +10,7 @@ use crate::database::Touched;
 use crate::models::{AuditAction, AuditEvent, Moment, PrincipalId, Session};
 use crate::oidc::{LoginAnswer, LoginError, PendingLogin, SignedIn};
 use crate::repositories::{audit_events, sessions};
-use crate::services::Failure;
+use crate::services::{Failure, Need};
 
 use super::{Secret, SessionService, cookie_token, json};
 
@@ -121,7 +121,7 @@ impl SessionService {
         }
         let code = arrival.code.ok_or(Failure::LoginFailed)?;
         let signed_in = self.0.login.complete(pending, code, &self.0.settings.redirect_uri).await.map_err(failure)?;
-        let principal = self.0.principals.resolve(&signed_in.claims).await?;
+        let principal = self.0.principals.resolve_for(&signed_in.claims, Need::Ordinary).await?;
         Ok(self.open_session(principal.principal().id, &signed_in, &arrival).await?)
     }
 

@@ -2,6 +2,7 @@
 
 #[path = "../../../src/database/testing.rs"]
 pub mod database;
+pub mod fleet;
 pub mod jose;
 pub mod log;
 pub mod program;
@@ -272,5 +273,10 @@ impl Request {
 
     pub async fn send(self) -> Reply {
         Reply::read(self.0.send().await.unwrap()).await
+    }
+
+    /// As [`send`](Self::send), for a service that may be gone.
+    pub async fn try_send(self) -> reqwest::Result<Reply> {
+        Reply::try_read(self.0.send().await?).await
     }
 }

@@ -76,6 +76,20 @@ impl Program {
         })
     }
 
+    /// As [`serve`](Self::serve), with what it has logged until it listened.
+    pub fn serve_with_log(self) -> (Service, String) {
+        let log = std::cell::RefCell::new(String::new());
+        let program = self.var("SERVER_BIND", "127.0.0.1:0").var("LOG_FORMAT", "json");
+        let service = program.start(&["serve"], |line| {
+            log.borrow_mut().push_str(line);
+            log.borrow_mut().push('\n');
+            let event: Value = serde_json::from_str(line).unwrap_or_default();
+            let url = (event["message"] == "listening").then(|| event["url"].as_str().unwrap().to_owned());
+            url.map(|url| vec![url])
+        });
+        (service, log.into_inner())
+    }
+
     /// Starts `portcullis dev` on free ports and returns once it listens: the service first, the issuer second.
     pub fn develop(self) -> Service {
         self.start(&["dev", "--port", "0", "--issuer-port", "0"], |line| {

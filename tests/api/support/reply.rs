@@ -13,8 +13,13 @@ pub struct Reply {
 
 impl Reply {
     pub async fn read(response: reqwest::Response) -> Self {
+        Self::try_read(response).await.unwrap()
+    }
+
+    /// As [`read`](Self::read), from a service that may be gone before the end.
+    pub async fn try_read(response: reqwest::Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, body: response.text().await.unwrap() }
+        Ok(Self { status, headers, body: response.text().await? })
     }
 
     pub fn status(&self) -> u16 {

@@ -1,0 +1,259 @@
+//! Several replicas over one database: what one changes bites at the others, and each does once what one alone would do once.
+//!
+//! The times that are printed and held to are those that operators are promised (docs/scaling.md).
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use portcullis::dev::Algorithm;
+use serde_json::{Value, json};
+
+use crate::support::TestDatabase;
+use crate::support::fleet::{Fleet, Replica, Way};
+use crate::support::program::Program;
+
+const ME: &str = "/api/v1/me";
+const USERS: &str = "/api/v1/users";
+
+/// How long it takes from here until `replica` answers `status`.
+async fn until(replica: &Replica, path: &str, token: &str, status: u16) -> Duration {
+    let start = Instant::now();
+    loop {
+        let asked = start.elapsed();
+        let reply = replica.get(path, token).await;
+        if reply.status() == status {
+            return asked;
+        }
+        assert!(asked < Duration::from_secs(30), "{path} is still {} {}", reply.status(), reply.text());
+    }
+}
+
+/// Prints what was measured, and returns the 99th of a hundred.
+fn report(what: &str, mut taken: Vec<Duration>) -> Duration {
+    taken.sort();
+    let at = |percent: usize| taken[(taken.len() * percent).div_ceil(100).max(1) - 1];
+    println!("{what}: {} trials, p50 {:.1?}, p99 {:.1?}, longest {:.1?}", taken.len(), at(50), at(99), at(100));
+    at(99)
+}
+
+/// Each kind of change is made at the first replica by alice, and looked for at the second, which knows bob.
+async fn changes_bite(fleet: &Fleet, what: &str) {
+    let (here, there, admin) = (fleet.replica(0), fleet.replica(1), fleet.admin());
+    assert_eq!(here.get(USERS, &admin).await.status(), 200);
+    let bob = fleet.introduce(1, "bob").await;
+    let token = fleet.token("bob").sign();
+    let act = async |action: &str| {
+        let reply = here.post(&format!("{USERS}/{bob}/{action}"), &admin, json!({})).await;
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+    };
+    let mut taken = Vec::new();
+    for _ in 0..33 {
+        until(there, ME, &token, 200).await;
+        act("disable").await;
+        taken.push(until(there, ME, &token, 403).await);
+        act("enable").await;
+        taken.push(until(there, ME, &token, 200).await);
+    }
+    for _ in 0..34 {
+        until(there, USERS, &token, 403).await;
+        assert!(here.grant(&bob, "auditor", &admin, true).await.status() < 300);
+        taken.push(until(there, USERS, &token, 200).await);
+        assert!(here.grant(&bob, "auditor", &admin, false).await.status() < 300);
+        taken.push(until(there, USERS, &token, 403).await);
+    }
+    for number in 0..66 {
+        // Somebody new each time: what is void stays so.
+        let subject = format!("somebody-{number}");
+        let id = fleet.introduce(1, &subject).await;
+        let token = fleet.token(&subject).sign();
+        until(there, ME, &token, 200).await;
+        let revoked = here.post(&format!("{USERS}/{id}/revoke"), &admin, json!({})).await;
+        assert_eq!(revoked.status(), 200, "{}", revoked.text());
+        taken.push(until(there, ME, &token, 401).await);
+    }
+    let p99 = report(what, taken);
+    assert!(p99 <= Duration::from_millis(100), "{p99:?}");
+}
+
+#[actix_web::test]
+async fn what_one_replica_changes_bites_at_the_other_within_100_ms() {
+    let Some(fleet) = Fleet::start(2, Way::Proxy, &[]).await else { return };
+    changes_bite(&fleet, "disable, enable, grant, take, revoke").await;
+}
+
+#[actix_web::test]
+async fn behind_pgbouncer_it_bites_as_soon() {
+    let Some(fleet) = Fleet::start(2, Way::PgBouncer, &[]).await else { return };
+    changes_bite(&fleet, "behind PgBouncer: disable, enable, grant, take, revoke").await;
+}
+
+#[actix_web::test]
+async fn a_change_of_which_no_notice_tells_bites_within_6_seconds() {
+    let Some(fleet) = Fleet::start(2, Way::Proxy, &[]).await else { return };
+    let mut taken = Vec::new();
+    for number in 0..5 {
+        let subject = format!("somebody-{number}");
+        let id = fleet.introduce(1, &subject).await;
+        let token = fleet.token(&subject).sign();
+        until(fleet.replica(1), ME, &token, 200).await;
+        // As another replica would, but for the notice.
+        fleet.database.execute(&format!(
+            "UPDATE principals SET status = 'disabled', disabled_by = 'admin', version = version + 1,
+                 changed_at = timezone('UTC', clock_timestamp()) WHERE id = '{id}'"
+        ));
+        taken.push(until(fleet.replica(1), ME, &token, 403).await);
+    }
+    let p99 = report("no notice", taken);
+    assert!(p99 <= Duration::from_secs(6), "{p99:?}");
+}
+
+#[actix_web::test]
+async fn a_role_that_is_changed_without_a_notice_bites_too() {
+    let Some(fleet) = Fleet::start(1, Way::Proxy, &[]).await else { return };
+    let (replica, admin) = (fleet.replica(0), fleet.admin());
+    let bob = fleet.introduce(0, "bob").await;
+    assert!(replica.grant(&bob, "user-manager", &admin, true).await.status() < 300);
+    let token = fleet.token("bob").sign();
+    until(replica, USERS, &token, 200).await;
+    // Until it has looked once, what differs is not known to differ.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    fleet.database.execute(
+        "DELETE FROM role_permissions WHERE role = 'user-manager'; UPDATE roles SET version = version + 1 WHERE name = 'user-manager'",
+    );
+    let taken = until(replica, USERS, &token, 403).await;
+    assert!(taken <= Duration::from_secs(6), "{taken:?}");
+}
+
+#[actix_web::test]
+async fn without_its_database_a_replica_knows_its_callers_for_as_long_as_it_may() {
+    let stale = [("AUTH_STALE_SECONDS", "4"), ("DATABASE_POOL_WAIT_SECONDS", "1")];
+    let Some(fleet) = Fleet::start(1, Way::Proxy, &stale).await else { return };
+    let (replica, admin, bob) = (fleet.replica(0), fleet.admin(), fleet.token("bob").sign());
+    let id = fleet.introduce(0, "bob").await;
+    for token in [&admin, &bob] {
+        until(replica, ME, token, 200).await;
+        until(replica, ME, token, 200).await;
+    }
+    fleet.proxy.cut();
+    let cut = Instant::now();
+    // Administrators ask the database, which is gone.
+    let disable = replica.post(&format!("{USERS}/{id}/disable"), &admin, json!({})).await;
+    assert_eq!((disable.status(), disable.problem().as_str()), (503, "database-unavailable"));
+    assert!(disable.header("retry-after").is_some() && disable.challenge().is_none());
+    let mut known_until = Duration::ZERO;
+    while replica.get(ME, &bob).await.status() == 200 {
+        known_until = cut.elapsed();
+        assert!(known_until < Duration::from_secs(20));
+    }
+    println!("AUTH_STALE_SECONDS=4: bob was known for {known_until:.1?} after the cut");
+    // The last look was up to two seconds before the cut.
+    assert!((1.5..4.5).contains(&known_until.as_secs_f64()), "{known_until:?}");
+    let refused = replica.get(ME, &bob).await;
+    assert_eq!((refused.status(), refused.problem().as_str()), (503, "database-unavailable"));
+    assert_eq!(replica.get(ME, "no-token").await.status(), 401, "what the token alone decides goes on");
+    assert_eq!(replica.get("/health/live", &bob).await.status(), 204);
+    fleet.proxy.mend();
+    let healed = until(replica, ME, &bob, 200).await;
+    println!("healed {healed:.1?} after the cut was mended");
+    assert_eq!(replica.post(&format!("{USERS}/{id}/disable"), &admin, json!({})).await.status(), 200);
+}
+
+#[test]
+fn five_replicas_that_start_at_once_on_an_empty_database_migrate_once() {
+    let database = TestDatabase::empty();
+    if !database.is_server() {
+        return eprintln!("left out: on SQLite there is no fleet");
+    }
+    let pooler = std::env::var("PORTCULLIS_TEST_PGBOUNCER").unwrap_or_default();
+    let services: Vec<_> = std::thread::scope(|scope| {
+        let start = |number: usize| {
+            let (url, pooler) = (database.url(), pooler.clone());
+            scope.spawn(move || {
+                let program = Program::portcullis()
+                    .var("DATABASE_MIGRATE", "true")
+                    .var("DATABASE_POOL_SIZE", "2")
+                    .var("OIDC_ISSUER", "http://127.0.0.1:9")
+                    .var("OIDC_AUDIENCE", "https://api.example.test");
+                // Some of them come through the pooler.
+                if number % 2 == 1 && !pooler.is_empty() {
+                    let behind = crate::support::fleet::elsewhere(&url, &pooler);
+                    let program = program.var("DATABASE_PGBOUNCER", "true").var("DATABASE_DIRECT_URL", &url);
+                    program.var("DATABASE_URL", &behind).serve_with_log()
+                } else {
+                    program.var("DATABASE_URL", &url).serve_with_log()
+                }
+            })
+        };
+        let starting: Vec<_> = (0..5).map(start).collect();
+        starting.into_iter().map(|started| started.join().unwrap()).collect()
+    });
+    let migrated = |log: &str| log.lines().filter(|line| line.contains("\"migrated\"")).count();
+    let counts: Vec<usize> = services.iter().map(|(_, log)| migrated(log)).collect();
+    println!("migrations run by each of five replicas: {counts:?}");
+    assert_eq!(counts.iter().filter(|count| **count > 0).count(), 1, "{counts:?}");
+    for (service, _) in &services {
+        let live = reqwest_status(&format!("{}/health/ready", service.url()));
+        // The provider is nobody; the database is there.
+        assert!(
+            live.1["checks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|check| check["name"] == "database" && check["passed"] == true)
+        );
+    }
+}
+
+fn reqwest_status(url: &str) -> (u16, Value) {
+    portcullis::actix_web::rt::System::new().block_on(async {
+        let reply = crate::support::client().get(url).send().await.unwrap();
+        (reply.status().as_u16(), serde_json::from_str(&reply.text().await.unwrap()).unwrap())
+    })
+}
+
+#[actix_web::test]
+async fn five_replicas_and_a_rotated_key_cost_two_fetches_at_most() {
+    let Some(fleet) = Fleet::start(5, Way::Proxy, &[]).await else { return };
+    for (number, replica) in fleet.replicas().iter().enumerate() {
+        until(replica, ME, &fleet.token(&format!("somebody-{number}")).sign(), 200).await;
+    }
+    let at_start = fleet.idp.jwks().requests();
+    fleet.idp.rotate(Algorithm::Es256);
+    let token = fleet.token("bob").sign();
+    let replies = join_all((0..50).map(|number| fleet.replica(number % 5).get(ME, &token))).await;
+    let fetches = fleet.idp.jwks().requests() - at_start;
+    println!("five replicas: {at_start} fetches at the start, {fetches} for a rotated key");
+    assert!(replies.iter().all(|reply| reply.status() == 200));
+    assert!(at_start <= 2 && (1..=2).contains(&fetches));
+}
+
+#[actix_web::test]
+async fn two_admins_who_demote_each_other_at_two_replicas_always_leave_one() {
+    let Some(fleet) = Fleet::start(2, Way::Proxy, &[]).await else { return };
+    let (alice, bob) = (fleet.introduce(0, "alice").await, fleet.introduce(1, "bob").await);
+    let (by_alice, by_bob) = (fleet.admin(), fleet.token("bob").sign());
+    assert!(fleet.replica(0).grant(&bob, "admin", &by_alice, true).await.status() < 300);
+    let (mut alice_won, mut bob_won) = (0, 0);
+    for round in 0..200 {
+        until(fleet.replica(1), USERS, &by_bob, 200).await;
+        let (first, second) = tokio::join!(
+            fleet.replica(0).grant(&bob, "admin", &by_alice, false),
+            fleet.replica(1).grant(&alice, "admin", &by_bob, false)
+        );
+        let done = [&first, &second].map(|reply| reply.status() < 300);
+        for reply in [&first, &second].into_iter().filter(|reply| reply.status() >= 300) {
+            assert!(matches!(reply.status(), 403 | 409), "round {round}: {} {}", reply.status(), reply.text());
+        }
+        assert!(done == [true, false] || done == [false, true], "round {round}: {done:?}");
+        // Whoever is left gives it back.
+        if done[0] {
+            alice_won += 1;
+            assert!(fleet.replica(0).grant(&bob, "admin", &by_alice, true).await.status() < 300);
+        } else {
+            bob_won += 1;
+            assert!(fleet.replica(1).grant(&alice, "admin", &by_bob, true).await.status() < 300);
+            until(fleet.replica(0), USERS, &by_alice, 200).await;
+        }
+    }
+    println!("200 rounds: alice was left {alice_won} times, bob {bob_won} times, nobody never");
+}

@@ -1,0 +1,204 @@
+//! Several replicas over one PostgreSQL, whose connections a test can cut, and a clock that is the system's.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
+use portcullis::{Application, Clock, Config};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::{ALL_SCOPES, AUDIENCE, Reply, Request, TestDatabase, client};
+
+/// A fleet, which ends with this value.
+pub struct Fleet {
+    pub idp: Issuer,
+    pub database: TestDatabase,
+    pub proxy: Proxy,
+    replicas: Vec<Replica>,
+}
+
+/// One running service.
+#[derive(Clone)]
+pub struct Replica {
+    url: String,
+    handle: portcullis::actix_web::dev::ServerHandle,
+    client: reqwest::Client,
+}
+
+/// How replicas reach their database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Through the proxy that can be cut.
+    Proxy,
+    /// Through PgBouncer in transaction mode, and directly to listen.
+    PgBouncer,
+}
+
+impl Fleet {
+    /// `None` where the tests run on SQLite, which one machine alone uses, or where the way is missing.
+    pub async fn start(replicas: usize, way: Way, vars: &[(&str, &str)]) -> Option<Self> {
+        let database = TestDatabase::migrated();
+        if !database.is_server() {
+            eprintln!("left out: on SQLite there is no fleet");
+            return None;
+        }
+        let proxy = Proxy::start(&authority(&database.url()));
+        let url = match way {
+            Way::Proxy => elsewhere(&database.url(), &proxy.address.to_string()),
+            Way::PgBouncer => {
+                let pooler = std::env::var("PORTCULLIS_TEST_PGBOUNCER").unwrap_or_default();
+                if pooler.is_empty() {
+                    eprintln!("left out: PgBouncer is not installed");
+                    return None;
+                }
+                elsewhere(&database.url(), &pooler)
+            }
+        };
+        let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
+        let bootstrap_admin = format!("{} alice", idp.url());
+        let mut settings = vec![
+            ("SERVER_BIND", "127.0.0.1:0".to_owned()),
+            ("DATABASE_URL", url),
+            ("DATABASE_POOL_SIZE", "4".to_owned()),
+            ("OIDC_ISSUER", idp.url().to_owned()),
+            ("OIDC_AUDIENCE", AUDIENCE.to_owned()),
+            ("BOOTSTRAP_ADMIN", bootstrap_admin),
+        ];
+        if way == Way::PgBouncer {
+            settings.push(("DATABASE_PGBOUNCER", "true".to_owned()));
+            settings.push(("DATABASE_DIRECT_URL", database.url()));
+        }
+        settings.extend(vars.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let mut started = Vec::new();
+        for _ in 0..replicas {
+            let config = Config::from_vars(settings.clone()).unwrap();
+            let service = Application::new().start(config, Clock::system()).await.unwrap();
+            let (url, handle) = (format!("http://{}", service.address()), service.handle());
+            portcullis::actix_web::rt::spawn(service.wait());
+            started.push(Replica { url, handle, client: client() });
+        }
+        Some(Self { idp, database, proxy, replicas: started })
+    }
+
+    /// One of the replicas.
+    pub fn replica(&self, number: usize) -> &Replica {
+        &self.replicas[number]
+    }
+
+    pub fn replicas(&self) -> &[Replica] {
+        &self.replicas
+    }
+
+    /// A valid token in the making, with every scope.
+    pub fn token(&self, subject: &str) -> TokenBuilder {
+        self.idp.token().subject(subject).scope(ALL_SCOPES)
+    }
+
+    /// A token of alice, the administrator.
+    pub fn admin(&self) -> String {
+        self.token("alice").sign()
+    }
+
+    /// Makes the first contact of `subject` at a replica and returns their principal's id.
+    pub async fn introduce(&self, replica: usize, subject: &str) -> String {
+        let me = self.replica(replica).get("/api/v1/me", &self.token(subject).sign()).await;
+        assert_eq!(me.status(), 200, "{}", me.text());
+        me.json()["id"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for replica in &self.replicas {
+            drop(replica.handle.stop(false));
+        }
+    }
+}
+
+impl Replica {
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        Request::new(&self.client, method, &format!("{}{path}", self.url))
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
+        self.request(Method::GET, path).bearer(token).send().await
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.request(Method::POST, path).bearer(token).json(&body).send().await
+    }
+
+    /// Gives a role, or takes it.
+    pub async fn grant(&self, user: &str, role: &str, token: &str, is_given: bool) -> Reply {
+        let path = format!("/api/v1/users/{user}/roles/{role}");
+        let request = self.request(if is_given { Method::PUT } else { Method::DELETE }, &path).bearer(token);
+        if is_given { request.json(&json!({})).send().await } else { request.send().await }
+    }
+}
+
+/// Host and port of an address.
+fn authority(url: &str) -> String {
+    let (_, rest) = url.split_once('@').unwrap();
+    rest.split(['/', '?']).next().unwrap().to_owned()
+}
+
+/// The same address at another host and port.
+pub fn elsewhere(url: &str, authority: &str) -> String {
+    let (user, rest) = url.split_once('@').unwrap();
+    let (_, database) = rest.split_once('/').unwrap();
+    format!("{user}@{authority}/{database}")
+}
+
+/// A way to a server that can be cut and mended.
+pub struct Proxy {
+    pub address: SocketAddr,
+    /// Whether it lets through. Whoever is connected is cut off with every change.
+    is_open: Arc<watch::Sender<bool>>,
+}
+
+impl Proxy {
+    fn start(server: &str) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (is_open, server) = (Arc::new(watch::Sender::new(true)), server.to_owned());
+        let state = Arc::clone(&is_open);
+        // A thread of its own: a service that starts holds up the test's, and waits for its database meanwhile.
+        let serve = async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            while let Ok((client, _)) = listener.accept().await {
+                let mut changes = state.subscribe();
+                if !*changes.borrow_and_update() {
+                    continue;
+                }
+                let server = server.clone();
+                tokio::spawn(async move {
+                    let through = async {
+                        let (mut client, mut server) = (client, TcpStream::connect(server).await?);
+                        tokio::io::copy_bidirectional(&mut client, &mut server).await
+                    };
+                    tokio::select! {
+                        _ = through => {}
+                        _ = changes.changed() => {}
+                    }
+                });
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        std::thread::spawn(move || runtime.block_on(serve));
+        Self { address, is_open }
+    }
+
+    /// Cuts off whoever is connected, and lets nobody through any more.
+    pub fn cut(&self) {
+        self.is_open.send_replace(false);
+    }
+
+    /// Lets through again.
+    pub fn mend(&self) {
+        self.is_open.send_replace(true);
+    }
+}
