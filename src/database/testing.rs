@@ -39,6 +39,12 @@ impl TestDatabase {
         Self { place: Place::File(tempfile::tempdir().unwrap()) }
     }
 
+    /// An empty database on the server at this address, whatever the environment asks for.
+    #[cfg(feature = "postgres")]
+    pub fn on_server(url: &str) -> Self {
+        Self { place: Place::Server(server::OwnDatabase::make(url, false)) }
+    }
+
     #[cfg(feature = "postgres")]
     fn made(is_migrated: bool) -> Self {
         match server::url() {
@@ -67,6 +73,21 @@ impl TestDatabase {
         !matches!(self.place, Place::File(_))
     }
 
+    /// How many rows `rows` (a table, and perhaps a condition) are.
+    pub fn count(&self, rows: &str) -> i64 {
+        let query = diesel::sql_query(format!("SELECT COUNT(*) AS count FROM {rows}"));
+        let counted: Count = match &self.place {
+            Place::File(folder) => {
+                let mut file = SqliteConnection::establish(path(folder).to_str().unwrap()).unwrap();
+                file.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+                query.get_result(&mut file).unwrap()
+            }
+            #[cfg(feature = "postgres")]
+            Place::Server(database) => query.get_result(&mut PgConnection::establish(database.url()).unwrap()).unwrap(),
+        };
+        counted.count
+    }
+
     /// Runs statements on it, past the service.
     pub fn execute(&self, statements: &str) {
         match &self.place {
@@ -81,6 +102,13 @@ impl TestDatabase {
             }
         }
     }
+}
+
+/// What a statement counts.
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    count: i64,
 }
 
 fn path(folder: &TempDir) -> PathBuf {

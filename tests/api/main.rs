@@ -19,6 +19,7 @@ mod dev_issuer;
 mod development;
 mod doctor;
 mod failures;
+mod faults;
 mod first_contact;
 mod health;
 mod http_heads;

@@ -12,9 +12,10 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub async fn read(response: reqwest::Response) -> Self {
+    /// Fails where the service is gone before the end.
+    pub async fn read(response: reqwest::Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, body: response.text().await.unwrap() }
+        Ok(Self { status, headers, body: response.text().await? })
     }
 
     pub fn status(&self) -> u16 {
