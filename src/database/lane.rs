@@ -12,6 +12,7 @@ use diesel::r2d2::{ManageConnection, Pool, PooledConnection};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::BigInt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinHandle};
 use tracing::Span;
 
 use super::connection::DbConnection;
@@ -23,6 +24,13 @@ use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 /// How long a connection to a server is used before a new one takes its place, and how long it may lie unused.
 const SERVER_LIFETIME: Duration = Duration::from_secs(30 * 60);
 const SERVER_IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// Whether somebody waits for a transaction who wants to be told when it takes too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hurry {
+    Caller,
+    None,
+}
 
 /// A way to transactions. Clones share their connections.
 #[derive(Clone)]
@@ -81,9 +89,14 @@ impl Lane {
 
     /// Runs `work` as one transaction on a blocking thread, inside the caller's span, sends what `notice` says with it if it is kept, and
     /// runs `after` once it has ended, well or not.
+    ///
+    /// In a `hurry` the caller waits no longer than for a connection, a lock and a statement each as long as they may take, and is told
+    /// then that the database is out of reach. A server that has fallen silent holds the thread until it speaks or the connection is
+    /// given up; what became of the transaction is not known before.
     pub(super) async fn transaction<T, E, W>(
         &self,
         purpose: Purpose,
+        hurry: Hurry,
         work: W,
         notice: impl FnOnce() -> Option<String> + Send + 'static,
         after: impl FnOnce() + Send + 'static,
@@ -93,7 +106,7 @@ impl Lane {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.on_blocking_thread(move |lane, end| {
+        self.on_blocking_thread(hurry, move |lane, end| {
             let outcome = lane.begin(purpose, end).map_err(E::from).and_then(|link| finish(link, work, notice));
             after();
             outcome
@@ -107,7 +120,7 @@ impl Lane {
         if self.config.url.is_server() {
             return Ok(None);
         }
-        self.on_blocking_thread(move |lane, _| {
+        self.on_blocking_thread(Hurry::None, move |lane, _| {
             let mut link = lane.pool.get().map_err(DatabaseError::unavailable)?;
             let conn: &mut DbConnection = &mut link;
             let version = sql::<BigInt>("PRAGMA data_version").get_result(conn)?;
@@ -119,6 +132,7 @@ impl Lane {
     /// Runs `work` once it is its turn; it is told until when a connection may be waited for.
     async fn on_blocking_thread<T, E>(
         &self,
+        hurry: Hurry,
         work: impl FnOnce(&Self, Instant) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
@@ -134,13 +148,25 @@ impl Lane {
             // The caller's, which has the request's id, and below it one for whoever traces.
             span.in_scope(|| tracing::debug_span!("database", pool = lane.name).in_scope(|| work(&lane, end)))
         });
-        match task.await {
+        match self.ended(hurry, task).await? {
             Ok(outcome) => outcome,
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(cancelled) => Err(DatabaseError::unavailable(cancelled).into()),
             },
         }
+    }
+
+    /// What `task` came to, unless it takes longer than a server may. A file answers, or fails, by itself.
+    async fn ended<T>(&self, hurry: Hurry, task: JoinHandle<T>) -> Result<Result<T, JoinError>, DatabaseError> {
+        if hurry == Hurry::None || !self.config.url.is_server() {
+            return Ok(task.await);
+        }
+        let DatabaseConfig { pool_wait, lock_timeout, statement_timeout, .. } = *self.config;
+        tokio::time::timeout(pool_wait + lock_timeout + statement_timeout, task).await.map_err(|late| {
+            tracing::warn!("the database has fallen silent in the middle of a transaction");
+            DatabaseError::unavailable(late)
+        })
     }
 
     /// A transaction on this very thread, for what runs before there is anything async to hold up.

@@ -40,7 +40,7 @@ pub use config::{DatabaseConfig, DatabaseUrl, Synchronous};
 pub use connection::{DbConnection, MultiBackend};
 pub use error::DatabaseError;
 pub use freshness::{Freshness, Knowledge};
-use lane::Lane;
+use lane::{Hurry, Lane};
 use manager::Purpose;
 use outside::Outside;
 pub use usage::PoolUsage;
@@ -131,7 +131,7 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.0.readers.transaction(Purpose::Read, work, || None, || ()).await
+        self.0.readers.transaction(Purpose::Read, Hurry::Caller, work, || None, || ()).await
     }
 
     /// Runs `work` in the one writing transaction of the moment. What it did is kept if it returns `Ok`, and undone otherwise.
@@ -155,7 +155,18 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<(T, Touched), E> + Send + 'static,
     {
-        self.transaction(Purpose::Govern, work).await
+        self.transaction(Purpose::Govern, Hurry::Caller, work).await
+    }
+
+    /// As [`write`](Self::write), for `work` of many statements that nobody waits for but an operator: it may take its time, each
+    /// statement within its limit.
+    pub async fn write_at_leisure<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+        W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
+    {
+        self.transaction(Purpose::Govern, Hurry::None, |conn| Ok((work(conn)?, Touched::Everyone))).await
     }
 
     /// As [`write_touching`](Self::write_touching), beside other writers where the database can: see the [module](self).
@@ -165,10 +176,10 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<(T, Touched), E> + Send + 'static,
     {
-        self.transaction(Purpose::WriteBeside, work).await
+        self.transaction(Purpose::WriteBeside, Hurry::Caller, work).await
     }
 
-    async fn transaction<T, E, W>(&self, purpose: Purpose, work: W) -> Result<T, E>
+    async fn transaction<T, E, W>(&self, purpose: Purpose, hurry: Hurry, work: W) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
@@ -185,7 +196,7 @@ impl Database {
         let notice = move || to_others.get()?.to_notice().map(|told| format!("{origin} {told}"));
         // Where the commit failed as well: whether it did can be in doubt.
         let note = move || told.get().into_iter().for_each(|touched| changes.note(*touched));
-        self.0.writer.transaction(purpose, work, notice, note).await
+        self.0.writer.transaction(purpose, hurry, work, notice, note).await
     }
 
     /// How busy each pool of connections is: on SQLite one that reads and one that writes, on PostgreSQL one for all.

@@ -39,6 +39,12 @@ impl TestDatabase {
         Self { place: Place::File(tempfile::tempdir().unwrap()) }
     }
 
+    /// An empty database on the server at this address, whatever the environment asks for.
+    #[cfg(feature = "postgres")]
+    pub fn on_server(url: &str) -> Self {
+        Self { place: Place::Server(server::OwnDatabase::make(url, false)) }
+    }
+
     #[cfg(feature = "postgres")]
     fn made(is_migrated: bool) -> Self {
         match server::url() {
@@ -72,23 +78,15 @@ impl TestDatabase {
         let query = diesel::sql_query(format!("SELECT COUNT(*) AS count FROM {rows}"));
         let counted: Count = match &self.place {
             Place::File(folder) => {
-                query.get_result(&mut SqliteConnection::establish(path(folder).to_str().unwrap()).unwrap()).unwrap()
+                let mut file = SqliteConnection::establish(path(folder).to_str().unwrap()).unwrap();
+                file.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+                query.get_result(&mut file).unwrap()
             }
             #[cfg(feature = "postgres")]
             Place::Server(database) => query.get_result(&mut PgConnection::establish(database.url()).unwrap()).unwrap(),
         };
         counted.count
     }
-
-    /// Runs statements on the server's database at `url`, from wherever.
-    #[cfg(feature = "postgres")]
-    pub fn execute_at(url: &str, statements: &str) {
-        PgConnection::establish(url).unwrap().batch_execute(statements).unwrap();
-    }
-
-    /// There is no server.
-    #[cfg(not(feature = "postgres"))]
-    pub fn execute_at(_: &str, _: &str) {}
 
     /// Runs statements on it, past the service.
     pub fn execute(&self, statements: &str) {

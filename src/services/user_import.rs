@@ -57,7 +57,7 @@ impl UserService {
         let (actor, permissions, now) = (actor.clone(), self.permissions.clone(), self.clock.now());
         let outcome = self
             .database
-            .write(move |conn| {
+            .write_at_leisure(move |conn| {
                 let outcome = import_all(conn, &actor, &permissions, people, now).map_err(Undone::Failed)?;
                 match mode {
                     ImportMode::Keep => Ok(outcome),

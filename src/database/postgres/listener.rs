@@ -135,7 +135,8 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
         let ended = AnsiTransactionManager::rollback_transaction(connection);
         let (principals, roles) = found?;
         ended?;
-        if principals.len() as i64 > MOST || seen.roles.as_ref().is_some_and(|known| *known != roles) {
+        // The first look is what later ones compare with: what was remembered before it was compared with nothing.
+        if principals.len() as i64 > MOST || seen.roles.as_ref().is_none_or(|known| *known != roles) {
             self.changes.note(Touched::Everyone);
         } else {
             let is_news = |(id, changed_at): &(&String, &NaiveDateTime)| seen.principals.get(*id) != Some(*changed_at);

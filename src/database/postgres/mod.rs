@@ -56,6 +56,7 @@ impl PostgresOpener {
             ("connect_timeout", &self.connect_timeout.as_secs().max(2).to_string()),
             // A server that is gone without a word is given up after 10 s, not after the system's quarter of an hour.
             ("tcp_user_timeout", "10000"),
+            ("keepalives_idle", "10"),
             ("client_encoding", "UTF8"),
         ];
         let mut connection = PgConnection::establish(&self.url.with_defaults(&defaults))
@@ -80,6 +81,8 @@ pub(super) fn begin(connection: &mut PgConnection, purpose: Purpose, config: &Da
         // One state of the database for the whole transaction.
         Purpose::Read => format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {limits}"),
         // Each statement sees what others have committed by then, so that what is read after a lock was had is what the lock protects.
+        // Not READ WRITE: a standby refuses that at once and in words of its own, and an operator who wants a database only read, be it
+        // for a disk that is almost full, would be overruled. So the first change is refused, as an outage.
         Purpose::WriteBeside => format!("BEGIN ISOLATION LEVEL READ COMMITTED; {limits}"),
         // The lock before any row's: whoever has it waits for nobody who waits for it.
         Purpose::Govern => format!(

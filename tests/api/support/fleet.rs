@@ -37,25 +37,22 @@ pub enum Way {
     PgBouncer,
 }
 
+/// Where PgBouncer is: host and port.
+pub fn pooler() -> String {
+    let pooler = std::env::var("PORTCULLIS_TEST_PGBOUNCER").unwrap_or_default();
+    assert!(!pooler.is_empty(), "install PgBouncer; scripts/test does");
+    pooler
+}
+
 impl Fleet {
-    /// `None` where the tests run on SQLite, which one machine alone uses, or where the way is missing.
-    pub async fn start(replicas: usize, way: Way, vars: &[(&str, &str)]) -> Option<Self> {
+    /// Needs a server: SQLite is one machine's alone.
+    pub async fn start(replicas: usize, way: Way, vars: &[(&str, &str)]) -> Self {
         let database = TestDatabase::migrated();
-        if !database.is_server() {
-            eprintln!("left out: on SQLite there is no fleet");
-            return None;
-        }
+        assert!(database.is_server(), "run by scripts/with-postgres");
         let proxy = Proxy::start(&authority(&database.url()));
         let url = match way {
             Way::Proxy => elsewhere(&database.url(), &proxy.address.to_string()),
-            Way::PgBouncer => {
-                let pooler = std::env::var("PORTCULLIS_TEST_PGBOUNCER").unwrap_or_default();
-                if pooler.is_empty() {
-                    eprintln!("left out: PgBouncer is not installed");
-                    return None;
-                }
-                elsewhere(&database.url(), &pooler)
-            }
+            Way::PgBouncer => elsewhere(&database.url(), &pooler()),
         };
         let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
         let bootstrap_admin = format!("{} alice", idp.url());
@@ -80,7 +77,7 @@ impl Fleet {
             portcullis::actix_web::rt::spawn(service.wait());
             started.push(Replica { url, handle, client: client() });
         }
-        Some(Self { idp, database, proxy, replicas: started })
+        Self { idp, database, proxy, replicas: started }
     }
 
     /// One of the replicas.

@@ -6,10 +6,14 @@ pub mod fleet;
 pub mod jose;
 pub mod log;
 pub mod program;
+#[cfg(feature = "postgres")]
+pub mod proxy;
 pub mod raw;
 mod reply;
 pub mod routes;
 pub mod scrape;
+#[cfg(feature = "postgres")]
+pub mod server;
 
 pub use database::TestDatabase;
 pub use reply::Reply;
@@ -71,6 +75,12 @@ impl Setup {
         let idp = Issuer::start(IssuerOptions { clock: clock.clone(), ..IssuerOptions::new(AUDIENCE) }).await.unwrap();
         prepare(&idp);
         self.spawn_beside(idp, clock, TestDatabase::migrated()).await
+    }
+
+    /// As [`spawn`](Self::spawn), over this database and by the machine's own clock.
+    pub async fn spawn_over(self, database: TestDatabase) -> TestApp {
+        let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
+        self.spawn_beside(idp, Clock::system(), database).await
     }
 
     async fn spawn_beside(self, idp: Issuer, clock: Clock, database: TestDatabase) -> TestApp {
@@ -272,7 +282,7 @@ impl Request {
     }
 
     pub async fn send(self) -> Reply {
-        Reply::read(self.0.send().await.unwrap()).await
+        self.try_send().await.unwrap()
     }
 
     /// As [`send`](Self::send), for a service that may be gone.

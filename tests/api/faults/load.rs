@@ -1,0 +1,258 @@
+//! Requests of every kind, as fast as they are answered, and what became of them.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use portcullis::actix_web::rt::{spawn, task::JoinHandle};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::support::{Reply, TestApp, TestDatabase};
+
+pub const ME: &str = "/api/v1/me";
+pub const USERS: &str = "/api/v1/users";
+
+/// How long anything may take that is waited for, on a machine with much else to do.
+const DEADLINE: Duration = Duration::from_secs(240);
+
+/// What is asked again and again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    /// Something that is for everybody.
+    Public,
+    /// Something with a token that is not right.
+    BadToken,
+    /// Their own profile, by somebody who is known.
+    Known,
+    /// A list, by an administrator.
+    List,
+    /// Their own profile, by somebody new each time.
+    Newcomer,
+    /// That a user be made, by an administrator.
+    Write,
+}
+
+impl Kind {
+    const ALL: [Self; 6] = [Self::Public, Self::BadToken, Self::Known, Self::List, Self::Newcomer, Self::Write];
+    /// What the token, or nothing, decides alone.
+    pub const WITHOUT_DATABASE: [Self; 2] = [Self::Public, Self::BadToken];
+    /// What is answered from what is remembered or read.
+    pub const READS: [Self; 2] = [Self::Known, Self::List];
+    /// What writes.
+    pub const WRITES: [Self; 2] = [Self::Newcomer, Self::Write];
+
+    /// How many clients ask for it at once. Who needs no database is answered at once, and two of them would leave nobody else the machine.
+    fn clients(self) -> usize {
+        if Self::WITHOUT_DATABASE.contains(&self) { 1 } else { 2 }
+    }
+
+    fn is_answer(self, reply: &Reply) -> bool {
+        let expected = match self {
+            Self::BadToken => (401, Some("invalid_token".to_owned())),
+            Self::Write => (201, None),
+            _ => (200, None),
+        };
+        (reply.status(), reply.challenge_parameter("error")) == expected
+    }
+
+    fn is_refusal(self, reply: &Reply) -> bool {
+        !Self::WITHOUT_DATABASE.contains(&self)
+            && reply.status() == 503
+            && reply.problem() == "database-unavailable"
+            && reply.header("retry-after").is_some()
+            && reply.challenge().is_none()
+    }
+
+    async fn ask(self, app: &TestApp, tokens: &Tokens, name: &str) -> Reply {
+        match self {
+            Self::Public => app.get_without_token("/.well-known/oauth-protected-resource").await,
+            Self::BadToken => app.get(ME, &tokens.forged).await,
+            Self::Known => app.get(ME, &tokens.known).await,
+            Self::List => app.get(&format!("{USERS}?limit=1"), &tokens.admin).await,
+            Self::Newcomer => app.get(ME, &app.token(name).sign()).await,
+            Self::Write => app.post(USERS, &tokens.admin, person(app.idp.url(), name)).await,
+        }
+    }
+}
+
+/// Signed once for all.
+struct Tokens {
+    admin: String,
+    known: String,
+    /// Right in all but its signature.
+    forged: String,
+}
+
+impl Tokens {
+    fn of(app: &TestApp) -> Self {
+        let (known, other) = (app.token("bob").sign(), app.token("bob").claim("nickname", "other").sign());
+        let ((signed, _), (_, signature)) = (known.rsplit_once('.').unwrap(), other.rsplit_once('.').unwrap());
+        let forged = format!("{signed}.{signature}");
+        Self { admin: app.admin(), known, forged }
+    }
+}
+
+/// How requests of one kind were answered.
+#[derive(Clone, Default, Debug)]
+struct Counts {
+    answered: usize,
+    /// With 503, Retry-After and no challenge.
+    refused: usize,
+    wrong: Vec<String>,
+}
+
+/// What became of everything so far.
+#[derive(Clone, Default)]
+struct Tally {
+    counts: BTreeMap<Kind, Counts>,
+    /// The ids of the people who were said to be made.
+    acknowledged: Vec<String>,
+}
+
+impl Tally {
+    fn note(&mut self, kind: Kind, reply: &Reply) {
+        let counts = self.counts.entry(kind).or_default();
+        if kind.is_answer(reply) {
+            counts.answered += 1;
+            if Kind::WRITES.contains(&kind) {
+                self.acknowledged.push(reply.json()["id"].as_str().unwrap().to_owned());
+            }
+        } else if kind.is_refusal(reply) {
+            counts.refused += 1;
+        } else {
+            counts.wrong.push(format!("{} {}", reply.status(), reply.text()));
+        }
+    }
+
+    fn of(&self, kind: Kind) -> Counts {
+        self.counts.get(&kind).cloned().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (kind, Counts { answered, refused, wrong }) in &self.counts {
+            write!(
+                f,
+                "\n  {:<9} {answered:>6} answered {refused:>5} refused with 503 {:>3} wrong",
+                format!("{kind:?}"),
+                wrong.len()
+            )?;
+            if let Some(first) = wrong.first() {
+                write!(f, ", such as {first}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Clients that go on until they are told to end.
+pub struct Load {
+    app: Rc<TestApp>,
+    goes_on: Rc<Cell<bool>>,
+    tally: Rc<watch::Sender<Tally>>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Makes bob known, and alice the administrator, and has everybody ask.
+    pub async fn on(app: TestApp) -> Self {
+        app.introduce("bob").await;
+        app.introduce("alice").await;
+        let (app, goes_on, tally) = (Rc::new(app), Rc::new(Cell::new(true)), Rc::new(watch::Sender::default()));
+        let tokens = Rc::new(Tokens::of(&app));
+        let kinds = Kind::ALL.into_iter().flat_map(|kind| (0..kind.clients()).map(move |client| (kind, client)));
+        let clients = kinds.map(|(kind, client)| {
+            let (app, tokens) = (Rc::clone(&app), Rc::clone(&tokens));
+            let (goes_on, tally) = (Rc::clone(&goes_on), Rc::clone(&tally));
+            spawn(async move {
+                for number in 0.. {
+                    if !goes_on.get() {
+                        return;
+                    }
+                    let reply = kind.ask(&app, &tokens, &format!("{kind:?}-{client}-{number}")).await;
+                    tally.send_modify(|tally: &mut Tally| tally.note(kind, &reply));
+                }
+            })
+        });
+        let clients = clients.collect();
+        Self { app, goes_on, tally, clients }
+    }
+
+    pub fn app(&self) -> &TestApp {
+        &self.app
+    }
+
+    /// Returns once each of these kinds has been answered as on a good day `count` times from now on.
+    pub async fn answers(&self, kinds: impl IntoIterator<Item = Kind>, count: usize) {
+        self.more(kinds, count, "answered", |counts| counts.answered).await;
+    }
+
+    /// As [`answers`](Self::answers), of all kinds.
+    pub async fn answers_all(&self, count: usize) {
+        self.answers(Kind::ALL, count).await;
+    }
+
+    /// Returns once each of these kinds has been told that the database is out of reach `count` times from now on.
+    pub async fn refuses(&self, kinds: impl IntoIterator<Item = Kind>, count: usize) {
+        self.more(kinds, count, "refused", |counts| counts.refused).await;
+    }
+
+    async fn more(
+        &self,
+        kinds: impl IntoIterator<Item = Kind>,
+        count: usize,
+        what: &str,
+        how_many: fn(&Counts) -> usize,
+    ) {
+        let before = self.tally.borrow().clone();
+        let awaited: Vec<_> = kinds.into_iter().map(|kind| (kind, how_many(&before.of(kind)) + count)).collect();
+        let mut tally = self.tally.subscribe();
+        let all = tally.wait_for(|now| awaited.iter().all(|(kind, until)| how_many(&now.of(*kind)) >= *until));
+        if timeout(DEADLINE, all).await.is_err() {
+            panic!("{awaited:?} are not {what} within {DEADLINE:?}: {}", *self.tally.borrow());
+        }
+    }
+
+    /// Ends it. Prints what became of everything, and holds it against the database.
+    pub async fn end(self, fault: &str) {
+        self.goes_on.set(false);
+        for client in self.clients {
+            timeout(DEADLINE, client).await.expect("every request is answered").unwrap();
+        }
+        let tally = self.tally.borrow().clone();
+        let (lost, halves) = (lost(self.app.database(), &tally.acknowledged), halves(self.app.database()));
+        let made = tally.acknowledged.len();
+        println!("{fault}: {made} writes acknowledged, {lost} lost, {halves} half writes{tally}");
+        let wrong: usize = tally.counts.values().map(|counts| counts.wrong.len()).sum();
+        assert_eq!((wrong, lost, halves), (0, 0, 0), "{fault}");
+    }
+}
+
+/// The body that asks for a user.
+pub fn person(issuer: &str, subject: &str) -> Value {
+    json!({ "identities": [{ "issuer": issuer, "subject": subject }], "display_name": subject })
+}
+
+/// How many of these people are not there.
+pub fn lost(database: &TestDatabase, ids: &[String]) -> usize {
+    let there: i64 =
+        ids.chunks(500).map(|ids| database.count(&format!("principals WHERE id IN ('{}')", ids.join("','")))).sum();
+    ids.len() - usize::try_from(there).unwrap()
+}
+
+/// How many people lack something that is written with them, or are lacked by it.
+pub fn halves(database: &TestDatabase) -> i64 {
+    let lacks = |what: &str| format!("principals AS p WHERE NOT EXISTS (SELECT 1 FROM {what} = p.id)");
+    let halves = [
+        lacks("identities AS i WHERE i.principal_id"),
+        lacks("role_grants AS g WHERE g.principal_id"),
+        lacks("audit_events AS a WHERE a.target"),
+        "audit_events AS a WHERE action = 'user.create' AND NOT EXISTS (SELECT 1 FROM principals AS p WHERE p.id = a.target)".to_owned(),
+    ];
+    halves.iter().map(|half| database.count(half)).sum()
+}
