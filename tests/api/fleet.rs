@@ -137,7 +137,7 @@ async fn without_its_database_a_replica_knows_its_callers_for_as_long_as_it_may(
         until(replica, ME, token, 200).await;
         until(replica, ME, token, 200).await;
     }
-    fleet.proxy.cut();
+    fleet.proxy.refuse();
     let cut = Instant::now();
     // Administrators ask the database, which is gone.
     let disable = replica.post(&format!("{USERS}/{id}/disable"), &admin, json!({})).await;
@@ -155,7 +155,7 @@ async fn without_its_database_a_replica_knows_its_callers_for_as_long_as_it_may(
     assert_eq!((refused.status(), refused.problem().as_str()), (503, "database-unavailable"));
     assert_eq!(replica.get(ME, "no-token").await.status(), 401, "what the token alone decides goes on");
     assert_eq!(replica.get("/health/live", &bob).await.status(), 204);
-    fleet.proxy.mend();
+    fleet.proxy.pass();
     let healed = until(replica, ME, &bob, 200).await;
     println!("healed {healed:.1?} after the cut was mended");
     assert_eq!(replica.post(&format!("{USERS}/{id}/disable"), &admin, json!({})).await.status(), 200);

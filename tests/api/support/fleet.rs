@@ -1,15 +1,11 @@
 //! Several replicas over one PostgreSQL, whose connections a test can cut, and a clock that is the system's.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
 use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
 use portcullis::{Application, Clock, Config};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
+use super::proxy::Proxy;
 use super::{ALL_SCOPES, AUDIENCE, Reply, Request, TestDatabase, client};
 
 /// A fleet, which ends with this value.
@@ -49,9 +45,9 @@ impl Fleet {
     pub async fn start(replicas: usize, way: Way, vars: &[(&str, &str)]) -> Self {
         let database = TestDatabase::migrated();
         assert!(database.is_server(), "run by scripts/with-postgres");
-        let proxy = Proxy::start(&authority(&database.url()));
+        let proxy = Proxy::before(&authority(&database.url()));
         let url = match way {
-            Way::Proxy => elsewhere(&database.url(), &proxy.address.to_string()),
+            Way::Proxy => elsewhere(&database.url(), &proxy.authority()),
             Way::PgBouncer => elsewhere(&database.url(), &pooler()),
         };
         let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
@@ -147,55 +143,4 @@ pub fn elsewhere(url: &str, authority: &str) -> String {
     let (user, rest) = url.split_once('@').unwrap();
     let (_, database) = rest.split_once('/').unwrap();
     format!("{user}@{authority}/{database}")
-}
-
-/// A way to a server that can be cut and mended.
-pub struct Proxy {
-    pub address: SocketAddr,
-    /// Whether it lets through. Whoever is connected is cut off with every change.
-    is_open: Arc<watch::Sender<bool>>,
-}
-
-impl Proxy {
-    fn start(server: &str) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (is_open, server) = (Arc::new(watch::Sender::new(true)), server.to_owned());
-        let state = Arc::clone(&is_open);
-        // A thread of its own: a service that starts holds up the test's, and waits for its database meanwhile.
-        let serve = async move {
-            let listener = TcpListener::from_std(listener).unwrap();
-            while let Ok((client, _)) = listener.accept().await {
-                let mut changes = state.subscribe();
-                if !*changes.borrow_and_update() {
-                    continue;
-                }
-                let server = server.clone();
-                tokio::spawn(async move {
-                    let through = async {
-                        let (mut client, mut server) = (client, TcpStream::connect(server).await?);
-                        tokio::io::copy_bidirectional(&mut client, &mut server).await
-                    };
-                    tokio::select! {
-                        _ = through => {}
-                        _ = changes.changed() => {}
-                    }
-                });
-            }
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        std::thread::spawn(move || runtime.block_on(serve));
-        Self { address, is_open }
-    }
-
-    /// Cuts off whoever is connected, and lets nobody through any more.
-    pub fn cut(&self) {
-        self.is_open.send_replace(false);
-    }
-
-    /// Lets through again.
-    pub fn mend(&self) {
-        self.is_open.send_replace(true);
-    }
 }
