@@ -36,7 +36,8 @@ pub fn list(
     now: DateTime<Utc>,
     limit: i64,
 ) -> QueryResult<Vec<Placed>> {
-    let list = List { filter, now: now.into(), limit };
+    let has_statistics = !matches!(conn, DbConnection::Sqlite(_));
+    let list = List { filter, now: now.into(), limit, has_statistics };
     match (order, &filter.role, after) {
         (PeopleOrder::Id, Some(role), after) => list.holders(conn, role, id_of(after)),
         (PeopleOrder::Id, None, after) => list.by_id(conn, id_of(after)),
@@ -67,6 +68,8 @@ struct List<'a> {
     filter: &'a PeopleFilter,
     now: Moment,
     limit: i64,
+    /// Whether the database knows how many rows there are of what.
+    has_statistics: bool,
 }
 
 /// The live grants of a role, for use inside a query over `principals`.
@@ -85,15 +88,17 @@ macro_rules! people {
     };
 }
 
-/// People looked up for each row of `$walked`. Their kind is compared as no index has it: without statistics SQLite would take an index
-/// that begins with the kind for a short list, and walk that instead.
+/// People looked up for each row of `$walked`. For SQLite their kind is compared as no index has it: without statistics it would take an
+/// index that begins with the kind for a short list, and walk that instead. PostgreSQL has statistics, which that would hide from it.
 macro_rules! people_beside {
-    ($walked:expr, $list:expr) => {
-        narrowed!(
-            $walked.inner_join(principals::table).filter(principals::kind.concat("").eq(PrincipalKind::Human)),
-            $list
-        )
-    };
+    ($walked:expr, $list:expr) => {{
+        let people = narrowed!($walked.inner_join(principals::table), $list);
+        if $list.has_statistics {
+            people.filter(principals::kind.eq(PrincipalKind::Human))
+        } else {
+            people.filter(principals::kind.concat("").eq(PrincipalKind::Human))
+        }
+    }};
 }
 
 macro_rules! narrowed {
@@ -149,6 +154,10 @@ impl List<'_> {
             .distinct();
         if let Some(after) = after {
             ids = ids.filter(role_grants::principal_id.gt(after));
+            if self.has_statistics {
+                // PostgreSQL does not conclude it, and may walk both sides from their beginning.
+                ids = ids.filter(principals::id.gt(after));
+            }
         }
         let ids: Vec<PrincipalId> = ids.load(conn)?;
         if ids.is_empty() {
