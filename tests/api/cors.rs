@@ -92,6 +92,21 @@ async fn a_page_of_an_allowed_origin_reads_that_we_are_at_fault() {
 }
 
 #[actix_web::test]
+async fn a_page_of_an_allowed_origin_reads_that_it_has_to_wait() {
+    let limited = TestApp::setup().var("CORS_ALLOWED_ORIGINS", APP).var("RATE_LIMIT_DISABLED", "false");
+    let limited = limited.var("RATE_LIMIT_FAILURES_PER_MINUTE", "1").var("RATE_LIMIT_REQUESTS_PER_MINUTE", "1");
+    let app = limited.spawn().await;
+    let bob = app.token("bob").sign();
+    for (token, before) in [(&*bob, 200), ("guess", 401)] {
+        assert_eq!(get(&app, "/api/v1/me", APP, Some(token)).await.status(), before);
+        let reply = get(&app, "/api/v1/me", APP, Some(token)).await;
+        assert_eq!((reply.status(), reply.problem().as_str()), (429, "rate-limited"), "{}", reply.text());
+        assert!(reply.header("retry-after").is_some() && reply.header("ratelimit").is_some(), "{reply:?}");
+        assert_readable(&reply, APP);
+    }
+}
+
+#[actix_web::test]
 async fn a_page_of_any_other_origin_reads_nothing() {
     let app = spawn().await;
     let with_a_slash = format!("{APP}/");
