@@ -91,7 +91,7 @@ impl Leaving {
             None => response,
         };
         self.finish_head(response.response_mut());
-        response
+        limits::hold_unread_body(response)
     }
 
     fn wrap(&self, error: &Error) -> ActixError {

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::middleware::Next;
@@ -56,11 +56,37 @@ pub(super) async fn limit(
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
     if let Some(body) = body.filter(|body| !body.has_ended()) {
-        // Kept until the answer's head is written, which then says that the connection is closed. Without it actix would read a chunked
-        // body that nobody wants to its end, which may never come.
         response.response_mut().extensions_mut().insert(body);
     }
     Ok(response)
+}
+
+/// Has the answer hold the body that was not read until all of it is written: then the connection is closed. A chunked body that nobody
+/// holds any more actix would read to its end instead, which may never come.
+pub(super) fn hold_unread_body(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let unread = response.response_mut().extensions_mut().remove::<Body>();
+    match unread {
+        Some(unread) => response.map_body(|_, answer| BoxBody::new(Answer { answer, _unread: unread })),
+        None => response,
+    }
+}
+
+/// An answer to a request whose body was not read.
+struct Answer {
+    answer: BoxBody,
+    _unread: Body,
+}
+
+impl MessageBody for Answer {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.answer.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
+        Pin::new(&mut self.answer).poll_next(context)
+    }
 }
 
 /// Hands the body that was not read on to the answer that takes the first one's place.

@@ -15,9 +15,9 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 
-use super::super::manager::Purpose;
-use super::super::{Changes, DatabaseConfig, DatabaseError, Freshness, Touched};
 use super::{PostgresOpener, PostgresUrl, begin, roll_back};
+use crate::database::manager::Purpose;
+use crate::database::{Changes, DatabaseConfig, DatabaseError, Freshness, Touched};
 use crate::schema::{principals, roles};
 
 /// What the replicas' notices are called.
