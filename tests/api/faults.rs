@@ -23,6 +23,8 @@ async fn serve(database: &TestDatabase, idp: &Issuer) -> Service {
     let program = Program::portcullis()
         .var("DATABASE_URL", &database.url())
         .var("DATABASE_MIGRATE", "true")
+        // A busy machine takes a while to connect.
+        .var("DATABASE_POOL_WAIT_SECONDS", "10")
         .var("SERVER_MANAGEMENT_BIND", "off")
         .var("OIDC_ISSUER", idp.url())
         .var("OIDC_AUDIENCE", AUDIENCE)
