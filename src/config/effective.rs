@@ -195,8 +195,9 @@ mod tests {
         let defaults = defaults();
         let spelt = variables().filter_map(|variable| {
             let default = defaults[variable].strip_prefix('`')?.strip_suffix('`')?;
-            // It may be set only where the provider is asked about tokens.
-            (!default.contains('`') && variable != "OIDC_INTROSPECTION_AUTH").then_some((variable, default))
+            // They may be set only where the provider is asked about tokens.
+            let is_for_introspection = ["OIDC_INTROSPECTION_AUTH", "OIDC_TRUST_ACTIVE"].contains(&variable);
+            (!default.contains('`') && !is_for_introspection).then_some((variable, default))
         });
         let spelt: Vec<_> = spelt.collect();
         assert!(spelt.len() > 15, "{spelt:?}");

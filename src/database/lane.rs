@@ -66,7 +66,9 @@ impl Lane {
         let is_server = config.url.is_server();
         let pool = Pool::builder()
             .max_size(connections)
-            .min_idle(Some(1))
+            // Opened when they are wanted, while somebody waits: one that a thread of the pool still opened as a short command ended would
+            // go down with the libraries under it.
+            .min_idle(Some(0))
             .connection_timeout(config.pool_wait)
             // An open file does not grow stale, and its prepared statements are worth keeping.
             .max_lifetime(is_server.then_some(SERVER_LIFETIME))

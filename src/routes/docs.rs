@@ -70,6 +70,9 @@ async fn file(
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const NO_FEATURES: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
+/// The one inline style that Swagger UI sets once somebody has signed in, by its SHA-256: no other is let through.
+const SWAGGER_STYLE: &str = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='";
+
 /// What the page may do: run and show its own files, ask this service, and where it signs people in, exchange a code at their issuer.
 /// Its icons are data in its styles; nothing of it stands in the page itself.
 async fn page_policy(sign_in: Option<&DocsSignIn>) -> String {
@@ -80,7 +83,7 @@ async fn page_policy(sign_in: Option<&DocsSignIn>) -> String {
     let issuer = endpoints.map(|endpoints| format!(" {}", endpoints.token.origin().ascii_serialization()));
     let issuer = issuer.unwrap_or_default();
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'{issuer}; base-uri 'none'; \
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-hashes' {SWAGGER_STYLE}; img-src 'self' data:; connect-src 'self'{issuer}; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'"
     )
 }

@@ -222,7 +222,7 @@ async fn five_replicas_and_a_rotated_key_cost_two_fetches_at_most() {
     }
     let at_start = fleet.idp.jwks().requests();
     fleet.idp.rotate(Algorithm::Es256);
-    let token = fleet.token("bob").sign();
+    let token = fleet.token("bob").algorithm(Algorithm::Es256).sign();
     let replies = join_all((0..50).map(|number| fleet.replica(number % 5).get(ME, &token))).await;
     let fetches = fleet.idp.jwks().requests() - at_start;
     println!("five replicas: {at_start} fetches at the start, {fetches} for a rotated key");

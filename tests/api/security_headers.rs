@@ -60,7 +60,8 @@ async fn a_service_that_is_reached_by_https_asks_for_it_from_then_on() {
 #[actix_web::test]
 async fn the_documentation_s_page_may_do_what_it_needs_and_no_more() {
     let plain = TestApp::spawn().await;
-    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-hashes' \
+                  'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; connect-src 'self'; \
                   base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     for file in ["/docs/", "/docs/swagger-ui-bundle.js", "/docs/oauth2-redirect.html"] {
         let page = plain.get_without_token(file).await;
