@@ -364,6 +364,7 @@ impl State {
             issuers: issuers.clone(),
             database: database.clone(),
             authenticator: authenticator.clone(),
+            sessions: sessions.clone(),
         };
         let metrics = web::Data::new(Metrics::new(readings).map_err(StartError::Metrics)?);
         let resource = web::Data::new(ProtectedResource::new(url, issuers.clone()));

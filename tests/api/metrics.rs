@@ -5,6 +5,7 @@ mod queries;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::sessions::browser;
 use crate::support::scrape::Metrics;
 use crate::support::{Setup, TestApp, client};
 
@@ -198,6 +199,29 @@ async fn people_who_become_known_are_counted_once() {
         app.introduce("dave").await;
     };
     assert_eq!(growth(&app, created, &[], meet).await, 2.0);
+}
+
+#[actix_web::test]
+async fn what_becomes_of_sessions_is_counted() {
+    const TEN_MINUTES: u64 = 600;
+    let app = browser::setup().var("SERVER_MANAGEMENT_BIND", "127.0.0.1:0").spawn().await;
+    let told = async || {
+        let metrics = Metrics::of(&app).await;
+        ["opened", "renewed", "signed_out", "withdrawn"]
+            .map(|event| metrics.value("portcullis_session_events_total", &[("event", event)]).unwrap())
+    };
+    assert_eq!(told().await, [0.0; 4]);
+    let (mut one, mut other) = (browser::signed_in(&app, "bob").await, browser::signed_in(&app, "alice").await);
+    assert_eq!(told().await, [2.0, 0.0, 0.0, 0.0]);
+    app.pass(TEN_MINUTES);
+    assert_eq!(one.who().await.status(), 200);
+    assert_eq!(one.who().await.status(), 200);
+    assert_eq!(told().await, [2.0, 1.0, 0.0, 0.0]);
+    for _ in 0..2 {
+        let out = other.scripted(Method::POST, "/auth/logout");
+        assert_eq!(other.send(out).await.status(), 200);
+    }
+    assert_eq!(told().await, [2.0, 1.0, 1.0, 0.0]);
 }
 
 #[actix_web::test]

@@ -8,6 +8,7 @@ use prometheus::proto::MetricFamily;
 use super::families::{Labels, counter, gauge, to_f64};
 use crate::Clock;
 use crate::auth::Authenticator;
+use crate::auth::session::BrowserSessions;
 use crate::database::Database;
 use crate::finds::MemoryReading;
 use crate::oidc::{IssuerReport, KeySetCondition, TrustedIssuers};
@@ -29,6 +30,8 @@ pub(in crate::app) struct Readings {
     pub(in crate::app) issuers: TrustedIssuers,
     pub(in crate::app) database: Database,
     pub(in crate::app) authenticator: web::Data<Authenticator>,
+    /// `None` where nobody signs in with a browser.
+    pub(in crate::app) sessions: Option<web::Data<BrowserSessions>>,
 }
 
 impl Readings {
@@ -39,6 +42,7 @@ impl Readings {
         families.extend(self.keys(&reports));
         families.extend(self.memories());
         families.extend(self.pools());
+        families.extend(self.sessions());
         families.extend([
             counter(
                 "portcullis_principals_created_total",
@@ -134,6 +138,15 @@ impl Readings {
             ),
             gauge("portcullis_cache_entries", "How much a cache holds.", entries),
         ]
+    }
+
+    fn sessions(&self) -> Option<MetricFamily> {
+        let events = self.sessions.as_ref()?.service.events();
+        Some(counter(
+            "portcullis_session_events_total",
+            "What became of browser sessions at this replica.",
+            events.into_iter().map(|(event, count)| (vec![("event", event.to_owned())], count)),
+        ))
     }
 
     fn pools(&self) -> [MetricFamily; 3] {

@@ -6,6 +6,7 @@
 //! What is written here goes by one row in one statement, so it waits for nobody else's turn to write.
 
 mod cookie_token;
+mod counts;
 mod mine;
 mod provider_logout;
 mod renewal;
@@ -30,6 +31,7 @@ use crate::repositories::{audit_events, sessions};
 use super::seal::Sealer;
 use super::{Failure, KnownPrincipal, Need, PrincipalService};
 use cookie_token::hash;
+use counts::Counts;
 
 /// The longest time for which the use of a session goes unnoted.
 const NOTE_USE_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -60,6 +62,7 @@ struct Inner {
     principals: PrincipalService,
     sealer: Sealer,
     settings: SessionSettings,
+    counts: Counts,
 }
 
 /// Who is behind a session's cookie.
@@ -90,7 +93,12 @@ impl SessionService {
         settings: SessionSettings,
     ) -> Self {
         let sealer = Sealer::new(&settings.keys);
-        Self(Arc::new(Inner { database, clock, login, principals, sealer, settings }))
+        Self(Arc::new(Inner { database, clock, login, principals, sealer, settings, counts: Counts::default() }))
+    }
+
+    /// What became of sessions in this process: each event's name, and how often it was.
+    pub(crate) fn events(&self) -> [(&'static str, u64); 4] {
+        self.0.counts.read()
     }
 
     /// Whoever has the session of this cookie.
@@ -136,6 +144,7 @@ impl SessionService {
             Ok::<_, Failure>((Some(session), Touched::Nobody))
         });
         let Some(session) = ended.await? else { return Ok(SignedOut { is_provider_next: false, hint: None }) };
+        self.0.counts.signed_out.add_one();
         let is_provider_next = self.0.login.end_session_url(None, None).await.is_some();
         let id_token = self.0.sealer.open(&Secret::IdToken.place(&session.id), &session.id_token);
         let hint = id_token.map(|id_token| self.0.sealer.seal(HINT, id_token.expose_secret())).transpose()?;

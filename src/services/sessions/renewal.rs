@@ -87,6 +87,7 @@ impl SessionService {
         if !saved.await? {
             return Err(Failure::SessionEnded);
         }
+        self.0.counts.renewed.add_one();
         Ok(Session { claims, proved_at, ..session })
     }
 
@@ -96,6 +97,7 @@ impl SessionService {
             Ok::<_, Failure>(((), Touched::Nobody))
         });
         ended.await?;
+        self.0.counts.withdrawn.add_one();
         Err(Failure::SessionEnded)
     }
 }

@@ -151,6 +151,7 @@ impl SessionService {
             Ok::<_, Failure>(((), Touched::Nobody))
         });
         opened.await?;
+        self.0.counts.opened.add_one();
         Ok(token)
     }
 

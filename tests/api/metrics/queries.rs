@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{ME, watched};
+use super::ME;
+use crate::sessions::browser;
 use crate::support::scrape::Metrics;
 
 const ALERTS: &str = include_str!("../../../deploy/alerts.yaml");
@@ -36,7 +37,9 @@ type Exported = BTreeMap<String, (&'static str, BTreeSet<String>)>;
 
 /// What a server under traffic exports.
 async fn exported() -> Exported {
-    let app = watched().await;
+    // Sessions are counted where people sign in.
+    let app = browser::setup().var("SERVER_MANAGEMENT_BIND", "127.0.0.1:0").var("OIDC_ROLES_CLAIM", "/roles");
+    let app = app.spawn().await;
     app.introduce("bob").await;
     app.get(ME, "no-jwt").await;
     let families = Metrics::of(&app).await.families();

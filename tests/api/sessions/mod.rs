@@ -1,7 +1,7 @@
 //! Browser sessions: people who sign in here, and act by a cookie from then on.
 
 mod attacks;
-mod browser;
+pub mod browser;
 mod provider;
 mod renewal;
 
