@@ -69,7 +69,7 @@ fn of_absent_issuer() -> Program {
 fn a_service_beside_another_serves_without_metrics_unless_it_is_told_where() {
     // Whoever has it, it is taken.
     let _taken = std::net::TcpListener::bind("127.0.0.1:9464");
-    let service = of_absent_issuer().var("SERVER_GRACE_SECONDS", "0").serve();
+    let service = of_absent_issuer().unset("SERVER_MANAGEMENT_BIND").var("SERVER_GRACE_SECONDS", "0").serve();
     assert!(service.told_before().contains("the usual address of the metrics can't be had"));
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -40,7 +40,15 @@ impl Program {
     fn at(path: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let working_folder = folder.path().to_owned();
-        Self { path, folder, working_folder, vars: Vec::new() }
+        // The usual address of the metrics is one for the machine, and tests run beside each other.
+        let vars = vec![("SERVER_MANAGEMENT_BIND".to_owned(), "off".to_owned())];
+        Self { path, folder, working_folder, vars }
+    }
+
+    /// Leaves a variable of its environment as it is without this program's tests.
+    pub fn unset(mut self, name: &str) -> Self {
+        self.vars.retain(|(set, _)| set != name);
+        self
     }
 
     /// Sets a variable of its environment.
