@@ -87,8 +87,8 @@ fn take_turn(conn: &mut DbConnection, issuer: &str, request: TurnRequest) -> Que
         .map(|kept| StoredKeySet { document: kept.document, fetched_at: kept.fetched_at.utc() });
     let newer = kept.filter(|kept| request.fetched_at.is_none_or(|at_hand| at_hand < kept.fetched_at));
     let rested = turn.resting_since.map(Moment::utc).filter(|since| {
-        // A time to come, by a clock that was ahead, holds nobody up.
-        (TimeDelta::zero()..RESTING_FOR).contains(&(request.now - *since))
+        // A time to come, by a clock that was ahead, holds nobody up, unless it came while the row was waited for.
+        (-TURN..RESTING_FOR).contains(&(request.now - *since))
     });
     match (rested, newer) {
         (Some(_), _) if turn.has_failed => return Ok(Turn::Failed),
@@ -103,7 +103,8 @@ fn take_turn(conn: &mut DbConnection, issuer: &str, request: TurnRequest) -> Que
         (_, None) => {}
     }
     let taken_until = turn.taken_until.utc();
-    if request.now < taken_until && taken_until <= request.now + TURN {
+    // Whoever waited for the row looked at the clock before; a turn that ends later still was taken by a clock that was ahead.
+    if request.now < taken_until && taken_until <= request.now + TURN * 2 {
         return Ok(Turn::Theirs);
     }
     key_sets::update_turn(conn, &KeySetTurn { taken_until: (request.now + TURN).into(), ..turn })?;
