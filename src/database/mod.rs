@@ -169,7 +169,7 @@ impl Database {
         self.transaction(Purpose::Govern, Hurry::None, |conn| Ok((work(conn)?, Touched::Everyone))).await
     }
 
-    /// As [`write_touching`](Self::write_touching), beside other writers where the database can: see the [module](self).
+    /// As [`write_touching`](Self::write_touching), beside other writers where the database can: see the module.
     pub async fn write_beside<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
