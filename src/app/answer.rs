@@ -1,4 +1,4 @@
-//! Where every response leaves: failures get their body, their challenge and their line in the log.
+//! Where every request comes in, and every response leaves: failures get their body, their challenge and their line in the log.
 
 use std::panic::AssertUnwindSafe;
 
@@ -15,7 +15,7 @@ use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, web
 use actix_web_httpauth::headers::www_authenticate::Challenge;
 use futures_util::FutureExt;
 
-use super::limits;
+use super::limits::{self, IncomingBody, RequestLimits};
 use super::metrics::Metrics;
 use crate::auth::challenge;
 use crate::auth::resource::ProtectedResource;
@@ -26,6 +26,7 @@ use crate::services::ReadinessService;
 
 /// What answers are made by: shared by all workers, and taken by each request once.
 pub(super) struct AnswerRules {
+    pub(super) limits: RequestLimits,
     pub(super) metrics: web::Data<Metrics>,
     pub(super) readiness: web::Data<ReadinessService>,
     pub(super) resource: web::Data<ProtectedResource>,
@@ -43,14 +44,18 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-
 /// Why a request was refused or failed: kept with its answer, for the line in the log that tells of the request.
 pub(super) struct Reason(pub(super) &'static str);
 
-/// Answers failures, panics among them, as problems.
+/// Checks what a request brings, and answers failures, panics among them, as problems.
 pub(super) async fn answer(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let leaving = Leaving::of(request.request());
+    let body = match leaving.check(&mut request) {
+        Ok(body) => body,
+        Err(refusal) => return Ok(leaving.finish(request.error_response(refusal), None)),
+    };
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(Ok(response)) => Ok(leaving.finish(response.map_into_boxed_body())),
+        Ok(Ok(response)) => Ok(leaving.finish(response.map_into_boxed_body(), body)),
         // The request went down with the failure, so the answer travels as one.
         Ok(Err(error)) => Err(leaving.wrap(&Error::from(&error))),
         Err(_panic) => Err(leaving.wrap(&Error::Internal("the handler panicked".into()))),
@@ -78,20 +83,21 @@ impl Leaving {
         Self { request_id, rules: request.app_data().cloned() }
     }
 
-    fn finish(&self, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    fn check(&self, request: &mut ServiceRequest) -> Result<Option<IncomingBody>, Error> {
+        self.rules.as_ref().map_or(Ok(None), |rules| rules.limits.check(request))
+    }
+
+    fn finish(&self, response: ServiceResponse<BoxBody>, body: Option<IncomingBody>) -> ServiceResponse<BoxBody> {
         let failure = response.response().error().map(|error| match error.as_error::<Error>() {
             Some(error) => self.failure(error),
             None => self.failure(&Error::from(error)),
         });
         let mut response = match failure {
-            Some(mut failure) => {
-                limits::keep_unread_body(&mut response, &mut failure);
-                response.into_response(failure)
-            }
+            Some(failure) => response.into_response(failure),
             None => response,
         };
         self.finish_head(response.response_mut());
-        limits::hold_unread_body(response)
+        limits::hold_unread(body, response)
     }
 
     fn wrap(&self, error: &Error) -> ActixError {

@@ -14,8 +14,7 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::middleware::Next;
-use actix_web::{Error as ActixError, HttpMessage, HttpResponse, web};
+use actix_web::{HttpMessage, web};
 use futures_util::Stream;
 use tokio::time::Sleep;
 
@@ -31,41 +30,30 @@ pub(super) struct RequestLimits {
     pub(super) proxies: std::sync::Arc<TrustedProxies>,
 }
 
-/// Refuses a request with an oversized header field, whichever it is, and gives its body a time to end.
-pub(super) async fn limit(
-    mut request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, ActixError> {
-    let Some(limits) = request.app_data::<web::Data<RequestLimits>>() else {
-        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
-    };
-    let limit = limits.field_bytes;
-    for (name, value) in request.headers() {
-        limits.proxies.notice(&request, name);
-        if value.len() > limit {
-            return Ok(request.error_response(Error::HeaderTooLarge { limit }));
+impl RequestLimits {
+    /// Refuses a request with an oversized header field, whichever it is, and gives its body a time to end. Returns the body, if there is
+    /// one.
+    pub(super) fn check(&self, request: &mut ServiceRequest) -> Result<Option<IncomingBody>, Error> {
+        let limit = self.field_bytes;
+        for (name, value) in request.headers() {
+            self.proxies.notice(request, name);
+            if value.len() > limit {
+                return Err(Error::HeaderTooLarge { limit });
+            }
         }
+        let body = match request.take_payload() {
+            Payload::None => return Ok(None),
+            body => IncomingBody::of(body),
+        };
+        request.set_payload(Payload::Stream { payload: Box::pin(InTime::new(body.clone(), self.body)) });
+        Ok(Some(body))
     }
-    let time = limits.body;
-    let body = match request.take_payload() {
-        Payload::None => None,
-        body => Some(Body::of(body)),
-    };
-    if let Some(body) = &body {
-        request.set_payload(Payload::Stream { payload: Box::pin(InTime::new(body.clone(), time)) });
-    }
-    let mut response = next.call(request).await?.map_into_boxed_body();
-    if let Some(body) = body.filter(|body| !body.has_ended()) {
-        response.response_mut().extensions_mut().insert(body);
-    }
-    Ok(response)
 }
 
-/// Has the answer hold the body that was not read until all of it is written: then the connection is closed. A chunked body that nobody
+/// Has the answer hold a body that was not read until all of it is written: then the connection is closed. A chunked body that nobody
 /// holds any more actix would read to its end instead, which may never come.
-pub(super) fn hold_unread_body(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let unread = response.response_mut().extensions_mut().remove::<Body>();
-    match unread {
+pub(super) fn hold_unread(body: Option<IncomingBody>, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    match body.filter(|body| !body.has_ended()) {
         Some(unread) => response.map_body(|_, answer| BoxBody::new(Answer { answer, _unread: unread })),
         None => response,
     }
@@ -74,7 +62,7 @@ pub(super) fn hold_unread_body(mut response: ServiceResponse<BoxBody>) -> Servic
 /// An answer to a request whose body was not read.
 struct Answer {
     answer: BoxBody,
-    _unread: Body,
+    _unread: IncomingBody,
 }
 
 impl MessageBody for Answer {
@@ -89,23 +77,16 @@ impl MessageBody for Answer {
     }
 }
 
-/// Hands the body that was not read on to the answer that takes the first one's place.
-pub(super) fn keep_unread_body(response: &mut ServiceResponse<BoxBody>, replacement: &mut HttpResponse) {
-    if let Some(body) = response.response_mut().extensions_mut().remove::<Body>() {
-        replacement.extensions_mut().insert(body);
-    }
-}
-
 /// A body on its way in.
 #[derive(Clone)]
-struct Body(Rc<RefCell<Incoming>>);
+pub(super) struct IncomingBody(Rc<RefCell<Incoming>>);
 
 struct Incoming {
     payload: Payload,
     has_ended: bool,
 }
 
-impl Body {
+impl IncomingBody {
     fn of(payload: Payload) -> Self {
         Self(Rc::new(RefCell::new(Incoming { payload, has_ended: false })))
     }
@@ -124,12 +105,12 @@ impl Body {
 
 /// A body that fails when its time is over.
 struct InTime {
-    body: Body,
+    body: IncomingBody,
     end: Pin<Box<Sleep>>,
 }
 
 impl InTime {
-    fn new(body: Body, time: Duration) -> Self {
+    fn new(body: IncomingBody, time: Duration) -> Self {
         Self { body, end: Box::pin(tokio::time::sleep(time)) }
     }
 }

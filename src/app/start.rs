@@ -14,7 +14,7 @@ use super::answer::{AnswerRules, answer};
 use super::cors::{self, CorsRule};
 use super::daily_purge;
 use super::issuer_reload::IssuerReload;
-use super::limits::{RequestLimits, limit};
+use super::limits::RequestLimits;
 use super::metrics::{self, Metrics, Readings};
 use super::observe::observe;
 use super::outside_changes::OutsideChanges;
@@ -24,7 +24,7 @@ use crate::Clock;
 use crate::auth::catalogue::Catalogue;
 use crate::auth::resource::ProtectedResource;
 use crate::auth::session::{BrowserSessions, Cookies, Origins};
-use crate::auth::{Authenticator, RateLimits, RegistrationError, TrustedProxies, unknown_path};
+use crate::auth::{Authenticator, RateLimits, RegistrationError, TrustedProxies};
 use crate::config::{Config, Limits, Management, SessionConfig};
 use crate::database::{Closed, Database, DatabaseError};
 use crate::error::{body_config, json_config, path_config, query_config};
@@ -257,12 +257,10 @@ impl Application {
         let server = HttpServer::new(move || {
             let api = collect(&registrars);
             let cors = state.cors.is_needed();
-            // The wrap that is registered last runs first: trace, CORS, answer, limits; then each route's own guard.
+            // The wrap that is registered last runs first: trace, CORS, answer; then the router, and the guard.
             App::new()
                 .configure(|services| state.register(services))
-                .configure(|services| api.mount(services))
-                .default_service(unknown_path())
-                .wrap(from_fn(limit))
+                .default_service(api.into_router())
                 .wrap(from_fn(answer))
                 .wrap(Condition::new(cors, state.cors.layer()))
                 .wrap(Condition::new(cors, from_fn(cors::finish)))
@@ -319,7 +317,6 @@ struct State {
     /// `None` where the documentation page signs nobody in.
     docs: Option<web::Data<DocsSignIn>>,
     issuers: web::Data<TrustedIssuers>,
-    limits: web::Data<RequestLimits>,
     me: web::Data<MeService>,
     metrics: web::Data<Metrics>,
     readiness: web::Data<ReadinessService>,
@@ -368,13 +365,14 @@ impl State {
         };
         let metrics = web::Data::new(Metrics::new(readings).map_err(StartError::Metrics)?);
         let resource = web::Data::new(ProtectedResource::new(url, issuers.clone()));
+        let limits = RequestLimits { field_bytes: config.limits.field_bytes, body: config.limits.body, proxies };
         let answers = AnswerRules {
+            limits,
             metrics: metrics.clone(),
             readiness: readiness.clone(),
             resource: resource.clone(),
             is_https: config.server.is_https(),
         };
-        let limits = RequestLimits { field_bytes: config.limits.field_bytes, body: config.limits.body, proxies };
         Ok(Self {
             answers: web::Data::new(answers),
             audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
@@ -384,7 +382,6 @@ impl State {
             cors: web::Data::new(CorsRule::new(&config.cors, config.credentialed_origins())),
             docs: None,
             issuers: web::Data::new(issuers.clone()),
-            limits: web::Data::new(limits),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
             metrics,
             readiness,
@@ -418,7 +415,6 @@ impl State {
             .app_data(self.database.clone())
             .app_data(self.declared.clone())
             .app_data(self.issuers.clone())
-            .app_data(self.limits.clone())
             .app_data(self.me.clone())
             .app_data(self.metrics.of_worker())
             .app_data(self.readiness.clone())

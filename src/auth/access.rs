@@ -1,21 +1,16 @@
 //! The rule at the door: every route is registered together with the access that it asks for.
 //!
-//! [`Api`] is the only way to mount a route. It collects, and mounts one resource per path afterwards, so that a method nobody
-//! registered is answered 405 with `Allow`, and so that a literal path always wins over a pattern, whatever the order of registration.
-//! The guard sits on the handler itself, never on a path pattern, so no spelling of a path leads around it.
-
-use std::rc::Rc;
+//! [`Api`] is the only way to mount a route. It collects, and the [router](super::router) takes them afterwards, one resource per path, so
+//! that a method nobody registered is answered 405 with `Allow`, and so that a literal path always wins over a pattern, whatever the order
+//! of registration. The guard stands before the handler itself, never before a path pattern, so no spelling of a path leads around it.
 
 use actix_web::dev::Handler;
-use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Resource, Responder};
+use actix_web::{FromRequest, Responder, web};
 use utoipa::openapi::path::{HttpMethod, Operation as Document};
 use utoipa::openapi::{RefOr, Schema};
 
-use super::guard::guarded;
-use crate::error::Error;
+use super::router::Router;
 use crate::models::permission::Permission;
 
 /// What a route asks of its caller.
@@ -76,6 +71,11 @@ impl Operation {
         F::Output: Responder + 'static,
     {
         Self { route: web::to(handler), module, name, document: document::<D> }
+    }
+
+    /// The handler, without its documentation.
+    pub(super) fn into_handler(self) -> actix_web::Route {
+        self.route
     }
 }
 
@@ -183,89 +183,8 @@ impl Api {
         self
     }
 
-    /// Mounts what was collected: literal paths before patterns, one resource per path.
-    pub(crate) fn mount(mut self, services: &mut ServiceConfig) {
-        self.routes.sort_by_cached_key(|route| specificity(&route.path));
-        let mut routes = self.routes.into_iter().peekable();
-        while let Some(first) = routes.next() {
-            let mut group = vec![first];
-            while let Some(next) = routes.next_if(|next| group.first().is_some_and(|first| first.path == next.path)) {
-                group.push(next);
-            }
-            services.service(resource(group));
-        }
-    }
-}
-
-/// The path as it was registered, for whoever tells of a request: kept with the resource, as Actix would look it up anew each time.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct RoutePattern(Rc<str>);
-
-impl RoutePattern {
-    /// What stands for a path that nobody registered: what a stranger asks for is no name for anything.
-    pub(crate) const UNKNOWN: &str = "unknown";
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The routes of one path, and 405 for every other method.
-fn resource(routes: Vec<Route>) -> Resource {
-    let path = routes.first().map(|route| route.path.clone()).unwrap_or_default();
-    let allowed: Vec<Method> = routes.iter().flat_map(|route| methods(&route.method)).collect();
-    // Which methods a guarded path has is told to those who may ask for it at all.
-    let is_public = routes.iter().any(|route| route.access == Access::Public);
-    let refusal = web::to(move || {
-        let refusal = Error::MethodNotAllowed(allowed.clone());
-        async move { Err::<actix_web::HttpResponse, _>(refusal) }
-    });
-    let refusal_access = if is_public { Access::Public } else { Access::Authenticated };
-    routes
-        .into_iter()
-        .fold(web::resource(&*path).app_data(RoutePattern(path.as_str().into())), |resource, route| {
-            let handler = route.operation.route.guard(of_method(&route.method));
-            resource.route(guarded(handler, route.access))
-        })
-        .default_service(guarded(refusal, refusal_access))
-}
-
-/// The methods that a registration answers.
-fn methods(registered: &Method) -> Vec<Method> {
-    if registered == Method::GET { vec![Method::GET, Method::HEAD] } else { vec![registered.clone()] }
-}
-
-fn of_method(registered: &Method) -> impl Guard + use<> {
-    methods(registered)
-        .into_iter()
-        .fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)))
-}
-
-/// Sorts a path before every pattern that would match it too: segment by segment, literals first, then parameters, and patterns that may
-/// hold slashes last.
-fn specificity(path: &str) -> Vec<(u8, String)> {
-    let rank = |segment: &str| match (segment.contains('{'), segment.contains(':')) {
-        (false, _) => 0,
-        (true, false) => 1,
-        (true, true) => 2,
-    };
-    path.split('/').map(|segment| (rank(segment), segment.to_owned())).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn literal_paths_come_before_patterns_that_would_match_them() {
-        let mut paths = ["/users/{all:.*}", "/users/{id}", "/users/{id}/roles", "/users/me", "/users"];
-        paths.sort_by_cached_key(|path| specificity(path));
-        assert_eq!(paths, ["/users", "/users/me", "/users/{id}", "/users/{id}/roles", "/users/{all:.*}"]);
-    }
-
-    #[test]
-    fn get_answers_head_too() {
-        assert_eq!(methods(&Method::GET), [Method::GET, Method::HEAD]);
-        assert_eq!(methods(&Method::POST), [Method::POST]);
+    /// What was collected, ready to answer requests.
+    pub(crate) fn into_router(self) -> Router {
+        Router::new(self.routes)
     }
 }

@@ -27,10 +27,26 @@ impl From<MalformedCredential> for Error {
     }
 }
 
-/// The token of the request, before anything about it is known; `None` if there is no bearer credential at all.
+/// What a request presents as its token, before anything about it is known.
+#[derive(Clone, Copy)]
+pub(super) struct Credential<'a>(&'a str);
+
+impl<'a> Credential<'a> {
+    /// As it was sent: good for nothing but to be compared with what was proved before.
+    pub(super) fn as_presented(self) -> &'a str {
+        self.0
+    }
+
+    /// The token, if it is spelt as one.
+    pub(super) fn token(self) -> Result<&'a str, MalformedCredential> {
+        if is_b64token(self.0.as_bytes()) { Ok(self.0) } else { Err(MalformedCredential::NotAToken) }
+    }
+}
+
+/// The credential of the request; `None` if there is no bearer credential at all.
 ///
 /// Another scheme (`Basic`) counts as none: such a client is told which scheme is wanted, without an error code (RFC 6750 section 3.1).
-pub(super) fn credential(headers: &HeaderMap) -> Result<Option<&str>, MalformedCredential> {
+pub(super) fn credential(headers: &HeaderMap) -> Result<Option<Credential<'_>>, MalformedCredential> {
     let mut fields = headers.get_all(AUTHORIZATION);
     let Some(field) = fields.next() else { return Ok(None) };
     if fields.next().is_some() {
@@ -43,18 +59,17 @@ pub(super) fn credential(headers: &HeaderMap) -> Result<Option<&str>, MalformedC
     }
     // Spaces alone: a tab is no part of a credential (RFC 9110 section 11.4).
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    let (_, token) = rest.split_at(spaces);
-    b64token(token).map(Some).ok_or(MalformedCredential::NotAToken)
+    let (_, presented) = rest.split_at(spaces);
+    std::str::from_utf8(presented).map(|text| Some(Credential(text))).map_err(|_| MalformedCredential::NotAToken)
 }
 
-/// The text if it is a `b64token` as RFC 6750 section 2.1 (RFC 9110: token68) spells it.
-fn b64token(bytes: &[u8]) -> Option<&str> {
+/// Whether it is a `b64token` as RFC 6750 section 2.1 (RFC 9110: token68) spells it.
+fn is_b64token(bytes: &[u8]) -> bool {
     let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
     let (token, _) = bytes.split_at(bytes.len() - padding);
     // All of them, without stopping at the first wrong one: so the compiler takes sixteen at a time.
     let wrong = token.iter().fold(0, |wrong, octet| wrong | u8::from(!is_token_octet(*octet)));
-    let is_spelt_right = !token.is_empty() && wrong == 0;
-    if is_spelt_right { std::str::from_utf8(bytes).ok() } else { None }
+    !token.is_empty() && wrong == 0
 }
 
 /// Without a branch, for the same reason.
@@ -80,10 +95,14 @@ mod tests {
         headers
     }
 
+    fn token(headers: &HeaderMap) -> Result<Option<&str>, MalformedCredential> {
+        credential(headers)?.map(Credential::token).transpose()
+    }
+
     #[test]
     fn one_token_is_found_whatever_the_case_of_the_scheme_and_the_number_of_spaces() {
         for value in ["Bearer a.b-c_~+/d==", "bearer a.b-c_~+/d==", "BEARER   a.b-c_~+/d=="] {
-            assert_eq!(credential(&fields(&[value.as_bytes()])), Ok(Some("a.b-c_~+/d==")), "{value}");
+            assert_eq!(token(&fields(&[value.as_bytes()])), Ok(Some("a.b-c_~+/d==")), "{value}");
         }
     }
 
@@ -97,17 +116,17 @@ mod tests {
 
     #[test]
     fn no_field_and_other_schemes_are_no_credential() {
-        assert_eq!(credential(&fields(&[])), Ok(None));
+        assert_eq!(token(&fields(&[])), Ok(None));
         for other in ["Basic YTpi", "", "Bearerx a", "DPoP a.b.c"] {
-            assert_eq!(credential(&fields(&[other.as_bytes()])), Ok(None), "{other}");
+            assert_eq!(token(&fields(&[other.as_bytes()])), Ok(None), "{other}");
         }
     }
 
     #[test]
     fn two_fields_are_refused_even_if_they_are_equal() {
         let twice = fields(&[b"Bearer a", b"Bearer a"]);
-        assert_eq!(credential(&twice), Err(MalformedCredential::SeveralFields));
-        assert_eq!(credential(&fields(&[b"Basic a", b"Bearer a"])), Err(MalformedCredential::SeveralFields));
+        assert_eq!(token(&twice), Err(MalformedCredential::SeveralFields));
+        assert_eq!(token(&fields(&[b"Basic a", b"Bearer a"])), Err(MalformedCredential::SeveralFields));
     }
 
     #[test]
@@ -123,8 +142,8 @@ mod tests {
             "Bearer a\tb",
             "Bearer \ta",
         ] {
-            assert_eq!(credential(&fields(&[value.as_bytes()])), Err(MalformedCredential::NotAToken), "{value}");
+            assert_eq!(token(&fields(&[value.as_bytes()])), Err(MalformedCredential::NotAToken), "{value}");
         }
-        assert_eq!(credential(&fields(&[b"Bearer \xff"])), Err(MalformedCredential::NotAToken));
+        assert_eq!(token(&fields(&[b"Bearer \xff"])), Err(MalformedCredential::NotAToken));
     }
 }

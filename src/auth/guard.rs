@@ -1,10 +1,10 @@
 //! The guard in front of a handler: authenticate, then require, then let through.
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use std::sync::Arc;
+
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::middleware::{Next, from_fn};
-use actix_web::{Error as ActixError, HttpMessage, Route, web};
+use actix_web::web;
 use tracing::Instrument;
 
 use super::access::Access;
@@ -13,7 +13,7 @@ use super::caller::{Caller, Decision};
 use super::rate_limit::RateLimits;
 use super::session::{BrowserSessions, Jar};
 use crate::error::Error;
-use crate::oidc::TokenVerifier;
+use crate::oidc::{Claims, TokenVerifier};
 use crate::services::{Need, PrincipalService, SessionHolder};
 
 /// Proves credentials: what the guard needs, one per process.
@@ -55,14 +55,24 @@ impl Authenticator {
             let SessionHolder { claims, principal, session } = sessions.service.resolve(&token, access.need()).await?;
             return Ok(Caller::with_session(claims, principal, session));
         }
-        self.caller(access, bearer::credential(request.headers())?.ok_or(Error::MissingToken)?).await
+        let credential = bearer::credential(request.headers())?.ok_or(Error::MissingToken)?;
+        let claims = match self.verifier.recall(credential.as_presented()) {
+            Some(claims) => claims,
+            None => self.verifier.prove(credential.token()?).instrument(tracing::debug_span!("verify")).await?,
+        };
+        self.caller_of(access, claims).await
     }
 
     /// The caller that a token speaks for, or why there is none.
+    #[cfg(feature = "dev")]
     pub(crate) async fn caller(&self, access: Access, unverified_token: &str) -> Result<Caller, Error> {
-        let claims = self.verifier.verify(unverified_token).instrument(tracing::debug_span!("verify")).await?;
-        let principal =
-            self.principals.resolve_for(&claims, access.need()).instrument(tracing::debug_span!("resolve")).await?;
+        let claims = self.verifier.verify(unverified_token).await?;
+        self.caller_of(access, claims).await
+    }
+
+    async fn caller_of(&self, access: Access, claims: Arc<Claims>) -> Result<Caller, Error> {
+        let resolved = self.principals.resolve_for(&claims, access.need()).instrument(tracing::debug_span!("resolve"));
+        let principal = resolved.await?;
         Ok(Caller::new(claims, principal))
     }
 }
@@ -77,32 +87,8 @@ impl Access {
     }
 }
 
-/// The route with its guard in front; a public one stays as it is, and no credential is looked at.
-pub(super) fn guarded(route: Route, access: Access) -> Route {
-    match access {
-        Access::Public => route,
-        Access::Authenticated | Access::Requires(_) => {
-            route.wrap(from_fn(move |request, next| guard(access, request, next)))
-        }
-    }
-}
-
-async fn guard<B: MessageBody + 'static>(
-    access: Access,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
-    match admit(access, &request).await {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            let handled = next.call(request).instrument(tracing::debug_span!("handler")).await;
-            handled.map(ServiceResponse::map_into_boxed_body)
-        }
-        Err(refusal) => Ok(request.error_response(refusal)),
-    }
-}
-
-async fn admit(access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
+/// The caller of a request, if there is one who may have what asks for this access.
+pub(super) async fn admit(access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
     let authenticator = request.app_data::<web::Data<Authenticator>>().ok_or(Error::Unguarded)?;
     let authenticated = authenticator.authenticate(access, request).await;
     let caller = authenticated.map_err(|refusal| authenticator.limits.after_refusal(request, refusal))?;
@@ -120,24 +106,5 @@ fn require(access: Access, caller: &Caller) -> Result<(), Error> {
             Err(Error::MissingScope { permission, scope })
         }
         Decision::MissingPermission => Err(Error::MissingPermission(permission)),
-    }
-}
-
-/// The answer to a path that nobody registered: guarded like a route where the API lives, so that strangers learn nothing of it.
-pub(crate) fn unknown_path() -> Route {
-    web::to(async || Err::<actix_web::HttpResponse, _>(Error::NotFound)).wrap(from_fn(guard_api))
-}
-
-/// Everything below this path belongs to the API.
-const API_PREFIX: &str = "/api/";
-
-async fn guard_api<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
-    let access = if request.path().starts_with(API_PREFIX) { Access::Authenticated } else { Access::Public };
-    match access {
-        Access::Public => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-        access => guard(access, request, next).await.map(ServiceResponse::map_into_boxed_body),
     }
 }

@@ -10,14 +10,15 @@ mod guard;
 pub(crate) mod openapi;
 mod rate_limit;
 pub(crate) mod resource;
+mod router;
 pub(crate) mod session;
 
 pub use access::{AUTHENTICATED, Access, Api, Operation, PUBLIC};
 pub use caller::Caller;
 pub use catalogue::{RegistrationError, RegistrationFault};
 
-pub(crate) use access::RoutePattern;
 pub(crate) use caller::{Decision, is_delegated};
 pub(crate) use client_address::TrustedProxies;
-pub(crate) use guard::{Authenticator, unknown_path};
+pub(crate) use guard::Authenticator;
 pub(crate) use rate_limit::RateLimits;
+pub(crate) use router::RoutePattern;

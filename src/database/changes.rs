@@ -68,6 +68,7 @@ impl Touched {
     }
 
     /// What another replica told. What is not understood, a newer one's words, may bear on everyone.
+    #[cfg(any(test, feature = "postgres"))]
     pub(super) fn of_notice(text: &str) -> Self {
         match text.parse() {
             Ok(place) if place < PLACES => Self::One(Subject(place)),

@@ -177,10 +177,17 @@ impl Weighter<Key, Proof> for ByBytes {
 
 fn bytes_of(key: &Key, claims: &Claims) -> usize {
     let entry = size_of::<(Key, Proof)>() + OVERHEAD + key.rest.len() + PER_PIECE;
-    let kept = size_of::<Claims>() + claims.texts.len() + 2 * PER_PIECE;
-    // What others have too costs nothing, and stays when this one goes.
-    let sets = [&claims.scopes, &claims.roles].into_iter().filter(|set| !SharedSets::is_shared(set));
-    entry + kept + sets.map(|set| bytes_of_set(set)).sum::<usize>()
+    entry + claims.bytes()
+}
+
+impl Claims {
+    /// The memory that they take, in bytes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        let kept = size_of::<Self>() + self.texts.len() + 2 * PER_PIECE;
+        // What others have too costs nothing, and stays when this one goes.
+        let sets = [&self.scopes, &self.roles].into_iter().filter(|set| !SharedSets::is_shared(set));
+        kept + sets.map(|set| bytes_of_set(set)).sum::<usize>()
+    }
 }
 
 /// A set keeps its texts in nodes of up to eleven, which are half full at the least.

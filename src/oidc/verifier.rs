@@ -42,9 +42,19 @@ impl TokenVerifier {
     /// Waits only where the token is right in all else but its key is not known, or where its issuer has to be asked about it, and
     /// never longer than that may take.
     pub async fn verify(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
-        if let Some(claims) = self.proved.find(unverified_token, &self.issuers.glance(), self.clock.now()) {
-            return Ok(claims);
+        match self.recall(unverified_token) {
+            Some(claims) => Ok(claims),
+            None => self.prove(unverified_token).await,
         }
+    }
+
+    /// The claims of a token that passed every check lately, and would pass them now. Any text may be asked for.
+    pub(crate) fn recall(&self, unverified_text: &str) -> Option<Arc<Claims>> {
+        self.proved.find(unverified_text, &self.issuers.glance(), self.clock.now())
+    }
+
+    /// As [`verify`](Self::verify), for a token that is not [remembered](Self::recall).
+    pub(crate) async fn prove(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
         let table = self.issuers.table();
         let mut examination = self.examination(&table, |_| {});
         let verdict = examination.of(unverified_token).await;

@@ -87,13 +87,16 @@ fn may_keep_roles(principal: &Principal, now: DateTime<Utc>) -> bool {
 }
 
 /// Whether `principal` may come in with this token and there is nothing to note of it: [`admit`] and [`observe`] in one, for whoever
-/// comes again and again, without a copy of anything.
-pub(super) fn is_plain(principal: &Principal, claims: &Claims, now: DateTime<Utc>) -> bool {
+/// comes again and again, without a copy of anything. `is_same` says that `principal` was [observed](observe) with these very claims.
+pub(super) fn is_plain(principal: &Principal, claims: &Claims, is_same: bool, now: DateTime<Utc>) -> bool {
     let issued_at = claims.issued_at();
+    // Whether a token that does not tell its age is news depends on when that is asked.
+    let is_profile_same = is_same && issued_at.is_some();
     admit_at(principal, issued_at, now, false).is_ok()
         && !is_due(principal, now)
         && (!may_keep_roles(principal, now) || principal.claim_roles.0.iter().eq(counted_roles(claims)))
-        && (principal.kind != PrincipalKind::Human
+        && (is_profile_same
+            || principal.kind != PrincipalKind::Human
             || !is_news(principal, issued_at, now)
             || provider_profile::is_followed(principal, &claims.profile()))
 }

@@ -64,6 +64,8 @@ struct Key {
 
 struct Entry {
     known: Arc<KnownPrincipal>,
+    /// Those that it was read for, which had nothing that was left to be noted.
+    observed: Arc<Claims>,
     subject: Subject,
     /// Taken before it was read.
     mark: Mark,
@@ -72,6 +74,8 @@ struct Entry {
     since: DateTime<Utc>,
     /// When the first of what it has ends by itself.
     ends: Option<DateTime<Utc>>,
+    /// As weighed once: what the claims share with others may change.
+    bytes: usize,
 }
 
 impl PrincipalCache {
@@ -97,7 +101,7 @@ impl PrincipalCache {
     }
 
     /// The principal behind `claims`, where it is remembered, is so still, and the presentation changes nothing.
-    pub(super) fn find(&self, claims: &Claims, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
+    pub(super) fn find(&self, claims: &Arc<Claims>, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
         let found = self.look_up(claims, now, need);
         if found.is_some() {
             self.finds.hit()
@@ -107,11 +111,11 @@ impl PrincipalCache {
         found
     }
 
-    fn look_up(&self, claims: &Claims, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
+    fn look_up(&self, claims: &Arc<Claims>, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
         let entry = self.entries.get(&Presented(claims))?;
         let is_good = entry.is_unchanged(&self.changes)
             && self.is_timely(&entry, now, need)
-            && first_contact::is_plain(entry.known.principal(), claims, now);
+            && first_contact::is_plain(entry.known.principal(), claims, Arc::ptr_eq(&entry.observed, claims), now);
         is_good.then(|| Arc::clone(&entry.known))
     }
 
@@ -133,7 +137,7 @@ impl PrincipalCache {
     /// Remembers who `claims` presented, as read after `mark`.
     pub(super) fn keep(
         &self,
-        claims: &Claims,
+        claims: &Arc<Claims>,
         known: &Arc<KnownPrincipal>,
         mark: Mark,
         is_named_admin: bool,
@@ -141,9 +145,12 @@ impl PrincipalCache {
     ) {
         let subject = Subject::of(&known.principal().id);
         let ends = end_of_what_holds(known);
-        let entry = Entry { known: Arc::clone(known), subject, mark, is_named_admin, since: now, ends };
+        let (known, observed) = (Arc::clone(known), Arc::clone(claims));
+        let key = Key::of(claims);
+        let bytes = bytes_of_key(&key) + bytes_of(&known) + size_of::<(Key, Entry)>() + observed.bytes();
+        let entry = Entry { known, observed, subject, mark, is_named_admin, since: now, ends, bytes };
         if entry.is_unchanged(&self.changes) {
-            self.entries.insert(Key::of(claims), Arc::new(entry));
+            self.entries.insert(key, Arc::new(entry));
         }
     }
 }
@@ -217,9 +224,8 @@ fn hash<'a>(
 struct ByBytes;
 
 impl Weighter<Key, Arc<Entry>> for ByBytes {
-    fn weight(&self, key: &Key, entry: &Arc<Entry>) -> u64 {
-        let bytes = bytes_of_key(key) + bytes_of(&entry.known) + size_of::<(Key, Entry)>();
-        u64::try_from(bytes).unwrap_or(u64::MAX).max(MAX_BYTES / MAX_PRINCIPALS)
+    fn weight(&self, _: &Key, entry: &Arc<Entry>) -> u64 {
+        u64::try_from(entry.bytes).unwrap_or(u64::MAX).max(MAX_BYTES / MAX_PRINCIPALS)
     }
 }
 

@@ -73,7 +73,7 @@ impl PrincipalService {
     /// As [`resolve_for`](Self::resolve_for), for an ordinary need.
     #[cfg(test)]
     pub(super) async fn resolve(&self, claims: &Claims) -> Result<Arc<KnownPrincipal>, Failure> {
-        self.resolve_for(claims, Need::Ordinary).await
+        self.resolve_for(&Arc::new(claims.clone()), Need::Ordinary).await
     }
 
     /// The principal behind `claims` and the roles it holds with this token.
@@ -82,7 +82,7 @@ impl PrincipalService {
     /// made in a writing transaction, which looks again first: any number of first requests at once leave one row.
     /// Fails when the principal is not known or not to be let in, and when the token was issued before the principal's tokens were
     /// revoked.
-    pub async fn resolve_for(&self, claims: &Claims, need: Need) -> Result<Arc<KnownPrincipal>, Failure> {
+    pub async fn resolve_for(&self, claims: &Arc<Claims>, need: Need) -> Result<Arc<KnownPrincipal>, Failure> {
         let now = self.clock.now();
         if let Some(known) = self.cache.find(claims, now, need) {
             return Ok(known);

@@ -20,9 +20,14 @@ pub(super) struct JsonMembers;
 
 impl<'writer> FormatFields<'writer> for JsonMembers {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut members = Members { writer: &mut writer, outcome: Ok(()) };
+        // Gathered first: what the span keeps of them is made in its full length at once.
+        let mut gathered = GATHERED.take();
+        gathered.clear();
+        let mut members = Members { writer: &mut gathered, outcome: Ok(()) };
         fields.record(&mut members);
-        members.outcome
+        let outcome = members.outcome.and_then(|()| writer.write_str(&gathered));
+        GATHERED.set(gathered);
+        outcome
     }
 }
 
@@ -59,6 +64,8 @@ where
 }
 
 thread_local! {
+    /// The fields of a span that is being made.
+    static GATHERED: RefCell<String> = const { RefCell::new(String::new()) };
     /// The latest second that was written, and its text.
     static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
 }
@@ -79,6 +86,11 @@ fn write_time(writer: &mut impl Write, now: DateTime<Utc>) -> fmt::Result {
 /// A JSON string. What could end the line, or steer a terminal, is escaped.
 fn write_text(writer: &mut impl Write, text: &str) -> fmt::Result {
     writer.write_char('"')?;
+    // Most texts have nothing to escape, which is seen sixteen octets at a time.
+    if is_plain(text) {
+        writer.write_str(text)?;
+        return writer.write_char('"');
+    }
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
         let (plain, special) = rest.split_at(at);
@@ -96,6 +108,12 @@ fn write_text(writer: &mut impl Write, text: &str) -> fmt::Result {
     writer.write_char('"')
 }
 
+/// Whether there is nothing to escape, nor anything but ASCII.
+fn is_plain(text: &str) -> bool {
+    text.bytes()
+        .fold(true, |is_plain, octet| is_plain & (octet >= b' ') & (octet < 0x7f) & (octet != b'"') & (octet != b'\\'))
+}
+
 struct Members<'a, W> {
     writer: &'a mut W,
     outcome: fmt::Result,
@@ -106,7 +124,8 @@ impl<W: Write> Members<'_, W> {
         if self.outcome.is_err() || field.name().starts_with("log.") {
             return;
         }
-        self.outcome = write!(self.writer, ",\"{}\":", field.name()).and_then(|()| write_value(self.writer));
+        let name = [",\"", field.name(), "\":"].into_iter().try_for_each(|part| self.writer.write_str(part));
+        self.outcome = name.and_then(|()| write_value(self.writer));
     }
 }
 

@@ -1,45 +1,12 @@
 //! Several issuers at once, each in its own way; read again while the service runs; moved when their URL changes.
 
-use std::path::PathBuf;
-
 use chrono::SecondsFormat;
-use portcullis::Clock;
 use portcullis::dev::{Algorithm, Issuer, IssuerOptions};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use crate::support::issuers_file::{IssuersFile, another_issuer, block};
 use crate::support::program::Program;
 use crate::support::{ALL_SCOPES, AUDIENCE, TestApp, start_time};
-
-/// An issuers' file.
-struct IssuersFile(TempDir);
-
-impl IssuersFile {
-    fn new(text: &str) -> Self {
-        let file = Self(tempfile::tempdir().unwrap());
-        file.write(text);
-        file
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("issuers.toml")
-    }
-
-    fn write(&self, text: &str) {
-        std::fs::write(self.path(), text).unwrap();
-    }
-}
-
-async fn another_issuer() -> Issuer {
-    let clock = Clock::manual(start_time());
-    Issuer::start(IssuerOptions { clock, ..IssuerOptions::new(AUDIENCE) }).await.unwrap()
-}
-
-/// The block of an issuer, with these lines in it.
-fn block(issuer: &Issuer, name: &str, lines: &str) -> String {
-    let url = issuer.url();
-    format!("[[issuer]]\nissuer = '{url}'\nname = '{name}'\naudiences = ['{AUDIENCE}']\n{lines}\n")
-}
 
 /// A service that trusts its own issuer by variables, and those of the file.
 async fn serve(file: &IssuersFile) -> TestApp {

@@ -15,6 +15,8 @@ pub use kept::KeptClaims;
 pub use logout::LogoutNotice;
 pub use settings::LoginSettings;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -76,7 +78,7 @@ pub struct LoginRequest {
 /// Somebody signed in.
 pub struct SignedIn {
     /// Who, proved.
-    pub claims: Claims,
+    pub claims: Arc<Claims>,
     /// The same, to be kept.
     pub kept: KeptClaims,
     /// `sub` as the ID token has it.
@@ -147,7 +149,7 @@ impl LoginClient {
         let issued_at = proved.validity.issued_at.unwrap_or_else(|| self.clock.now());
         Ok(SignedIn {
             kept: KeptClaims::of(&claims),
-            claims,
+            claims: Arc::new(claims),
             provider_subject: proved.provider_subject,
             provider_session: proved.provider_session,
             issued_at,

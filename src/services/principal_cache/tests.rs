@@ -259,7 +259,7 @@ async fn a_change_that_nobody_told_of_counts_after_a_minute_and_at_once_when_it_
 #[tokio::test]
 async fn what_was_read_before_a_change_is_not_put_back_after_it() {
     let world = World::new();
-    let claims = world.person("alice");
+    let claims = Arc::new(world.person("alice"));
     world.known("alice").await;
     let cache = PrincipalCache::new(Arc::clone(world.database.changes()), Arc::default());
     let (mark, read) = (cache.mark(), world.principals.resolve(&claims).await.unwrap());
@@ -279,7 +279,7 @@ async fn what_was_read_before_a_change_is_not_put_back_after_it() {
 #[tokio::test]
 async fn who_is_known_goes_on_for_a_while_where_changes_can_t_be_looked_for_but_no_administrator() {
     let world = World::new();
-    let claims = world.person("alice");
+    let claims = Arc::new(world.person("alice"));
     world.known("alice").await;
     let freshness = Arc::new(Freshness::default());
     let remembering = |stale_for| {
@@ -391,6 +391,7 @@ proptest! {
             (names(), names())
         },
         is_described_by_the_same in any::<bool>(),
+        later in 0_i64..130,
     ) {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         let origin = if is_manual { Origin::Manual } else { Origin::FirstContact };
@@ -427,9 +428,15 @@ proptest! {
             Some(at) => claims(at, &said, &roles),
             None => claims(now, &said, &roles).without_issued_at(),
         };
-        let contact = Contact::new(&presented, now);
-        let is_nothing = admit(&principal, &contact, false).is_ok()
-            && !observe(&mut principal.clone(), &contact).is_something();
-        prop_assert_eq!(first_contact::is_plain(&principal, &presented, now), is_nothing);
+        let is_nothing_at = |now| {
+            let contact = Contact::new(&presented, now);
+            admit(&principal, &contact, false).is_ok() && !observe(&mut principal.clone(), &contact).is_something()
+        };
+        prop_assert_eq!(first_contact::is_plain(&principal, &presented, false, now), is_nothing_at(now));
+        // Whoever was found so needs less of a look while they are remembered.
+        if is_nothing_at(now) {
+            let then = now + TimeDelta::seconds(later);
+            prop_assert_eq!(first_contact::is_plain(&principal, &presented, true, then), is_nothing_at(then));
+        }
     }
 }

@@ -109,7 +109,7 @@ impl SessionService {
         let session = self.find(token).await?;
         let session = self.renewed(session).await?;
         self.note_use(&session).await?;
-        let claims = self.claims_of(&session).ok_or(Failure::SessionEnded)?;
+        let claims = Arc::new(self.claims_of(&session).ok_or(Failure::SessionEnded)?);
         let principal = match self.0.principals.resolve_for(&claims, need).await {
             // Declared void since: the session is no better than a token of that time.
             Err(Failure::TokenRevoked) => Err(Failure::SessionEnded),
@@ -120,11 +120,7 @@ impl SessionService {
         if principal.principal().id != session.principal_id {
             return Err(Failure::SessionEnded);
         }
-        Ok(SessionHolder {
-            claims: Arc::new(claims),
-            principal,
-            session: SessionView::of(&session, self.0.settings.idle),
-        })
+        Ok(SessionHolder { claims, principal, session: SessionView::of(&session, self.0.settings.idle) })
     }
 
     /// Ends the session of this cookie, if there is one. The provider's own goes on until the browser has been there.

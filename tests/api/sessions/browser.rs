@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use portcullis::dev::{SESSION_CLIENT, SESSION_SECRET};
 use portcullis::{Application, Config};
 use reqwest::Method;
-use url::Url;
 use url::form_urlencoded::Serializer;
+use url::{Position, Url};
 
 use crate::support::{AUDIENCE, Reply, Request, Setup, TestApp, client};
 
@@ -112,7 +112,7 @@ impl<'a> Browser<'a> {
     pub async fn agree(&self, page: &Url, login: &str) -> String {
         let parameters = page.query_pairs().filter(|(name, _)| name != "login");
         let body = Serializer::new(String::new()).extend_pairs(parameters).append_pair("login", login).finish();
-        let request = self.client.post(format!("{}/authorize", self.app.idp.url()));
+        let request = self.client.post(page[..Position::AfterPath].to_owned());
         let answer = request.header("Content-Type", "application/x-www-form-urlencoded").body(body).send();
         let answer = Reply::read(answer.await.unwrap()).await;
         let back = location(&answer);

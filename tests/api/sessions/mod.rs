@@ -4,6 +4,7 @@ mod attacks;
 pub mod browser;
 mod provider;
 mod renewal;
+mod tokens;
 
 use reqwest::Method;
 use serde_json::json;

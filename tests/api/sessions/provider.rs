@@ -1,10 +1,11 @@
 //! What goes wrong at the provider ends where the browser wanted to go, with a code; and what the provider says behind its back.
 
-use portcullis::dev::{Algorithm, SESSION_CLIENT, SPA_CLIENT, SigningKey, TokenBuilder};
+use portcullis::dev::{Algorithm, SESSION_CLIENT, SPA_CLIENT, SigningKey};
 use reqwest::Method;
 use serde_json::json;
 
 use super::browser::{Browser, location, parameter, setup, signed_in, spawn, with};
+use super::tokens::id_token;
 use crate::support::{Reply, TestApp};
 
 #[actix_web::test]
@@ -110,7 +111,7 @@ async fn signed_in_as<'a>(app: &'a TestApp, sid: &str) -> Browser<'a> {
     let mut browser = Browser::new(app);
     let page = browser.begin("/auth/login?return_to=/app").await;
     let back = browser.agree(&page, "bob").await;
-    let id_token = id_token(app, &page).subject("bob").claim("sid", sid).sign();
+    let id_token = id_token(&app.idp, &page).subject("bob").claim("sid", sid).sign();
     let answer = json!({
         "access_token": "opaque", "token_type": "Bearer", "expires_in": 3600, "id_token": id_token, "refresh_token": "r",
     });
@@ -119,13 +120,6 @@ async fn signed_in_as<'a>(app: &'a TestApp, sid: &str) -> Browser<'a> {
     app.idp.token_endpoint().reset();
     assert_eq!(browser.who().await.status(), 200);
     browser
-}
-
-/// The right ID token for a sign-in that was begun.
-fn id_token(app: &TestApp, page: &url::Url) -> TokenBuilder {
-    let nonce = parameter(page, "nonce").unwrap();
-    let token = app.idp.token().audience(SESSION_CLIENT).without("client_id").without("scope");
-    token.claim("nonce", nonce).header("typ", "JWT")
 }
 
 #[actix_web::test]
@@ -223,37 +217,4 @@ async fn a_logout_token_that_is_none_for_us_ends_nothing() {
     }
     assert_eq!(tell(&app, &good().sign()).await.status(), 200, "while the right one does");
     assert_eq!(browser.who().await.problem(), "session-ended");
-}
-
-#[actix_web::test]
-async fn an_id_token_that_is_not_the_answer_to_this_sign_in_signs_nobody_in() {
-    let app = spawn().await;
-    let foreign = SigningKey::generate(Algorithm::Es256);
-    type Spoil = Box<dyn Fn(TokenBuilder) -> TokenBuilder>;
-    let spoils: [(&str, Spoil); 12] = [
-        ("another nonce", Box::new(|token| token.claim("nonce", "another"))),
-        ("no nonce", Box::new(|token| token.without("nonce"))),
-        ("for another client", Box::new(|token| token.audience(SPA_CLIENT))),
-        ("for several, and none said to act", Box::new(|token| token.audience(json!([SESSION_CLIENT, SPA_CLIENT])))),
-        ("another acts", Box::new(|token| token.claim("azp", SPA_CLIENT))),
-        ("another issuer's", Box::new(|token| token.issuer("https://foreign.example"))),
-        ("somebody else's signature", Box::new(move |token| token.signed_by(&foreign))),
-        ("expired", Box::new(|token| token.expires_in(-60))),
-        ("without a subject", Box::new(|token| token.without("sub"))),
-        ("an access token", Box::new(|token| token.header("typ", "at+jwt"))),
-        ("a logout token", Box::new(|token| token.claim("events", json!({})))),
-        ("unsigned", Box::new(|token| token.header("alg", "none"))),
-    ];
-    for (case, spoil) in spoils {
-        let mut browser = Browser::new(&app);
-        let page = browser.begin("/auth/login?return_to=/app").await;
-        let back = browser.agree(&page, "bob").await;
-        let id_token = spoil(id_token(&app, &page).subject("bob")).sign();
-        let answer =
-            json!({ "access_token": "opaque", "token_type": "Bearer", "expires_in": 300, "id_token": id_token });
-        app.idp.token_endpoint().serve(answer.to_string());
-        assert_eq!(browser.arrive(&back).await.query(), Some("error=login-failed"), "{case}");
-        assert_eq!(browser.session(), None, "{case}");
-        app.idp.token_endpoint().reset();
-    }
 }

@@ -165,8 +165,10 @@ async fn a_session_never_becomes_somebody_elses() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     app.pass(TEN_MINUTES);
-    let id_token = app.idp.token().subject("alice").audience(SESSION_CLIENT).without("client_id").header("typ", "JWT");
+    let id_token = app.idp.token().subject("carol").audience(SESSION_CLIENT).without("client_id").header("typ", "JWT");
     let answer = json!({ "access_token": "opaque", "token_type": "Bearer", "id_token": id_token.sign() });
     app.idp.token_endpoint().serve(answer.to_string());
     assert_eq!(browser.who().await.problem(), "session-ended");
+    let people = app.get("/api/v1/users", &app.admin()).await.json();
+    assert_eq!(people["items"].as_array().unwrap().len(), 2, "nobody but bob and alice has come in: {people}");
 }

@@ -3,6 +3,7 @@
 #[path = "../../../src/database/testing.rs"]
 pub mod database;
 pub mod fleet;
+pub mod issuers_file;
 pub mod jose;
 pub mod log;
 pub mod program;

@@ -1,0 +1,259 @@
+//! From a request's path and method to its handler, with the guard before it.
+//!
+//! Actix tries one pattern after another, and a pattern with a parameter is a regular expression: for as many as there are here, that costs
+//! more than all else that is done for a request. So a literal path is looked up, and a pattern is only tried where its literal beginning
+//! and its number of segments fit. What then matches is Actix's to say, and handlers find its parameters as ever.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use actix_web::dev::{Extensions, ResourceDef, Service, ServiceFactory, ServiceRequest, ServiceResponse, always_ready};
+use actix_web::http::Method;
+use actix_web::{Error as ActixError, HttpMessage, Route as Handler};
+use futures_util::future::{LocalBoxFuture, ready, try_join_all};
+use futures_util::{FutureExt, TryFutureExt};
+use tracing::Instrument;
+
+use super::access::{Access, Route};
+use super::guard::admit;
+use crate::error::Error;
+
+/// Everything below this path belongs to the API.
+const API_PREFIX: &str = "/api/";
+
+/// The path as it was registered, for whoever tells of a request.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RoutePattern(Rc<str>);
+
+impl RoutePattern {
+    /// What stands for a path that nobody registered: what a stranger asks for is no name for anything.
+    pub(crate) const UNKNOWN: &str = "unknown";
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// All routes, as one service that answers every request. Made once for each worker.
+pub(crate) struct Router {
+    resources: Vec<Resource<Handler>>,
+}
+
+/// What is at one path. `H` is what handles a request: the registered handler, or the service that it became.
+struct Resource<H> {
+    path: String,
+    /// Has the [`RoutePattern`] for whoever looks at the request later.
+    data: Rc<Extensions>,
+    methods: Vec<(Method, Access, H)>,
+}
+
+impl Router {
+    /// Of `routes`. A literal path always wins over a pattern that would match it too, whatever the order.
+    pub(super) fn new(mut routes: Vec<Route>) -> Self {
+        routes.sort_by_cached_key(|route| specificity(&route.path));
+        let mut resources: Vec<Resource<Handler>> = Vec::new();
+        for Route { method, path, access, operation } in routes {
+            let method = (method, access, operation.into_handler());
+            match resources.last_mut().filter(|resource| resource.path == path) {
+                Some(resource) => resource.methods.push(method),
+                None => resources.push(Resource { data: data_of(&path), path, methods: vec![method] }),
+            }
+        }
+        Self { resources }
+    }
+}
+
+fn data_of(path: &str) -> Rc<Extensions> {
+    let mut data = Extensions::new();
+    data.insert(RoutePattern(path.into()));
+    Rc::new(data)
+}
+
+impl ServiceFactory<ServiceRequest> for Router {
+    type Response = ServiceResponse;
+    type Error = ActixError;
+    type Config = ();
+    type Service = Routing;
+    type InitError = ();
+    type Future = LocalBoxFuture<'static, Result<Routing, ()>>;
+
+    fn new_service(&self, (): ()) -> Self::Future {
+        let resources = self.resources.iter().map(|Resource { path, data, methods }| {
+            let (path, data) = (path.clone(), Rc::clone(data));
+            let methods = methods.iter().map(|(method, access, handler)| {
+                let (method, access) = (method.clone(), *access);
+                handler.new_service(()).map_ok(move |handler| (method, access, Rc::new(handler)))
+            });
+            try_join_all(methods).map_ok(|methods| Resource { path, data, methods })
+        });
+        try_join_all(resources).map_ok(Routing::new).boxed_local()
+    }
+}
+
+type HandlerService = Rc<<Handler as ServiceFactory<ServiceRequest>>::Service>;
+
+/// [`Router`] at work.
+pub(crate) struct Routing {
+    resources: Vec<Resource<HandlerService>>,
+    literals: HashMap<String, usize>,
+    patterns: Vec<(Pattern, usize)>,
+}
+
+/// What a request is to meet.
+enum Endpoint {
+    Handler(Access, HandlerService),
+    Refusal(Access, Error),
+}
+
+impl Routing {
+    fn new(resources: Vec<Resource<HandlerService>>) -> Self {
+        let (mut literals, mut patterns) = (HashMap::new(), Vec::new());
+        for (place, Resource { path, .. }) in resources.iter().enumerate() {
+            match Pattern::of(path) {
+                None => drop(literals.insert(path.clone(), place)),
+                Some(pattern) => patterns.push((pattern, place)),
+            }
+        }
+        Self { resources, literals, patterns }
+    }
+
+    fn endpoint(&self, request: &mut ServiceRequest) -> Endpoint {
+        let Some(resource) = self.find(request) else {
+            // Guarded like a route where the API lives, so that strangers learn nothing of it.
+            let is_api = request.path().starts_with(API_PREFIX);
+            return Endpoint::Refusal(if is_api { Access::Authenticated } else { Access::Public }, Error::NotFound);
+        };
+        request.add_data_container(Rc::clone(&resource.data));
+        resource.endpoint(request.method())
+    }
+
+    /// The resource at the request's path, whose parameters the request has from then on.
+    fn find(&self, request: &mut ServiceRequest) -> Option<&Resource<HandlerService>> {
+        let path = request.match_info().as_str();
+        let place = match self.literals.get(path) {
+            Some(place) => place,
+            None => {
+                let segments = count_segments(path);
+                let mut patterns = self.patterns.iter();
+                let found = patterns.find(|(pattern, _)| {
+                    pattern.may_match(request.match_info().as_str(), segments)
+                        && pattern.definition.capture_match_info(request)
+                });
+                &found?.1
+            }
+        };
+        self.resources.get(*place)
+    }
+}
+
+impl Service<ServiceRequest> for Routing {
+    type Response = ServiceResponse;
+    type Error = ActixError;
+    type Future = LocalBoxFuture<'static, Result<ServiceResponse, ActixError>>;
+
+    always_ready!();
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        match self.endpoint(&mut request) {
+            Endpoint::Handler(Access::Public, handler) => handler.call(request),
+            Endpoint::Refusal(Access::Public, refusal) => ready(Ok(request.error_response(refusal))).boxed_local(),
+            Endpoint::Handler(access, handler) => async move {
+                match admit(access, &request).await {
+                    Ok(caller) => {
+                        request.extensions_mut().insert(caller);
+                        handler.call(request).instrument(tracing::debug_span!("handler")).await
+                    }
+                    Err(refusal) => Ok(request.error_response(refusal)),
+                }
+            }
+            .boxed_local(),
+            Endpoint::Refusal(access, refusal) => async move {
+                let refusal = admit(access, &request).await.err().unwrap_or(refusal);
+                Ok(request.error_response(refusal))
+            }
+            .boxed_local(),
+        }
+    }
+}
+
+impl Resource<HandlerService> {
+    fn endpoint(&self, asked: &Method) -> Endpoint {
+        let mut methods = self.methods.iter();
+        match methods
+            .find(|(registered, ..)| registered == asked || (registered == Method::GET && asked == Method::HEAD))
+        {
+            Some((_, access, handler)) => Endpoint::Handler(*access, Rc::clone(handler)),
+            None => self.method_not_allowed(),
+        }
+    }
+
+    /// Which methods a guarded path has is told to those who may ask for it at all.
+    fn method_not_allowed(&self) -> Endpoint {
+        let is_public = self.methods.iter().any(|(_, access, _)| *access == Access::Public);
+        let allowed = self.methods.iter().flat_map(|(method, ..)| answered_by(method)).collect();
+        let access = if is_public { Access::Public } else { Access::Authenticated };
+        Endpoint::Refusal(access, Error::MethodNotAllowed(allowed))
+    }
+}
+
+/// The methods that a registration answers: that of GET answers HEAD too (RFC 9110 section 9.3.2).
+fn answered_by(registered: &Method) -> impl Iterator<Item = Method> + use<> {
+    let head = (registered == Method::GET).then_some(Method::HEAD);
+    [registered.clone()].into_iter().chain(head)
+}
+
+/// A path with parameters.
+struct Pattern {
+    definition: ResourceDef,
+    /// What comes before the first parameter.
+    beginning: String,
+    /// `None` where a parameter may hold slashes.
+    segments: Option<usize>,
+}
+
+impl Pattern {
+    /// `None` for a path that has no parameters.
+    fn of(path: &str) -> Option<Self> {
+        let (beginning, rest) = path.split_once('{')?;
+        let segments = (!rest.contains(':')).then(|| count_segments(path));
+        Some(Self { definition: ResourceDef::new(path), beginning: beginning.to_owned(), segments })
+    }
+
+    /// `false` for most of the paths that it does not match.
+    fn may_match(&self, path: &str, segments: usize) -> bool {
+        self.segments.is_none_or(|own| own == segments) && path.starts_with(&self.beginning)
+    }
+}
+
+fn count_segments(path: &str) -> usize {
+    path.bytes().filter(|byte| *byte == b'/').count()
+}
+
+/// Sorts a path before every pattern that would match it too: segment by segment, literals first, then parameters, and patterns that may
+/// hold slashes last.
+fn specificity(path: &str) -> Vec<(u8, String)> {
+    let rank = |segment: &str| match (segment.contains('{'), segment.contains(':')) {
+        (false, _) => 0,
+        (true, false) => 1,
+        (true, true) => 2,
+    };
+    path.split('/').map(|segment| (rank(segment), segment.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literal_paths_come_before_patterns_that_would_match_them() {
+        let mut paths = ["/users/{all:.*}", "/users/{id}", "/users/{id}/roles", "/users/me", "/users"];
+        paths.sort_by_cached_key(|path| specificity(path));
+        assert_eq!(paths, ["/users", "/users/me", "/users/{id}", "/users/{id}/roles", "/users/{all:.*}"]);
+    }
+
+    #[test]
+    fn get_answers_head_too() {
+        assert!(answered_by(&Method::GET).eq([Method::GET, Method::HEAD]));
+        assert!(answered_by(&Method::POST).eq([Method::POST]));
+    }
+}

@@ -1,0 +1,184 @@
+//! What the tokens that come with a sign-in have to be, and what they bring.
+
+use portcullis::dev::{Algorithm, Issuer, SESSION_CLIENT, SESSION_SECRET, SPA_CLIENT, SigningKey, TokenBuilder};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::browser::{Browser, KEY, parameter, setup, spawn, with};
+use crate::support::issuers_file::{IssuersFile, another_issuer, block};
+use crate::support::{ALL_SCOPES, TestApp};
+
+/// The right ID token for a sign-in that was begun.
+pub fn id_token(issuer: &Issuer, page: &Url) -> TokenBuilder {
+    let nonce = parameter(page, "nonce").unwrap();
+    let token = issuer.token().audience(SESSION_CLIENT).without("client_id").without("scope");
+    token.claim("nonce", nonce).header("typ", "JWT")
+}
+
+/// Has `browser` sign in as bob at `issuer`, which answers with this access token, and with what `spoil` makes of the right ID token.
+/// Returns the error that the browser ends with, if there is one.
+async fn sign_in(
+    browser: &mut Browser<'_>,
+    issuer: &Issuer,
+    access_token: &str,
+    spoil: impl FnOnce(TokenBuilder) -> TokenBuilder,
+) -> Option<String> {
+    let page = browser.begin("/auth/login?return_to=/app").await;
+    let back = browser.agree(&page, "bob").await;
+    let id_token = spoil(id_token(issuer, &page).subject("bob")).sign();
+    let answer =
+        json!({ "access_token": access_token, "token_type": "Bearer", "expires_in": 300, "id_token": id_token });
+    issuer.token_endpoint().serve(answer.to_string());
+    let landed = browser.arrive(&back).await;
+    issuer.token_endpoint().reset();
+    assert_eq!(browser.session().is_none(), landed.query().is_some(), "{landed}");
+    parameter(&landed, "error")
+}
+
+/// What the issuer calls its key for ES256.
+fn key_id(issuer: &Issuer) -> String {
+    let keys = issuer.key_set();
+    let key = keys["keys"].as_array().unwrap().iter().find(|key| key["alg"] == "ES256").unwrap();
+    key["kid"].as_str().unwrap().to_owned()
+}
+
+#[actix_web::test]
+async fn an_id_token_that_is_not_the_answer_to_this_sign_in_signs_nobody_in() {
+    let app = spawn().await;
+    let (foreign, kid) = (SigningKey::generate(Algorithm::Es256), key_id(&app.idp));
+    let claimed = foreign.clone();
+    type Spoil = Box<dyn FnOnce(TokenBuilder) -> TokenBuilder>;
+    let spoils: [(&str, Spoil); 15] = [
+        ("another nonce", Box::new(|token| token.claim("nonce", "another"))),
+        ("no nonce", Box::new(|token| token.without("nonce"))),
+        ("for another client", Box::new(|token| token.audience(SPA_CLIENT))),
+        ("for several, and none said to act", Box::new(|token| token.audience(json!([SESSION_CLIENT, SPA_CLIENT])))),
+        ("another acts", Box::new(|token| token.claim("azp", SPA_CLIENT))),
+        ("another issuer's", Box::new(|token| token.issuer("https://foreign.example"))),
+        ("a key that nobody published", Box::new(move |token| token.signed_by(&foreign))),
+        ("somebody else's signature", Box::new(move |token| token.signed_by(&claimed).kid(&kid))),
+        ("expired", Box::new(|token| token.expires_in(-60))),
+        ("without a subject", Box::new(|token| token.without("sub"))),
+        ("an access token", Box::new(|token| token.header("typ", "at+jwt"))),
+        ("an access token, as Amazon says it", Box::new(|token| token.claim("token_use", "access"))),
+        ("an access token, as Keycloak says it", Box::new(|token| token.claim("typ", "Bearer"))),
+        ("a logout token", Box::new(|token| token.claim("events", json!({})))),
+        ("unsigned", Box::new(|token| token.header("alg", "none"))),
+    ];
+    for (case, spoil) in spoils {
+        let error = sign_in(&mut Browser::new(&app), &app.idp, "opaque", spoil).await;
+        assert_eq!(error.as_deref(), Some("login-failed"), "{case}");
+    }
+    for (case, spoil) in [
+        ("as it is", Box::new(|token| token) as Spoil),
+        ("an ID token, as Amazon says it", Box::new(|token| token.claim("token_use", "id"))),
+        ("an ID token, as Keycloak says it", Box::new(|token| token.claim("typ", "ID"))),
+        (
+            "for several, and this one acts",
+            Box::new(|token| token.audience(json!([SESSION_CLIENT, SPA_CLIENT])).claim("azp", SESSION_CLIENT)),
+        ),
+    ] {
+        assert_eq!(sign_in(&mut Browser::new(&app), &app.idp, "opaque", spoil).await, None, "{case}");
+    }
+}
+
+#[actix_web::test]
+async fn an_id_token_is_signed_by_an_algorithm_that_its_issuer_is_trusted_with() {
+    let app = setup().var("OIDC_ALGORITHMS", "ES256").spawn().await;
+    let mut browser = Browser::new(&app);
+    let by = |algorithm| move |token: TokenBuilder| token.algorithm(algorithm);
+    let refused = sign_in(&mut browser, &app.idp, "opaque", by(Algorithm::Rs256)).await;
+    assert_eq!(refused.as_deref(), Some("login-failed"));
+    assert_eq!(sign_in(&mut browser, &app.idp, "opaque", by(Algorithm::Es256)).await, None);
+}
+
+#[actix_web::test]
+async fn another_issuer_s_id_token_is_no_answer_though_it_is_trusted() {
+    let second = another_issuer().await;
+    let file = IssuersFile::new(&block(&second, "second", ""));
+    let app = setup().var("OIDC_ISSUERS_FILE", file.path().to_str().unwrap()).spawn().await;
+    let mut browser = Browser::new(&app);
+    let theirs = |own: TokenBuilder| {
+        drop(own);
+        second.token().subject("bob").audience(SESSION_CLIENT).header("typ", "JWT").algorithm(Algorithm::Es256)
+    };
+    let page = browser.begin("/auth/login?return_to=/app").await;
+    let (back, nonce) = (browser.agree(&page, "bob").await, parameter(&page, "nonce").unwrap());
+    let id_token = theirs(app.token("bob")).claim("nonce", nonce).sign();
+    let answer = json!({ "access_token": "opaque", "token_type": "Bearer", "id_token": id_token });
+    app.idp.token_endpoint().serve(answer.to_string());
+    assert_eq!(browser.arrive(&back).await.query(), Some("error=login-failed"));
+    assert_eq!(browser.session(), None);
+}
+
+/// What the session of this browser may do.
+async fn permissions(browser: &mut Browser<'_>) -> Vec<Value> {
+    let who = browser.who().await;
+    assert_eq!(who.status(), 200, "{}", who.text());
+    who.json()["permissions"].as_array().unwrap().clone()
+}
+
+#[actix_web::test]
+async fn the_access_token_brings_roles_where_it_is_the_same_person_s() {
+    let app = setup().var("OIDC_ROLES_CLAIM", "roles").spawn().await;
+    let of = |subject: &str| app.token(subject).claim("roles", json!(["auditor"])).sign();
+    for (subject, expected) in [("bob", true), ("carol", false)] {
+        let mut browser = Browser::new(&app);
+        assert_eq!(sign_in(&mut browser, &app.idp, &of(subject), |token| token).await, None);
+        assert_eq!(permissions(&mut browser).await.contains(&json!("audit:read")), expected, "{subject}");
+        app.pass(120);
+    }
+}
+
+/// The block of the issuer at which people sign in.
+fn login_block(issuer: &Issuer, name: &str, lines: &str) -> String {
+    let client = format!("client_id = '{SESSION_CLIENT}'\nclient_secret = '{SESSION_SECRET}'\n{lines}");
+    block(issuer, name, &client)
+}
+
+/// A service that trusts nobody but whom the file names.
+async fn serve(file: &IssuersFile) -> TestApp {
+    let nobody = ["OIDC_ISSUER", "OIDC_AUDIENCE", "BOOTSTRAP_ADMIN"].into_iter();
+    let setup = nobody.fold(TestApp::setup(), |setup, name| setup.var(name, ""));
+    setup.var("SESSION_KEY", KEY).var("OIDC_ISSUERS_FILE", file.path().to_str().unwrap()).spawn().await
+}
+
+#[actix_web::test]
+async fn what_is_required_of_access_tokens_is_required_of_whoever_signs_in() {
+    let issuer = another_issuer().await;
+    let lines = "[[issuer.required]]\nwhen = \"claims.department == 'it'\"\nmessage = 'Only for IT.'";
+    let app = serve(&IssuersFile::new(&login_block(&issuer, "only", lines))).await;
+    let mut browser = Browser::new(&app);
+    let of = |department: &str| issuer.token().subject("bob").scope(ALL_SCOPES).claim("department", department).sign();
+    let in_department = |department| move |token: TokenBuilder| token.claim("department", department);
+    // The access token decides where there is one for this service; else the ID token stands in for it.
+    for (access_token, department, is_let_in) in
+        [("opaque", "it", true), ("opaque", "sales", false), (&*of("it"), "it", true), (&*of("sales"), "it", false)]
+    {
+        let error = sign_in(&mut browser.copy(), &issuer, access_token, in_department(department)).await;
+        assert_eq!(error.as_deref(), (!is_let_in).then_some("requirement-unmet"), "{department} {access_token}");
+    }
+    assert_eq!(sign_in(&mut browser, &issuer, "opaque", |token| token).await.as_deref(), Some("requirement-unmet"));
+}
+
+#[actix_web::test]
+async fn sign_ins_and_sessions_end_when_people_sign_in_elsewhere() {
+    let (before, after) = (another_issuer().await, another_issuer().await);
+    let file = IssuersFile::new(&login_block(&before, "before", ""));
+    let app = serve(&file).await;
+    let (mut signed_in, mut on_the_way) = (Browser::new(&app), Browser::new(&app));
+    signed_in.sign_in("bob").await;
+    assert_eq!(signed_in.who().await.status(), 200);
+    let page = on_the_way.begin("/auth/login?return_to=/app").await;
+    let back = on_the_way.agree(&page, "bob").await;
+
+    file.write(&(block(&before, "before", "") + &login_block(&after, "after", "")));
+    app.issuers.reload().unwrap();
+    assert_eq!(signed_in.who().await.problem(), "session-ended");
+    // Neither as it came, nor dressed up as the new one's: a code is shown to nobody but whoever gave it out.
+    for issuer in [before.url(), after.url()] {
+        let mut copy = on_the_way.copy();
+        assert_eq!(copy.arrive(&with(&back, "iss", Some(issuer))).await.query(), Some("error=login-failed"));
+    }
+    assert_eq!(after.token_endpoint().requests(), 0);
+}
