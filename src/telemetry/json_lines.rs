@@ -110,8 +110,8 @@ fn write_text(writer: &mut impl Write, text: &str) -> fmt::Result {
 
 /// Whether there is nothing to escape, nor anything but ASCII.
 fn is_plain(text: &str) -> bool {
-    text.bytes()
-        .fold(true, |is_plain, octet| is_plain & (octet >= b' ') & (octet < 0x7f) & (octet != b'"') & (octet != b'\\'))
+    let is_special = |octet: u8| !(b' '..0x7f).contains(&octet) | (octet == b'"') | (octet == b'\\');
+    !text.bytes().fold(false, |is_any, octet| is_any | is_special(octet))
 }
 
 struct Members<'a, W> {
