@@ -48,6 +48,12 @@ impl std::fmt::Display for Access {
 /// A handler with its documentation; made by [`op!`](crate::op).
 pub struct Operation {
     route: actix_web::Route,
+    pub(super) documentation: Documentation,
+}
+
+/// Where a handler's documentation is found.
+#[derive(Clone, Copy)]
+pub(super) struct Documentation {
     pub(super) module: &'static str,
     pub(super) name: &'static str,
     pub(super) document: fn() -> OperationDocument,
@@ -70,7 +76,7 @@ impl Operation {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        Self { route: web::to(handler), module, name, document: document::<D> }
+        Self { route: web::to(handler), documentation: Documentation { module, name, document: document::<D> } }
     }
 
     /// The handler, without its documentation.

@@ -4,32 +4,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::OnceLock;
 
 use actix_web::http::Method;
 use actix_web::web::Bytes;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
-use super::access::{Access, Api, Route};
+use super::access::{Access, Api, Documentation, Route};
 use super::openapi;
 use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet};
 use crate::oidc::SignInEndpoints;
 
 /// A route as the catalogue lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RouteEntry {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) access: Access,
+    pub(super) documentation: Documentation,
 }
 
 /// Every route of the running service.
 pub(crate) struct Catalogue {
     entries: Vec<RouteEntry>,
-    openapi: OpenApi,
-    openapi_json: Bytes,
     /// As the issuer spells them, with what each is for.
     scopes: Vec<(String, String)>,
+    scope_prefix: String,
+    /// Made when it is first asked for: it takes more memory and time than the rest of the start.
+    openapi_json: OnceLock<Bytes>,
 }
 
 /// What a registration got wrong; the service does not start with it.
@@ -111,12 +113,10 @@ impl Catalogue {
         if !faults.is_empty() {
             return Err(RegistrationError(faults));
         }
-        let openapi = openapi::document(&api.routes, declared, scope_prefix);
         let mut entries: Vec<RouteEntry> = api.routes.into_iter().map(RouteEntry::from).collect();
         entries.sort_by(|a, b| (&a.path, a.method.as_str()).cmp(&(&b.path, b.method.as_str())));
-        let openapi_json = serde_json::to_vec(&openapi).unwrap_or_default().into();
         let scopes = openapi::scopes(declared, scope_prefix);
-        Ok(Self { entries, openapi, openapi_json, scopes })
+        Ok(Self { entries, scopes, scope_prefix: scope_prefix.to_owned(), openapi_json: OnceLock::new() })
     }
 
     /// The routes, by path and method.
@@ -131,12 +131,13 @@ impl Catalogue {
 
     /// The OpenAPI document, written out once.
     pub(crate) fn openapi_json(&self) -> Bytes {
-        self.openapi_json.clone()
+        let written = || serde_json::to_vec(&self.openapi()).unwrap_or_default().into();
+        self.openapi_json.get_or_init(written).clone()
     }
 
     /// The OpenAPI document for a page that signs people in at an issuer with these endpoints.
     pub(crate) fn openapi_with_sign_in(&self, endpoints: &SignInEndpoints) -> Value {
-        openapi::with_sign_in(&self.openapi, endpoints, &self.scopes)
+        openapi::with_sign_in(&self.openapi(), endpoints, &self.scopes)
     }
 
     /// The scopes of all permissions, as the issuer spells them.
@@ -145,14 +146,15 @@ impl Catalogue {
     }
 
     /// The OpenAPI document.
-    pub(crate) fn openapi(&self) -> &OpenApi {
-        &self.openapi
+    pub(crate) fn openapi(&self) -> OpenApi {
+        openapi::document(&self.entries, &self.scopes, &self.scope_prefix)
     }
 }
 
 impl From<Route> for RouteEntry {
     fn from(route: Route) -> Self {
-        Self { method: route.method, path: route.path, access: route.access }
+        let Route { method, path, access, operation } = route;
+        Self { method, path, access, documentation: operation.documentation }
     }
 }
 
@@ -191,7 +193,7 @@ fn route_faults(route: &Route, declared: &DeclaredPermissions, seen: &mut Seen) 
     if !path.starts_with('/') {
         faults.push(RegistrationFault::RelativePath { method: method.clone(), path: path.clone() });
     }
-    if !openapi::is_documented_as(&route.operation, &method) {
+    if !openapi::is_documented_as(route.operation.documentation, &method) {
         faults.push(RegistrationFault::DocumentedOtherwise { method, path });
     }
     faults

@@ -14,7 +14,8 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use super::access::{Access, Operation, Route};
+use super::access::{Access, Documentation};
+use super::catalogue::RouteEntry;
 use crate::error::{PROBLEM_MEDIA_TYPE, Problem, ProblemBody, problem};
 use crate::models::permission::{DeclaredPermissions, Permission};
 use crate::oidc::SignInEndpoints;
@@ -26,14 +27,14 @@ const SIGN_IN: &str = "sign-in";
 /// The field that names the version that a change is meant for.
 const IF_MATCH: &str = "If-Match";
 
-/// The document for these routes. Scopes carry the issuer's prefix, as clients have to ask for them.
-pub(super) fn document(routes: &[Route], declared: &DeclaredPermissions, scope_prefix: &str) -> OpenApi {
+/// The document for these routes. Scopes (name and summary) carry the issuer's prefix, as clients have to ask for them.
+pub(super) fn document(routes: &[RouteEntry], scopes: &[(String, String)], scope_prefix: &str) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = ComponentsBuilder::new()
-        .security_scheme(BEARER, bearer_scheme(declared, scope_prefix))
+        .security_scheme(BEARER, bearer_scheme(scopes))
         .schema(ProblemBody::name(), ProblemBody::schema());
     for route in routes {
-        let documented = (route.operation.document)();
+        let documented = (route.documentation.document)();
         components = components.schemas_from_iter(documented.schemas);
         let operation = complete(documented.operation, route, scope_prefix);
         if let Some(method) = openapi_method(&route.method) {
@@ -73,8 +74,8 @@ pub(super) fn with_sign_in(document: &OpenApi, endpoints: &SignInEndpoints, scop
 }
 
 /// Whether the handler's own documentation names the method that it is registered with.
-pub(super) fn is_documented_as(operation: &Operation, method: &Method) -> bool {
-    openapi_method(method).is_some_and(|method| (operation.document)().methods == [method])
+pub(super) fn is_documented_as(documentation: Documentation, method: &Method) -> bool {
+    openapi_method(method).is_some_and(|method| (documentation.document)().methods == [method])
 }
 
 fn info() -> utoipa::openapi::Info {
@@ -91,8 +92,7 @@ pub(super) fn scopes(declared: &DeclaredPermissions, scope_prefix: &str) -> Vec<
     declared.all().map(spell).collect()
 }
 
-fn bearer_scheme(declared: &DeclaredPermissions, scope_prefix: &str) -> SecurityScheme {
-    let scopes = scopes(declared, scope_prefix);
+fn bearer_scheme(scopes: &[(String, String)]) -> SecurityScheme {
     let scopes: String = scopes.iter().map(|(name, summary)| format!("\n- `{name}`: {summary}")).collect();
     let description = format!("An access token of the identity provider. Scopes:\n{scopes}");
     SecurityScheme::Http(
@@ -101,9 +101,9 @@ fn bearer_scheme(declared: &DeclaredPermissions, scope_prefix: &str) -> Security
 }
 
 /// Fills in what the registration decides.
-fn complete(mut operation: Document, route: &Route, scope_prefix: &str) -> Document {
-    let module = route.operation.module.rsplit("::").next().unwrap_or_default();
-    operation.operation_id = Some(format!("{module}_{}", route.operation.name));
+fn complete(mut operation: Document, route: &RouteEntry, scope_prefix: &str) -> Document {
+    let module = route.documentation.module.rsplit("::").next().unwrap_or_default();
+    operation.operation_id = Some(format!("{module}_{}", route.documentation.name));
     operation.tags = Some(vec![resource(&route.path).unwrap_or(module).to_owned()]);
     operation.security = Some(match route.access {
         Access::Public => vec![SecurityRequirement::default()],

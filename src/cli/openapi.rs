@@ -7,6 +7,6 @@ use crate::config::{Config, OidcConfig};
 pub(super) fn run(application: &Application, config: &Config) -> Result<(), CommandError> {
     let scope_prefix = config.oidc.as_ref().map_or("", OidcConfig::scope_prefix);
     let catalogue = application.catalogue(&application.declared_permissions()?, scope_prefix)?;
-    println!("{}", serde_json::to_string_pretty(catalogue.openapi())?);
+    println!("{}", serde_json::to_string_pretty(&catalogue.openapi())?);
     Ok(())
 }

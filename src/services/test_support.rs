@@ -45,6 +45,12 @@ impl World {
         Self::over(Database::temporary_file(), JitMode::Active, None)
     }
 
+    /// Whether its database is on a server.
+    #[cfg(feature = "postgres")]
+    pub(super) fn is_on_server(&self) -> bool {
+        self.place.is_server()
+    }
+
     pub(super) fn with(jit: JitMode, bootstrap_admin: Option<&str>) -> Self {
         Self::over(Database::temporary(), jit, bootstrap_admin)
     }

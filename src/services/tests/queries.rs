@@ -1,4 +1,4 @@
-//! What a contact asks SQLite: by index, with statements that were prepared before.
+//! What a contact asks the database: by index, with statements that were prepared before.
 
 use std::sync::{Arc, Mutex};
 
@@ -45,9 +45,9 @@ impl Instrumentation for Asked {
     }
 }
 
-/// A world whose one writing connection, which looks up all that a reading one does, tells what it is asked. Somebody was purged from it.
-async fn observed() -> (World, Asked) {
-    let (world, asked) = (World::in_file(), Asked::default());
+/// The world, whose one writing connection, which looks up all that a reading one does, tells what it is asked. Somebody was purged from it.
+async fn observed(world: World) -> (World, Asked) {
+    let asked = Asked::default();
     let told = asked.clone();
     let watch = move |conn: &mut DbConnection| {
         conn.set_instrumentation(told);
@@ -77,16 +77,23 @@ async fn come(world: &World, subject: &str, name: &str) {
     world.principals.resolve(&claims).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_contact_finds_its_rows_by_an_index() {
-    let (world, asked) = observed().await;
-    come(&world, "alice", "Alice").await;
+/// What is asked for somebody who comes, and comes again with something new. `quote` is what names are put between.
+async fn statements(world: &World, asked: &Asked, quote: char) -> Vec<String> {
+    come(world, "alice", "Alice").await;
     world.pass(3_600);
-    come(&world, "alice", "Ally").await;
+    come(world, "alice", "Ally").await;
     let statements = asked.take().statements;
     for table in ["identities", "principals", "principal_terms", "role_grants", "roles", "tombstones"] {
-        assert!(statements.iter().any(|sql| sql.contains(&format!("`{table}`"))), "nothing was asked of {table}");
+        let name = format!("{quote}{table}{quote}");
+        assert!(statements.iter().any(|sql| sql.contains(&name)), "nothing was asked of {table}");
     }
+    statements
+}
+
+#[tokio::test]
+async fn a_contact_finds_its_rows_by_an_index() {
+    let (world, asked) = observed(World::in_file()).await;
+    let statements = statements(&world, &asked, '`').await;
     let plans = world
         .query(move |conn| {
             let plan = |sql_text: &String| {
@@ -104,9 +111,52 @@ async fn a_contact_finds_its_rows_by_an_index() {
     }
 }
 
+/// As much as PostgreSQL tells of tables that are as good as empty, where it would rather read them whole: that it need not.
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_contact_can_find_its_rows_by_an_index_on_a_server() {
+    use diesel::connection::SimpleConnection;
+
+    let world = World::new();
+    if !world.is_on_server() {
+        return;
+    }
+    let (world, asked) = observed(world).await;
+    let statements = statements(&world, &asked, '"').await;
+    let plans = world
+        .query(move |conn| {
+            conn.batch_execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")?;
+            let plan = |statement: &String| {
+                let parameters = (1..).take_while(|number| statement.contains(&format!("${number}"))).count();
+                let unknown = vec!["NULL"; parameters].join(", ");
+                let arguments = if unknown.is_empty() { unknown } else { format!("({unknown})") };
+                conn.batch_execute(&format!("PREPARE contact AS {statement}"))?;
+                let explain = diesel::sql_query(format!("EXPLAIN EXECUTE contact{arguments}"));
+                let steps: Vec<Step> = explain.load(conn)?;
+                conn.batch_execute("DEALLOCATE contact")?;
+                Ok::<_, diesel::result::Error>((statement.clone(), steps))
+            };
+            statements.iter().map(plan).collect::<QueryResult<Vec<_>>>()
+        })
+        .await;
+    for (statement, steps) in plans {
+        for Step { step } in steps {
+            assert!(!step.contains("Seq Scan"), "{step}: {statement}");
+        }
+    }
+}
+
+/// A line of a plan.
+#[cfg(feature = "postgres")]
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    step: String,
+}
+
 #[tokio::test]
 async fn the_second_contact_prepares_no_statement() {
-    let (world, asked) = observed().await;
+    let (world, asked) = observed(World::in_file()).await;
     come(&world, "alice", "Alice").await;
     let first = asked.take();
     for sql_text in &first.statements {
