@@ -19,6 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 HERE = Path(__file__).resolve().parent
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -84,6 +85,8 @@ class Bench:
         self.tokens = self.folder / "tokens"
         cores = sorted(os.sched_getaffinity(0))
         self.server_core, self.load_core = cores[0], cores[-1]
+        # The PostgreSQL beside which scripts/bench --postgres runs this.
+        self.server = os.environ["PORTCULLIS_TEST_DATABASE"] if arguments.postgres else None
         self.databases = 0
         self.samples = {}
         self.figures = {}
@@ -105,11 +108,8 @@ class Bench:
 
     def service(self, level=ACCESS_LOG_OFF, program="examples/measured", database=None, wait=True):
         """The service with a new database, or with this one."""
-        if database is None:
-            self.databases += 1
-            database = self.folder / f"service-{self.databases}.db"
         environment = {
-            "DATABASE_URL": f"sqlite://{database}",
+            "DATABASE_URL": database or self.new_database(),
             "DATABASE_MIGRATE": "true",
             "OIDC_ISSUERS_FILE": str(self.tokens / "issuers.toml"),
             "LOG_FORMAT": "json",
@@ -130,6 +130,18 @@ class Bench:
         if wait:
             server.wait_until("/health/ready")
         return server
+
+    def new_database(self):
+        self.databases += 1
+        name = f"service-{self.databases}"
+        if self.server is None:
+            return f"sqlite://{self.folder / name}.db"
+        at = urlsplit(self.server)
+        # By variables, as arguments can be seen by all.
+        access = {"PGHOST": at.hostname, "PGPORT": str(at.port), "PGUSER": at.username, "PGPASSWORD": at.password}
+        command = ["psql", "-q", "-d", "postgres", "-c", f'CREATE DATABASE "{name}"']
+        subprocess.run(command, env={"PATH": os.environ["PATH"]} | access, check=True)
+        return at._replace(path=f"/{name}").geturl()
 
     def load(self, server, path, tokens=None, seconds=None):
         """What wrk tells, with the CPU time that the server spent."""
@@ -231,8 +243,8 @@ class Bench:
     def rest(self):
         """From the start to the first answer that all is well, and memory while nothing happens. The service itself, not the example."""
         ready = []
+        database = self.new_database()
         for number in range(9):
-            database = self.folder / "rest.db"
             server = self.service(ACCESS_LOG_ON, "portcullis", database, wait=False)
             took = server.wait_until("/health/ready")
             if number:
@@ -334,6 +346,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=2, help="how long each turn lasts (2)")
     parser.add_argument("--lists", action="store_true", help="also pages of 1,000,000 users, which takes minutes to fill")
     parser.add_argument("--markdown", action="store_true", help="tables as in docs/performance.md")
+    parser.add_argument("--postgres", action="store_true", help="over a PostgreSQL of its own, in place of SQLite")
     parser.add_argument("--quick", action="store_true", help="a fiftieth of the tokens, to try this out: no figure counts")
     parser.add_argument("--bin", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

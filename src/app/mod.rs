@@ -13,6 +13,7 @@ mod observe;
 mod outside_changes;
 mod shutdown;
 mod start;
+mod state;
 #[cfg(feature = "dev")]
 mod steps;
 

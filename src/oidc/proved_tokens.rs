@@ -34,17 +34,25 @@ const MAX_TOKENS: u64 = 128 * 1024;
 /// rest of the look-up; it is compared all the same.
 const HASHED: usize = 32;
 
-/// What the verdict on a token rests on, besides the token itself and the times that its claims keep.
+/// What the verdict on a token rests on, besides the token itself and the times that its claims keep. Small, as each token has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grounds {
     /// The state of the table of issuers.
-    pub(super) table: u64,
+    table: u32,
     /// The issuer's place in it.
-    pub(super) issuer: usize,
+    issuer: u32,
     /// The edition of the issuer's keys.
-    pub(super) keys: u64,
+    keys: u32,
     /// `nbf`.
-    pub(super) not_before: Option<DateTime<Utc>>,
+    not_before: Option<DateTime<Utc>>,
+}
+
+impl Grounds {
+    /// The state of the table, the issuer's place in it, the edition of its keys, and `nbf`. `None` past four thousand million of any.
+    pub(super) fn new(table: u64, issuer: usize, keys: u64, not_before: Option<DateTime<Utc>>) -> Option<Self> {
+        let (table, keys) = (u32::try_from(table).ok()?, u32::try_from(keys).ok()?);
+        Some(Self { table, issuer: u32::try_from(issuer).ok()?, keys, not_before })
+    }
 }
 
 /// The latest proved tokens.
@@ -76,13 +84,14 @@ struct Proof {
 impl Proof {
     /// The token's issuer, if the verdict would be the same now.
     fn holds<'a>(&self, table: &'a Table, now: DateTime<Utc>) -> Option<&'a TrustedIssuer> {
-        let Grounds { not_before, keys, .. } = self.grounds;
+        let Grounds { table: number, issuer, keys, not_before } = self.grounds;
         let (expires_at, issued_at) = (self.claims.expires_at(), self.claims.issued_at());
         let validity = Validity { expires_at, not_before, issued_at };
-        if self.grounds.table != table.number || validity.check_at(now).is_err() {
+        if u64::from(number) != table.number || validity.check_at(now).is_err() {
             return None;
         }
-        table.issuer(self.grounds.issuer).filter(|issuer| issuer.keys.edition() == Some(keys))
+        let issuer = table.issuer(usize::try_from(issuer).ok()?)?;
+        (issuer.keys.edition() == Some(keys.into())).then_some(issuer)
     }
 }
 
@@ -207,7 +216,7 @@ mod tests {
         let claims = Arc::new(Claims::for_test("https://issuer.test", SubjectKind::Human, "alice", now));
         let says = UnverifiedHeader { algorithm: Algorithm::Es256, key_id: None, says_access_token: true };
         let header = Arc::new(SpeltHeader { text: "header".into(), says });
-        let grounds = Grounds { table: 1, issuer: 0, keys: 1, not_before: None };
+        let grounds = Grounds::new(1, 0, 1, None).unwrap();
         tokens.keep(&format!("header.{token}"), &header, &claims, grounds);
     }
 

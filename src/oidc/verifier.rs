@@ -129,10 +129,9 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         self.signature(issuer, header, &token).await?;
         let claims = self.accept(canonical, issuer, &unverified_claims, subject, validity)?;
         // Editions never come back, so where it is the same before and after, it is that of the key.
-        self.grounds = edition.filter(|_| issuer.keys.edition() == edition).map(|keys| {
-            let grounds =
-                Grounds { table: self.table.number, issuer: issuer.place, keys, not_before: validity.not_before };
-            (Arc::clone(&spelt), grounds)
+        self.grounds = edition.filter(|_| issuer.keys.edition() == edition).and_then(|keys| {
+            let grounds = Grounds::new(self.table.number, issuer.place, keys, validity.not_before)?;
+            Some((Arc::clone(&spelt), grounds))
         });
         Ok(claims)
     }

@@ -222,12 +222,7 @@ async fn a_running_service_sees_by_itself_whom_the_command_line_shuts_out() {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
     let place = TestDatabase::migrated();
     let database = place.url();
-    let service = Program::portcullis()
-        .var("DATABASE_URL", &database)
-        .var("DATABASE_MIGRATE", "true")
-        .var("OIDC_ISSUER", idp.url())
-        .var("OIDC_AUDIENCE", AUDIENCE)
-        .serve();
+    let service = Program::portcullis().var("DATABASE_URL", &database).trusting(&idp).serve();
     let (client, token) = (client(), idp.token().subject("bob").scope("profile:read").sign());
     let me = async || client.get(format!("{}/api/v1/me", service.url())).bearer_auth(&token).send().await.unwrap();
     let bob: Value = serde_json::from_str(&me().await.text().await.unwrap()).unwrap();
@@ -305,8 +300,7 @@ async fn a_person_is_shown_and_loses_a_role_and_their_tokens() {
 #[actix_web::test]
 async fn programs_are_registered_and_listed() {
     let app = TestApp::spawn().await;
-    let program =
-        Program::beside(&app).var("OIDC_ISSUER", app.idp.url()).var("OIDC_AUDIENCE", "https://api.example.test");
+    let program = Program::beside(&app).trusting(&app.idp);
     let added = program.run(&["service-accounts", "add", "reporter", "--name", "Nightly", "--role", "auditor"]);
     let id = added.printed().split_whitespace().next().unwrap();
     assert_eq!(app.get("/api/v1/users", &app.machine_token("reporter").sign()).await.status(), 200);
@@ -334,8 +328,7 @@ async fn roles_are_listed_with_what_they_grant() {
 
 /// The command beside a running service, with its issuer, and a file of these lines to import.
 fn importing(app: &TestApp, lines: &str) -> Program {
-    let program =
-        Program::beside(app).var("OIDC_ISSUER", app.idp.url()).var("OIDC_AUDIENCE", "https://api.example.test");
+    let program = Program::beside(app).trusting(&app.idp);
     fs::write(program.folder().join("people.csv"), lines).unwrap();
     program
 }

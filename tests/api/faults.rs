@@ -22,12 +22,9 @@ use load::{USERS, halves, lost, person};
 async fn serve(database: &TestDatabase, idp: &Issuer) -> Service {
     let program = Program::portcullis()
         .var("DATABASE_URL", &database.url())
-        .var("DATABASE_MIGRATE", "true")
+        .trusting(idp)
         // A busy machine takes a while to connect.
         .var("DATABASE_POOL_WAIT_SECONDS", "10")
-        .var("SERVER_MANAGEMENT_BIND", "off")
-        .var("OIDC_ISSUER", idp.url())
-        .var("OIDC_AUDIENCE", AUDIENCE)
         .var("BOOTSTRAP_ADMIN", &format!("{} alice", idp.url()));
     spawn_blocking(move || program.serve()).await.unwrap()
 }

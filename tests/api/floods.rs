@@ -1,6 +1,7 @@
-//! What the real program does under more than anyone means well: it goes on to serve, in bounded memory.
+//! What the real program does under more than anyone means well: it goes on to serve, within a second, in bounded memory.
 //!
-//! Nothing here is timed to pass: a good request has a deadline, so that a service that hangs fails the test, and figures are printed.
+//! These want the machine for themselves, so `scripts/test` runs them one after another, and their figures are printed. A second is some
+//! thirty times what a good request takes here: whoever needs longer waits for the flood.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,9 @@ use crate::support::{ALL_SCOPES, AUDIENCE, client};
 
 /// The most that the program may ever have in memory, in KiB: in a build without optimization, with all of the following at once.
 const MEMORY: u64 = 200 * 1024;
-/// By then a good request is served, or the service hangs.
+/// By then a good request is served.
+const PROMISED: Duration = Duration::from_secs(1);
+/// By then a connection of the flood is over, or the service hangs.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 struct Flooded {
@@ -28,10 +31,7 @@ impl Flooded {
     async fn spawn() -> Self {
         let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
         let service = Program::portcullis()
-            .var("OIDC_ISSUER", idp.url())
-            .var("OIDC_AUDIENCE", AUDIENCE)
-            .var("DATABASE_MIGRATE", "true")
-            .var("SERVER_MANAGEMENT_BIND", "off")
+            .trusting(&idp)
             .var("SERVER_BODY_BYTES", "1048576")
             // Whoever keeps the end of a refused connection open is left after this time.
             .var("SERVER_KEEP_ALIVE_SECONDS", "2")
@@ -50,7 +50,7 @@ impl Flooded {
         for _ in 0..10 {
             let begun = Instant::now();
             let request = client.get(format!("{}/api/v1/me", self.service.url())).bearer_auth(&self.token).send();
-            assert_eq!(timeout(DEADLINE, request).await.unwrap().unwrap().status(), 200, "{during}");
+            assert_eq!(timeout(PROMISED, request).await.unwrap().unwrap().status(), 200, "{during}");
             slowest = slowest.max(begun.elapsed());
         }
         let memory = self.service.peak_memory();
@@ -80,6 +80,7 @@ async fn last_status(mut stream: TcpStream) -> u16 {
 }
 
 #[actix_web::test]
+#[ignore = "wants the machine for itself: see scripts/test"]
 async fn five_hundred_slow_connections_keep_nobody_waiting() {
     let flooded = Flooded::spawn().await;
     let heads = join_all((0..250).map(|_| flooded.connect("GET /health/live HTTP/1.1\r\nHost: a\r\nX-Slow: "))).await;
@@ -92,6 +93,7 @@ async fn five_hundred_slow_connections_keep_nobody_waiting() {
 }
 
 #[actix_web::test]
+#[ignore = "wants the machine for itself: see scripts/test"]
 async fn large_bodies_are_refused_without_being_kept() {
     let flooded = Flooded::spawn().await;
     let body = " ".repeat(10 * 1024 * 1024);
@@ -111,6 +113,7 @@ async fn large_bodies_are_refused_without_being_kept() {
 }
 
 #[actix_web::test]
+#[ignore = "wants the machine for itself: see scripts/test"]
 async fn json_that_is_nested_too_deep_is_refused_and_overflows_nothing() {
     let flooded = Flooded::spawn().await;
     let url = format!("{}/api/v1/me", flooded.service.url());
@@ -129,6 +132,7 @@ async fn json_that_is_nested_too_deep_is_refused_and_overflows_nothing() {
 }
 
 #[actix_web::test]
+#[ignore = "wants the machine for itself: see scripts/test"]
 async fn a_thousand_connections_at_once_are_served() {
     let flooded = Flooded::spawn().await;
     let live = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";

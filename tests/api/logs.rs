@@ -9,12 +9,7 @@ use crate::support::{ALL_SCOPES, AUDIENCE, client};
 /// A service whose log is at its most talkative, and its issuer.
 async fn spawn() -> (Service, Issuer) {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
-    let service = Program::portcullis()
-        .var("OIDC_ISSUER", idp.url())
-        .var("OIDC_AUDIENCE", AUDIENCE)
-        .var("DATABASE_MIGRATE", "true")
-        .var("LOG_LEVEL", "trace")
-        .serve();
+    let service = Program::portcullis().trusting(&idp).var("LOG_LEVEL", "trace").serve();
     (service, idp)
 }
 

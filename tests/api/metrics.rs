@@ -222,6 +222,12 @@ async fn what_becomes_of_sessions_is_counted() {
         assert_eq!(other.send(out).await.status(), 200);
     }
     assert_eq!(told().await, [2.0, 1.0, 1.0, 0.0]);
+    for _ in 0..2 {
+        let body = format!("logout_token={}", app.idp.logout_token().subject("bob").sign());
+        let request = app.request(Method::POST, "/auth/backchannel-logout");
+        assert_eq!(request.body("application/x-www-form-urlencoded", &body).send().await.status(), 200);
+    }
+    assert_eq!(told().await, [2.0, 1.0, 1.0, 1.0]);
 }
 
 #[actix_web::test]

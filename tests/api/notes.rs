@@ -22,12 +22,7 @@ impl Notes {
         let api_scopes = SCOPES.split(' ').map(str::to_owned).collect();
         let idp = Issuer::start(IssuerOptions { api_scopes, ..IssuerOptions::new(AUDIENCE) }).await.unwrap();
         let database = TestDatabase::empty();
-        let service = Program::example("notes")
-            .var("DATABASE_URL", &database.url())
-            .var("DATABASE_MIGRATE", "true")
-            .var("OIDC_ISSUER", idp.url())
-            .var("OIDC_AUDIENCE", AUDIENCE)
-            .serve();
+        let service = Program::example("notes").var("DATABASE_URL", &database.url()).trusting(&idp).serve();
         Self { idp, service, _database: database, client: client() }
     }
 

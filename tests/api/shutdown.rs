@@ -16,10 +16,7 @@ use crate::support::{ALL_SCOPES, AUDIENCE, client};
 async fn serve(grace: u32, shutdown: u32) -> (Service, String, Issuer) {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
     let service = Program::portcullis()
-        .var("OIDC_ISSUER", idp.url())
-        .var("OIDC_AUDIENCE", AUDIENCE)
-        .var("DATABASE_MIGRATE", "true")
-        .var("SERVER_MANAGEMENT_BIND", "off")
+        .trusting(&idp)
         .var("SERVER_GRACE_SECONDS", &grace.to_string())
         .var("SERVER_SHUTDOWN_SECONDS", &shutdown.to_string())
         .serve();

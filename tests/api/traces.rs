@@ -34,9 +34,7 @@ async fn collector() -> (String, UnboundedReceiver<(String, Bytes)>) {
 async fn spawn(collector: &str) -> (Service, Issuer) {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
     let service = Program::portcullis()
-        .var("OIDC_ISSUER", idp.url())
-        .var("OIDC_AUDIENCE", AUDIENCE)
-        .var("DATABASE_MIGRATE", "true")
+        .trusting(&idp)
         .var("LOG_LEVEL", "trace")
         .var("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
         .var("OTEL_BSP_SCHEDULE_DELAY", "20")

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { startComposed } from './compose.mjs';
 import { assertChallenged, assertProblem, call } from './http.mjs';
 import { keycloakMachineToken, signInAtKeycloak } from './keycloak/sign_in.mjs';
 import { startKeycloak } from './keycloak/server.mjs';
@@ -130,4 +131,19 @@ test('an opaque token that its provider does not know is refused', async () => {
 test('an opaque refresh token, which the provider calls active too, is refused', async () => {
   const { refresh_token: token } = await signIn(provider.issuer, 'dora', 'profile:read', { resource: OPAQUE_API });
   assertChallenged(service, await call(service, ME, { token }), INVALID);
+});
+
+test('what the first lines of compose.yaml show works in its environment', async () => {
+  const composed = await startComposed(keycloak);
+  try {
+    const token = await keycloakMachineToken(keycloak.issuer, NIGHTLY, 'users:read');
+    const users = () => call(composed, '/api/v1/users', { token });
+    assertProblem(await users(), 403, 'unknown-principal');
+    composed.run('service-accounts', 'add', 'nightly', '--role', 'auditor');
+    assert.equal((await users()).status, 200);
+    composed.run('health');
+    composed.run('doctor');
+  } finally {
+    await composed.stop();
+  }
 });

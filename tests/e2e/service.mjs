@@ -1,7 +1,7 @@
 // The binary under test, as an operator runs it: environment in, log lines out, HTTP in between.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -66,12 +66,13 @@ async function launch(args, { directory, env, log, sign, url }) {
 
 /**
  * Starts Portcullis for `issuer`, or for the issuers that a file of this text names, on a port and a database of its own,
- * the subject `admin` being the first administrator, and waits until it is ready. `env` is what else it is told.
+ * the subject `admin` being the first administrator, and waits until it is ready. `env` is what else it is told; `only`,
+ * all that it is told.
  * `log` grows with every line that it writes.
  */
-export async function startService({ issuer, issuersFile, adminIssuer = issuer, admin, logLevel = 'info', bind, env: more = {} }) {
+export async function startService({ issuer, issuersFile, adminIssuer = issuer, admin, logLevel = 'info', bind, env: more = {}, only }) {
   const directory = freshDirectory();
-  const env = {
+  const env = only ?? {
     BOOTSTRAP_ADMIN: `${adminIssuer} ${admin}`,
     DATABASE_MIGRATE: 'true',
     DATABASE_URL: `sqlite://${join(directory, 'portcullis.db')}`,
@@ -96,6 +97,14 @@ export async function startService({ issuer, issuersFile, adminIssuer = issuer, 
     },
     stop: () => end(child),
   };
+}
+
+/** Runs the binary with these arguments to its end, which has to be a good one. Returns what it printed. */
+export function run(args, env) {
+  const { status, stdout, stderr, error } = spawnSync(BINARY, args, { cwd: freshDirectory(), env, encoding: 'utf8' });
+  assert.equal(error, undefined);
+  assert.equal(status, 0, `portcullis ${args.join(' ')}: ${stdout}${stderr}`);
+  return stdout;
 }
 
 /** What `portcullis dev` says when it is there. */

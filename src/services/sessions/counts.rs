@@ -16,7 +16,11 @@ pub(super) struct Count(AtomicU64);
 
 impl Count {
     pub(super) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    pub(super) fn add(&self, more: usize) {
+        self.0.fetch_add(u64::try_from(more).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 

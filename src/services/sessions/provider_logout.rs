@@ -24,24 +24,27 @@ impl SessionService {
             }
         })?;
         let now = self.now();
-        self.0.database.write_touching(move |conn| end(conn, &notice, now)).await
+        let ended = self.0.database.write_touching(move |conn| end(conn, &notice, now)).await?;
+        self.0.counts.withdrawn.add(ended);
+        Ok(())
     }
 }
 
-fn end(conn: &mut DbConnection, notice: &LogoutNotice, now: DateTime<Utc>) -> Result<((), Touched), Failure> {
+/// Returns how many sessions there were to end.
+fn end(conn: &mut DbConnection, notice: &LogoutNotice, now: DateTime<Utc>) -> Result<(usize, Touched), Failure> {
     let (until, subject) = (Moment::from(notice.issued_at), notice.provider_subject.as_deref());
     if let Some(session) = &notice.provider_session {
         let ended = sessions::delete_by_provider_session(conn, &notice.issuer, session, subject, until)?;
         tracing::info!(sessions = ended, "the identity provider ended a session");
-        return Ok(((), Touched::Nobody));
+        return Ok((ended, Touched::Nobody));
     }
-    let Some(subject) = subject else { return Ok(((), Touched::Nobody)) };
+    let Some(subject) = subject else { return Ok((0, Touched::Nobody)) };
     for principal in owners(conn, notice, subject)? {
         raise_not_before(conn, principal, until, now)?;
     }
     let ended = sessions::delete_by_provider_subject(conn, &notice.issuer, subject, until)?;
     tracing::info!(sessions = ended, "the identity provider ended every session of a person");
-    Ok(((), Touched::Everyone))
+    Ok((ended, Touched::Everyone))
 }
 
 /// Whom the notice is about: whoever has sessions of this subject, and whoever is known by it.

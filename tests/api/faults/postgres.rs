@@ -12,6 +12,7 @@ use portcullis::diesel::connection::SimpleConnection;
 use portcullis::diesel::{Connection, PgConnection};
 
 use super::load::{Kind, Load, ME, USERS};
+use crate::support::fleet::{authority, elsewhere};
 use crate::support::proxy::Proxy;
 use crate::support::server::OwnServer;
 use crate::support::{Setup, TestApp, TestDatabase};
@@ -31,20 +32,12 @@ fn database() -> TestDatabase {
     database
 }
 
-/// The host and the port of an address, and the address with others.
-fn authority(url: &str) -> (&str, impl Fn(&str) -> String) {
-    let (user, rest) = url.split_once('@').unwrap();
-    let (authority, path) = rest.split_once('/').unwrap();
-    (authority, move |other: &str| format!("{user}@{other}/{path}"))
-}
-
 /// The load on a service that reaches its database through a proxy.
 async fn load() -> (Load, Proxy) {
     let database = database();
     let url = database.url();
-    let (server, through) = authority(&url);
-    let proxy = Proxy::before(server);
-    let app = hurried().var("DATABASE_URL", &through(&proxy.authority())).spawn_over(database).await;
+    let proxy = Proxy::before(&authority(&url));
+    let app = hurried().var("DATABASE_URL", &elsewhere(&url, &proxy.authority())).spawn_over(database).await;
     (Load::on(app).await, proxy)
 }
 
@@ -95,9 +88,8 @@ async fn a_database_that_falls_silent_is_not_waited_for_without_end() {
 async fn a_request_under_way_when_the_database_falls_silent_is_answered_before_it_speaks() {
     let database = database();
     let url = database.url();
-    let (server, through) = authority(&url);
-    let proxy = Proxy::before(server);
-    let setup = hurried().var("DATABASE_URL", &through(&proxy.authority())).var("DATABASE_POOL_SIZE", "1");
+    let proxy = Proxy::before(&authority(&url));
+    let setup = hurried().var("DATABASE_URL", &elsewhere(&url, &proxy.authority())).var("DATABASE_POOL_SIZE", "1");
     let app = setup.spawn_over(database).await;
     let path = format!("{USERS}/{}", app.introduce("bob").await);
     assert_eq!(app.get(&path, &app.admin()).await.status(), 200);

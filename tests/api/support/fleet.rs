@@ -133,7 +133,7 @@ impl Replica {
 }
 
 /// Host and port of an address.
-fn authority(url: &str) -> String {
+pub fn authority(url: &str) -> String {
     let (_, rest) = url.split_once('@').unwrap();
     rest.split(['/', '?']).next().unwrap().to_owned()
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc;
 
+use portcullis::dev::Issuer;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::TestApp;
+use super::{AUDIENCE, TestApp};
 
 /// A program, not yet run.
 pub struct Program {
@@ -55,6 +56,12 @@ impl Program {
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Trusts this issuer, and makes its database as it starts.
+    pub fn trusting(self, issuer: &Issuer) -> Self {
+        let program = self.var("DATABASE_MIGRATE", "true");
+        program.var("OIDC_ISSUER", issuer.url()).var("OIDC_AUDIENCE", AUDIENCE)
     }
 
     /// Runs it in a folder below the one that it would run in.

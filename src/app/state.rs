@@ -1,0 +1,185 @@
+//! What the workers share: every service, wired as the configuration says.
+
+use std::sync::Arc;
+
+use actix_web::web;
+
+use super::answer::AnswerRules;
+use super::cors::CorsRule;
+use super::limits::RequestLimits;
+use super::metrics::{Metrics, Readings};
+use super::start::StartError;
+use crate::Clock;
+use crate::auth::catalogue::Catalogue;
+use crate::auth::resource::ProtectedResource;
+use crate::auth::session::{BrowserSessions, Cookies, Origins};
+use crate::auth::{Authenticator, RateLimits, TrustedProxies};
+use crate::config::{Config, SessionConfig};
+use crate::database::Database;
+use crate::error::{body_config, json_config, path_config, query_config};
+use crate::models::permission::DeclaredPermissions;
+use crate::oidc::{LoginClient, TokenVerifier, TrustedIssuers};
+use crate::routes::{CALLBACK_PATH, DocsSignIn};
+use crate::services::{
+    AuditService, MeService, MySessionService, PrincipalService, ReadinessService, RoleService, ServiceAccountService,
+    SessionService, SessionSettings, UserService,
+};
+
+/// What the start has made ready for the workers.
+pub(super) struct Parts<'a> {
+    /// What the service is called by whoever reaches it.
+    pub(super) url: String,
+    pub(super) issuers: &'a TrustedIssuers,
+    pub(super) database: Database,
+    pub(super) declared: Arc<DeclaredPermissions>,
+    pub(super) clock: Clock,
+    pub(super) catalogue: Catalogue,
+    /// `None` where the documentation page signs nobody in.
+    pub(super) docs: Option<web::Data<DocsSignIn>>,
+    pub(super) readiness: web::Data<ReadinessService>,
+}
+
+/// What the workers share.
+#[derive(Clone)]
+pub(super) struct State {
+    answers: web::Data<AnswerRules>,
+    audit: web::Data<AuditService>,
+    authenticator: web::Data<Authenticator>,
+    catalogue: web::Data<Catalogue>,
+    pub(super) cors: web::Data<CorsRule>,
+    database: web::Data<Database>,
+    body_bytes: usize,
+    declared: web::Data<DeclaredPermissions>,
+    /// `None` where the documentation page signs nobody in.
+    docs: Option<web::Data<DocsSignIn>>,
+    issuers: web::Data<TrustedIssuers>,
+    me: web::Data<MeService>,
+    pub(super) metrics: web::Data<Metrics>,
+    readiness: web::Data<ReadinessService>,
+    resource: web::Data<ProtectedResource>,
+    roles: web::Data<RoleService>,
+    my_sessions: web::Data<MySessionService>,
+    /// `None` where nobody signs in with a browser.
+    sessions: Option<web::Data<BrowserSessions>>,
+    service_accounts: web::Data<ServiceAccountService>,
+    users: web::Data<UserService>,
+}
+
+impl State {
+    /// Makes the services, as the configuration says.
+    pub(super) fn new(config: Config, parts: Parts<'_>) -> Result<Self, StartError> {
+        let Parts { url, issuers, database, declared, clock, catalogue, docs, readiness } = parts;
+        let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
+        let principals =
+            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin.clone())
+                .stale_for(config.auth.stale_for);
+        let login = LoginClient::new(issuers.clone(), clock.clone());
+        let sessions = config.session.as_ref().and_then(|own| {
+            let service =
+                |settings| SessionService::new(database.clone(), clock.clone(), login, principals.clone(), settings);
+            browser_sessions(own, &url, service)
+        });
+        let proxies = Arc::new(TrustedProxies::new(config.limits.trusted_proxies.clone()));
+        let rates = config.rate_limit;
+        let rates = RateLimits::new(rates.failures, rates.requests, Arc::clone(&proxies), &clock);
+        let authenticator = web::Data::new(Authenticator::new(verifier, principals, sessions.clone(), rates));
+        let readings = Readings {
+            clock: clock.clone(),
+            issuers: issuers.clone(),
+            database: database.clone(),
+            authenticator: authenticator.clone(),
+            sessions: sessions.clone(),
+        };
+        let metrics = web::Data::new(Metrics::new(readings).map_err(StartError::Metrics)?);
+        let resource = web::Data::new(ProtectedResource::new(url, issuers.clone()));
+        let limits = RequestLimits { field_bytes: config.limits.field_bytes, body: config.limits.body, proxies };
+        let answers = AnswerRules {
+            limits,
+            metrics: metrics.clone(),
+            readiness: readiness.clone(),
+            resource: resource.clone(),
+            is_https: config.server.is_https(),
+        };
+        Ok(Self {
+            answers: web::Data::new(answers),
+            audit: web::Data::new(AuditService::new(database.clone(), clock.clone())),
+            authenticator,
+            body_bytes: config.limits.body_bytes,
+            catalogue: web::Data::new(catalogue),
+            cors: web::Data::new(CorsRule::new(&config.cors, config.credentialed_origins())),
+            docs,
+            issuers: web::Data::new(issuers.clone()),
+            me: web::Data::new(MeService::new(database.clone(), clock.clone())),
+            metrics,
+            readiness,
+            resource,
+            my_sessions: web::Data::new(MySessionService::new(database.clone(), clock.clone(), config.session_idle())),
+            sessions,
+            roles: web::Data::new(RoleService::new(database.clone(), clock.clone(), declared.clone())),
+            service_accounts: web::Data::new(ServiceAccountService::new(
+                database.clone(),
+                clock.clone(),
+                declared.clone(),
+                issuers.clone(),
+            )),
+            users: web::Data::new(UserService::new(database.clone(), clock, declared.clone(), issuers.clone())),
+            declared: web::Data::from(declared),
+            database: web::Data::new(database),
+        })
+    }
+
+    /// Hands it to a worker.
+    pub(super) fn register(&self, services: &mut web::ServiceConfig) {
+        services
+            .app_data(json_config(self.body_bytes))
+            .app_data(body_config(self.body_bytes))
+            .app_data(path_config())
+            .app_data(query_config())
+            .app_data(self.answers.clone())
+            .app_data(self.audit.clone())
+            .app_data(self.authenticator.clone())
+            .app_data(self.catalogue.clone())
+            .app_data(self.cors.clone())
+            .app_data(self.database.clone())
+            .app_data(self.declared.clone())
+            .app_data(self.issuers.clone())
+            .app_data(self.me.clone())
+            .app_data(self.metrics.of_worker())
+            .app_data(self.readiness.clone())
+            .app_data(self.my_sessions.clone())
+            .app_data(self.resource.clone())
+            .app_data(self.roles.clone())
+            .app_data(self.service_accounts.clone())
+            .app_data(self.users.clone());
+        if let Some(docs) = &self.docs {
+            services.app_data(docs.clone());
+        }
+        if let Some(sessions) = &self.sessions {
+            services.app_data(sessions.clone());
+        }
+    }
+}
+
+/// Sessions of browsers that reach the service at `url`.
+fn browser_sessions(
+    config: &SessionConfig,
+    url: &str,
+    service: impl FnOnce(SessionSettings) -> SessionService,
+) -> Option<web::Data<BrowserSessions>> {
+    let origins = Origins::new(url, &config.allowed_origins)?;
+    let is_https = url.starts_with("https:");
+    if !is_https {
+        tracing::warn!(
+            "the session's cookie is neither `__Host-` nor Secure, since the service is reached by plain http: on this machine alone"
+        );
+    }
+    let settings = SessionSettings {
+        keys: config.keys.clone(),
+        idle: config.idle,
+        absolute: config.absolute,
+        redirect_uri: origins.address(CALLBACK_PATH),
+        logged_out_url: config.logged_out_url.clone(),
+    };
+    let cookies = Cookies::new(is_https);
+    Some(web::Data::new(BrowserSessions { service: service(settings), cookies, origins }))
+}
