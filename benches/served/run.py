@@ -213,7 +213,7 @@ class Bench:
         limits = {name: len((self.tokens / name).read_text().split()) for name in ALGORITHMS}
         raw = ["taskset", "-c", str(self.server_core), str(self.bin / "examples/measured"), "signatures"]
         self.figures["signature_us"] = json.loads(subprocess.run(raw, stdout=subprocess.PIPE, check=True).stdout)
-        for _ in range(max(3, self.rounds // 2)):
+        for _ in range(max(3, self.rounds // 4)):
             for algorithm in ALGORITHMS:
                 server = self.service()
                 self.load(server, "/measured/guarded", "warm", 1)
@@ -342,8 +342,8 @@ def report(bench, lists, markdown):
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=10, help="how often service and bare handler take turns (10)")
-    parser.add_argument("--seconds", type=int, default=2, help="how long each turn lasts (2)")
+    parser.add_argument("--rounds", type=int, default=20, help="how often service and bare handler take turns (20)")
+    parser.add_argument("--seconds", type=int, default=1, help="how long each turn lasts (1)")
     parser.add_argument("--lists", action="store_true", help="also pages of 1,000,000 users, which takes minutes to fill")
     parser.add_argument("--markdown", action="store_true", help="tables as in docs/performance.md")
     parser.add_argument("--postgres", action="store_true", help="over a PostgreSQL of its own, in place of SQLite")
