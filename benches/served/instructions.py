@@ -60,10 +60,10 @@ class Counted:
     def count(self, path, tokens, before, counted):
         """Instructions per request."""
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            self.ask(connection, path, tokens[:before], before)
+            self.ask(connection, path, tokens, range(before))
             self.control("-z")
             self.control("-i", "on")
-            self.ask(connection, path, tokens[before:], counted)
+            self.ask(connection, path, tokens, range(before, before + counted))
             self.control("-i", "off")
         self.control("--dump")
         self.dumps += 1
@@ -71,8 +71,8 @@ class Counted:
         total = next(int(line.split()[1]) for line in dump.splitlines() if line.startswith("totals:"))
         return total / counted
 
-    def ask(self, connection, path, tokens, count):
-        for number in range(count):
+    def ask(self, connection, path, tokens, numbers):
+        for number in numbers:
             token = tokens[number % len(tokens)]
             head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n"
             connection.sendall(head.encode())

@@ -37,10 +37,8 @@ impl TokenVerifier {
         Self { issuers, clock, headers: KnownHeaders::new(), proved: ProvedTokens::new() }
     }
 
-    /// The claims of a token that passed every check, now or lately.
-    ///
-    /// Waits only where the token is right in all else but its key is not known, or where its issuer has to be asked about it, and
-    /// never longer than that may take.
+    /// The claims of a token that passed every check, now or lately: [remembered](Self::recall), or [proved](Self::prove).
+    #[cfg(any(test, feature = "dev"))]
     pub async fn verify(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
         match self.recall(unverified_token) {
             Some(claims) => Ok(claims),
@@ -53,7 +51,10 @@ impl TokenVerifier {
         self.proved.find(unverified_text, &self.issuers.glance(), self.clock.now())
     }
 
-    /// As [`verify`](Self::verify), for a token that is not [remembered](Self::recall).
+    /// The claims of a token that passes every check, which is remembered from then on.
+    ///
+    /// Waits only where the token is right in all else but its key is not known, or where its issuer has to be asked about it, and
+    /// never longer than that may take.
     pub(crate) async fn prove(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
         let table = self.issuers.table();
         let mut examination = self.examination(&table, |_| {});
@@ -73,7 +74,7 @@ impl TokenVerifier {
         self.proved.reading()
     }
 
-    /// As [`verify`](Self::verify), telling `passed` of each check as the token passes it: what is remembered of it does not count.
+    /// As [`prove`](Self::prove), telling `passed` of each check as the token passes it, and remembering nothing.
     pub async fn examine(&self, unverified_token: &str, passed: impl FnMut(Check)) -> Result<Claims, Rejection> {
         self.examination(&self.issuers.table(), passed).of(unverified_token).await
     }
