@@ -160,6 +160,23 @@ async fn revoking_ends_the_sessions_and_signing_in_anew_helps() {
 }
 
 #[actix_web::test]
+async fn a_session_is_not_handed_on_with_the_identity_that_it_began_by() {
+    let app = spawn().await;
+    let mut browser = signed_in(&app, "bob").await;
+    let bob = browser.who().await.json()["id"].as_str().unwrap().to_owned();
+    let of = |id: &str| format!("/api/v1/users/{id}/identities");
+    let held = app.get(&of(&bob), &app.admin()).await.json();
+    let identity = held["items"][0]["id"].as_str().unwrap();
+    let another = json!({ "issuer": app.idp.url(), "subject": "bob-too" });
+    assert_eq!(app.post(&of(&bob), &app.admin(), another).await.status(), 201);
+    assert_eq!(app.delete(&format!("{}/{identity}", of(&bob)), &app.admin()).await.status(), 204);
+    let carol = app.introduce("carol").await;
+    let moved = json!({ "issuer": app.idp.url(), "subject": "bob" });
+    assert_eq!(app.post(&of(&carol), &app.admin(), moved).await.status(), 201);
+    assert_eq!(browser.who().await.problem(), "session-ended", "it was bob's, and this would be carol");
+}
+
+#[actix_web::test]
 async fn an_authorization_field_decides_alone() {
     let app = spawn().await;
     let mut bob = signed_in(&app, "bob").await;

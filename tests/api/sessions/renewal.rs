@@ -138,6 +138,25 @@ async fn a_browser_that_goes_away_meanwhile_loses_nothing() {
 }
 
 #[actix_web::test]
+async fn a_session_that_was_ended_while_the_provider_was_asked_stays_ended() {
+    let app = spawn().await;
+    let browser = signed_in(&app, "bob").await;
+    let before = asked(&app);
+    app.pass(TEN_MINUTES);
+    app.idp.token_endpoint().hold();
+    let (mut asking, mut leaving) = (browser.copy(), browser.copy());
+    let leave = async {
+        app.idp.token_endpoint().wait_for_requests(before + 1).await;
+        let out = leaving.scripted(reqwest::Method::POST, "/auth/logout");
+        assert_eq!(leaving.send(out).await.status(), 200);
+        app.idp.token_endpoint().release();
+    };
+    let (who, ()) = futures_util::future::join(asking.who(), leave).await;
+    assert_eq!(who.problem(), "session-ended");
+    assert_eq!(browser.copy().who().await.problem(), "session-ended");
+}
+
+#[actix_web::test]
 async fn without_a_refresh_token_a_session_ends_with_the_access_token() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
