@@ -20,7 +20,6 @@ const REVIEWED: &[(&str, &str)] = &[
     ("app/cors.rs CorsRule", OF_OPERATOR),
     ("app/start.rs StartError", "names of migrations"),
     ("auth/catalogue.rs RegistrationFault", CODE),
-    ("auth/catalogue.rs RouteEntry", CODE),
     ("auth/session/origins.rs Origins", OF_OPERATOR),
     ("auth/challenge.rs BearerChallenge", "what the answer says to the caller: scopes and the service's own URL"),
     ("config/cors.rs CorsConfig", OF_OPERATOR),
