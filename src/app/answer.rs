@@ -50,11 +50,14 @@ pub(super) async fn answer(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let leaving = Leaving::of(request.request());
-    let body = match leaving.check(&mut request) {
-        Ok(body) => body,
-        Err(refusal) => return Ok(leaving.finish(request.error_response(refusal), None)),
-    };
-    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+    let mut body = None;
+    if let Some(rules) = &leaving.rules {
+        body = rules.limits.take_body(&mut request);
+        if let Err(refusal) = rules.limits.check_head(&request) {
+            return Ok(leaving.finish(request.error_response(refusal), body));
+        }
+    }
+    match AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await {
         Ok(Ok(response)) => Ok(leaving.finish(response.map_into_boxed_body(), body)),
         // The request went down with the failure, so the answer travels as one.
         Ok(Err(error)) => Err(leaving.wrap(&Error::from(&error))),
@@ -81,10 +84,6 @@ impl Leaving {
         let id = request.extensions().get::<RequestId>().cloned();
         let request_id = id.unwrap_or_else(|| RequestId::of(request.headers()));
         Self { request_id, rules: request.app_data().cloned() }
-    }
-
-    fn check(&self, request: &mut ServiceRequest) -> Result<Option<IncomingBody>, Error> {
-        self.rules.as_ref().map_or(Ok(None), |rules| rules.limits.check(request))
     }
 
     fn finish(&self, response: ServiceResponse<BoxBody>, body: Option<IncomingBody>) -> ServiceResponse<BoxBody> {

@@ -31,9 +31,18 @@ pub(super) struct RequestLimits {
 }
 
 impl RequestLimits {
-    /// Refuses a request with an oversized header field, whichever it is, and gives its body a time to end. Returns the body, if there is
-    /// one.
-    pub(super) fn check(&self, request: &mut ServiceRequest) -> Result<Option<IncomingBody>, Error> {
+    /// Gives the request's body, if it has one, a time to end, and returns it to be [held](hold_unread).
+    pub(super) fn take_body(&self, request: &mut ServiceRequest) -> Option<IncomingBody> {
+        let body = match request.take_payload() {
+            Payload::None => return None,
+            body => IncomingBody::of(body),
+        };
+        request.set_payload(Payload::Stream { payload: Box::pin(InTime::new(body.clone(), self.body)) });
+        Some(body)
+    }
+
+    /// Refuses a request with an oversized header field, whichever it is.
+    pub(super) fn check_head(&self, request: &ServiceRequest) -> Result<(), Error> {
         let limit = self.field_bytes;
         for (name, value) in request.headers() {
             self.proxies.notice(request, name);
@@ -41,12 +50,7 @@ impl RequestLimits {
                 return Err(Error::HeaderTooLarge { limit });
             }
         }
-        let body = match request.take_payload() {
-            Payload::None => return Ok(None),
-            body => IncomingBody::of(body),
-        };
-        request.set_payload(Payload::Stream { payload: Box::pin(InTime::new(body.clone(), self.body)) });
-        Ok(Some(body))
+        Ok(())
     }
 }
 

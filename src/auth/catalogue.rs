@@ -4,11 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use actix_web::http::Method;
 use actix_web::web::Bytes;
-use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 use super::access::{Access, Api, Documentation, Route};
@@ -32,6 +31,8 @@ pub(crate) struct Catalogue {
     scope_prefix: String,
     /// Made when it is first asked for: it takes more memory and time than the rest of the start.
     openapi_json: OnceLock<Bytes>,
+    /// The same for the page that signs people in, with where it does.
+    with_sign_in: Mutex<Option<(SignInEndpoints, Bytes)>>,
 }
 
 /// What a registration got wrong; the service does not start with it.
@@ -116,7 +117,13 @@ impl Catalogue {
         let mut entries: Vec<RouteEntry> = api.routes.into_iter().map(RouteEntry::from).collect();
         entries.sort_by(|a, b| (&a.path, a.method.as_str()).cmp(&(&b.path, b.method.as_str())));
         let scopes = openapi::scopes(declared, scope_prefix);
-        Ok(Self { entries, scopes, scope_prefix: scope_prefix.to_owned(), openapi_json: OnceLock::new() })
+        Ok(Self {
+            entries,
+            scopes,
+            scope_prefix: scope_prefix.to_owned(),
+            openapi_json: OnceLock::new(),
+            with_sign_in: Mutex::default(),
+        })
     }
 
     /// The routes, by path and method.
@@ -135,9 +142,16 @@ impl Catalogue {
         self.openapi_json.get_or_init(written).clone()
     }
 
-    /// The OpenAPI document for a page that signs people in at an issuer with these endpoints.
-    pub(crate) fn openapi_with_sign_in(&self, endpoints: &SignInEndpoints) -> Value {
-        openapi::with_sign_in(&self.openapi(), endpoints, &self.scopes)
+    /// The OpenAPI document for a page that signs people in at an issuer with these endpoints, written out once for them.
+    pub(crate) fn openapi_with_sign_in(&self, endpoints: &SignInEndpoints) -> Bytes {
+        let mut written = self.with_sign_in.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, document)) = written.as_ref().filter(|(known, _)| known == endpoints) {
+            return document.clone();
+        }
+        let document = openapi::with_sign_in(&self.openapi(), endpoints, &self.scopes);
+        let document = Bytes::from(document.to_string());
+        *written = Some((endpoints.clone(), document.clone()));
+        document
     }
 
     /// The scopes of all permissions, as the issuer spells them.

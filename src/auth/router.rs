@@ -2,7 +2,8 @@
 //!
 //! Actix tries one pattern after another, and a pattern with a parameter is a regular expression: for as many as there are here, that costs
 //! more than all else that is done for a request. So a literal path is looked up, and a pattern is only tried where its literal beginning
-//! and its number of segments fit. What then matches is Actix's to say, and handlers find its parameters as ever.
+//! and its number of segments fit. What then matches is Actix's to say, and handlers find its parameters as ever. (Actix itself knows no
+//! routes then, so `HttpRequest::match_pattern` has nothing to tell.)
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -110,7 +111,9 @@ impl Routing {
         let (mut literals, mut patterns) = (HashMap::new(), Vec::new());
         for (place, Resource { path, .. }) in resources.iter().enumerate() {
             match Pattern::of(path) {
-                None => drop(literals.insert(path.clone(), place)),
+                None => {
+                    literals.insert(path.clone(), place);
+                }
                 Some(pattern) => patterns.push((pattern, place)),
             }
         }
@@ -120,7 +123,7 @@ impl Routing {
     fn endpoint(&self, request: &mut ServiceRequest) -> Endpoint {
         let Some(resource) = self.find(request) else {
             // Guarded like a route where the API lives, so that strangers learn nothing of it.
-            let is_api = request.path().starts_with(API_PREFIX);
+            let is_api = request.match_info().as_str().starts_with(API_PREFIX);
             return Endpoint::Refusal(if is_api { Access::Authenticated } else { Access::Public }, Error::NotFound);
         };
         request.add_data_container(Rc::clone(&resource.data));
@@ -133,10 +136,10 @@ impl Routing {
         let place = match self.literals.get(path) {
             Some(place) => place,
             None => {
-                let segments = count_segments(path);
+                let slashes = count_slashes(path);
                 let mut patterns = self.patterns.iter();
                 let found = patterns.find(|(pattern, _)| {
-                    pattern.may_match(request.match_info().as_str(), segments)
+                    pattern.may_match(request.match_info().as_str(), slashes)
                         && pattern.definition.capture_match_info(request)
                 });
                 &found?.1
@@ -207,32 +210,37 @@ struct Pattern {
     definition: ResourceDef,
     /// What comes before the first parameter.
     beginning: String,
-    /// `None` where a parameter may hold slashes.
-    segments: Option<usize>,
+    /// How many there are; `None` where a parameter may hold some itself.
+    slashes: Option<usize>,
 }
 
 impl Pattern {
     /// `None` for a path that has no parameters.
     fn of(path: &str) -> Option<Self> {
         let (beginning, rest) = path.split_once('{')?;
-        let segments = (!rest.contains(':')).then(|| count_segments(path));
-        Some(Self { definition: ResourceDef::new(path), beginning: beginning.to_owned(), segments })
+        let slashes = (!is_tail(rest)).then(|| count_slashes(path));
+        Some(Self { definition: ResourceDef::new(path), beginning: beginning.to_owned(), slashes })
     }
 
     /// `false` for most of the paths that it does not match.
-    fn may_match(&self, path: &str, segments: usize) -> bool {
-        self.segments.is_none_or(|own| own == segments) && path.starts_with(&self.beginning)
+    fn may_match(&self, path: &str, slashes: usize) -> bool {
+        self.slashes.is_none_or(|own| own == slashes) && path.starts_with(&self.beginning)
     }
 }
 
-fn count_segments(path: &str) -> usize {
+/// Whether a part of a pattern has a parameter that may hold slashes: one with an expression of its own, or Actix's `{tail}*`.
+fn is_tail(part: &str) -> bool {
+    part.contains(':') || part.ends_with('*')
+}
+
+fn count_slashes(path: &str) -> usize {
     path.bytes().filter(|byte| *byte == b'/').count()
 }
 
 /// Sorts a path before every pattern that would match it too: segment by segment, literals first, then parameters, and patterns that may
 /// hold slashes last.
 fn specificity(path: &str) -> Vec<(u8, String)> {
-    let rank = |segment: &str| match (segment.contains('{'), segment.contains(':')) {
+    let rank = |segment: &str| match (segment.contains('{'), is_tail(segment)) {
         (false, _) => 0,
         (true, false) => 1,
         (true, true) => 2,
@@ -249,6 +257,24 @@ mod tests {
         let mut paths = ["/users/{all:.*}", "/users/{id}", "/users/{id}/roles", "/users/me", "/users"];
         paths.sort_by_cached_key(|path| specificity(path));
         assert_eq!(paths, ["/users", "/users/me", "/users/{id}", "/users/{id}/roles", "/users/{all:.*}"]);
+    }
+
+    #[test]
+    fn a_pattern_is_tried_wherever_actix_would_find_that_it_matches() {
+        for (pattern, path, expected) in [
+            ("/users/{id}", "/users/a.b-c", true),
+            ("/users/{id}", "/users/a/b", false),
+            ("/users/{id}", "/user/a", false),
+            ("/users/{id}/roles/{role}", "/users/a/roles/b", true),
+            ("/docs/{file:.*}", "/docs/", true),
+            ("/docs/{file:.*}", "/docs/a/b", true),
+            ("/docs/{file}*", "/docs/a/b", true),
+        ] {
+            let tried = Pattern::of(pattern).unwrap();
+            assert_eq!(tried.may_match(path, count_slashes(path)), expected, "{pattern} {path}");
+            assert!(expected || !tried.definition.is_match(path), "{pattern} {path}");
+        }
+        assert!(Pattern::of("/users").is_none());
     }
 
     #[test]

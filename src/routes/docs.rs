@@ -104,10 +104,11 @@ impl DocsSignIn {
 
 /// The document as the page needs it where it signs people in; without that while the issuer does not say where.
 async fn own_document(sign_in: &DocsSignIn, catalogue: &Catalogue) -> HttpResponse {
-    match sign_in.place.endpoints().await {
-        Some(endpoints) => HttpResponse::Ok().json(catalogue.openapi_with_sign_in(&endpoints)),
-        None => HttpResponse::Ok().content_type(ContentType::json()).body(catalogue.openapi_json()),
-    }
+    let document = match sign_in.place.endpoints().await {
+        Some(endpoints) => catalogue.openapi_with_sign_in(&endpoints),
+        None => catalogue.openapi_json(),
+    };
+    HttpResponse::Ok().content_type(ContentType::json()).body(document)
 }
 
 /// Addresses are relative to the page, so that it works behind a proxy that adds a path.

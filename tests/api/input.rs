@@ -114,7 +114,15 @@ async fn a_wrong_method_is_told_which_ones_are_right() {
 #[actix_web::test]
 async fn strangers_learn_nothing_of_the_api() {
     let app = TestApp::spawn().await;
-    for path in ["/api/v1/users", "/api/v1/no-such-route", "/api/", "/api/v1//users", "/api/v1/users/"] {
+    for path in [
+        "/api/v1/users",
+        "/api/v1/no-such-route",
+        "/api/",
+        "/api/v1//users",
+        "/api/v1/users/",
+        "/%61pi/v1/users",
+        "/%61pi/v1/no-such-route",
+    ] {
         let reply = app.get_without_token(path).await;
         assert_eq!((reply.status(), reply.problem().as_str()), (401, "missing-token"), "{path}");
     }

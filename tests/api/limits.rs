@@ -133,11 +133,14 @@ async fn a_body_that_does_not_end_is_answered_408_and_the_connection_is_closed()
 /// Nobody waits for a body that is not wanted, and nobody can hold a connection by it.
 #[actix_web::test]
 async fn the_rest_of_a_refused_request_is_not_waited_for() {
-    let app = TestApp::setup().var("SERVER_KEEP_ALIVE_SECONDS", "1").spawn().await;
+    let app = TestApp::setup().var("SERVER_KEEP_ALIVE_SECONDS", "1").var("SERVER_FIELD_BYTES", "2048").spawn().await;
+    let large = format!("X-Field: {}", "x".repeat(2049));
     for (fields, start) in [("Content-Length: 20", "{\"locale\":"), ("Transfer-Encoding: chunked", "5\r\n{\"loc\r\n")] {
-        let answer = answer_and_close(&app, &(head("guess", fields) + start)).await;
-        assert!(answer.starts_with("HTTP/1.1 401 "), "{fields}: {answer}");
-        assert!(answer.contains("\r\nconnection: close\r\n"), "{fields}: {answer}");
+        for (fields, status) in [(fields.to_owned(), "401"), (format!("{fields}\r\n{large}"), "431")] {
+            let answer = answer_and_close(&app, &(head("guess", &fields) + start)).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{fields}: {answer}");
+            assert!(answer.contains("\r\nconnection: close\r\n"), "{fields}: {answer}");
+        }
     }
 }
 
