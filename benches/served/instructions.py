@@ -17,6 +17,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from run import ACCESS_LOG_OFF, fields_beside_actix, free_port, settings
+
 GUARDED, OPEN, ME = "/measured/guarded", "/measured/open", "/api/v1/me"
 # Name, path, tokens, requests before counting starts, requests that are counted.
 WORKLOADS = (
@@ -84,12 +86,6 @@ class Counted:
         self.process.wait()
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench-instructions", description=__doc__.splitlines()[0])
     parser.add_argument("--bin", required=True, help=argparse.SUPPRESS)
@@ -100,24 +96,16 @@ def main():
         subprocess.run([programs / "measured", "tokens", folder / "tokens", "50"], check=True)
         tokens = {file.name: file.read_text().split() for file in (folder / "tokens").iterdir() if file.suffix != ".toml"}
         port = free_port()
-        environment = {
+        environment = settings(folder / "tokens", f"sqlite://{folder / 'service.db'}", ACCESS_LOG_OFF)
+        environment |= {
             "PATH": os.environ["PATH"],
-            "DATABASE_URL": f"sqlite://{folder / 'service.db'}",
-            "DATABASE_MIGRATE": "true",
-            "OIDC_ISSUERS_FILE": str(folder / "tokens/issuers.toml"),
-            "RATE_LIMIT_FAILURES_PER_MINUTE": "1000000",
-            "RATE_LIMIT_REQUESTS_PER_MINUTE": "1000000",
-            "LOG_LEVEL": "info,actix_server=warn,portcullis::access=off",
             "SERVER_BIND": f"127.0.0.1:{port}",
             "SERVER_MANAGEMENT_BIND": "off",
         }
         service = Counted(folder, [programs / "measured", "serve"], environment, port)
         running.append(service)
         service.wait_until("/health/ready")
-        # What Actix adds by itself, to every answer.
-        own = ("content-length", "content-type", "date", "connection")
-        answered = service.wait_until(OPEN).headers.items()
-        fields = [f"{name}: {value}" for name, value in answered if name.lower() not in own]
+        fields = fields_beside_actix(service.wait_until(OPEN).headers)
         port = free_port()
         bare = Counted(folder, [programs / "bare", f"127.0.0.1:{port}", *fields], None, port)
         running.append(bare)

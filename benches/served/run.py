@@ -27,6 +27,33 @@ ACCESS_LOG_OFF = "info,actix_server=warn,portcullis::access=off"
 ACCESS_LOG_ON = "info,actix_server=warn"
 CONNECTIONS = 32
 TICK = os.sysconf("SC_CLK_TCK")
+# What Actix adds by itself, to every answer.
+ACTIX_FIELDS = ("content-length", "content-type", "date", "connection")
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def settings(tokens, database, level):
+    """The service's environment, but where it listens: it trusts the issuer of these tokens."""
+    return {
+        "DATABASE_URL": database,
+        "DATABASE_MIGRATE": "true",
+        "OIDC_ISSUERS_FILE": str(tokens / "issuers.toml"),
+        "LOG_FORMAT": "json",
+        # Counted as ever, and never used up.
+        "RATE_LIMIT_FAILURES_PER_MINUTE": "1000000",
+        "RATE_LIMIT_REQUESTS_PER_MINUTE": "1000000",
+        "LOG_LEVEL": level,
+    }
+
+
+def fields_beside_actix(headers):
+    """The header fields of an answer of the service's that are its own doing, as the bare handler takes them."""
+    return [f"{name.lower()}: {value}" for name, value in headers.items() if name.lower() not in ACTIX_FIELDS]
 
 
 class Server:
@@ -95,9 +122,7 @@ class Bench:
     # Processes
 
     def start(self, arguments, environment=None, log=None):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         server = Server(self.server_core, arguments(port), port, environment and environment(port), log)
         self.running.append(server)
         return server
@@ -108,16 +133,7 @@ class Bench:
 
     def service(self, level=ACCESS_LOG_OFF, program="examples/measured", database=None, wait=True):
         """The service with a new database, or with this one."""
-        environment = {
-            "DATABASE_URL": database or self.new_database(),
-            "DATABASE_MIGRATE": "true",
-            "OIDC_ISSUERS_FILE": str(self.tokens / "issuers.toml"),
-            "LOG_FORMAT": "json",
-            # Counted as ever, and never used up.
-            "RATE_LIMIT_FAILURES_PER_MINUTE": "1000000",
-            "RATE_LIMIT_REQUESTS_PER_MINUTE": "1000000",
-            "LOG_LEVEL": level,
-        }
+        environment = settings(self.tokens, database or self.new_database(), level)
         # Whoever reads the log runs elsewhere.
         reader = ["taskset", "-c", str(self.load_core), "cat"]
         pipe = subprocess.Popen(reader, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
@@ -189,11 +205,9 @@ class Bench:
         """The bare handler, with the header fields of the service's answer."""
         token = (self.tokens / "warm").read_text().split(maxsplit=1)[0]
         asked = urllib.request.Request(f"{service.url}/measured/guarded", headers={"Authorization": f"Bearer {token}"})
-        # What Actix adds by itself, to every answer.
-        own = ("content-length", "content-type", "date", "connection")
         with urllib.request.urlopen(asked) as answer:
             expected = self.shape(answer)
-            fields = [f"{name.lower()}: {value}" for name, value in answer.headers.items() if name.lower() not in own]
+            fields = fields_beside_actix(answer.headers)
         bare = self.start(lambda port: [self.bin / "examples/bare", f"127.0.0.1:{port}", *fields])
         bare.wait_until("/")
         with urllib.request.urlopen(bare.url) as answer:
