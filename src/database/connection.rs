@@ -16,3 +16,18 @@ pub enum DbConnection {
     #[cfg(feature = "postgres")]
     Postgres(diesel::pg::PgConnection),
 }
+
+/// Does the same over the connection of whichever database it is: `directly!(conn => query.execute(conn))`.
+///
+/// For queries that are asked again and again. Of one database Diesel knows a prepared statement by the query's type; over a
+/// [`DbConnection`] it writes the statement's text anew each time, to find it by.
+macro_rules! directly {
+    ($conn:ident => $work:expr) => {
+        match $conn {
+            $crate::database::DbConnection::Sqlite($conn) => $work,
+            #[cfg(feature = "postgres")]
+            $crate::database::DbConnection::Postgres($conn) => $work,
+        }
+    };
+}
+pub(crate) use directly;

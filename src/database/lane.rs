@@ -2,6 +2,7 @@
 //!
 //! The queue is async and fair: whoever waits holds no thread, and nobody overtakes.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use diesel::dsl::sql;
 use diesel::r2d2::{ManageConnection, Pool, PooledConnection};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::BigInt;
+use futures_util::future::{Either, select};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 use tracing::Span;
@@ -18,6 +20,7 @@ use tracing::Span;
 use super::connection::DbConnection;
 use super::manager::{Link, LogRefusedConnections, Manager, Purpose};
 use super::outside::OutsideVersion;
+use super::together::{self, Queue};
 use super::usage::{PoolUsage, Waiting};
 use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 
@@ -37,6 +40,8 @@ pub(super) enum Hurry {
 pub(super) struct Lane {
     pool: Pool<Manager>,
     turns: Arc<Semaphore>,
+    /// Who waits to write together with others.
+    queue: Queue,
     config: Arc<DatabaseConfig>,
     /// How many connections to a file were opened so far.
     opened: Arc<AtomicU64>,
@@ -78,7 +83,8 @@ impl Lane {
             .error_handler(Box::new(LogRefusedConnections))
             .build_unchecked(manager);
         let turns = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
-        Ok(Self { pool, turns, config: Arc::clone(config), opened, name, waiting: Arc::default() })
+        let (queue, waiting) = (Queue::default(), Arc::default());
+        Ok(Self { pool, turns, queue, config: Arc::clone(config), opened, name, waiting })
     }
 
     /// How busy it is.
@@ -114,6 +120,48 @@ impl Lane {
             outcome
         })
         .await
+    }
+
+    /// As [`transaction`](Self::transaction), in one with those who wait beside it. For a file, where there is one writer.
+    pub(super) async fn shared_transaction<T, E>(
+        &self,
+        work: impl FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
+        after: impl FnOnce() + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+    {
+        let name = self.name;
+        let work = move |conn: &mut DbConnection| tracing::debug_span!("database", pool = name).in_scope(|| work(conn));
+        let (place, mut reply) = self.queue.join(work, after);
+        let ended = loop {
+            match select(&mut reply, pin!(self.turn())).await {
+                Either::Left((ended, _)) => break ended,
+                Either::Right((Ok(turn), _)) => self.go_together(turn),
+                Either::Right((Err(too_late), _)) if place.leave() => return Err(too_late.into()),
+                // It has begun, and a file answers, or fails, by itself.
+                Either::Right((Err(_), _)) => break reply.await,
+            }
+        };
+        match ended {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(cancelled) => Err(DatabaseError::unavailable(cancelled).into()),
+        }
+    }
+
+    /// Uses the turn for who waits.
+    fn go_together(&self, turn: OwnedSemaphorePermit) {
+        let (lane, end) = (self.clone(), Instant::now() + self.config.pool_wait);
+        tokio::task::spawn_blocking(move || {
+            // As in `on_blocking_thread`.
+            let _turn = turn;
+            let works = lane.queue.next();
+            if !works.is_empty() {
+                together::go(lane.begin(Purpose::WriteBeside, end), works);
+            }
+        });
     }
 
     /// What tells the changes of other processes apart, as this lane's connection sees it now. Not in a transaction, which would take

@@ -4,8 +4,9 @@
 //! writers come one after another, in SQLite by its nature and in PostgreSQL by a lock that all replicas share, and a transaction that
 //! fails leaves nothing behind. Whoever waits too long is told that the database is out of reach, not that the request was wrong.
 //!
-//! On PostgreSQL what bears on one principal alone need not wait for all others: [`Database::write_beside`] takes no turn. Whoever uses
-//! it locks the row that it goes by (`find_for_update`), and reckons with somebody who makes the same row at the same time.
+//! What bears on one principal alone is written by [`Database::write_beside`]. On PostgreSQL it takes no turn: whoever uses it locks the
+//! row that it goes by (`find_for_update`), and reckons with somebody who makes the same row at the same time. In SQLite those who wait
+//! for their turn share one transaction.
 
 mod changes;
 mod closing;
@@ -25,6 +26,7 @@ mod sqlite;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod together;
 mod usage;
 
 use std::hash::{BuildHasher, RandomState};
@@ -37,6 +39,7 @@ pub use changes::{Changes, Mark, Subject, Touched};
 pub use closing::Closed;
 use closing::Closing;
 pub use config::{DatabaseConfig, DatabaseUrl, Synchronous};
+pub(crate) use connection::directly;
 pub use connection::{DbConnection, MultiBackend};
 pub use error::DatabaseError;
 pub use freshness::{Freshness, Knowledge};
@@ -169,7 +172,8 @@ impl Database {
         self.transaction(Purpose::Govern, Hurry::None, |conn| Ok((work(conn)?, Touched::Everyone))).await
     }
 
-    /// As [`write_touching`](Self::write_touching), beside other writers where the database can: see the module.
+    /// As [`write_touching`](Self::write_touching), beside other writers where the database can, and together with them where it can't:
+    /// see the module.
     pub async fn write_beside<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -196,6 +200,9 @@ impl Database {
         let notice = move || to_others.get()?.to_notice().map(|told| format!("{origin} {told}"));
         // Where the commit failed as well: whether it did can be in doubt.
         let note = move || told.get().into_iter().for_each(|touched| changes.note(*touched));
+        if purpose == Purpose::WriteBeside && !self.is_shared() {
+            return self.0.writer.shared_transaction(work, note).await;
+        }
         self.0.writer.transaction(purpose, hurry, work, notice, note).await
     }
 

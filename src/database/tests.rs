@@ -1,15 +1,17 @@
-//! The doors keep their promises, and the migrations theirs.
+//! The doors keep their promises.
 
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::migration::MigrationSource;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
-use diesel_migrations::MigrationHarness;
 
 use super::testing::TestDatabase;
 use super::*;
+
+mod audit_trail;
+mod migrations;
+mod together;
 
 diesel::table! {
     counters (id) {
@@ -196,183 +198,9 @@ fn what_cannot_be_opened_is_said_in_words_and_without_the_address() {
     }
 }
 
-#[tokio::test]
-async fn an_unmigrated_database_is_not_ready() {
-    let place = TestDatabase::empty();
-    let database = Database::open(&config(&place)).unwrap();
-    assert!(database.ping().await.is_err());
-    database.migrate(&[]).unwrap();
-    database.ping().await.unwrap();
-}
-
-#[tokio::test]
-async fn every_migration_goes_down_as_it_went_up() {
-    let (_folder, database) = Database::temporary();
-    let left: Vec<String> = database
-        .write(|conn| {
-            let mut migrations = MigrationSource::<MultiBackend>::migrations(migrations::own(conn)).unwrap();
-            migrations.sort_by_key(|migration| migration.name().to_string());
-            for migration in migrations.iter().rev() {
-                conn.revert_migration(migration).unwrap();
-            }
-            let names = diesel::dsl::sql::<diesel::sql_types::Text>(match conn {
-                DbConnection::Sqlite(_) => {
-                    "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> '__diesel_schema_migrations'"
-                }
-                #[cfg(feature = "postgres")]
-                DbConnection::Postgres(_) => {
-                    "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
-                         AND relname NOT LIKE '\\_\\_diesel%'
-                     UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
-                }
-            });
-            Ok::<_, DatabaseError>(names.load(conn)?)
-        })
-        .await
-        .unwrap();
-    assert_eq!(left, Vec::<String>::new());
-    assert!(!database.migrate(&[]).unwrap().is_empty());
-}
-
-#[cfg(feature = "postgres")]
-#[test]
-fn both_databases_have_migrations_of_the_same_names() {
-    let names = |source: &diesel_migrations::EmbeddedMigrations| {
-        let migrations = MigrationSource::<MultiBackend>::migrations(source).unwrap();
-        migrations.iter().map(|migration| migration.name().to_string()).collect::<std::collections::BTreeSet<_>>()
-    };
-    assert_eq!(names(&migrations::SQLITE), names(&migrations::POSTGRES));
-}
-
-#[test]
-fn what_was_applied_is_not_pending() {
-    let place = TestDatabase::empty();
-    let database = Database::open(&config(&place)).unwrap();
-    let pending = database.pending_migrations(&[]).unwrap();
-    assert!(pending.first().unwrap().ends_with("_create_principals"), "{pending:?}");
-    assert_eq!(database.migrate(&[]).unwrap(), pending);
-    assert_eq!(database.migrate(&[]).unwrap(), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_database_of_a_newer_build_is_refused() {
-    let (_folder, database) = Database::temporary();
-    database
-        .write(|conn| {
-            conn.batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')")?;
-            Ok::<_, DatabaseError>(())
-        })
-        .await
-        .unwrap();
-    let refusal = database.migrate(&[]).unwrap_err();
-    assert!(matches!(&refusal, DatabaseError::UnknownMigrations(names) if names == &["99990101000000"]), "{refusal:?}");
-}
-
-#[test]
-fn two_migrations_of_one_version_are_refused() {
-    let place = TestDatabase::empty();
-    let database = Database::open(&config(&place)).unwrap();
-    let refusal = database.migrate(&[migrations::SQLITE]).unwrap_err();
-    assert!(matches!(refusal, DatabaseError::MigrationVersionTaken(_)), "{refusal:?}");
-}
-
-#[test]
-fn several_processes_may_start_and_migrate_at_once() {
-    let place = TestDatabase::empty();
-    let config = config(&place);
-    let all = Database::open(&config).unwrap().pending_migrations(&[]).unwrap().len();
-    let applied: usize = std::thread::scope(|scope| {
-        let starts: Vec<_> =
-            (0..6).map(|_| scope.spawn(|| Database::open(&config).unwrap().migrate(&[]).unwrap().len())).collect();
-        starts.into_iter().map(|start| start.join().unwrap()).sum()
-    });
-    assert_eq!(applied, all);
-}
-
 /// Whether these tests run on PostgreSQL.
 fn is_on_a_server() -> bool {
     TestDatabase::empty().is_server()
-}
-
-/// What the database says of `statement`, after two events of long ago and one repetition; `None` when it does it.
-async fn refusal_on_the_audit_trail(statement: &'static str) -> Option<String> {
-    let (_folder, database) = Database::temporary();
-    let outcome: Result<(), DatabaseError> = database
-        .write(move |conn| {
-            conn.batch_execute(
-                "INSERT INTO audit_events (id, at, action, target, outcome, changes) VALUES
-                    ('1', '2020-01-01 00:00:00.5', 'a', 't', 'done', '{}'),
-                    ('2', '2020-01-02 00:00:00', 'a', 't', 'refused', '{}');
-                 INSERT INTO audit_repetitions (event_id, times) VALUES ('2', 1);",
-            )?;
-            Ok(conn.batch_execute(statement)?)
-        })
-        .await;
-    outcome.err().map(|error| std::error::Error::source(&error).unwrap().to_string())
-}
-
-#[tokio::test]
-async fn audit_events_can_be_neither_changed_nor_removed() {
-    let of_their_own = if is_on_a_server() {
-        "TRUNCATE audit_events"
-    } else {
-        "REPLACE INTO audit_events (id, at, action, target, outcome, changes)
-         VALUES ('1', CURRENT_TIMESTAMP, 'b', 't', 'done', '{}')"
-    };
-    for statement in [
-        "UPDATE audit_events SET action = 'x'",
-        "DELETE FROM audit_events",
-        of_their_own,
-        "INSERT INTO audit_events (id, at, action, target, outcome, changes)
-         VALUES ('1', CURRENT_TIMESTAMP, 'b', 't', 'done', '{}') ON CONFLICT (id) DO UPDATE SET action = 'b'",
-    ] {
-        let refusal = refusal_on_the_audit_trail(statement).await;
-        assert_eq!(refusal.as_deref(), Some("audit events are append only"), "{statement}");
-    }
-}
-
-#[tokio::test]
-async fn audit_events_go_only_with_one_that_tells_of_their_pruning() {
-    let prune = |action: &str, before: &str, at: &str, delete: &str| {
-        let statements = format!(
-            "INSERT INTO audit_events (id, at, action, target, outcome, changes)
-             VALUES ('3', '{at}', '{action}', 'audit-events', 'done', '{{\"before\": \"{before}\"}}');
-             DELETE FROM audit_events WHERE id = '{delete}'"
-        );
-        &*statements.leak()
-    };
-    let now = "2026-01-01 00:00:00";
-    let (day, later) = ("2020-01-02T00:00:00+00:00", "2027-01-01T00:00:00+00:00");
-    assert_eq!(refusal_on_the_audit_trail(prune("audit.prune", day, now, "1")).await, None);
-    for (case, statements) in [
-        ("as old as the time named", prune("audit.prune", day, now, "2")),
-        ("no pruning", prune("user.create", day, now, "1")),
-        ("a time yet to come", prune("audit.prune", later, now, "1")),
-        ("no time", prune("audit.prune", "ever", now, "1")),
-        ("the pruning itself", prune("audit.prune", "2026-01-01T00:00:00Z", now, "3")),
-    ] {
-        let refusal = refusal_on_the_audit_trail(statements).await;
-        assert_eq!(refusal.as_deref(), Some("audit events are append only"), "{case}");
-    }
-}
-
-#[tokio::test]
-async fn the_count_of_a_refusal_only_grows() {
-    assert_eq!(refusal_on_the_audit_trail("UPDATE audit_repetitions SET times = times + 1").await, None);
-    let of_their_own = if is_on_a_server() {
-        "TRUNCATE audit_repetitions"
-    } else {
-        "REPLACE INTO audit_repetitions (event_id, times) VALUES ('2', 1)"
-    };
-    for statement in [
-        "UPDATE audit_repetitions SET times = 1",
-        "UPDATE audit_repetitions SET event_id = '1', times = times + 1",
-        of_their_own,
-        "DELETE FROM audit_repetitions",
-    ] {
-        let refusal = refusal_on_the_audit_trail(statement).await;
-        assert_eq!(refusal.as_deref(), Some("repetitions only grow"), "{statement}");
-    }
 }
 
 #[tokio::test]

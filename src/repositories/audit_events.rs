@@ -2,13 +2,14 @@
 
 use diesel::prelude::*;
 
-use crate::database::{DbConnection, MultiBackend};
+use crate::database::{DbConnection, MultiBackend, directly};
 use crate::models::{AuditEvent, AuditEventId, AuditFilter, AuditOrder, AuditPlace, Moment, Outcome};
 use crate::schema::{audit_events, audit_repetitions};
 
 /// Adds an event. The database refuses to change one, and to remove one that no pruning names.
 pub fn append(conn: &mut DbConnection, event: &AuditEvent) -> QueryResult<()> {
-    diesel::insert_into(audit_events::table).values(event).execute(conn)?;
+    let added = diesel::insert_into(audit_events::table).values(event);
+    directly!(conn => added.execute(conn))?;
     Ok(())
 }
 

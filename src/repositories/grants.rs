@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::database::DbConnection;
+use crate::database::{DbConnection, directly};
 use crate::models::{ADMIN, Grant, GrantSource, Moment, PrincipalId, PrincipalKind, PrincipalStatus};
 use crate::schema::{principals, role_grants, role_permissions};
 
@@ -11,7 +11,7 @@ pub type GrantedPermission = (String, GrantSource, Option<Moment>, Option<String
 
 /// The grants of a principal, each once for every permission listed for its role, and once without if there is none.
 pub fn list_with_permissions(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<GrantedPermission>> {
-    role_grants::table
+    let granted = role_grants::table
         .left_join(role_permissions::table.on(role_permissions::role.eq(role_grants::role)))
         .filter(role_grants::principal_id.eq(principal))
         .order((role_grants::role, role_grants::source, role_grants::source_ref))
@@ -20,8 +20,8 @@ pub fn list_with_permissions(conn: &mut DbConnection, principal: PrincipalId) ->
             role_grants::source,
             role_grants::expires_at,
             role_permissions::permission.nullable(),
-        ))
-        .load(conn)
+        ));
+    directly!(conn => granted.load(conn))
 }
 
 /// The grants of a principal, ended ones too, in the order of their roles.
@@ -56,7 +56,8 @@ pub fn delete_given_here(conn: &mut DbConnection, principal: PrincipalId, role: 
 
 /// Adds a grant. Fails with a unique violation when it is there already.
 pub fn insert(conn: &mut DbConnection, grant: &Grant) -> QueryResult<()> {
-    diesel::insert_into(role_grants::table).values(grant).execute(conn)?;
+    let added = diesel::insert_into(role_grants::table).values(grant);
+    directly!(conn => added.execute(conn))?;
     Ok(())
 }
 

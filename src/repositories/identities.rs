@@ -2,13 +2,14 @@
 
 use diesel::prelude::*;
 
-use crate::database::DbConnection;
+use crate::database::{DbConnection, directly};
 use crate::models::{Identity, PrincipalId};
 use crate::schema::identities;
 
 /// Links an identity to its principal. Fails with a unique violation when the identity is linked already.
 pub fn insert(conn: &mut DbConnection, identity: &Identity) -> QueryResult<()> {
-    diesel::insert_into(identities::table).values(identity).execute(conn)?;
+    let added = diesel::insert_into(identities::table).values(identity);
+    directly!(conn => added.execute(conn))?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
-use crate::database::DbConnection;
+use crate::database::{DbConnection, directly};
 use crate::models::{Principal, PrincipalId, SearchTerms};
 use crate::schema::principal_terms;
 
@@ -37,6 +37,7 @@ fn add(conn: &mut DbConnection, principal: PrincipalId, term: &str, is_email: bo
         principal_terms::principal_id.eq(principal),
         principal_terms::is_email.eq(is_email),
     );
-    diesel::insert_into(principal_terms::table).values(row).execute(conn)?;
+    let added = diesel::insert_into(principal_terms::table).values(row);
+    directly!(conn => added.execute(conn))?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::database::DbConnection;
+use crate::database::{DbConnection, directly};
 use crate::models::{Identity, IdentityKey, Moment, Principal, PrincipalId, PrincipalKind, PrincipalStatus};
 use crate::schema::{identities, principals, role_grants};
 
@@ -29,14 +29,12 @@ pub fn find_for_update(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<
 
 /// The principal linked to this identity, if there is one.
 pub fn find_by_identity(conn: &mut DbConnection, identity: &IdentityKey) -> QueryResult<Option<Principal>> {
-    identities::table
+    let linked = identities::table
         .inner_join(principals::table)
         .filter(identities::issuer.eq(&identity.issuer))
         .filter(identities::kind.eq(identity.kind))
-        .filter(identities::subject.eq(&identity.subject))
-        .select(Principal::as_select())
-        .get_result(conn)
-        .optional()
+        .filter(identities::subject.eq(&identity.subject));
+    directly!(conn => linked.select(Principal::as_select()).get_result(conn)).optional()
 }
 
 /// The same, held as by [`find_for_update`].
@@ -51,13 +49,15 @@ pub fn find_by_identity_for_update(conn: &mut DbConnection, identity: &IdentityK
 
 /// Adds a principal and what it is found by.
 pub fn insert(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
-    diesel::insert_into(principals::table).values(principal).execute(conn)?;
+    let added = diesel::insert_into(principals::table).values(principal);
+    directly!(conn => added.execute(conn))?;
     principal_terms::insert(conn, principal)
 }
 
 /// Writes all columns of a principal that is there already, and what it is found by.
 pub fn update(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
-    diesel::update(principals::table.find(principal.id)).set(principal).execute(conn)?;
+    let changed = diesel::update(principals::table.find(principal.id)).set(principal);
+    directly!(conn => changed.execute(conn))?;
     principal_terms::update(conn, principal)
 }
 

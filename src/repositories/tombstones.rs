@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::database::DbConnection;
+use crate::database::{DbConnection, directly};
 use crate::models::{Moment, PrincipalId};
 use crate::schema::{tombstone_keys, tombstones};
 
@@ -11,7 +11,8 @@ const THE_KEY: i32 = 1;
 
 /// The key, if one was ever needed.
 pub fn find_key(conn: &mut DbConnection) -> QueryResult<Option<String>> {
-    tombstone_keys::table.find(THE_KEY).select(tombstone_keys::key).get_result(conn).optional()
+    let key = tombstone_keys::table.find(THE_KEY).select(tombstone_keys::key);
+    directly!(conn => key.get_result(conn)).optional()
 }
 
 /// Keeps the key. Fails with a unique violation when there is one.
@@ -23,7 +24,8 @@ pub fn insert_key(conn: &mut DbConnection, key: &str) -> QueryResult<()> {
 
 /// Whose identity has this hash, if it is that of somebody who was purged.
 pub fn find(conn: &mut DbConnection, identity_hash: &str) -> QueryResult<Option<PrincipalId>> {
-    tombstones::table.find(identity_hash).select(tombstones::principal_id).get_result(conn).optional()
+    let purged = tombstones::table.find(identity_hash).select(tombstones::principal_id);
+    directly!(conn => purged.get_result(conn)).optional()
 }
 
 /// Marks an identity as that of somebody who was purged.

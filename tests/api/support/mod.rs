@@ -2,6 +2,7 @@
 
 #[path = "../../../src/database/testing.rs"]
 pub mod database;
+#[cfg(feature = "postgres")]
 pub mod fleet;
 pub mod issuers_file;
 pub mod jose;
