@@ -3,6 +3,7 @@
 //! What needs no server is here and runs on both databases. The faults of a server are in `faults/postgres.rs`; they are left out, and
 //! counted as ignored, where there is none.
 
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "most of it is for the faults of a server"))]
 mod load;
 #[cfg(feature = "postgres")]
 mod postgres;

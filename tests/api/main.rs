@@ -21,6 +21,7 @@ mod doctor;
 mod failures;
 mod faults;
 mod first_contact;
+#[cfg(feature = "postgres")]
 mod fleet;
 mod floods;
 mod health;

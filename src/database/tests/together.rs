@@ -32,9 +32,9 @@ impl Held {
         let holder = tokio::spawn(async move {
             let hold = move |_: &mut DbConnection| {
                 told.recv().unwrap();
-                Outcome::Ok(())
+                Outcome::Ok(((), Touched::Nobody))
             };
-            holding.write(hold).await.unwrap();
+            holding.write_touching(hold).await.unwrap();
         });
         let held = Self { place, database, go_on, holder };
         held.wait_until(|writer| writer.in_use == 1).await;

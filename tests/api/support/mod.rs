@@ -80,6 +80,7 @@ impl Setup {
     }
 
     /// As [`spawn`](Self::spawn), over this database and by the machine's own clock.
+    #[cfg(feature = "postgres")]
     pub async fn spawn_over(self, database: TestDatabase) -> TestApp {
         let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
         self.spawn_beside(idp, Clock::system(), database).await
