@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage};
 use tracing::{Instrument, Span, field};
@@ -18,6 +18,9 @@ use super::metrics::{self, RequestMetrics};
 use crate::auth::{Caller, RoutePattern};
 use crate::request_id::RequestId;
 use crate::telemetry::{self, ACCESS, TraceParent};
+
+/// Carries the trace that a request belongs to (W3C Trace Context section 3.2).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Watches a request from its head to its answer.
 pub(super) async fn observe<B: MessageBody + 'static>(
@@ -53,7 +56,7 @@ fn span(id: &RequestId, trace_id: Option<&str>) -> Span {
 
 /// What the sender says of the trace that the request belongs to, where it is said once and spelt right.
 fn parent(headers: &HeaderMap) -> Option<TraceParent<'_>> {
-    let mut sent = headers.get_all("traceparent");
+    let mut sent = headers.get_all(TRACEPARENT);
     let text = sent.next().filter(|_| sent.next().is_none())?.to_str().ok()?;
     TraceParent::parse(text)
 }
@@ -144,14 +147,14 @@ impl<B: MessageBody> Seen<'_, B> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderValue;
 
     use super::*;
 
     fn of(sent: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();
         for value in sent {
-            headers.append(HeaderName::from_static("traceparent"), HeaderValue::from_str(value).unwrap());
+            headers.append(TRACEPARENT, HeaderValue::from_str(value).unwrap());
         }
         parent(&headers).map(|parent| parent.trace_id.to_owned())
     }

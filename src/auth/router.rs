@@ -23,7 +23,7 @@ use crate::error::Error;
 const API_PREFIX: &str = "/api/";
 
 /// The path as it was registered, for whoever tells of a request.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RoutePattern(Rc<str>);
 
 impl RoutePattern {

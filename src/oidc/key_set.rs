@@ -93,10 +93,9 @@ impl KeySet {
     }
 
     /// Which keys these are, while they can be used: what a key of this edition has verified, it would verify again.
-    pub(super) fn edition(&self) -> Option<u64> {
-        let shared = &self.0.shared;
-        let snapshot = shared.snapshot.load();
-        snapshot.as_ref().filter(|snapshot| !shared.is_closed(snapshot.fetched_at)).map(|snapshot| snapshot.edition)
+    pub(super) fn edition(&self, now: DateTime<Utc>) -> Option<u64> {
+        let snapshot = self.0.shared.snapshot.load();
+        snapshot.as_ref().filter(|snapshot| !snapshot.is_closed(now)).map(|snapshot| snapshot.edition)
     }
 
     /// The one key that fits what a header says.
@@ -126,6 +125,28 @@ pub(super) struct Snapshot {
     /// Moves with every document that differs from the one before.
     pub(super) edition: u64,
     pub(super) fetched_at: DateTime<Utc>,
+    closes_at: DateTime<Utc>,
+}
+
+impl Snapshot {
+    pub(super) fn new(
+        keys: Vec<Arc<VerificationKey>>,
+        document: String,
+        edition: u64,
+        fetched_at: DateTime<Utc>,
+    ) -> Self {
+        Self { keys, document, edition, fetched_at, closes_at: closes_at(fetched_at) }
+    }
+
+    /// Whether it is too old to be used.
+    pub(super) fn is_closed(&self, now: DateTime<Utc>) -> bool {
+        now >= self.closes_at
+    }
+}
+
+/// From when on keys that were fetched then are not used any more.
+pub(super) fn closes_at(fetched_at: DateTime<Utc>) -> DateTime<Utc> {
+    fetched_at + MAX_AGE
 }
 
 /// The latest finished attempt to fetch.
@@ -162,7 +183,7 @@ impl Shared {
 
     fn look_up(&self, key_id: Option<&str>, algorithm: Algorithm) -> Result<Arc<VerificationKey>, Rejection> {
         match &*self.snapshot.load() {
-            Some(snapshot) if !self.is_closed(snapshot.fetched_at) => choose(&snapshot.keys, key_id, algorithm),
+            Some(snapshot) if !snapshot.is_closed(self.clock.now()) => choose(&snapshot.keys, key_id, algorithm),
             _ => Err(Rejection::KeysUnavailable),
         }
     }
@@ -193,22 +214,19 @@ impl Shared {
         (!is_resting).then_some(number + 1)
     }
 
-    pub(super) fn is_closed(&self, fetched_at: DateTime<Utc>) -> bool {
-        self.clock.now() - fetched_at >= MAX_AGE
-    }
-
     fn state(&self) -> KeySetState {
-        let fetched_at = self.snapshot.load().as_ref().map(|snapshot| snapshot.fetched_at);
+        let snapshot = self.snapshot.load();
         let latest = self.attempts.borrow();
         let has_succeeded = latest.as_ref().is_some_and(|attempt| attempt.error.is_none());
-        let condition = match fetched_at {
+        let condition = match &*snapshot {
             None => KeySetCondition::Empty,
-            Some(fetched_at) if self.is_closed(fetched_at) => KeySetCondition::Closed,
+            Some(snapshot) if snapshot.is_closed(self.clock.now()) => KeySetCondition::Closed,
             Some(_) if has_succeeded => KeySetCondition::Fresh,
             Some(_) => KeySetCondition::Stale,
         };
         let (attempts, failures) = latest.as_ref().map_or((0, 0), |attempt| (attempt.number, attempt.failures));
         let last_error = latest.as_ref().and_then(|attempt| attempt.error.clone());
+        let fetched_at = snapshot.as_ref().map(|snapshot| snapshot.fetched_at);
         KeySetState { condition, fetched_at, last_error, attempts, failures }
     }
 }

@@ -22,7 +22,7 @@ use super::header::SpeltHeader;
 use super::shared_sets::SharedSets;
 use super::trusted_issuer::TrustedIssuer;
 use super::trusted_issuers::Table;
-use super::validity::Validity;
+use super::validity::{Validity, Window};
 use crate::finds::{Finds, MemoryReading};
 
 /// The most memory that remembered tokens may take, in bytes.
@@ -34,24 +34,42 @@ const MAX_TOKENS: u64 = 128 * 1024;
 /// rest of the look-up; it is compared all the same.
 const HASHED: usize = 32;
 
-/// What the verdict on a token rests on, besides the token itself and the times that its claims keep. Small, as each token has its own.
+/// What the verdict on a token rests on, besides the token itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grounds {
+    trust: Trust,
+    /// When the token's times let it through.
+    window: Window,
+}
+
+/// Whom the verdict trusts. Small, as each token has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Trust {
     /// The state of the table of issuers.
     table: u32,
     /// The issuer's place in it.
     issuer: u32,
     /// The edition of the issuer's keys.
     keys: u32,
-    /// `nbf`.
-    not_before: Option<DateTime<Utc>>,
 }
 
 impl Grounds {
-    /// The state of the table, the issuer's place in it, the edition of its keys, and `nbf`. `None` past four thousand million of any.
-    pub(super) fn new(table: u64, issuer: usize, keys: u64, not_before: Option<DateTime<Utc>>) -> Option<Self> {
+    /// The state of the table, the issuer's place in it, the edition of its keys, and the token's times. `None` past four thousand million
+    /// of any.
+    pub(super) fn new(table: u64, issuer: usize, keys: u64, validity: Validity) -> Option<Self> {
         let (table, keys) = (u32::try_from(table).ok()?, u32::try_from(keys).ok()?);
-        Some(Self { table, issuer: u32::try_from(issuer).ok()?, keys, not_before })
+        let trust = Trust { table, issuer: u32::try_from(issuer).ok()?, keys };
+        Some(Self { trust, window: validity.window() })
+    }
+
+    /// The token's issuer, if the verdict would be the same now.
+    fn hold<'a>(&self, table: &'a Table, now: DateTime<Utc>) -> Option<&'a TrustedIssuer> {
+        let Trust { table: number, issuer, keys } = self.trust;
+        if u64::from(number) != table.number || !self.window.contains(now) {
+            return None;
+        }
+        let issuer = table.issuer(usize::try_from(issuer).ok()?)?;
+        (issuer.keys.edition(now) == Some(keys.into())).then_some(issuer)
     }
 }
 
@@ -74,25 +92,13 @@ struct Presented<'a> {
     rest: &'a str,
 }
 
+/// The verdict on a token. What its [`Grounds`] are is kept in parts, which is smaller.
 #[derive(Clone)]
 struct Proof {
     claims: Arc<Claims>,
-    grounds: Grounds,
+    window: Window,
+    trust: Trust,
     bytes: u32,
-}
-
-impl Proof {
-    /// The token's issuer, if the verdict would be the same now.
-    fn holds<'a>(&self, table: &'a Table, now: DateTime<Utc>) -> Option<&'a TrustedIssuer> {
-        let Grounds { table: number, issuer, keys, not_before } = self.grounds;
-        let (expires_at, issued_at) = (self.claims.expires_at(), self.claims.issued_at());
-        let validity = Validity { expires_at, not_before, issued_at };
-        if u64::from(number) != table.number || validity.check_at(now).is_err() {
-            return None;
-        }
-        let issuer = table.issuer(usize::try_from(issuer).ok()?)?;
-        (issuer.keys.edition() == Some(keys.into())).then_some(issuer)
-    }
 }
 
 impl ProvedTokens {
@@ -115,10 +121,11 @@ impl ProvedTokens {
     /// The claims of `token`, if it was proved and is so still, by `table` and at `now`.
     pub(super) fn find(&self, token: &str, table: &Table, now: DateTime<Utc>) -> Option<Arc<Claims>> {
         let proof = self.proofs.get(&Presented::split(token)?)?;
-        let issuer = proof.holds(table, now)?;
+        let Proof { claims, window, trust, .. } = proof;
+        let issuer = Grounds { trust, window }.hold(table, now)?;
         self.finds.hit();
         issuer.verdicts.accept();
-        Some(proof.claims)
+        Some(claims)
     }
 
     /// Remembers that `token`, which has this header, was proved on these grounds, in place of what was remembered of it.
@@ -127,7 +134,8 @@ impl ProvedTokens {
         if let Some(presented) = Presented::split(token).filter(|presented| presented.header == &*header.text) {
             let key = Key { header: Arc::clone(header), rest: presented.rest.into() };
             let bytes = u32::try_from(bytes_of(&key, claims)).unwrap_or(u32::MAX);
-            self.proofs.insert(key, Proof { claims: Arc::clone(claims), grounds, bytes });
+            let Grounds { trust, window } = grounds;
+            self.proofs.insert(key, Proof { claims: Arc::clone(claims), window, trust, bytes });
         }
     }
 }
@@ -216,7 +224,8 @@ mod tests {
         let claims = Arc::new(Claims::for_test("https://issuer.test", SubjectKind::Human, "alice", now));
         let says = UnverifiedHeader { algorithm: Algorithm::Es256, key_id: None, says_access_token: true };
         let header = Arc::new(SpeltHeader { text: "header".into(), says });
-        let grounds = Grounds::new(1, 0, 1, None).unwrap();
+        let validity = Validity { expires_at: now, not_before: None, issued_at: None };
+        let grounds = Grounds::new(1, 0, 1, validity).unwrap();
         tokens.keep(&format!("header.{token}"), &header, &claims, grounds);
     }
 

@@ -14,7 +14,7 @@ use futures_util::future::{Either, select};
 use super::fetch::FETCH_TIMEOUT;
 use super::jwk::Inadmissible;
 use super::key_document::{KeyDocument, Reasons};
-use super::key_set::{Attempt, Shared, Snapshot};
+use super::key_set::{Attempt, Shared, Snapshot, closes_at};
 use super::provider::{Provider, ProviderError};
 use super::{KeySetStore, StoredKeySet, Turn, TurnEnd, TurnRequest};
 
@@ -85,8 +85,9 @@ impl Refresher {
         };
         let Some(StoredKeySet { document, fetched_at }) = stored else { return };
         // A time to come, written by a clock that was ahead, must not lengthen the life of the keys.
-        let fetched_at = fetched_at.min(self.shared.clock.now());
-        if self.shared.is_closed(fetched_at) {
+        let now = self.shared.clock.now();
+        let fetched_at = fetched_at.min(now);
+        if closes_at(fetched_at) <= now {
             return;
         }
         match self.provider.parse_keys(&document) {
@@ -195,7 +196,7 @@ impl Refresher {
         let previous = self.shared.snapshot.load_full();
         let is_news = previous.as_ref().is_none_or(|previous| previous.document != document);
         let edition = previous.map_or(0, |previous| previous.edition) + u64::from(is_news);
-        self.shared.snapshot.store(Some(Arc::new(Snapshot { keys, document, edition, fetched_at })));
+        self.shared.snapshot.store(Some(Arc::new(Snapshot::new(keys, document, edition, fetched_at))));
         if !is_news {
             return;
         }

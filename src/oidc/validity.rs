@@ -33,8 +33,7 @@ impl Validity {
         Ok(validity)
     }
 
-    /// Refuses the token unless `now` lies within its times.
-    pub(super) fn check_at(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
+    fn check_at(&self, now: DateTime<Utc>) -> Result<(), Rejection> {
         if self.expires_at <= now - LEEWAY {
             return Err(Rejection::Expired);
         }
@@ -45,6 +44,25 @@ impl Validity {
             return Err(Rejection::IssuedInTheFuture);
         }
         Ok(())
+    }
+
+    /// When [`check`](Self::check) would let the token through.
+    pub(super) fn window(&self) -> Window {
+        let from = self.not_before.max(self.issued_at).map_or(i64::MIN, |time| (time - LEEWAY).timestamp_micros());
+        Window { from, until: (self.expires_at + LEEWAY).timestamp_micros() }
+    }
+}
+
+/// A span of time: its first microsecond since 1970, and the first one after it. Small, and quickly asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    from: i64,
+    until: i64,
+}
+
+impl Window {
+    pub(super) fn contains(self, now: DateTime<Utc>) -> bool {
+        (self.from..self.until).contains(&now.timestamp_micros())
     }
 }
 
@@ -63,6 +81,7 @@ fn numeric_date(value: &Value) -> Option<DateTime<Utc>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -80,6 +99,26 @@ mod tests {
         assert!(check(json!({ "exp": NOW + 60, "nbf": NOW + 30, "iat": NOW + 30 })).is_ok());
         assert_eq!(check(json!({ "exp": NOW + 60, "nbf": NOW + 31 })), Err(Rejection::NotYetValid));
         assert_eq!(check(json!({ "exp": NOW + 60, "iat": NOW + 31 })), Err(Rejection::IssuedInTheFuture));
+    }
+
+    /// A time around the one that is asked for.
+    fn near() -> impl Strategy<Value = DateTime<Utc>> {
+        (-70_i64..70, -1_i64..=1).prop_map(|(seconds, microseconds)| {
+            DateTime::from_timestamp_micros((NOW + seconds) * 1_000_000 + microseconds).unwrap()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_window_is_when_the_check_lets_a_token_through(
+            expires_at in near(),
+            not_before in proptest::option::of(near()),
+            issued_at in proptest::option::of(near()),
+            now in near(),
+        ) {
+            let validity = Validity { expires_at, not_before, issued_at };
+            prop_assert_eq!(validity.window().contains(now), validity.check_at(now).is_ok());
+        }
     }
 
     #[test]

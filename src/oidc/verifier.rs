@@ -126,12 +126,12 @@ impl<P: FnMut(Check)> Examination<'_, P> {
             return self.accept(canonical, issuer, &claims, subject, validity);
         }
         let (subject, validity) = self.judge(issuer, header, &unverified_claims)?;
-        let edition = issuer.keys.edition();
+        let edition = issuer.keys.edition(self.now);
         self.signature(issuer, header, &token).await?;
         let claims = self.accept(canonical, issuer, &unverified_claims, subject, validity)?;
         // Editions never come back, so where it is the same before and after, it is that of the key.
-        self.grounds = edition.filter(|_| issuer.keys.edition() == edition).and_then(|keys| {
-            let grounds = Grounds::new(self.table.number, issuer.place, keys, validity.not_before)?;
+        self.grounds = edition.filter(|_| issuer.keys.edition(self.now) == edition).and_then(|keys| {
+            let grounds = Grounds::new(self.table.number, issuer.place, keys, validity)?;
             Some((Arc::clone(&spelt), grounds))
         });
         Ok(claims)

@@ -3,7 +3,7 @@
 //! Each worker counts for itself, in histograms that it finds without a lock and shares with nobody; they are added up when somebody asks.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,7 +23,7 @@ const ABOUT: &str =
     "Requests by the pattern of their route, their method and the status of the answer, and how long they took.";
 
 /// What is told of a request apart from its time: all of closed sets.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::app) struct Seen {
     /// `None` where nobody registered the path, or what answered it was not the route.
     pub(in crate::app) route: Option<RoutePattern>,
@@ -43,7 +43,7 @@ impl Seen {
 pub(in crate::app) struct RequestMetrics(Rc<Worker>);
 
 struct Worker {
-    known: RefCell<HashMap<Seen, Option<Histogram>>>,
+    known: RefCell<BTreeMap<Seen, Option<Histogram>>>,
     all: Requests,
 }
 
