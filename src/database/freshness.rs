@@ -4,10 +4,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-/// How long after a look nothing much can have gone unnoticed: two looks and some delay.
-const CURRENT_FOR: TimeDelta = TimeDelta::seconds(5);
+/// How long after a look nothing much can have gone unnoticed, in microseconds: two looks and some delay.
+const CURRENT_FOR: i64 = 5_000_000;
 /// Nobody has looked yet.
 const NEVER: i64 = i64::MIN;
 
@@ -49,17 +49,19 @@ impl Freshness {
     /// What is known now.
     pub fn knowledge(&self, now: DateTime<Utc>) -> Knowledge {
         let is_failing = self.is_failing.load(Ordering::Acquire);
-        let looked_at = match self.looked_at.load(Ordering::Acquire) {
+        match self.looked_at.load(Ordering::Acquire) {
             // Before the first look there was nothing to remember either.
-            NEVER => return Knowledge::Current,
-            micros => DateTime::from_timestamp_micros(micros).unwrap_or_default(),
-        };
-        if !is_failing && now - looked_at <= CURRENT_FOR { Knowledge::Current } else { Knowledge::Until(looked_at) }
+            NEVER => Knowledge::Current,
+            looked_at if !is_failing && now.timestamp_micros() - looked_at <= CURRENT_FOR => Knowledge::Current,
+            looked_at => Knowledge::Until(DateTime::from_timestamp_micros(looked_at).unwrap_or_default()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     #[test]

@@ -47,9 +47,11 @@ impl fmt::Debug for Profile<'_> {
     }
 }
 
-/// How the operator wants an issuer's tokens to be taken: the same for all of them.
+/// Whose tokens they are, and how the operator wants them to be taken: the same for all of an issuer.
 #[derive(Clone)]
 pub(super) struct Terms {
+    /// The canonical issuer.
+    pub(super) issuer: Box<str>,
     pub(super) issuer_name: Box<str>,
     pub(super) scope_prefix: Box<str>,
     pub(super) scopes_unused: bool,
@@ -95,7 +97,6 @@ impl ClaimTexts {
 /// Its `Debug` shows who issued it and for what kind of subject, and no claim that could identify a person.
 #[derive(Clone)]
 pub struct Claims {
-    pub(super) issuer: Arc<str>,
     pub(super) terms: Arc<Terms>,
     pub(super) kind: SubjectKind,
     pub(super) first_party: bool,
@@ -110,7 +111,7 @@ pub struct Claims {
 impl Claims {
     /// The canonical issuer, as configured.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.terms.issuer
     }
 
     /// What operators call the issuer.
@@ -186,7 +187,7 @@ impl Claims {
 
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claims").field("issuer", &self.issuer).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Claims").field("issuer", &self.issuer()).field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
@@ -195,8 +196,8 @@ impl Claims {
     /// Claims as the verifier would give them, for tests of what comes after it.
     pub(crate) fn for_test(issuer: &str, kind: SubjectKind, subject: &str, issued_at: DateTime<Utc>) -> Self {
         Self {
-            issuer: issuer.into(),
             terms: Arc::new(Terms {
+                issuer: issuer.into(),
                 issuer_name: "test".into(),
                 scope_prefix: "".into(),
                 scopes_unused: false,

@@ -25,7 +25,8 @@ pub(super) struct TrustedIssuer {
     pub(super) keys: KeySet,
     introspector: Option<Introspector>,
     pub(super) relying_party: Option<Arc<RelyingParty>>,
-    terms: Arc<Terms>,
+    /// For each canonical issuer.
+    terms: Vec<Arc<Terms>>,
     sets: SharedSets,
     gaps: Gaps,
     pub(super) verdicts: Verdicts,
@@ -35,13 +36,8 @@ impl TrustedIssuer {
     pub(super) fn new(place: usize, settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
         let relying_party = RelyingParty::new(&settings, client.provider_client()).map(Arc::new);
-        let terms = Arc::new(Terms {
-            issuer_name: settings.short_name.as_str().into(),
-            scope_prefix: settings.scope_prefix.as_str().into(),
-            scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
-            admin_allowed: settings.mapping.allows_admin_role,
-            jit: settings.jit,
-        });
+        let terms =
+            settings.canonical_issuers().iter().map(|canonical| Arc::new(terms(&settings, canonical))).collect();
         let (sets, gaps, verdicts) = Default::default();
         Self { place, settings, keys, introspector, relying_party, terms, sets, gaps, verdicts }
     }
@@ -81,10 +77,10 @@ impl TrustedIssuer {
         unmet.map_or(Ok(()), |required| Err(Rejection::RequirementUnmet(Arc::clone(&required.message))))
     }
 
-    /// What the claims of a proved token mean. `issuer` is the canonical one of its `iss`.
+    /// What the claims of a proved token mean. `terms` are those of the issuer that it names.
     pub(super) fn interpret(
         &self,
-        issuer: Arc<str>,
+        terms: Arc<Terms>,
         claims: &Map<String, Value>,
         subject: Subject<'_>,
         validity: Validity,
@@ -95,8 +91,7 @@ impl TrustedIssuer {
         Claims {
             scopes: self.sets.share(self.scopes(claims, kind)),
             roles: self.sets.share(self.roles(claims, kind)),
-            issuer,
-            terms: Arc::clone(&self.terms),
+            terms,
             kind,
             first_party: client_id.is_some_and(|client| settings.first_party_clients.contains(client)),
             email_verified: profile.email_verified,
@@ -106,18 +101,19 @@ impl TrustedIssuer {
         }
     }
 
-    /// How the operator wants its tokens to be taken, shared.
-    pub(super) fn terms(&self) -> Arc<Terms> {
-        Arc::clone(&self.terms)
+    /// How the operator wants the tokens of this canonical issuer to be taken, shared.
+    pub(super) fn terms_of(&self, canonical: &str) -> Arc<Terms> {
+        let known = self.terms.iter().find(|terms| &*terms.issuer == canonical);
+        known.map_or_else(|| Arc::new(terms(&self.settings, canonical)), Arc::clone)
     }
 
     /// How many scopes and roles these claims would hold if they were proved; none where they name nobody.
     #[cfg(feature = "dev")]
-    pub(super) fn count_names(&self, issuer: &Arc<str>, unproved: &Map<String, Value>) -> usize {
+    pub(super) fn count_names(&self, terms: &Arc<Terms>, unproved: &Map<String, Value>) -> usize {
         let subject = Subject::read(unproved, &self.settings.mapping);
         let validity = Validity { expires_at: chrono::DateTime::UNIX_EPOCH, not_before: None, issued_at: None };
         subject.map_or(0, |subject| {
-            let read = self.interpret(Arc::clone(issuer), unproved, subject, validity);
+            let read = self.interpret(Arc::clone(terms), unproved, subject, validity);
             read.scopes.len() + read.roles.len()
         })
     }
@@ -170,5 +166,16 @@ impl TrustedIssuer {
     fn nothing<T>(&self, role: &str, gap: Gap) -> Option<T> {
         self.gaps.note(&self.settings.short_name, format_args!("of the rule for role {role}"), gap);
         None
+    }
+}
+
+fn terms(settings: &IssuerSettings, canonical: &str) -> Terms {
+    Terms {
+        issuer: canonical.into(),
+        issuer_name: settings.short_name.as_str().into(),
+        scope_prefix: settings.scope_prefix.as_str().into(),
+        scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
+        admin_allowed: settings.mapping.allows_admin_role,
+        jit: settings.jit,
     }
 }

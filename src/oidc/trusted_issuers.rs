@@ -8,6 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::claims::Terms;
 use super::key_set::KeySetState;
 use super::login::RelyingParty;
 use super::report::{IssuerReport, Verdicts};
@@ -33,8 +34,8 @@ pub(super) struct Table {
     pub(super) number: u64,
     /// In the order of the configuration.
     issuers: Vec<Arc<TrustedIssuer>>,
-    /// By `iss`, which is compared octet by octet: the canonical issuer that it means, and its settings.
-    by_name: HashMap<String, (Arc<str>, Arc<TrustedIssuer>)>,
+    /// By `iss`, which is compared octet by octet: the terms of the canonical issuer that it means, and its settings.
+    by_name: HashMap<String, (Arc<Terms>, Arc<TrustedIssuer>)>,
 }
 
 impl TrustedIssuers {
@@ -119,7 +120,7 @@ impl TrustedIssuers {
     #[cfg(feature = "dev")]
     pub fn count_names(&self, unproved_claims: &Map<String, Value>) -> usize {
         let table = self.table();
-        table.issuer_of(unproved_claims).map_or(0, |(issuer, trusted)| trusted.count_names(issuer, unproved_claims))
+        table.issuer_of(unproved_claims).map_or(0, |(terms, issuer)| issuer.count_names(terms, unproved_claims))
     }
 
     /// The table as it is now, to be held for long.
@@ -144,7 +145,7 @@ impl Table {
         let mut by_name = HashMap::new();
         for issuer in &issuers {
             for (name, canonical) in issuer.settings.trusted_names() {
-                by_name.entry(name).or_insert_with(|| (Arc::from(canonical), Arc::clone(issuer)));
+                by_name.entry(name).or_insert_with(|| (issuer.terms_of(&canonical), Arc::clone(issuer)));
             }
         }
         Self { number, issuers, by_name }
@@ -155,10 +156,10 @@ impl Table {
         self.issuers.get(place).map(|issuer| &**issuer)
     }
 
-    /// The canonical issuer that these claims name, and its settings.
-    pub(super) fn issuer_of(&self, claims: &Map<String, Value>) -> Result<(&Arc<str>, &TrustedIssuer), Rejection> {
+    /// The terms of the canonical issuer that these claims name, and its settings.
+    pub(super) fn issuer_of(&self, claims: &Map<String, Value>) -> Result<(&Arc<Terms>, &TrustedIssuer), Rejection> {
         let iss = claims.get("iss").and_then(Value::as_str).ok_or(Rejection::UnknownIssuer)?;
-        self.by_name.get(iss).map(|(canonical, issuer)| (canonical, &**issuer)).ok_or(Rejection::UnknownIssuer)
+        self.by_name.get(iss).map(|(terms, issuer)| (terms, &**issuer)).ok_or(Rejection::UnknownIssuer)
     }
 
     /// The one issuer at which people sign in here, and how they do.
@@ -167,7 +168,7 @@ impl Table {
     }
 
     /// The one issuer that tokens which are no JWT are taken to, and who asks it.
-    pub(super) fn issuer_of_opaque(&self) -> Option<(&Arc<str>, &TrustedIssuer, &Introspector)> {
-        self.by_name.values().find_map(|(canonical, issuer)| Some((canonical, &**issuer, issuer.asked_about_opaque()?)))
+    pub(super) fn issuer_of_opaque(&self) -> Option<(&Arc<Terms>, &TrustedIssuer, &Introspector)> {
+        self.by_name.values().find_map(|(terms, issuer)| Some((terms, &**issuer, issuer.asked_about_opaque()?)))
     }
 }

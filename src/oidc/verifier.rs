@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::claims::Terms;
 use super::compact::{MAX_TOKEN_BYTES, UnverifiedToken};
 use super::header::{KnownHeaders, SpeltHeader, UnverifiedHeader};
 use super::proved_tokens::{Grounds, ProvedTokens};
@@ -110,7 +111,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         let spelt = self.header(&token)?;
         let header = &spelt.says;
         let unverified_claims = token.claims()?;
-        let (canonical, issuer) = self.table.issuer_of(&unverified_claims)?;
+        let (terms, issuer) = self.table.issuer_of(&unverified_claims)?;
         self.named = Some(issuer);
         (self.passed)(Check::Issuer);
         if !issuer.settings.algorithms.contains(&header.algorithm) {
@@ -121,14 +122,14 @@ impl<P: FnMut(Check)> Examination<'_, P> {
             // What the token leaves out is judged when its issuer has told it.
             Validity::check(&unverified_claims, self.now)?;
             self.signature(issuer, header, &token).await?;
-            let claims = self.ask(introspector, canonical, text, unverified_claims).await?;
+            let claims = self.ask(introspector, terms, text, unverified_claims).await?;
             let (subject, validity) = self.judge(issuer, header, &claims)?;
-            return self.accept(canonical, issuer, &claims, subject, validity);
+            return self.accept(terms, issuer, &claims, subject, validity);
         }
         let (subject, validity) = self.judge(issuer, header, &unverified_claims)?;
         let edition = issuer.keys.edition(self.now);
         self.signature(issuer, header, &token).await?;
-        let claims = self.accept(canonical, issuer, &unverified_claims, subject, validity)?;
+        let claims = self.accept(terms, issuer, &unverified_claims, subject, validity)?;
         // Editions never come back, so where it is the same before and after, it is that of the key.
         self.grounds = edition.filter(|_| issuer.keys.edition(self.now) == edition).and_then(|keys| {
             let grounds = Grounds::new(self.table.number, issuer.place, keys, validity)?;
@@ -152,10 +153,10 @@ impl<P: FnMut(Check)> Examination<'_, P> {
 
     /// A token that says nothing itself: the issuer that gives out such tokens says what it means.
     async fn of_opaque(&mut self, token: &str) -> Result<Claims, Rejection> {
-        let (canonical, issuer, introspector) = self.table.issuer_of_opaque().ok_or(Rejection::NotASignedJwt)?;
+        let (terms, issuer, introspector) = self.table.issuer_of_opaque().ok_or(Rejection::NotASignedJwt)?;
         self.named = Some(issuer);
         (self.passed)(Check::Issuer);
-        let claims = self.ask(introspector, canonical, token, Map::new()).await?;
+        let claims = self.ask(introspector, terms, token, Map::new()).await?;
         let says_access_token = token_kind::check_answer(&claims)?;
         (self.passed)(Check::Kind);
         let is_enough = says_access_token || introspector.settings().trust_active;
@@ -166,21 +167,21 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         let validity = Validity::check(&claims, self.now)?;
         (self.passed)(Check::Times);
         let subject = self.subject(issuer, &claims)?;
-        self.accept(canonical, issuer, &claims, subject, validity)
+        self.accept(terms, issuer, &claims, subject, validity)
     }
 
     /// What the issuer says of the token, added to what the token says itself.
     async fn ask(
         &mut self,
         introspector: &Introspector,
-        canonical: &Arc<str>,
+        terms: &Arc<Terms>,
         token: &str,
         mut claims: Map<String, Value>,
     ) -> Result<Map<String, Value>, Rejection> {
         let answer = introspector.ask(token).await?;
         token_kind::check_answer(&answer)?;
         claims.extend(answer.iter().map(|(name, value)| (name.clone(), value.clone())));
-        if claims.contains_key("iss") && self.table.issuer_of(&claims)?.0 != canonical {
+        if claims.contains_key("iss") && self.table.issuer_of(&claims)?.0.issuer != terms.issuer {
             return Err(Rejection::UnknownIssuer);
         }
         (self.passed)(Check::Active);
@@ -233,7 +234,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
 
     fn accept(
         &mut self,
-        canonical: &Arc<str>,
+        terms: &Arc<Terms>,
         issuer: &TrustedIssuer,
         claims: &Map<String, Value>,
         subject: Subject<'_>,
@@ -241,7 +242,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     ) -> Result<Claims, Rejection> {
         issuer.require(claims)?;
         (self.passed)(Check::Requirements);
-        Ok(issuer.interpret(Arc::clone(canonical), claims, subject, validity))
+        Ok(issuer.interpret(Arc::clone(terms), claims, subject, validity))
     }
 }
 

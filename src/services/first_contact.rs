@@ -101,6 +101,17 @@ pub(super) fn is_plain(principal: &Principal, claims: &Claims, is_same: bool, no
             || provider_profile::is_followed(principal, &claims.profile()))
 }
 
+/// Until when a presentation that [is plain](is_plain) stays so, while neither `principal` nor `claims` change. `None` where that is
+/// for each time to say.
+pub(super) fn plain_until(principal: &Principal, claims: &Claims) -> Option<DateTime<Utc>> {
+    // Without its age a token is news every now and then; role names that differ wait to be noted.
+    if claims.issued_at().is_none() || !principal.claim_roles.0.iter().eq(counted_roles(claims)) {
+        return None;
+    }
+    let due = principal.last_seen_at?.utc() + NOTICE_EVERY;
+    Some(principal.expires_at.map_or(due, |end| end.utc().min(due)))
+}
+
 /// Whether `principal` may come in with this token. `BOOTSTRAP_ADMIN` need not wait for an admin: it is there for want of one.
 pub(super) fn admit(principal: &Principal, contact: &Contact, is_bootstrap: bool) -> Result<(), Failure> {
     admit_at(principal, contact.issued_at(), contact.now, is_bootstrap)

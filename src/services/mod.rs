@@ -28,6 +28,7 @@ mod rights;
 mod role_edit;
 mod roles;
 mod seal;
+mod seats;
 mod service_accounts;
 mod sessions;
 mod text;

@@ -26,6 +26,7 @@ use crate::oidc::{Claims, SubjectKind};
 
 use super::KnownPrincipal;
 use super::first_contact::{self, counted_roles};
+use super::seats::Seats;
 
 /// How long a principal is remembered, whatever happens.
 const MAX_AGE: TimeDelta = TimeDelta::seconds(60);
@@ -37,6 +38,8 @@ const MAX_PRINCIPALS: u64 = 32 * 1024;
 /// The latest principals.
 pub(super) struct PrincipalCache {
     entries: Cache<Key, Arc<Entry>, ByBytes, RandomState>,
+    /// Those whose presentation stays plain [for a while](Entry::plain_until).
+    seats: Seats<Entry>,
     changes: Arc<Changes>,
     finds: Finds,
     freshness: Arc<Freshness>,
@@ -72,8 +75,12 @@ struct Entry {
     is_named_admin: bool,
     /// When it was read.
     since: DateTime<Utc>,
+    /// [`MAX_AGE`] later.
+    fresh_until: DateTime<Utc>,
     /// When the first of what it has ends by itself.
     ends: Option<DateTime<Utc>>,
+    /// Until when its presentation stays plain, with a token that tells its age.
+    plain_until: Option<DateTime<Utc>>,
     /// As weighed once: what the claims share with others may change.
     bytes: usize,
 }
@@ -82,7 +89,8 @@ impl PrincipalCache {
     pub(super) fn new(changes: Arc<Changes>, freshness: Arc<Freshness>) -> Self {
         let expected = usize::try_from(MAX_PRINCIPALS).unwrap_or(usize::MAX);
         let entries = Cache::with(expected, MAX_BYTES, ByBytes, RandomState::new(), DefaultLifecycle::default());
-        Self { entries, changes, finds: Finds::default(), freshness, stale_for: TimeDelta::zero() }
+        let (seats, finds) = Default::default();
+        Self { entries, seats, changes, finds, freshness, stale_for: TimeDelta::zero() }
     }
 
     /// How it stands.
@@ -102,7 +110,7 @@ impl PrincipalCache {
 
     /// The principal behind `claims`, where it is remembered, is so still, and the presentation changes nothing.
     pub(super) fn find(&self, claims: &Arc<Claims>, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
-        let found = self.look_up(claims, now, need);
+        let found = self.at_seat(claims, now, need).or_else(|| self.look_up(claims, now, need));
         if found.is_some() {
             self.finds.hit()
         } else {
@@ -111,12 +119,27 @@ impl PrincipalCache {
         found
     }
 
+    /// Whoever was found with these very claims before.
+    fn at_seat(&self, claims: &Arc<Claims>, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
+        let entry = self.seats.find(claims)?;
+        let is_plain = entry.plain_until.is_some_and(|until| now < until);
+        (is_plain && self.is_good(&entry, now, need)).then(|| Arc::clone(&entry.known))
+    }
+
     fn look_up(&self, claims: &Arc<Claims>, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
         let entry = self.entries.get(&Presented(claims))?;
-        let is_good = entry.is_unchanged(&self.changes)
-            && self.is_timely(&entry, now, need)
-            && first_contact::is_plain(entry.known.principal(), claims, Arc::ptr_eq(&entry.observed, claims), now);
-        is_good.then(|| Arc::clone(&entry.known))
+        let (principal, is_same) = (entry.known.principal(), Arc::ptr_eq(&entry.observed, claims));
+        if !self.is_good(&entry, now, need) || !first_contact::is_plain(principal, claims, is_same, now) {
+            return None;
+        }
+        if first_contact::plain_until(principal, claims).is_some() {
+            self.seats.put(claims, &entry);
+        }
+        Some(Arc::clone(&entry.known))
+    }
+
+    fn is_good(&self, entry: &Entry, now: DateTime<Utc>, need: Need) -> bool {
+        entry.is_unchanged(&self.changes) && self.is_timely(entry, now, need)
     }
 
     fn is_timely(&self, entry: &Entry, now: DateTime<Utc>, need: Need) -> bool {
@@ -124,11 +147,11 @@ impl PrincipalCache {
             return false;
         }
         match self.freshness.knowledge(now) {
-            Knowledge::Current => now < entry.since + MAX_AGE,
+            Knowledge::Current => now < entry.fresh_until,
             Knowledge::Until(_) if need == Need::Administrative => false,
             Knowledge::Until(looked_at) => {
                 // Whoever was remembered when it was last looked was so still.
-                let is_as_of_look = (entry.since..entry.since + MAX_AGE).contains(&looked_at);
+                let is_as_of_look = (entry.since..entry.fresh_until).contains(&looked_at);
                 now < if is_as_of_look { looked_at } else { entry.since } + self.stale_for
             }
         }
@@ -144,11 +167,14 @@ impl PrincipalCache {
         now: DateTime<Utc>,
     ) {
         let subject = Subject::of(&known.principal().id);
-        let ends = end_of_what_holds(known);
+        let (fresh_until, ends) = (now + MAX_AGE, end_of_what_holds(known));
+        let plain_until = first_contact::plain_until(known.principal(), claims);
         let (known, observed) = (Arc::clone(known), Arc::clone(claims));
         let key = Key::of(claims);
         let bytes = bytes_of_key(&key) + bytes_of(&known) + size_of::<(Key, Entry)>() + observed.bytes();
-        let entry = Entry { known, observed, subject, mark, is_named_admin, since: now, ends, bytes };
+        let since = now;
+        let entry =
+            Entry { known, observed, subject, mark, is_named_admin, since, fresh_until, ends, plain_until, bytes };
         if entry.is_unchanged(&self.changes) {
             self.entries.insert(key, Arc::new(entry));
         }

@@ -70,10 +70,13 @@ impl PrincipalService {
         Self { cache: Arc::new(cache.stale_for(stale_for)), ..self }
     }
 
-    /// As [`resolve_for`](Self::resolve_for), for an ordinary need.
+    /// As [`resolve_for`](Self::resolve_for), for an ordinary need: of a token that is remembered, or of one that is proved anew.
     #[cfg(test)]
-    pub(super) async fn resolve(&self, claims: &Claims) -> Result<Arc<KnownPrincipal>, Failure> {
-        self.resolve_for(&Arc::new(claims.clone()), Need::Ordinary).await
+    pub(super) async fn resolve(
+        &self,
+        claims: &(impl Clone + Into<Arc<Claims>>),
+    ) -> Result<Arc<KnownPrincipal>, Failure> {
+        self.resolve_for(&claims.clone().into(), Need::Ordinary).await
     }
 
     /// The principal behind `claims` and the roles it holds with this token.

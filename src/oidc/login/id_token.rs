@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::oidc::claims::Terms;
 use crate::oidc::compact::UnverifiedToken;
 use crate::oidc::header::UnverifiedHeader;
 use crate::oidc::subject::{self, Subject};
@@ -22,7 +23,7 @@ pub(super) struct ProvedIdToken {
     pub(super) provider_subject: String,
     /// `sid`.
     pub(super) provider_session: Option<String>,
-    canonical: Arc<str>,
+    terms: Arc<Terms>,
     /// Who it speaks of, as the issuer's access tokens name them.
     subject: String,
 }
@@ -30,7 +31,7 @@ pub(super) struct ProvedIdToken {
 /// A token that its issuer wrote for this client, whatever kind of token it says to be.
 pub(super) struct ProvedForClient {
     pub(super) claims: Map<String, Value>,
-    pub(super) canonical: Arc<str>,
+    pub(super) terms: Arc<Terms>,
     pub(super) validity: Validity,
 }
 
@@ -57,8 +58,8 @@ pub(super) async fn prove(
     let provider_subject = named(claims.get("sub")).ok_or(Rejection::BadSubject)?;
     let subject = named(issuer.settings.mapping.id_token_subject.find(claims)).ok_or(Rejection::BadSubject)?;
     let provider_session = named(claims.get("sid"));
-    let ProvedForClient { claims, canonical, validity } = proved;
-    Ok(ProvedIdToken { claims, validity, provider_subject, provider_session, canonical, subject })
+    let ProvedForClient { claims, terms, validity } = proved;
+    Ok(ProvedIdToken { claims, validity, provider_subject, provider_session, terms, subject })
 }
 
 /// Proves that the issuer wrote a token for this client, and that it can be used now.
@@ -73,7 +74,7 @@ pub(super) async fn prove_for_client(
     let token = UnverifiedToken::split(token)?;
     let header = UnverifiedHeader::read_of_kind(token.read_header()?, kind)?;
     let claims = token.claims()?;
-    let (canonical, named) = table.issuer_of(&claims)?;
+    let (terms, named) = table.issuer_of(&claims)?;
     // Another issuer's token may be good, but is no answer of the one that was asked.
     if !std::ptr::eq(named, issuer) {
         return Err(Rejection::UnknownIssuer);
@@ -89,7 +90,7 @@ pub(super) async fn prove_for_client(
     if !key.verifies(token.signed_text, &signature) {
         return Err(Rejection::BadSignature);
     }
-    Ok(ProvedForClient { canonical: Arc::clone(canonical), claims, validity })
+    Ok(ProvedForClient { terms: Arc::clone(terms), claims, validity })
 }
 
 /// `azp`, where there is one, is the client for which the token was written; where there are several audiences there has to be one.
@@ -106,7 +107,7 @@ impl ProvedIdToken {
     /// What it means. The client is ours, hence first-party; who signs in with a browser is a person.
     pub(super) fn claims(&self, issuer: &TrustedIssuer, client_id: &str) -> Claims {
         let subject = Subject { kind: SubjectKind::Human, name: &self.subject, client_id: Some(client_id) };
-        let claims = issuer.interpret(Arc::clone(&self.canonical), &self.claims, subject, self.validity);
+        let claims = issuer.interpret(Arc::clone(&self.terms), &self.claims, subject, self.validity);
         Claims { first_party: true, ..claims }
     }
 }

@@ -64,7 +64,7 @@ impl KeptProfile {
 impl KeptClaims {
     pub(super) fn of(claims: &Claims) -> Self {
         Self {
-            issuer: claims.issuer.to_string(),
+            issuer: claims.issuer().to_owned(),
             subject: claims.subject().to_owned(),
             client_id: claims.client_id().map(str::to_owned),
             scopes: claims.scopes().clone(),
@@ -77,7 +77,7 @@ impl KeptClaims {
     /// The same person with the roles of a newer access token.
     pub(super) fn with_rights_of(&self, newer: &Claims) -> Self {
         Self {
-            issuer: newer.issuer.to_string(),
+            issuer: newer.issuer().to_owned(),
             subject: newer.subject().to_owned(),
             scopes: newer.scopes().clone(),
             roles: newer.roles().clone(),
@@ -94,8 +94,7 @@ impl KeptClaims {
     pub(super) fn restore(&self, issuer: &TrustedIssuer, ends_at: DateTime<Utc>) -> Claims {
         let profile = self.profile.restore();
         Claims {
-            issuer: self.issuer.as_str().into(),
-            terms: issuer.terms(),
+            terms: issuer.terms_of(&self.issuer),
             kind: SubjectKind::Human,
             first_party: true,
             email_verified: profile.email_verified,

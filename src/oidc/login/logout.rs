@@ -55,7 +55,7 @@ pub(super) async fn read(
     }
     let subject = issuer.settings.mapping.id_token_subject.find(claims).and_then(subject::name).map(str::to_owned);
     Ok(LogoutNotice {
-        issuer: proved.canonical.to_string(),
+        issuer: proved.terms.issuer.to_string(),
         provider_subject,
         subject,
         provider_session,

@@ -18,7 +18,7 @@ use crate::schema::principals;
 
 impl World {
     /// Has somebody come until they are remembered, and returns who that is.
-    async fn remembered(&self, claims: &Claims) -> PrincipalId {
+    async fn remembered(&self, claims: &(impl Clone + Into<Arc<Claims>>)) -> PrincipalId {
         // The first time may have been a write, and the second remembers what it read.
         for _ in 0..2 {
             self.principals.resolve(claims).await.unwrap();
@@ -28,7 +28,7 @@ impl World {
     }
 
     /// Whether the very same principal is answered twice.
-    async fn is_remembered(&self, claims: &Claims) -> bool {
+    async fn is_remembered(&self, claims: &(impl Clone + Into<Arc<Claims>>)) -> bool {
         let [one, other] = [self.principals.resolve(claims).await, self.principals.resolve(claims).await];
         Arc::ptr_eq(&one.unwrap(), &other.unwrap())
     }
@@ -63,7 +63,7 @@ async fn whoever_comes_again_is_known_without_a_look_at_the_database() {
 #[tokio::test]
 async fn a_change_of_the_principal_counts_at_once() {
     let world = World::new();
-    let claims = world.person("alice");
+    let claims = Arc::new(world.person("alice"));
     let (by, id) = (world.command_line(), world.remembered(&claims).await);
     let seen = async || world.principals.resolve(&claims).await;
 
@@ -96,7 +96,7 @@ async fn a_change_of_the_principal_counts_at_once() {
 #[tokio::test]
 async fn a_newer_token_of_somebody_remembered_does_not_save_an_older_one_from_the_revocation() {
     let world = World::new();
-    let old = world.person("alice");
+    let old = Arc::new(world.person("alice"));
     let id = world.remembered(&old).await;
     world.users.revoke(&world.command_line(), id, None).await.unwrap();
     world.pass(1);
@@ -112,7 +112,7 @@ async fn an_identity_that_was_taken_away_is_somebody_new() {
     let other = NewIdentity { issuer: ISSUER.into(), subject: "alice-2".into() };
     let linked = world.users.link_identity(&by, alice, other, None).await.unwrap();
     world.pass(1);
-    let claims = world.person("alice-2");
+    let claims = Arc::new(world.person("alice-2"));
     assert_eq!(world.remembered(&claims).await, alice);
     world.users.unlink_identity(&by, alice, linked.identity.id().to_owned(), None).await.unwrap();
     assert_ne!(world.principals.resolve(&claims).await.unwrap().principal().id, alice);
@@ -136,8 +136,8 @@ async fn a_role_that_is_edited_or_deleted_counts_at_once_for_whoever_holds_it() 
         |names: &[&str]| RoleDraft { summary: "S.".into(), permissions: names.iter().map(|n| (*n).into()).collect() };
     roles.put(&by, "support", draft(&["users:read"]), KnownVersion::Absent).await.unwrap();
     world.known_with("alice", "support").await;
-    let (granted, claimed) = (world.person("alice"), world.person("bob").with_roles(&["support"]));
-    let may = async |claims: &Claims| {
+    let (granted, claimed) = (Arc::new(world.person("alice")), Arc::new(world.person("bob").with_roles(&["support"])));
+    let may = async |claims: &Arc<Claims>| {
         let known = world.principals.resolve(claims).await.unwrap();
         known.permissions().iter().any(|permission| permission.name() == "users:read")
     };
@@ -158,7 +158,7 @@ async fn a_role_that_is_edited_or_deleted_counts_at_once_for_whoever_holds_it() 
 #[tokio::test]
 async fn what_happens_to_others_changes_nothing() {
     let world = World::new();
-    let claims = world.person("alice");
+    let claims = Arc::new(world.person("alice"));
     let bob = world.known("bob").await;
     world.remembered(&claims).await;
     let before = world.principals.resolve(&claims).await.unwrap();
@@ -173,7 +173,7 @@ async fn a_grant_and_an_account_end_on_time() {
     let (id, by) = (world.known("alice").await, world.command_line());
     let in_thirty = || Some(world.now() + TimeDelta::seconds(30));
     world.users.grant_role(&by, id, "auditor", in_thirty(), None).await.unwrap();
-    let claims = world.person("alice");
+    let claims = Arc::new(world.person("alice"));
     world.remembered(&claims).await;
     world.pass(29);
     assert!(names(&world.principals.resolve(&claims).await.unwrap()).contains("auditor"));
@@ -196,10 +196,10 @@ async fn a_grant_and_an_account_end_on_time() {
 #[tokio::test]
 async fn role_names_count_with_their_token_only_whoever_came_before() {
     let world = World::new();
-    let plain = world.person("alice");
-    let auditor = world.person("alice").with_roles(&["auditor"]);
-    let would_be_admin = world.person("alice").with_roles(&["admin"]);
-    let admin = world.person("alice").with_roles(&["admin"]).with_admin_allowed();
+    let plain = Arc::new(world.person("alice"));
+    let auditor = Arc::new(world.person("alice").with_roles(&["auditor"]));
+    let would_be_admin = Arc::new(world.person("alice").with_roles(&["admin"]));
+    let admin = Arc::new(world.person("alice").with_roles(&["admin"]).with_admin_allowed());
     world.known("alice").await;
     for _ in 0..3 {
         for (claims, expected) in [
@@ -227,7 +227,7 @@ async fn a_program_of_the_same_name_is_somebody_else() {
 async fn whoever_is_named_admin_becomes_it_once_there_is_none() {
     let world = World::with(JitMode::Active, Some("root"));
     let alice = world.known_with("alice", "admin").await;
-    let root = world.person("root");
+    let root = Arc::new(world.person("root"));
     world.remembered(&root).await;
     assert!(!names(&world.principals.resolve(&root).await.unwrap()).contains("admin"));
     world.change_silently(alice, PrincipalStatus::Disabled, Touched::one(&alice)).await;
@@ -237,7 +237,7 @@ async fn whoever_is_named_admin_becomes_it_once_there_is_none() {
 #[tokio::test]
 async fn a_change_that_nobody_told_of_counts_after_a_minute_and_at_once_when_it_is_noticed() {
     let world = World::new();
-    let claims = world.person("alice");
+    let claims = Arc::new(world.person("alice"));
     let id = world.remembered(&claims).await;
     world.change_silently(id, PrincipalStatus::Disabled, Touched::Nobody).await;
     world.pass(59);
@@ -310,7 +310,7 @@ async fn who_is_known_goes_on_for_a_while_where_changes_can_t_be_looked_for_but_
 async fn what_a_newer_token_changed_is_seen_by_an_older_one_at_once() {
     let world = World::new();
     let named = |name: &'static str| Profile { display_name: Some(name), ..Profile::default() };
-    let old = world.person("alice").with_profile(named("Alice"));
+    let old = Arc::new(world.person("alice").with_profile(named("Alice")));
     world.remembered(&old).await;
     world.pass(1);
     world.principals.resolve(&world.person("alice").with_profile(named("Ally"))).await.unwrap();
@@ -437,6 +437,9 @@ proptest! {
         if is_nothing_at(now) {
             let then = now + TimeDelta::seconds(later);
             prop_assert_eq!(first_contact::is_plain(&principal, &presented, true, then), is_nothing_at(then));
+            // And none at all until then.
+            let until = first_contact::plain_until(&principal, &presented);
+            prop_assert!(until.is_none_or(|until| until <= then || is_nothing_at(then)));
         }
     }
 }
