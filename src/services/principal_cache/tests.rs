@@ -194,6 +194,19 @@ async fn a_grant_and_an_account_end_on_time() {
 }
 
 #[tokio::test]
+async fn whoever_comes_all_the_time_is_seen_once_an_hour() {
+    let world = World::new();
+    let claims = Arc::new(world.person("alice"));
+    let last_seen = async || world.principals.resolve(&claims).await.unwrap().principal().last_seen_at.unwrap();
+    let first = last_seen().await;
+    world.pass(3_570);
+    world.remembered(&claims).await;
+    assert_eq!(last_seen().await, first);
+    world.pass(30);
+    assert_eq!(last_seen().await, world.now().into());
+}
+
+#[tokio::test]
 async fn role_names_count_with_their_token_only_whoever_came_before() {
     let world = World::new();
     let plain = Arc::new(world.person("alice"));
@@ -391,7 +404,7 @@ proptest! {
             (names(), names())
         },
         is_described_by_the_same in any::<bool>(),
-        later in 0_i64..130,
+        (ago, later) in (prop_oneof![Just(86_400_i64), 0_i64..70], 0_i64..130),
     ) {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         let origin = if is_manual { Origin::Manual } else { Origin::FirstContact };
@@ -405,7 +418,7 @@ proptest! {
             let roles: Vec<_> = roles.iter().copied().collect();
             Claims::for_test(ISSUER, subject_kind, "s", at).with_roles(&roles).with_profile(*profile)
         };
-        let earlier = now - TimeDelta::days(1);
+        let earlier = now - TimeDelta::seconds(ago);
         let described_by = if is_described_by_the_same { &said } else { &before };
         observe(&mut principal, &Contact::new(&claims(earlier, described_by, &known_roles), earlier));
         principal.status = match status {
