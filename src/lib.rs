@@ -57,6 +57,7 @@ mod repositories;
 mod request_id;
 mod routes;
 mod schema;
+mod scope;
 mod services;
 mod telemetry;
 

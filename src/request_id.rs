@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderName};
@@ -24,7 +24,7 @@ thread_local! {
 
 /// The id of a request: the sender's, where it is fit to be written down, else a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RequestId(Rc<str>);
+pub(crate) struct RequestId(Arc<str>);
 
 impl RequestId {
     /// The id in these fields, or a new one (UUIDv7, so that ids sort by time).
@@ -41,6 +41,11 @@ impl RequestId {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same, for whoever takes it elsewhere.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is told of each request: one line in the log, and the id by which client, log and audit trail know it.
 //!
-//! The span around a request holds its id and its trace, and nothing else: it is made for every request, also where nothing is logged.
+//! The span around a request, or what stands for it, holds its id and its trace, and nothing else: it is there for every request, also
+//! where nothing is logged.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -17,7 +18,8 @@ use super::answer::Reason;
 use super::metrics::{self, RequestMetrics};
 use crate::auth::{Caller, RoutePattern};
 use crate::request_id::RequestId;
-use crate::telemetry::{self, ACCESS, TraceParent};
+use crate::scope::Scope;
+use crate::telemetry::{self, ACCESS, REQUEST, TraceParent};
 
 /// Carries the trace that a request belongs to (W3C Trace Context section 3.2).
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -30,7 +32,9 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let started = Instant::now();
     let id = RequestId::of(request.headers());
     let parent = parent(request.headers());
-    let span = span(&id, parent.map(|parent| parent.trace_id));
+    let trace_id = parent.map(|parent| parent.trace_id);
+    let span = span(&id, trace_id);
+    let scope = span.is_disabled().then(|| Scope::new(id.shared(), trace_id));
     if let Some(parent) = &parent {
         telemetry::continue_trace(&span, parent);
     }
@@ -38,20 +42,27 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     // Taken now: where the request goes down with a failure, it can't be asked any more.
     let metrics = request.app_data::<RequestMetrics>().cloned();
     request.extensions_mut().insert(id);
-    let outcome = next.call(request).instrument(span.clone()).await;
+    let answering = next.call(request);
+    let outcome = match &scope {
+        Some(scope) => scope.clone().around(answering).await,
+        None => answering.instrument(span.clone()).await,
+    };
     let seen = Seen { method, took: started.elapsed(), outcome: &outcome };
     let counted = seen.for_metrics();
     telemetry::answered(&span, method, counted.route(), counted.status);
     if let Some(metrics) = metrics {
         metrics.observe(counted, seen.took);
     }
-    span.in_scope(|| seen.tell());
+    match &scope {
+        Some(scope) => scope.enter(|| seen.tell()),
+        None => span.in_scope(|| seen.tell()),
+    }
     outcome
 }
 
 /// Of the highest level, so that a failure carries the request's id whatever else is left out of the log.
 fn span(id: &RequestId, trace_id: Option<&str>) -> Span {
-    tracing::error_span!("request", request_id = id.as_str(), trace_id)
+    tracing::error_span!(target: REQUEST, "request", request_id = id.as_str(), trace_id)
 }
 
 /// What the sender says of the trace that the request belongs to, where it is said once and spelt right.

@@ -29,17 +29,18 @@ impl From<MalformedCredential> for Error {
 
 /// What a request presents as its token, before anything about it is known.
 #[derive(Clone, Copy)]
-pub(super) struct Credential<'a>(&'a str);
+pub(super) struct Credential<'a>(&'a [u8]);
 
 impl<'a> Credential<'a> {
     /// As it was sent: good for nothing but to be compared with what was proved before.
-    pub(super) fn as_presented(self) -> &'a str {
+    pub(super) fn as_presented(self) -> &'a [u8] {
         self.0
     }
 
     /// The token, if it is spelt as one.
     pub(super) fn token(self) -> Result<&'a str, MalformedCredential> {
-        if is_b64token(self.0.as_bytes()) { Ok(self.0) } else { Err(MalformedCredential::NotAToken) }
+        let spelt = Some(self.0).filter(|presented| is_b64token(presented));
+        spelt.and_then(|token| str::from_utf8(token).ok()).ok_or(MalformedCredential::NotAToken)
     }
 }
 
@@ -60,7 +61,7 @@ pub(super) fn credential(headers: &HeaderMap) -> Result<Option<Credential<'_>>, 
     // Spaces alone: a tab is no part of a credential (RFC 9110 section 11.4).
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     let (_, presented) = rest.split_at(spaces);
-    std::str::from_utf8(presented).map(|text| Some(Credential(text))).map_err(|_| MalformedCredential::NotAToken)
+    Ok(Some(Credential(presented)))
 }
 
 /// Whether it is a `b64token` as RFC 6750 section 2.1 (RFC 9110: token68) spells it.

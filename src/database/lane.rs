@@ -15,7 +15,6 @@ use diesel::sql_types::BigInt;
 use futures_util::future::{Either, select};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
-use tracing::Span;
 
 use super::connection::DbConnection;
 use super::manager::{Link, LogRefusedConnections, Manager, Purpose};
@@ -23,6 +22,7 @@ use super::outside::OutsideVersion;
 use super::together::{self, Queue};
 use super::usage::{PoolUsage, Waiting};
 use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
+use crate::scope::Surroundings;
 
 /// How long a connection to a server is used before a new one takes its place, and how long it may lie unused.
 const SERVER_LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -191,12 +191,12 @@ impl Lane {
     {
         let end = Instant::now() + self.config.pool_wait;
         let turn = self.turn().await?;
-        let (lane, span) = (self.clone(), Span::current());
+        let (lane, surroundings) = (self.clone(), Surroundings::current());
         let task = tokio::task::spawn_blocking(move || {
             // The turn outlives the connection: whoever is next finds it back in the pool.
             let _turn = turn;
-            // The caller's, which has the request's id, and below it one for whoever traces.
-            span.in_scope(|| tracing::debug_span!("database", pool = lane.name).in_scope(|| work(&lane, end)))
+            // The caller's, which have the request's id, and below them a span for whoever traces.
+            surroundings.enter(|| tracing::debug_span!("database", pool = lane.name).in_scope(|| work(&lane, end)))
         });
         match self.ended(hurry, task).await? {
             Ok(outcome) => outcome,

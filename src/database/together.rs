@@ -15,11 +15,11 @@ use std::thread;
 use diesel::Connection;
 use diesel::connection::TransactionManager;
 use tokio::sync::oneshot;
-use tracing::Span;
 
 use super::DatabaseError;
 use super::connection::DbConnection;
 use super::manager::Link;
+use crate::scope::Surroundings;
 
 /// How many go together at the most: no one is to wait long for the work of a crowd.
 const AT_MOST: usize = 32;
@@ -48,8 +48,8 @@ pub(super) type Ended<T, E> = thread::Result<Result<T, E>>;
 type Lost = Arc<dyn Error + Send + Sync>;
 
 impl Queue {
-    /// Stands at the end of the queue, with `work` to be done and `after` to be run once its transaction has ended. Both run inside the
-    /// caller's span.
+    /// Stands at the end of the queue, with `work` to be done and `after` to be run once its transaction has ended. Both run within the
+    /// caller's surroundings.
     pub(super) fn join<T, E>(
         &self,
         work: impl FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -60,7 +60,7 @@ impl Queue {
         E: From<DatabaseError> + Send + 'static,
     {
         let (caller, reply) = oneshot::channel();
-        let work = Work { span: Span::current(), work: Some(work), ended: None, after, caller };
+        let work = Work { surroundings: Surroundings::current(), work: Some(work), ended: None, after, caller };
         let mut line = self.line();
         line.latest += 1;
         let number = line.latest;
@@ -109,7 +109,7 @@ pub(super) trait Shared: Send {
 }
 
 struct Work<T, E, W, A> {
-    span: Span,
+    surroundings: Surroundings,
     work: Option<W>,
     ended: Option<Ended<T, E>>,
     after: A,
@@ -126,7 +126,7 @@ where
     fn run(&mut self, connection: &mut DbConnection) -> bool {
         let Some(work) = self.work.take() else { return false };
         // What was half-done is undone with the savepoint.
-        let ended = self.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| work(connection))));
+        let ended = self.surroundings.enter(|| catch_unwind(AssertUnwindSafe(|| work(connection))));
         matches!(self.ended.insert(ended), Ok(Ok(_)))
     }
 
@@ -135,7 +135,7 @@ where
     }
 
     fn tell(self: Box<Self>, lost: Option<&Lost>) {
-        let Self { span, ended, after, caller, .. } = *self;
+        let Self { surroundings, ended, after, caller, .. } = *self;
         let ended = match (ended, lost) {
             (Some(Err(panic)), _) => Err(panic),
             // A refusal too: it may rest on what another did, which was not kept.
@@ -143,7 +143,7 @@ where
             (Some(ended), None) => ended,
             (None, None) => Ok(Err(DatabaseError::unavailable("the work was not begun").into())),
         };
-        span.in_scope(after);
+        surroundings.enter(after);
         // Whoever waits no longer is told nothing.
         let _ = caller.send(ended);
     }

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::mem::size_of;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::JitMode;
+use super::shared_sets::SharedSets;
 use super::texts::Texts;
 
 /// Whether a token was issued to a person or to a program acting for itself.
@@ -183,6 +185,23 @@ impl Claims {
     pub fn expires_at(&self) -> DateTime<Utc> {
         self.expires_at
     }
+
+    /// The memory that they take, in bytes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        let kept = size_of::<Self>() + self.texts.len() + 2 * PER_PIECE;
+        // What others have too costs nothing, and stays when this one goes.
+        let sets = [&self.scopes, &self.roles].into_iter().filter(|set| !SharedSets::is_shared(set));
+        kept + sets.map(|set| bytes_of_set(set)).sum::<usize>()
+    }
+}
+
+/// What the allocator spends on each piece of memory, in bytes.
+pub(super) const PER_PIECE: usize = 16;
+
+/// A set keeps its texts in nodes of up to eleven, which are half full at the least.
+fn bytes_of_set(set: &BTreeSet<String>) -> usize {
+    const NODE: usize = 11 * size_of::<String>() + PER_PIECE;
+    set.len().div_ceil(6) * NODE + set.iter().map(|text| text.len() + PER_PIECE).sum::<usize>()
 }
 
 impl fmt::Debug for Claims {

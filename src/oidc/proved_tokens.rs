@@ -8,7 +8,6 @@
 //! verdict. Bounded in number and bytes; those of little use go first. A hundred thousand of them are to be remembered, so what they have
 //! alike is kept once.
 
-use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher, RandomState};
 use std::mem::size_of;
 use std::sync::Arc;
@@ -17,9 +16,8 @@ use chrono::{DateTime, Utc};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{Equivalent, Weighter};
 
-use super::Claims;
+use super::claims::{Claims, PER_PIECE};
 use super::header::SpeltHeader;
-use super::shared_sets::SharedSets;
 use super::trusted_issuer::TrustedIssuer;
 use super::trusted_issuers::Table;
 use super::validity::{Validity, Window};
@@ -31,7 +29,7 @@ const MAX_BYTES: u64 = 128 * 1024 * 1024;
 const MAX_TOKENS: u64 = 128 * 1024;
 
 /// How much of a token's end is hashed: 24 octets of its signature, which nobody can choose. Hashing all of it would cost more than the
-/// rest of the look-up; it is compared all the same.
+/// rest of the look-up; it is compared all the same. No proved token is so short that its header would be hashed too.
 const HASHED: usize = 32;
 
 /// What the verdict on a token rests on, besides the token itself.
@@ -86,11 +84,8 @@ struct Key {
     rest: Box<str>,
 }
 
-/// A token, to be found by.
-struct Presented<'a> {
-    header: &'a str,
-    rest: &'a str,
-}
+/// What may be a token, to be found by.
+struct Presented<'a>(&'a [u8]);
 
 /// The verdict on a token. What its [`Grounds`] are is kept in parts, which is smaller.
 #[derive(Clone)]
@@ -118,9 +113,9 @@ impl ProvedTokens {
         self.finds.reading(self.proofs.len())
     }
 
-    /// The claims of `token`, if it was proved and is so still, by `table` and at `now`.
-    pub(super) fn find(&self, token: &str, table: &Table, now: DateTime<Utc>) -> Option<Arc<Claims>> {
-        let proof = self.proofs.get(&Presented::split(token)?)?;
+    /// The claims of the token that was `presented`, if it was proved and is so still, by `table` and at `now`.
+    pub(super) fn find(&self, presented: &[u8], table: &Table, now: DateTime<Utc>) -> Option<Arc<Claims>> {
+        let proof = self.proofs.get(&Presented(presented))?;
         let Proof { claims, window, trust, .. } = proof;
         let issuer = Grounds { trust, window }.hold(table, now)?;
         self.finds.hit();
@@ -131,8 +126,9 @@ impl ProvedTokens {
     /// Remembers that `token`, which has this header, was proved on these grounds, in place of what was remembered of it.
     pub(super) fn keep(&self, token: &str, header: &Arc<SpeltHeader>, claims: &Arc<Claims>, grounds: Grounds) {
         self.finds.miss();
-        if let Some(presented) = Presented::split(token).filter(|presented| presented.header == &*header.text) {
-            let key = Key { header: Arc::clone(header), rest: presented.rest.into() };
+        let split = token.split_once('.').filter(|(text, rest)| *text == &*header.text && rest.len() >= HASHED);
+        if let Some((_, rest)) = split {
+            let key = Key { header: Arc::clone(header), rest: rest.into() };
             let bytes = u32::try_from(bytes_of(&key, claims)).unwrap_or(u32::MAX);
             let Grounds { trust, window } = grounds;
             self.proofs.insert(key, Proof { claims: Arc::clone(claims), window, trust, bytes });
@@ -140,27 +136,23 @@ impl ProvedTokens {
     }
 }
 
-impl<'a> Presented<'a> {
-    fn split(token: &'a str) -> Option<Self> {
-        token.split_once('.').map(|(header, rest)| Self { header, rest })
-    }
-}
-
 impl Equivalent<Key> for Presented<'_> {
     fn equivalent(&self, key: &Key) -> bool {
-        *self.rest == *key.rest && *self.header == *key.header.text
+        let (text, Key { header, rest }) = (self.0, key);
+        let Some((presented_header, presented_rest)) = text.split_at_checked(header.text.len()) else { return false };
+        presented_rest.strip_prefix(b".") == Some(rest.as_bytes()) && presented_header == header.text.as_bytes()
     }
 }
 
 impl Hash for Presented<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        hash_end(self.rest, state);
+        hash_end(self.0, state);
     }
 }
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        hash_end(&self.rest, state);
+        hash_end(self.rest.as_bytes(), state);
     }
 }
 
@@ -172,8 +164,8 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-fn hash_end(rest: &str, state: &mut impl Hasher) {
-    state.write(rest.as_bytes().rchunks(HASHED).next().unwrap_or_default());
+fn hash_end(token: &[u8], state: &mut impl Hasher) {
+    state.write(token.rchunks(HASHED).next().unwrap_or_default());
 }
 
 /// Weighs what is remembered by the memory that it takes. The least weight bounds the number as well.
@@ -182,9 +174,8 @@ struct ByBytes {
     least: u64,
 }
 
-/// What the cache itself spends on an entry, and the allocator on each piece of it.
+/// What the cache itself spends on an entry.
 const OVERHEAD: usize = 32;
-const PER_PIECE: usize = 16;
 
 impl Weighter<Key, Proof> for ByBytes {
     fn weight(&self, _: &Key, proof: &Proof) -> u64 {
@@ -195,22 +186,6 @@ impl Weighter<Key, Proof> for ByBytes {
 fn bytes_of(key: &Key, claims: &Claims) -> usize {
     let entry = size_of::<(Key, Proof)>() + OVERHEAD + key.rest.len() + PER_PIECE;
     entry + claims.bytes()
-}
-
-impl Claims {
-    /// The memory that they take, in bytes, roughly.
-    pub(crate) fn bytes(&self) -> usize {
-        let kept = size_of::<Self>() + self.texts.len() + 2 * PER_PIECE;
-        // What others have too costs nothing, and stays when this one goes.
-        let sets = [&self.scopes, &self.roles].into_iter().filter(|set| !SharedSets::is_shared(set));
-        kept + sets.map(|set| bytes_of_set(set)).sum::<usize>()
-    }
-}
-
-/// A set keeps its texts in nodes of up to eleven, which are half full at the least.
-fn bytes_of_set(set: &BTreeSet<String>) -> usize {
-    const NODE: usize = 11 * size_of::<String>() + PER_PIECE;
-    set.len().div_ceil(6) * NODE + set.iter().map(|text| text.len() + PER_PIECE).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -236,7 +211,7 @@ mod tests {
     #[test]
     fn their_number_is_bounded() {
         let tokens = ProvedTokens::with_capacity(100, 100 * 4096);
-        (0..1000).for_each(|number| keep(&tokens, &number.to_string()));
+        (0..1000).for_each(|number| keep(&tokens, &format!("{number:HASHED$}")));
         assert!((1..=100).contains(&kept(&tokens)), "{}", kept(&tokens));
     }
 
@@ -252,9 +227,11 @@ mod tests {
         let tokens = ProvedTokens::new();
         let end = "x".repeat(HASHED);
         keep(&tokens, &format!("one.{end}"));
-        let found = |token: &str| tokens.proofs.get(&Presented::split(token).unwrap()).is_some();
+        let found = |token: &str| tokens.proofs.get(&Presented(token.as_bytes())).is_some();
         assert!(found(&format!("header.one.{end}")));
-        assert!(!found(&format!("header.another.{end}")) && !found(&format!("other.one.{end}")));
+        for other in ["header.another.", "other.one.", "heade.one.", "headerr.one.", "header-one.", "headerone.", ""] {
+            assert!(!found(&format!("{other}{end}")), "{other}");
+        }
         keep(&tokens, &format!("another.{end}"));
         assert!(found(&format!("header.one.{end}")) && found(&format!("header.another.{end}")));
     }

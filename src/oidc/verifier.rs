@@ -41,15 +41,15 @@ impl TokenVerifier {
     /// The claims of a token that passed every check, now or lately: [remembered](Self::recall), or [proved](Self::prove).
     #[cfg(any(test, feature = "dev"))]
     pub async fn verify(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
-        match self.recall(unverified_token) {
+        match self.recall(unverified_token.as_bytes()) {
             Some(claims) => Ok(claims),
             None => self.prove(unverified_token).await,
         }
     }
 
-    /// The claims of a token that passed every check lately, and would pass them now. Any text may be asked for.
-    pub(crate) fn recall(&self, unverified_text: &str) -> Option<Arc<Claims>> {
-        self.proved.find(unverified_text, &self.issuers.glance(), self.clock.now())
+    /// The claims of a token that passed every check lately, and would pass them now. Anything may be asked for.
+    pub(crate) fn recall(&self, presented: &[u8]) -> Option<Arc<Claims>> {
+        self.proved.find(presented, &self.issuers.glance(), self.clock.now())
     }
 
     /// The claims of a token that passes every check, which is remembered from then on.

@@ -4,16 +4,33 @@ use std::str::FromStr;
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use super::REQUEST;
+
+/// Whether there are spans around requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RequestSpans {
+    Always,
+    /// Where the filter may name them: else a [`Scope`](crate::scope::Scope) does.
+    WhereNamed,
+}
 
 /// Starts `subscriber` as the process's own, for the lines that `level` names.
 ///
 /// [`EnvFilter`] can do more than levels by target, for which it asks two locks that all threads share, several times for each span: so it
 /// is left to whoever asks for more.
-pub(super) fn start(subscriber: impl Subscriber + Send + Sync + 'static, level: &str) -> Result<(), TryInitError> {
+pub(super) fn start(
+    subscriber: impl Subscriber + Send + Sync + 'static,
+    level: &str,
+    spans: RequestSpans,
+) -> Result<(), TryInitError> {
     match by_target(level) {
+        Some(targets) if spans == RequestSpans::WhereNamed => {
+            subscriber.with(targets.with_target(REQUEST, LevelFilter::OFF)).try_init()
+        }
         Some(targets) => subscriber.with(targets).try_init(),
         None => subscriber.with(EnvFilter::new(level)).try_init(),
     }

@@ -1,4 +1,4 @@
-//! One flat JSON object a line: time, level, target, message, the event's fields and those of the spans around it.
+//! One flat JSON object a line: time, level, target, message, the event's fields, those of the spans around it, and the request.
 //!
 //! The subscriber's own JSON builds a tree and formats the time for each line, which costs more than the rest of a request: a line for
 //! each request has to be cheaper than that.
@@ -14,6 +14,8 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::scope;
 
 /// Writes the fields of spans as what they become: members of a JSON object that has some before.
 pub(super) struct JsonMembers;
@@ -59,6 +61,7 @@ where
                 writer.write_str(&members.fields)?;
             }
         }
+        scope::write_current(&mut writer)?;
         writer.write_str("}\n")
     }
 }

@@ -21,11 +21,15 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, LogConfig, LogFormat};
 use discreet::Discreet;
+use filter::RequestSpans;
 use json_lines::{JsonLines, JsonMembers};
 use line_writer::LineWriter;
 
 /// The target of the line that tells of each request; `LOG_LEVEL=info,portcullis::access=off` turns it off.
 pub(crate) const ACCESS: &str = "portcullis::access";
+
+/// The target of the span around each request.
+pub(crate) const REQUEST: &str = "portcullis::request";
 
 /// Starts logging to standard output as the command line does, and exporting traces where that is configured, for whoever starts the
 /// application by code. A subscriber that is set already stays: the process has decided.
@@ -76,9 +80,12 @@ fn start_without_traces(config: &LogConfig) {
     // Fails only where a subscriber is set.
     let _ = match config.format {
         LogFormat::Json => {
-            filter::start(subscriber.fmt_fields(JsonMembers).event_format(Discreet(JsonLines)).finish(), &config.level)
+            let subscriber = subscriber.fmt_fields(JsonMembers).event_format(Discreet(JsonLines)).finish();
+            filter::start(subscriber, &config.level, RequestSpans::WhereNamed)
         }
-        LogFormat::Pretty => filter::start(subscriber.map_event_format(Discreet).finish(), &config.level),
+        LogFormat::Pretty => {
+            filter::start(subscriber.map_event_format(Discreet).finish(), &config.level, RequestSpans::Always)
+        }
     };
 }
 

@@ -11,7 +11,7 @@ const ARROW: &[(&str, &str)] = &[
     // Wires the others: nothing else knows them all.
     (
         "app",
-        "auth causes cli clock config database error finds models oidc repositories request_id routes services telemetry",
+        "auth causes cli clock config database error finds models oidc repositories request_id routes scope services telemetry",
     ),
     // The doctor asks the issuers and walks a token through the verifier as the service does.
     ("cli", "api_types app auth causes clock config database dev models oidc services telemetry"),
@@ -27,12 +27,15 @@ const ARROW: &[(&str, &str)] = &[
     ("repositories", "database models opaque schema"),
     // Rows name the backends that they are stored in.
     ("models", "database opaque schema"),
-    ("database", "schema"),
+    // Its threads log for the request that waits for them.
+    ("database", "schema scope"),
     ("oidc", "causes clock finds opaque"),
     ("config", "database models oidc"),
     // Made of the request's fields; routes hand it to the audit trail.
     ("request_id", ""),
-    ("telemetry", "config"),
+    // Which request a thread is at work for.
+    ("scope", ""),
+    ("telemetry", "config scope"),
     ("dev", "clock models opaque"),
     // What several rooms count alike, for metrics.
     ("finds", ""),

@@ -250,6 +250,9 @@ async fn what_the_issuer_was_asked_about_is_remembered_nowhere_else() {
         scene.verifier.verify(token).await.unwrap();
         scene.verifier.verify(token).await.unwrap();
         let now = scene.verifier.clock.now();
-        assert!(scene.verifier.proved.find(token, &scene.verifier.issuers.glance(), now).is_none(), "{token}");
+        assert!(
+            scene.verifier.proved.find(token.as_bytes(), &scene.verifier.issuers.glance(), now).is_none(),
+            "{token}"
+        );
     }
 }
