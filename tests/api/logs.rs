@@ -52,6 +52,27 @@ async fn a_request_is_told_in_one_line_by_route_status_and_caller() {
     assert_eq!((&line["route"], &line["status"]), (&json!("unknown"), &json!(404)));
 }
 
+#[actix_web::test]
+async fn every_line_of_a_request_tells_it_once_whether_or_not_the_filter_names_spans() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    for level in ["info", "info,portcullis=debug", "info,[request]=debug"] {
+        let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
+        let (service, before) = Program::portcullis().trusting(&idp).var("LOG_LEVEL", level).serve_with_log();
+        let bearer = format!("Bearer {}", idp.token().subject("bob").scope(ALL_SCOPES).sign());
+        let fields = [("Authorization", &*bearer), ("traceparent", &*parent)];
+        let (_, log) = ask(&service, "request-0001", reqwest::Method::GET, "/api/v1/me", &fields).await;
+        let lines = |word: &str| log.lines().filter(|line| line.contains(word)).map(str::to_owned).collect::<Vec<_>>();
+        let (contact, answered) = (lines("first contact"), lines("\"portcullis::access\""));
+        assert_eq!((contact.len(), answered.len()), (1, 1), "{level}: {log}");
+        for line in contact.iter().chain(&answered) {
+            assert_eq!(line.matches("\"request_id\":\"request-0001\"").count(), 1, "{level}: {line}");
+            assert_eq!(line.matches(&format!("\"trace_id\":\"{TRACE}\"")).count(), 1, "{level}: {line}");
+        }
+        assert!(before.contains("listening") && !before.contains("request_id"), "{level}: {before}");
+    }
+}
+
 /// RFC 9700 section 4.9.2, OWASP ASVS 16.2.5: whatever a client puts where, at the highest level of detail.
 #[actix_web::test]
 async fn nothing_that_a_request_carries_is_logged() {

@@ -92,7 +92,6 @@ impl Program {
     }
 
     /// As [`serve`](Self::serve), with what it has logged until it listened.
-    #[cfg(feature = "postgres")]
     pub fn serve_with_log(self) -> (Service, String) {
         let log = std::cell::RefCell::new(String::new());
         let program = self.var("SERVER_BIND", "127.0.0.1:0").var("LOG_FORMAT", "json");
