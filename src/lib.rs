@@ -50,6 +50,7 @@ mod database;
 pub mod dev;
 mod error;
 mod finds;
+mod line;
 mod models;
 mod oidc;
 mod opaque;
@@ -59,6 +60,7 @@ mod routes;
 mod schema;
 mod scope;
 mod services;
+mod shared_sets;
 mod telemetry;
 
 /// For `benches/`.

@@ -2,8 +2,8 @@
 
 /// Gives types a `Debug` that shows their name and nothing in them.
 macro_rules! prints_nothing {
-    ($($name:ident),+ $(,)?) => {
-        $(impl std::fmt::Debug for $name {
+    ($($name:ident $(<$lifetime:lifetime>)?),+ $(,)?) => {
+        $(impl $(<$lifetime>)? std::fmt::Debug for $name $(<$lifetime>)? {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_struct(stringify!($name)).finish_non_exhaustive()
             }

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
-use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderName};
@@ -14,50 +13,69 @@ use uuid::{ContextV7, Timestamp, Uuid};
 /// Carries the id, in both directions.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The lengths of an id that is taken from a request: long enough to tell requests apart, and too short for a token to be taken for one.
-const LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
+/// The shortest id that is taken from a request: long enough to tell requests apart.
+const SHORTEST: usize = 8;
+/// The longest: too short for a token to be taken for one.
+const LONGEST: usize = 64;
 
 thread_local! {
     /// Orders the ids of one millisecond. One a thread: `Uuid::now_v7` has a lock that all workers would share.
     static COUNTER: ContextV7 = const { ContextV7::new() };
 }
 
-/// The id of a request: the sender's, where it is fit to be written down, else a new one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RequestId(Arc<str>);
+/// The id of a request: the sender's, where it is fit to be written down, else a new one. It lies where it is used: there is one for each
+/// request, and copies are cheaper than what would be shared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestId {
+    /// ASCII.
+    text: [u8; LONGEST],
+    length: u8,
+}
 
 impl RequestId {
     /// The id in these fields, or a new one (UUIDv7, so that ids sort by time).
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut sent = headers.get_all(REQUEST_ID);
         let only = sent.next().filter(|_| sent.next().is_none());
-        only.and_then(|id| id.to_str().ok()).filter(|id| is_fit(id)).map_or_else(Self::fresh, |id| Self(id.into()))
+        only.and_then(|id| id.to_str().ok()).and_then(Self::fit).unwrap_or_else(Self::fresh)
     }
 
     fn fresh() -> Self {
         let time = Timestamp::now(ThreadLocalContext::new(&COUNTER));
-        Self((&*Uuid::new_v7(time).hyphenated().encode_lower(&mut Uuid::encode_buffer())).into())
+        Self::copy(Uuid::new_v7(time).hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+    }
+
+    /// This text, if it has nothing that could end a line or a field anywhere: letters, digits, `-` and `_`, and no dot, which every JWT
+    /// has.
+    fn fit(id: &str) -> Option<Self> {
+        let is_fit = id.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
+        (is_fit && (SHORTEST..=LONGEST).contains(&id.len())).then(|| Self::copy(id))
+    }
+
+    /// Of a text that is not too long.
+    fn copy(id: &str) -> Self {
+        let mut text = [0; LONGEST];
+        let length = text.iter_mut().zip(id.bytes()).map(|(to, from)| *to = from).count();
+        // No longer than the text, which is shorter.
+        Self { text, length: length as u8 }
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The same, for whoever takes it elsewhere.
-    pub(crate) fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.0)
+        let written = self.text.get(..usize::from(self.length)).unwrap_or_default();
+        str::from_utf8(written).unwrap_or_default()
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
-/// Letters, digits, `-` and `_`: nothing that could end a line or a field anywhere, and no dot, which every JWT has.
-fn is_fit(id: &str) -> bool {
-    LENGTHS.contains(&id.len()) && id.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
 }
 
 impl FromRequest for RequestId {
@@ -65,7 +83,7 @@ impl FromRequest for RequestId {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(request.extensions().get::<Self>().cloned().unwrap_or_else(Self::fresh)))
+        ready(Ok(request.extensions().get::<Self>().copied().unwrap_or_else(Self::fresh)))
     }
 }
 

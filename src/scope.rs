@@ -5,16 +5,15 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::sync::Arc;
 
 use tracing::Span;
+
+use crate::request_id::RequestId;
 
 /// The request that a thread is at work for.
 #[derive(Clone)]
 pub(crate) struct Scope {
-    request_id: Arc<str>,
+    request_id: RequestId,
     trace_id: Option<Box<str>>,
 }
 
@@ -23,15 +22,9 @@ thread_local! {
 }
 
 impl Scope {
-    /// The request of this id, and of this trace. Both are letters, digits, `-` and `_`.
-    pub(crate) fn new(request_id: Arc<str>, trace_id: Option<&str>) -> Self {
+    /// The request of this id, and of this trace, which is letters and digits.
+    pub(crate) fn new(request_id: RequestId, trace_id: Option<&str>) -> Self {
         Self { request_id, trace_id: trace_id.map(Into::into) }
-    }
-
-    /// Runs `future` as the request's work, on whatever thread it goes on.
-    pub(crate) async fn around<T>(self, future: impl Future<Output = T>) -> T {
-        let mut future = pin!(future);
-        poll_fn(|context| self.enter(|| future.as_mut().poll(context))).await
     }
 
     /// Runs `work` as the request's.
@@ -82,10 +75,20 @@ impl Surroundings {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
 
-    fn scope(id: &str) -> Scope {
-        Scope::new(id.into(), None)
+    use actix_web::http::header::{HeaderMap, HeaderValue};
+
+    use super::*;
+    use crate::request_id::REQUEST_ID;
+
+    fn request(id: &'static str) -> RequestId {
+        RequestId::of(&HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(id))]))
+    }
+
+    fn scope(id: &'static str) -> Scope {
+        Scope::new(request(id), None)
     }
 
     fn told() -> String {
@@ -94,10 +97,16 @@ mod tests {
         told
     }
 
+    /// Does `work` as the request's, piece by piece.
+    async fn within(scope: Scope, work: impl Future<Output = ()>) {
+        let mut work = pin!(work);
+        poll_fn(|context| scope.enter(|| work.as_mut().poll(context))).await;
+    }
+
     #[tokio::test]
     async fn requests_that_take_turns_on_a_thread_are_told_apart() {
         let work = |id: &'static str| {
-            scope(id).around(async move {
+            within(scope(id), async move {
                 for _ in 0..3 {
                     assert_eq!(told(), format!(",\"request_id\":\"{id}\""));
                     tokio::task::yield_now().await;
@@ -117,7 +126,7 @@ mod tests {
 
     #[test]
     fn work_that_goes_on_elsewhere_is_still_the_requests() {
-        let surroundings = Scope::new("request-1".into(), Some("4bf9")).enter(Surroundings::current);
+        let surroundings = Scope::new(request("request-1"), Some("4bf9")).enter(Surroundings::current);
         let elsewhere = std::thread::spawn(move || (surroundings.enter(told), told()));
         let (within, after) = elsewhere.join().unwrap();
         assert_eq!((within.as_str(), after.as_str()), (",\"request_id\":\"request-1\",\"trace_id\":\"4bf9\"", ""));

@@ -110,7 +110,7 @@ def main():
         bare = Counted(folder, [programs / "bare", f"127.0.0.1:{port}", *fields], None, port)
         running.append(bare)
         bare.wait_until("/")
-        counts = {"bare": bare.count("/", tokens["warm"], 1100, 2000)}
+        counts = {"bare": bare.count(GUARDED, tokens["warm"], 1100, 2000)}
         for name, path, file, before, counted in WORKLOADS:
             counts[name] = service.count(path, tokens[file], before, counted)
             print(f"{name:16}{counts[name]:>12,.0f}", flush=True)

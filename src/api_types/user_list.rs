@@ -10,10 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::page::{default_limit, limit};
 use super::rfc3339;
+use crate::line::is_line;
 use crate::models::{PeopleFilter, PeopleOrder, PeoplePlace, PrincipalId, PrincipalStatus};
-
-/// The longest text to look for, in characters; longer ones are kept nowhere.
-const LONGEST: usize = 255;
 
 /// Which people, in which order, and which page of them.
 #[derive(Deserialize, IntoParams)]
@@ -159,11 +157,11 @@ struct CursorContent {
     id: PrincipalId,
 }
 
-/// A text that somebody may be known by.
+/// A text that somebody may be known by: what is no line is kept nowhere.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let text = text.trim();
-    if !text.is_empty() && text.chars().count() <= LONGEST && !text.chars().any(char::is_control) {
+    if is_line(text) {
         Ok(Some(text.to_owned()))
     } else {
         Err(serde::de::Error::custom(", expected 1 to 255 characters without control characters"))

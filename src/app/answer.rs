@@ -1,19 +1,24 @@
 //! Where every request comes in, and every response leaves: failures get their body, their challenge and their line in the log.
+//!
+//! A service of its own and not `from_fn`, which boxes a future for each request.
 
-use std::panic::AssertUnwindSafe;
+use std::any::Any;
+use std::future::{Future, Ready, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready as ready_or_pending};
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{ConnectionType, StatusCode};
-use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, web};
 use actix_web_httpauth::headers::www_authenticate::Challenge;
-use futures_util::FutureExt;
+use pin_project_lite::pin_project;
 
 use super::limits::{self, IncomingBody, RequestLimits};
 use super::metrics::Metrics;
@@ -45,27 +50,98 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-
 pub(super) struct Reason(pub(super) &'static str);
 
 /// Checks what a request brings, and answers failures, panics among them, as problems.
-pub(super) async fn answer(
-    mut request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, ActixError> {
-    let leaving = Leaving::of(request.request());
-    let mut body = None;
-    if let Some(rules) = &leaving.rules {
-        body = rules.limits.take_body(&mut request);
-        if let Err(refusal) = rules.limits.check_head(&request) {
-            return Ok(leaving.finish(request.error_response(refusal), body));
-        }
-    }
-    match AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await {
-        Ok(Ok(response)) => Ok(leaving.finish(response.map_into_boxed_body(), body)),
-        // The request went down with the failure, so the answer travels as one.
-        Ok(Err(error)) => Err(leaving.wrap(&Error::from(&error))),
-        Err(_panic) => Err(leaving.wrap(&Error::Internal("the handler panicked".into()))),
+pub(super) struct Answer;
+
+impl<S, B> Transform<S, ServiceRequest> for Answer
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = ActixError;
+    type Transform = Answering<S>;
+    type InitError = ();
+    type Future = Ready<Result<Answering<S>, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(Answering { next: service }))
     }
 }
 
-/// A failure that something around [`answer`] has found, as the answer to its request.
+/// [`Answer`] around what comes next.
+pub(super) struct Answering<S> {
+    next: S,
+}
+
+impl<S, B> Service<ServiceRequest> for Answering<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = ActixError;
+    type Future = AnswerFuture<S::Future>;
+
+    forward_ready!(next);
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let leaving = Leaving::of(request.request());
+        let mut body = None;
+        if let Some(rules) = &leaving.rules {
+            body = rules.limits.take_body(&mut request);
+            if let Err(refusal) = rules.limits.check_head(&request) {
+                let refused = leaving.finish(request.error_response(refusal), body);
+                return AnswerFuture::Given { answer: Some(Ok(refused)) };
+            }
+        }
+        match catching(|| self.next.call(request)) {
+            Ok(work) => AnswerFuture::Awaited { work, body, leaving },
+            Err(panicked) => AnswerFuture::Given { answer: Some(Err(leaving.wrap(&panicked))) },
+        }
+    }
+}
+
+pin_project! {
+    /// The answer, now or later.
+    #[project = AnswerProjection]
+    pub(super) enum AnswerFuture<F> {
+        Given { answer: Option<Result<ServiceResponse<BoxBody>, ActixError>> },
+        Awaited { #[pin] work: F, body: Option<IncomingBody>, leaving: Leaving },
+    }
+}
+
+impl<F, B> Future for AnswerFuture<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, ActixError>>,
+    B: MessageBody + 'static,
+{
+    type Output = Result<ServiceResponse<BoxBody>, ActixError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let (work, body, leaving) = match self.project() {
+            AnswerProjection::Given { answer } => {
+                return Poll::Ready(answer.take().expect("nobody asks again for what was answered"));
+            }
+            AnswerProjection::Awaited { work, body, leaving } => (work, body, leaving),
+        };
+        Poll::Ready(match catching(|| work.poll(context)) {
+            Ok(polled) => match ready_or_pending!(polled) {
+                Ok(response) => Ok(leaving.finish(response.map_into_boxed_body(), body.take())),
+                // The request went down with the failure, so the answer travels as one.
+                Err(error) => Err(leaving.wrap(&Error::from(&error))),
+            },
+            Err(panicked) => Err(leaving.wrap(&panicked)),
+        })
+    }
+}
+
+/// What `work` comes to, or that it panicked.
+fn catching<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
+    let panicked = |_: Box<dyn Any + Send>| Error::Internal("the handler panicked".into());
+    catch_unwind(AssertUnwindSafe(work)).map_err(panicked)
+}
+
+/// A failure that something around [`Answer`] has found, as the answer to its request.
 pub(super) fn refuse(response: ServiceResponse<BoxBody>, error: &Error) -> ServiceResponse<BoxBody> {
     let leaving = Leaving::of(response.request());
     let mut refused = leaving.failure(error);
@@ -81,7 +157,7 @@ struct Leaving {
 
 impl Leaving {
     fn of(request: &HttpRequest) -> Self {
-        let id = request.extensions().get::<RequestId>().cloned();
+        let id = request.extensions().get::<RequestId>().copied();
         let request_id = id.unwrap_or_else(|| RequestId::of(request.headers()));
         Self { request_id, rules: request.app_data().cloned() }
     }

@@ -1,7 +1,7 @@
 //! Which pages of other origins may read the answers (the CORS protocol of the Fetch standard, section 3.2).
 //!
 //! Origins are exact. Where none is allowed there is no CORS at all, and browsers keep every answer from other pages. The fields are put
-//! on failures too, since an app has to read why; so this runs around [`answer`](super::answer), where failures get their body.
+//! on failures too, since an app has to read why; so this runs around [`Answer`](super::answer::Answer), where failures get their body.
 
 use std::collections::HashSet;
 

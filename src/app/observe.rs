@@ -4,15 +4,18 @@
 //! where nothing is logged.
 
 use std::fmt::Write;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready as ready_or_pending};
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName};
-use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage};
-use tracing::{Instrument, Span, field};
+use pin_project_lite::pin_project;
+use tracing::{Span, field};
 
 use super::answer::Reason;
 use super::metrics::{self, RequestMetrics};
@@ -25,39 +28,121 @@ use crate::telemetry::{self, ACCESS, REQUEST, TraceParent};
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Watches a request from its head to its answer.
-pub(super) async fn observe<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, ActixError> {
-    let started = Instant::now();
-    let id = RequestId::of(request.headers());
-    let parent = parent(request.headers());
-    let trace_id = parent.map(|parent| parent.trace_id);
-    let span = span(&id, trace_id);
-    let scope = span.is_disabled().then(|| Scope::new(id.shared(), trace_id));
-    if let Some(parent) = &parent {
-        telemetry::continue_trace(&span, parent);
+pub(super) struct Observe;
+
+impl<S, B> Transform<S, ServiceRequest> for Observe
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<B>;
+    type Error = ActixError;
+    type Transform = Observing<S>;
+    type InitError = ();
+    type Future = Ready<Result<Observing<S>, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(Observing { next: service }))
     }
-    let method = method_word(request.method());
-    // Taken now: where the request goes down with a failure, it can't be asked any more.
-    let metrics = request.app_data::<RequestMetrics>().cloned();
-    request.extensions_mut().insert(id);
-    let answering = next.call(request);
-    let outcome = match &scope {
-        Some(scope) => scope.clone().around(answering).await,
-        None => answering.instrument(span.clone()).await,
-    };
-    let seen = Seen { method, took: started.elapsed(), outcome: &outcome };
-    let counted = seen.for_metrics();
-    telemetry::answered(&span, method, counted.route(), counted.status);
-    if let Some(metrics) = metrics {
-        metrics.observe(counted, seen.took);
+}
+
+/// [`Observe`] around what comes next.
+pub(super) struct Observing<S> {
+    next: S,
+}
+
+impl<S, B> Service<ServiceRequest> for Observing<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<B>;
+    type Error = ActixError;
+    type Future = ObserveFuture<S::Future>;
+
+    forward_ready!(next);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let started = Instant::now();
+        let id = RequestId::of(request.headers());
+        let parent = parent(request.headers());
+        let trace_id = parent.map(|parent| parent.trace_id);
+        let span = span(&id, trace_id);
+        if let Some(parent) = &parent {
+            telemetry::continue_trace(&span, parent);
+        }
+        let surroundings =
+            if span.is_disabled() { Surroundings::Scope(Scope::new(id, trace_id)) } else { Surroundings::Span(span) };
+        let method = method_word(request.method());
+        // Taken now: where the request goes down with a failure, it can't be asked any more.
+        let metrics = request.app_data::<RequestMetrics>().cloned();
+        request.extensions_mut().insert(id);
+        let answering = surroundings.enter(|| self.next.call(request));
+        ObserveFuture { answering, head: Head { started, surroundings, method, metrics } }
     }
-    match &scope {
-        Some(scope) => scope.enter(|| seen.tell()),
-        None => span.in_scope(|| seen.tell()),
+}
+
+pin_project! {
+    /// The answer that is waited for.
+    pub(super) struct ObserveFuture<F> {
+        #[pin]
+        answering: F,
+        head: Head,
     }
-    outcome
+}
+
+/// What is known of a request before it is answered.
+struct Head {
+    started: Instant,
+    surroundings: Surroundings,
+    method: &'static str,
+    metrics: Option<RequestMetrics>,
+}
+
+/// What the work for a request is done within.
+enum Surroundings {
+    /// Where spans are asked for.
+    Span(Span),
+    Scope(Scope),
+}
+
+impl Surroundings {
+    fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
+        match self {
+            Self::Span(span) => span.in_scope(work),
+            Self::Scope(scope) => scope.enter(work),
+        }
+    }
+}
+
+impl<F, B> Future for ObserveFuture<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, ActixError>>,
+    B: MessageBody,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let outcome = ready_or_pending!(this.head.surroundings.enter(|| this.answering.poll(context)));
+        this.head.tell(&outcome);
+        Poll::Ready(outcome)
+    }
+}
+
+impl Head {
+    /// Tells what became of the request.
+    fn tell<B: MessageBody>(&self, outcome: &Result<ServiceResponse<B>, ActixError>) {
+        let seen = Seen { method: self.method, took: self.started.elapsed(), outcome };
+        let counted = seen.for_metrics();
+        if let Surroundings::Span(span) = &self.surroundings {
+            telemetry::answered(span, self.method, counted.route(), counted.status);
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.observe(counted, seen.took);
+        }
+        self.surroundings.enter(|| seen.tell());
+    }
 }
 
 /// Of the highest level, so that a failure carries the request's id whatever else is left out of the log.

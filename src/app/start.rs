@@ -10,12 +10,12 @@ use actix_web::{App, HttpServer, web};
 use futures_util::future::{Either, select};
 use tokio::task::AbortHandle;
 
-use super::answer::answer;
+use super::answer::Answer;
 use super::cors;
 use super::daily_purge;
 use super::issuer_reload::IssuerReload;
 use super::metrics;
-use super::observe::observe;
+use super::observe::Observe;
 use super::outside_changes::OutsideChanges;
 use super::shutdown::{Shutdown, Signals};
 use super::state::{Parts, State};
@@ -261,10 +261,10 @@ impl Application {
             App::new()
                 .configure(|services| state.register(services))
                 .default_service(api.into_router())
-                .wrap(from_fn(answer))
+                .wrap(Answer)
                 .wrap(Condition::new(cors, state.cors.layer()))
                 .wrap(Condition::new(cors, from_fn(cors::finish)))
-                .wrap(from_fn(observe))
+                .wrap(Observe)
         });
         // Signals are ours: see `shutdown`.
         let server = server.disable_signals().shutdown_timeout(shutdown.as_secs());

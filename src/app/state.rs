@@ -82,7 +82,8 @@ impl State {
         let proxies = Arc::new(TrustedProxies::new(config.limits.trusted_proxies.clone()));
         let rates = config.rate_limit;
         let rates = RateLimits::new(rates.failures, rates.requests, Arc::clone(&proxies), &clock);
-        let authenticator = web::Data::new(Authenticator::new(verifier, principals, sessions.clone(), rates));
+        let authenticator =
+            web::Data::new(Authenticator::new(clock.clone(), verifier, principals, sessions.clone(), rates));
         let readings = Readings {
             clock: clock.clone(),
             issuers: issuers.clone(),

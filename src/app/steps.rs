@@ -36,7 +36,7 @@ impl Steps {
         let verifier = || TokenVerifier::new(issuers.clone(), clock.clone());
         let principals = PrincipalService::new(database, clock.clone(), declared, config.bootstrap_admin);
         let unlimited = RateLimits::new(None, None, Arc::new(TrustedProxies::new(Vec::new())), &clock);
-        let authenticator = Authenticator::new(verifier(), principals, None, unlimited);
+        let authenticator = Authenticator::new(clock.clone(), verifier(), principals, None, unlimited);
         Ok(Self { authenticator, verifier: verifier(), issuers, _keys: keys })
     }
 

@@ -11,19 +11,16 @@ use crate::error::Error;
 use crate::models::PrincipalId;
 use crate::models::permission::Permission;
 use crate::oidc::{Claims, SubjectKind};
-use crate::services::{Actor, KnownPrincipal, SessionView};
+use crate::services::{Actor, ResolvedPrincipal, SessionView};
 
 /// Who is behind a request: only the guard makes one, so a handler that holds it runs for a proved, active principal.
 ///
 /// As an extractor it fails closed: on a route that was registered as public there is none, and the answer is 500.
 #[derive(Clone, Debug)]
-pub struct Caller(Rc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
+pub struct Caller {
     claims: Arc<Claims>,
-    principal: Arc<KnownPrincipal>,
-    session: Option<SessionView>,
+    principal: Arc<ResolvedPrincipal>,
+    session: Option<Rc<SessionView>>,
 }
 
 /// Whether a caller may use a permission, and if not, what is missing.
@@ -38,27 +35,27 @@ pub(crate) enum Decision {
 }
 
 impl Caller {
-    pub(super) fn new(claims: Arc<Claims>, principal: Arc<KnownPrincipal>) -> Self {
-        Self(Rc::new(Inner { claims, principal, session: None }))
+    pub(super) fn new(claims: Arc<Claims>, principal: Arc<ResolvedPrincipal>) -> Self {
+        Self { claims, principal, session: None }
     }
 
-    pub(super) fn with_session(claims: Arc<Claims>, principal: Arc<KnownPrincipal>, session: SessionView) -> Self {
-        Self(Rc::new(Inner { claims, principal, session: Some(session) }))
+    pub(super) fn with_session(claims: Arc<Claims>, principal: Arc<ResolvedPrincipal>, session: SessionView) -> Self {
+        Self { claims, principal, session: Some(Rc::new(session)) }
     }
 
     /// The local principal's id: what to store as the owner of things.
     pub fn principal_id(&self) -> &PrincipalId {
-        &self.0.principal.principal().id
+        self.principal.id()
     }
 
     /// Whether this is a program acting for itself.
     pub fn is_machine(&self) -> bool {
-        self.0.claims.kind() == SubjectKind::Machine
+        self.claims.kind() == SubjectKind::Machine
     }
 
     /// The client that obtained the token, where the issuer says.
     pub fn client_id(&self) -> Option<&str> {
-        self.0.claims.client_id()
+        self.claims.client_id()
     }
 
     /// Whether both the token and the principal's roles allow it. The guard has asked this already for the route's own permission;
@@ -71,7 +68,7 @@ impl Caller {
     pub(crate) fn decide(&self, permission: Permission) -> Decision {
         if !self.is_delegated(permission) {
             Decision::MissingScope
-        } else if !self.0.principal.grants(permission) {
+        } else if !self.principal.grants(permission) {
             Decision::MissingPermission
         } else {
             Decision::Allowed
@@ -80,20 +77,20 @@ impl Caller {
 
     /// Whether the token's client may use the permission at all.
     pub(crate) fn is_delegated(&self, permission: Permission) -> bool {
-        is_delegated(&self.0.claims, permission)
+        is_delegated(&self.claims, permission)
     }
 
     /// The session whose cookie they came by, if it was not a token.
     pub(crate) fn session(&self) -> Option<&SessionView> {
-        self.0.session.as_ref()
+        self.session.as_deref()
     }
 
     pub(crate) fn claims(&self) -> &Claims {
-        &self.0.claims
+        &self.claims
     }
 
-    pub(crate) fn principal(&self) -> &KnownPrincipal {
-        &self.0.principal
+    pub(crate) fn principal(&self) -> &Arc<ResolvedPrincipal> {
+        &self.principal
     }
 
     /// The caller as the one who changes something.
@@ -101,7 +98,7 @@ impl Caller {
         Actor {
             principal: Some(*self.principal_id()),
             client: self.client_id().map(str::to_owned),
-            permissions: self.0.principal.permissions(),
+            permissions: self.principal.permissions(),
             request_id: Some(request_id),
         }
     }

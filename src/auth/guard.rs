@@ -12,12 +12,14 @@ use super::bearer;
 use super::caller::{Caller, Decision};
 use super::rate_limit::RateLimits;
 use super::session::{BrowserSessions, Jar};
+use crate::Clock;
 use crate::error::Error;
 use crate::oidc::{Claims, TokenVerifier};
 use crate::services::{Need, PrincipalService, SessionHolder};
 
 /// Proves credentials: what the guard needs, one per process.
 pub(crate) struct Authenticator {
+    clock: Clock,
     verifier: TokenVerifier,
     principals: PrincipalService,
     /// `None` where nobody signs in with a browser.
@@ -27,12 +29,13 @@ pub(crate) struct Authenticator {
 
 impl Authenticator {
     pub(crate) fn new(
+        clock: Clock,
         verifier: TokenVerifier,
         principals: PrincipalService,
         sessions: Option<web::Data<BrowserSessions>>,
         limits: RateLimits,
     ) -> Self {
-        Self { verifier, principals, sessions, limits }
+        Self { clock, verifier, principals, sessions, limits }
     }
 
     /// What proves tokens.
@@ -45,22 +48,33 @@ impl Authenticator {
         &self.principals
     }
 
-    /// The caller behind a request's bearer token or, where there is no `Authorization` at all, its session; or why there is none.
+    /// What is remembered of a request's bearer token and of the principal behind it, without waiting for anything.
+    fn recall(&self, access: Access, request: &ServiceRequest) -> Recalled {
+        let Ok(Some(credential)) = bearer::credential(request.headers()) else { return Recalled::Nothing };
+        let now = self.clock.microseconds();
+        let Some(claims) = self.verifier.recall(credential.as_presented(), now) else { return Recalled::Nothing };
+        match self.principals.recall(&claims, access.need(), now) {
+            Some(principal) => Recalled::Caller(Caller::new(claims, principal)),
+            None => Recalled::Claims(claims),
+        }
+    }
+
+    /// The caller behind what could not be [recalled](Self::recall): the request's bearer token or, where there is no `Authorization`
+    /// at all, its session; or why there is none.
     async fn authenticate(&self, access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
         if let Some(sessions) = &self.sessions
             && !request.headers().contains_key(AUTHORIZATION)
             && let Some(token) = sessions.cookies.read(request.request(), Jar::Session)?
         {
             sessions.check_page(request.method(), request.headers())?;
-            let SessionHolder { claims, principal, session } = sessions.service.resolve(&token, access.need()).await?;
+            // Boxed: whoever comes with a token would carry it along.
+            let holder = Box::pin(sessions.service.resolve(&token, access.need())).await?;
+            let SessionHolder { claims, principal, session } = holder;
             return Ok(Caller::with_session(claims, principal, session));
         }
         let credential = bearer::credential(request.headers())?.ok_or(Error::MissingToken)?;
-        let claims = match self.verifier.recall(credential.as_presented()) {
-            Some(claims) => claims,
-            None => self.verifier.prove(credential.token()?).instrument(tracing::debug_span!("verify")).await?,
-        };
-        self.caller_of(access, claims).await
+        let proved = self.verifier.prove(credential.token()?).instrument(tracing::debug_span!("verify"));
+        self.caller_of(access, proved.await?).await
     }
 
     /// The caller that a token speaks for, or why there is none.
@@ -75,6 +89,21 @@ impl Authenticator {
         let principal = resolved.await?;
         Ok(Caller::new(claims, principal))
     }
+
+    /// Lets an authenticated caller in, who may have what asks for this access and has not asked too often.
+    fn let_in(&self, access: Access, caller: Caller) -> Result<Caller, Error> {
+        self.limits.take(caller.principal())?;
+        require(access, &caller)?;
+        Ok(caller)
+    }
+}
+
+/// How much of a caller is remembered.
+enum Recalled {
+    Caller(Caller),
+    /// The token, and not whose it is.
+    Claims(Arc<Claims>),
+    Nothing,
 }
 
 impl Access {
@@ -87,14 +116,39 @@ impl Access {
     }
 }
 
-/// The caller of a request, if there is one who may have what asks for this access.
-pub(super) async fn admit(access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
+/// Whether it is known at once who asks.
+pub(super) enum Recognition {
+    /// It is, and whether they may have what they ask for.
+    Settled(Result<Caller, Error>),
+    /// It has to be [found out](admit), by these claims where the token was proved already.
+    Pending(Option<Arc<Claims>>),
+}
+
+/// Lets whoever is remembered in without waiting, which spares most requests a future of their own.
+pub(super) fn recognize(access: Access, request: &ServiceRequest) -> Recognition {
+    let Some(authenticator) = request.app_data::<web::Data<Authenticator>>() else {
+        return Recognition::Settled(Err(Error::Unguarded));
+    };
+    match authenticator.recall(access, request) {
+        Recalled::Caller(caller) => Recognition::Settled(authenticator.let_in(access, caller)),
+        Recalled::Claims(claims) => Recognition::Pending(Some(claims)),
+        Recalled::Nothing => Recognition::Pending(None),
+    }
+}
+
+/// The caller of a request that was not [recognized](recognize), if there is one who may have what asks for this access.
+pub(super) async fn admit(
+    access: Access,
+    request: &ServiceRequest,
+    claims: Option<Arc<Claims>>,
+) -> Result<Caller, Error> {
     let authenticator = request.app_data::<web::Data<Authenticator>>().ok_or(Error::Unguarded)?;
-    let authenticated = authenticator.authenticate(access, request).await;
+    let authenticated = match claims {
+        Some(claims) => authenticator.caller_of(access, claims).await,
+        None => authenticator.authenticate(access, request).await,
+    };
     let caller = authenticated.map_err(|refusal| authenticator.limits.after_refusal(request, refusal))?;
-    authenticator.limits.take(caller.principal_id())?;
-    require(access, &caller)?;
-    Ok(caller)
+    authenticator.let_in(access, caller)
 }
 
 fn require(access: Access, caller: &Caller) -> Result<(), Error> {

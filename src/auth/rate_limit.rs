@@ -5,6 +5,7 @@
 //! other is of a principal, and every request takes from it. Both remember a bounded number of clients; those not seen for longest
 //! are forgotten first, with what they had used up.
 
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -23,6 +24,7 @@ use super::client_address::TrustedProxies;
 use crate::Clock;
 use crate::error::{Error, Limited};
 use crate::models::PrincipalId;
+use crate::services::ResolvedPrincipal;
 
 /// How many clients each budget remembers.
 const CLIENTS: usize = 100_000;
@@ -31,8 +33,8 @@ const WINDOW: u32 = 60;
 
 /// The budgets of a service.
 pub(crate) struct RateLimits {
-    failures: Option<Budget<IpAddr>>,
-    requests: Option<Budget<PrincipalId>>,
+    failures: Option<Budget<Used<IpAddr>>>,
+    requests: Option<Budget<UsedByPrincipals>>,
     proxies: Arc<TrustedProxies>,
 }
 
@@ -45,8 +47,8 @@ impl RateLimits {
         clock: &Clock,
     ) -> Self {
         Self {
-            failures: failures.map(|quota| Budget::new("address", quota, clock)),
-            requests: requests.map(|quota| Budget::new("principal", quota, clock)),
+            failures: failures.map(|quota| Budget::new("address", quota, Used::default(), clock)),
+            requests: requests.map(|quota| Budget::new("principal", quota, UsedByPrincipals::default(), clock)),
             proxies,
         }
     }
@@ -59,7 +61,7 @@ impl RateLimits {
     }
 
     /// Takes one request from the principal's budget.
-    pub(super) fn take(&self, principal: &PrincipalId) -> Result<(), Error> {
+    pub(super) fn take(&self, principal: &Arc<ResolvedPrincipal>) -> Result<(), Error> {
         let Some(requests) = &self.requests else { return Ok(()) };
         requests.take(principal).map_err(Error::RateLimited)
     }
@@ -77,19 +79,19 @@ fn block(address: IpAddr) -> IpAddr {
 }
 
 /// One budget for each client.
-struct Budget<K: Hash + Eq + Clone> {
+struct Budget<S: StateStore> {
     name: &'static str,
     quota: NonZeroU32,
-    limiter: RateLimiter<K, Used<K>, Ticks, NoOpMiddleware<Tick>>,
+    limiter: RateLimiter<S::Key, S, Ticks, NoOpMiddleware<Tick>>,
 }
 
-impl<K: Hash + Eq + Clone> Budget<K> {
-    fn new(name: &'static str, quota: NonZeroU32, clock: &Clock) -> Self {
-        let limiter = RateLimiter::new(Quota::per_minute(quota), Used(Cache::new(CLIENTS)), Ticks(clock.clone()));
+impl<S: StateStore<Key: Hash + Eq + Clone>> Budget<S> {
+    fn new(name: &'static str, quota: NonZeroU32, used: S, clock: &Clock) -> Self {
+        let limiter = RateLimiter::new(Quota::per_minute(quota), used, Ticks(clock.clone()));
         Self { name, quota, limiter }
     }
 
-    fn take(&self, client: &K) -> Result<(), Limited> {
+    fn take(&self, client: &S::Key) -> Result<(), Limited> {
         self.limiter.check_key(client).map_err(|refused| {
             let wait = refused.wait_time_from(clock::Clock::now(self.limiter.clock()));
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -101,6 +103,20 @@ impl<K: Hash + Eq + Clone> Budget<K> {
 /// What each client has used up.
 struct Used<K>(Cache<K, Arc<InMemoryState>>);
 
+impl<K: Hash + Eq> Default for Used<K> {
+    fn default() -> Self {
+        Self(Cache::new(CLIENTS))
+    }
+}
+
+impl<K: Hash + Eq + Clone> Used<K> {
+    fn of(&self, client: &K) -> Arc<InMemoryState> {
+        let fresh = || Ok::<_, Infallible>(Arc::default());
+        let Ok(state) = self.0.get_or_insert_with(client, fresh);
+        state
+    }
+}
+
 impl<K: Hash + Eq + Clone> StateStore for Used<K> {
     type Key = K;
 
@@ -108,9 +124,23 @@ impl<K: Hash + Eq + Clone> StateStore for Used<K> {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let fresh = || Ok::<_, std::convert::Infallible>(Arc::default());
-        let Ok(state) = self.0.get_or_insert_with(key, fresh);
-        state.measure_and_replace(&NotKeyed::NonKey, f)
+        self.of(key).measure_and_replace(&NotKeyed::NonKey, f)
+    }
+}
+
+/// What each principal has used up, which whoever is remembered leads to straight.
+#[derive(Default)]
+struct UsedByPrincipals(Used<PrincipalId>);
+
+impl StateStore for UsedByPrincipals {
+    type Key = Arc<ResolvedPrincipal>;
+
+    fn measure_and_replace<T, F, E>(&self, key: &Self::Key, f: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let used = key.tally().get_or_init(|| self.0.of(key.id()));
+        used.measure_and_replace(&NotKeyed::NonKey, f)
     }
 }
 
@@ -153,12 +183,12 @@ mod tests {
 
     use super::*;
 
-    fn budget(quota: u32) -> (Budget<IpAddr>, Clock) {
+    fn budget(quota: u32) -> (Budget<Used<IpAddr>>, Clock) {
         let clock = Clock::manual(DateTime::UNIX_EPOCH);
-        (Budget::new("address", NonZeroU32::new(quota).unwrap(), &clock), clock)
+        (Budget::new("address", NonZeroU32::new(quota).unwrap(), Used::default(), &clock), clock)
     }
 
-    fn taken(budget: &Budget<IpAddr>, client: &str) -> Result<(), u64> {
+    fn taken(budget: &Budget<Used<IpAddr>>, client: &str) -> Result<(), u64> {
         budget.take(&block(client.parse().unwrap())).map_err(|limited| limited.wait)
     }
 

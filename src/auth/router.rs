@@ -13,10 +13,12 @@ use actix_web::http::Method;
 use actix_web::{Error as ActixError, HttpMessage, Route as Handler};
 use futures_util::future::{LocalBoxFuture, ready, try_join_all};
 use futures_util::{FutureExt, TryFutureExt};
+use quick_cache::DefaultHashBuilder;
 use tracing::Instrument;
 
 use super::access::{Access, Route};
-use super::guard::admit;
+use super::caller::Caller;
+use super::guard::{Recognition, admit, recognize};
 use crate::error::Error;
 
 /// Everything below this path belongs to the API.
@@ -96,19 +98,41 @@ type HandlerService = Rc<<Handler as ServiceFactory<ServiceRequest>>::Service>;
 /// [`Router`] at work.
 pub(crate) struct Routing {
     resources: Vec<Resource<HandlerService>>,
-    literals: HashMap<String, usize>,
+    /// Registered by us, so nobody can fill it with names of one hash.
+    literals: HashMap<String, usize, DefaultHashBuilder>,
     patterns: Vec<(Pattern, usize)>,
 }
 
-/// What a request is to meet.
+/// What a request is to meet, once it is admitted.
 enum Endpoint {
-    Handler(Access, HandlerService),
-    Refusal(Access, Error),
+    Handler(HandlerService),
+    Refusal(Error),
+}
+
+impl Endpoint {
+    /// Answers a request that was admitted, or was not; without a caller where none is asked for.
+    fn answer(
+        self,
+        request: ServiceRequest,
+        admitted: Result<Option<Caller>, Error>,
+    ) -> LocalBoxFuture<'static, Result<ServiceResponse, ActixError>> {
+        let (handler, caller) = match (self, admitted) {
+            (Self::Handler(handler), Ok(caller)) => (handler, caller),
+            (Self::Refusal(refusal), Ok(_)) | (_, Err(refusal)) => {
+                return ready(Ok(request.error_response(refusal))).boxed_local();
+            }
+        };
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
+        let (span, answer) = (tracing::debug_span!("handler"), handler.call(request));
+        if span.is_disabled() { answer } else { answer.instrument(span).boxed_local() }
+    }
 }
 
 impl Routing {
     fn new(resources: Vec<Resource<HandlerService>>) -> Self {
-        let (mut literals, mut patterns) = (HashMap::new(), Vec::new());
+        let (mut literals, mut patterns) = (HashMap::default(), Vec::new());
         for (place, Resource { path, .. }) in resources.iter().enumerate() {
             match Pattern::of(path) {
                 None => {
@@ -120,11 +144,12 @@ impl Routing {
         Self { resources, literals, patterns }
     }
 
-    fn endpoint(&self, request: &mut ServiceRequest) -> Endpoint {
+    fn endpoint(&self, request: &mut ServiceRequest) -> (Access, Endpoint) {
         let Some(resource) = self.find(request) else {
             // Guarded like a route where the API lives, so that strangers learn nothing of it.
             let is_api = request.match_info().as_str().starts_with(API_PREFIX);
-            return Endpoint::Refusal(if is_api { Access::Authenticated } else { Access::Public }, Error::NotFound);
+            let access = if is_api { Access::Authenticated } else { Access::Public };
+            return (access, Endpoint::Refusal(Error::NotFound));
         };
         request.add_data_container(Rc::clone(&resource.data));
         resource.endpoint(request.method())
@@ -157,22 +182,15 @@ impl Service<ServiceRequest> for Routing {
     always_ready!();
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        match self.endpoint(&mut request) {
-            Endpoint::Handler(Access::Public, handler) => handler.call(request),
-            Endpoint::Refusal(Access::Public, refusal) => ready(Ok(request.error_response(refusal))).boxed_local(),
-            Endpoint::Handler(access, handler) => async move {
-                match admit(access, &request).await {
-                    Ok(caller) => {
-                        request.extensions_mut().insert(caller);
-                        handler.call(request).instrument(tracing::debug_span!("handler")).await
-                    }
-                    Err(refusal) => Ok(request.error_response(refusal)),
-                }
-            }
-            .boxed_local(),
-            Endpoint::Refusal(access, refusal) => async move {
-                let refusal = admit(access, &request).await.err().unwrap_or(refusal);
-                Ok(request.error_response(refusal))
+        let (access, endpoint) = self.endpoint(&mut request);
+        if access == Access::Public {
+            return endpoint.answer(request, Ok(None));
+        }
+        match recognize(access, &request) {
+            Recognition::Settled(admitted) => endpoint.answer(request, admitted.map(Some)),
+            Recognition::Pending(claims) => async move {
+                let admitted = admit(access, &request, claims).await;
+                endpoint.answer(request, admitted.map(Some)).await
             }
             .boxed_local(),
         }
@@ -180,22 +198,22 @@ impl Service<ServiceRequest> for Routing {
 }
 
 impl Resource<HandlerService> {
-    fn endpoint(&self, asked: &Method) -> Endpoint {
+    fn endpoint(&self, asked: &Method) -> (Access, Endpoint) {
         let mut methods = self.methods.iter();
         match methods
             .find(|(registered, ..)| registered == asked || (registered == Method::GET && asked == Method::HEAD))
         {
-            Some((_, access, handler)) => Endpoint::Handler(*access, Rc::clone(handler)),
+            Some((_, access, handler)) => (*access, Endpoint::Handler(Rc::clone(handler))),
             None => self.method_not_allowed(),
         }
     }
 
     /// Which methods a guarded path has is told to those who may ask for it at all.
-    fn method_not_allowed(&self) -> Endpoint {
+    fn method_not_allowed(&self) -> (Access, Endpoint) {
         let is_public = self.methods.iter().any(|(_, access, _)| *access == Access::Public);
         let allowed = self.methods.iter().flat_map(|(method, ..)| answered_by(method)).collect();
         let access = if is_public { Access::Public } else { Access::Authenticated };
-        Endpoint::Refusal(access, Error::MethodNotAllowed(allowed))
+        (access, Endpoint::Refusal(Error::MethodNotAllowed(allowed)))
     }
 }
 

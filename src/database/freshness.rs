@@ -24,8 +24,8 @@ pub struct Freshness {
 pub enum Knowledge {
     /// All of them, but for the latest moments; or nobody looks, where there are no others.
     Current,
-    /// All of them until then.
-    Until(DateTime<Utc>),
+    /// All of them until then, in microseconds since 1970.
+    Until(i64),
 }
 
 impl Default for Freshness {
@@ -46,14 +46,14 @@ impl Freshness {
         self.is_failing.store(true, Ordering::Release);
     }
 
-    /// What is known now.
-    pub fn knowledge(&self, now: DateTime<Utc>) -> Knowledge {
+    /// What is known `now`, in microseconds since 1970.
+    pub fn knowledge(&self, now: i64) -> Knowledge {
         let is_failing = self.is_failing.load(Ordering::Acquire);
         match self.looked_at.load(Ordering::Acquire) {
             // Before the first look there was nothing to remember either.
             NEVER => Knowledge::Current,
-            looked_at if !is_failing && now.timestamp_micros() - looked_at <= CURRENT_FOR => Knowledge::Current,
-            looked_at => Knowledge::Until(DateTime::from_timestamp_micros(looked_at).unwrap_or_default()),
+            looked_at if !is_failing && now - looked_at <= CURRENT_FOR => Knowledge::Current,
+            looked_at => Knowledge::Until(looked_at),
         }
     }
 }
@@ -66,21 +66,18 @@ mod tests {
 
     #[test]
     fn what_was_known_ages_once_nobody_can_look() {
-        let (freshness, start) = (Freshness::default(), DateTime::UNIX_EPOCH);
-        let at = |seconds| start + TimeDelta::seconds(seconds);
+        let (freshness, second) = (Freshness::default(), 1_000_000);
+        let succeed = |seconds| freshness.succeed(DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds));
+        let knowledge = |seconds| freshness.knowledge(seconds * second);
         freshness.fail();
-        assert_eq!(freshness.knowledge(at(9)), Knowledge::Current, "nobody has looked");
-        freshness.succeed(at(10));
-        assert_eq!(freshness.knowledge(at(15)), Knowledge::Current);
-        assert_eq!(
-            freshness.knowledge(at(16)),
-            Knowledge::Until(at(10)),
-            "nobody has said that it fails, but nobody looks"
-        );
-        freshness.succeed(at(20));
+        assert_eq!(knowledge(9), Knowledge::Current, "nobody has looked");
+        succeed(10);
+        assert_eq!(knowledge(15), Knowledge::Current);
+        assert_eq!(knowledge(16), Knowledge::Until(10 * second), "nobody has said that it fails, but nobody looks");
+        succeed(20);
         freshness.fail();
-        assert_eq!(freshness.knowledge(at(20)), Knowledge::Until(at(20)));
-        freshness.succeed(at(21));
-        assert_eq!(freshness.knowledge(at(22)), Knowledge::Current);
+        assert_eq!(knowledge(20), Knowledge::Until(20 * second));
+        succeed(21);
+        assert_eq!(knowledge(22), Knowledge::Current);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// A right named `resource:action`, spelled as the OAuth scope that delegates it (without the issuer's scope prefix).
 ///
@@ -83,6 +84,12 @@ impl PartialEq for Permission {
 }
 
 impl Eq for Permission {}
+
+impl Hash for Permission {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
 
 impl PartialOrd for Permission {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {

@@ -2,24 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
-
 use super::Rejection;
+use super::strict_json::{Json, Object};
 
 /// Refuses a token that is not meant for us: whose `aud`, a text or a list of texts, does not hold one of `ours` exactly.
 ///
 /// Some issuers name no audience in access tokens (Cognito). Where they are configured without one, a list of the allowed clients
 /// stands in for it, which [`check_client`] asks; a token that names an audience all the same is not meant for us.
-pub(super) fn check(
-    claims: &Map<String, Value>,
-    ours: &[String],
-    allowed_clients: &BTreeSet<String>,
-) -> Result<(), Rejection> {
+pub(super) fn check(claims: &Object<'_>, ours: &[String], allowed_clients: &BTreeSet<String>) -> Result<(), Rejection> {
     let is_ours = |audience: &str| ours.iter().any(|own| own == audience);
     let named = match claims.get("aud") {
-        Some(Value::String(audience)) => is_ours(audience),
-        Some(Value::Array(audiences)) => {
-            audiences.iter().all(Value::is_string) && audiences.iter().filter_map(Value::as_str).any(is_ours)
+        Some(Json::Text(audience)) => is_ours(audience),
+        Some(Json::List(audiences)) => {
+            audiences.iter().all(|audience| audience.as_str().is_some())
+                && audiences.iter().filter_map(Json::as_str).any(is_ours)
         }
         None => ours.is_empty() && !allowed_clients.is_empty(),
         Some(_) => false,
@@ -35,13 +31,13 @@ pub(super) fn check_client(client_id: Option<&str>, allowed: &BTreeSet<String>) 
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn is_ours(claims: Value) -> bool {
         let ours = ["https://api.example.com".to_owned(), "api".to_owned()];
-        check(claims.as_object().unwrap(), &ours, &BTreeSet::new()).is_ok()
+        check(&Object::of(&claims), &ours, &BTreeSet::new()).is_ok()
     }
 
     #[test]
@@ -63,7 +59,7 @@ mod tests {
 
     #[test]
     fn without_a_name_of_our_own_nothing_is_ours() {
-        let check = |claims: Value| check(claims.as_object().unwrap(), &[], &BTreeSet::new());
+        let check = |claims: Value| check(&Object::of(&claims), &[], &BTreeSet::new());
         assert_eq!(check(json!({ "aud": "" })), Err(Rejection::WrongAudience));
         assert_eq!(check(json!({})), Err(Rejection::WrongAudience));
     }
@@ -71,7 +67,7 @@ mod tests {
     #[test]
     fn allowed_clients_stand_in_for_an_audience_that_nobody_names() {
         let clients = BTreeSet::from(["app".to_owned()]);
-        let check = |claims: Value, ours: &[String]| check(claims.as_object().unwrap(), ours, &clients);
+        let check = |claims: Value, ours: &[String]| check(&Object::of(&claims), ours, &clients);
         assert_eq!(check(json!({}), &[]), Ok(()));
         assert_eq!(check(json!({ "aud": "another" }), &[]), Err(Rejection::WrongAudience));
         assert_eq!(check(json!({}), &["api".to_owned()]), Err(Rejection::WrongAudience));

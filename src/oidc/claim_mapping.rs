@@ -1,9 +1,8 @@
 //! Where an issuer's tokens carry what, and what makes their bearer a program.
 
-use serde_json::{Map, Value};
-
 use super::ClaimPath;
 use super::rule::{Facts, Judged, RoleRule, Rule};
+use super::strict_json::{Json, Object};
 
 /// Where an issuer's tokens carry what. Of several places the first that is there counts, but for roles, which add up.
 #[derive(Clone, Debug)]
@@ -60,12 +59,12 @@ pub enum MachineMark {
 
 impl MachineMark {
     /// Whether the claims bear the mark; where that can't be told, they don't.
-    pub(super) fn is_borne(&self, claims: &Map<String, Value>, client_id: &str) -> bool {
+    pub(super) fn is_borne(&self, claims: &Object<'_>, client_id: &str) -> bool {
         match self {
             Self::SubjectIsClient => claims.get("sub").is_none_or(|subject| subject.as_str() == Some(client_id)),
-            Self::Claim { at, value } => at.find(claims).and_then(Value::as_str) == Some(value),
+            Self::Claim { at, value } => at.find(claims).and_then(Json::as_str) == Some(value),
             Self::NamesClient { at, before, after } => {
-                let named = at.find(claims).and_then(Value::as_str).and_then(|name| name.strip_prefix(before));
+                let named = at.find(claims).and_then(Json::as_str).and_then(|name| name.strip_prefix(before));
                 named.and_then(|name| name.strip_suffix(after)) == Some(client_id)
             }
             Self::Rule(rule) => rule.judge(&Facts::of(claims)) == Judged::Holds,

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
+use super::strict_json::{Json, Object};
 
 /// The place of a claim.
 ///
@@ -16,7 +16,7 @@ pub struct ClaimPath(Place);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     Member(String),
-    Nested { first: String, rest: String },
+    Nested { first: String, rest: Vec<String> },
 }
 
 impl ClaimPath {
@@ -30,20 +30,16 @@ impl ClaimPath {
         let Some(pointer) = text.strip_prefix('/') else {
             return Self::member(text);
         };
-        let (first, rest) = match pointer.find('/') {
-            Some(at) => pointer.split_at(at),
-            None => (pointer, ""),
-        };
         // RFC 6901 section 4: `~1` first, so that `~01` becomes `~1` and not `/`.
-        let first = first.replace("~1", "/").replace("~0", "~");
-        Self(Place::Nested { first, rest: rest.to_owned() })
+        let mut steps = pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~"));
+        Self(Place::Nested { first: steps.next().unwrap_or_default(), rest: steps.collect() })
     }
 
     /// The claim at this place. `None` where any step of the way is missing.
-    pub(super) fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+    pub(super) fn find<'a>(&self, claims: &'a Object<'a>) -> Option<&'a Json<'a>> {
         match &self.0 {
             Place::Member(name) => claims.get(name),
-            Place::Nested { first, rest } => claims.get(first)?.pointer(rest),
+            Place::Nested { first, rest } => rest.iter().try_fold(claims.get(first)?, |value, step| value.step(step)),
         }
     }
 
@@ -67,20 +63,23 @@ impl fmt::Display for ClaimPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Place::Member(name) => f.write_str(name),
-            Place::Nested { first, rest } => write!(f, "/{}{rest}", first.replace('~', "~0").replace('/', "~1")),
+            Place::Nested { first, rest } => {
+                let mut steps = [first].into_iter().chain(rest);
+                steps.try_for_each(|step| write!(f, "/{}", step.replace('~', "~0").replace('/', "~1")))
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn find(path: &str, claims: &Value) -> Option<Value> {
         let path: ClaimPath = path.parse().unwrap();
-        path.find(claims.as_object().unwrap()).cloned()
+        path.find(&Object::of(claims)).map(|value| serde_json::to_value(value).unwrap())
     }
 
     #[test]
@@ -101,11 +100,19 @@ mod tests {
         assert_eq!(find("//", &claims), Some(json!(3)));
         assert_eq!(find("/realm_access/groups", &claims), None);
         assert_eq!(find("/nothing/roles", &claims), None);
+        assert_eq!(find("/a~1b/~0/00/c", &claims), None, "a number has one spelling");
     }
 
     #[test]
     fn the_first_member_is_unescaped() {
         assert_eq!("/a~1b/c".parse::<ClaimPath>().unwrap().first_member(), "a/b");
         assert_eq!("a/b".parse::<ClaimPath>().unwrap().first_member(), "a/b");
+    }
+
+    #[test]
+    fn a_pointer_is_told_as_it_was_written() {
+        for text in ["/realm_access/roles", "/a~1b/~0/0/c", "/~01", "//", "/", "roles"] {
+            assert_eq!(text.parse::<ClaimPath>().unwrap().to_string(), text);
+        }
     }
 }

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::JitMode;
-use super::shared_sets::SharedSets;
+use super::standing::Standing;
 use super::texts::Texts;
+use crate::shared_sets::SharedSets;
 
 /// Whether a token was issued to a person or to a program acting for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +60,8 @@ pub(super) struct Terms {
     pub(super) scopes_unused: bool,
     pub(super) admin_allowed: bool,
     pub(super) jit: JitMode,
+    /// How the issuer stands by now.
+    pub(super) standing: Arc<Standing>,
 }
 
 /// The texts of one token that are kept.
@@ -222,6 +225,7 @@ impl Claims {
                 scopes_unused: false,
                 admin_allowed: false,
                 jit: JitMode::Active,
+                standing: Arc::default(),
             }),
             kind,
             first_party: false,

@@ -6,10 +6,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use quick_cache::sync::Cache;
-use serde_json::{Map, Value};
-
+use super::strict_json::{Json, Object};
 use super::{Algorithm, Rejection};
+use quick_cache::sync::Cache;
 
 /// The longest key id that is looked up, in bytes. Longer ones are not admitted to a key set either.
 pub(super) const MAX_KEY_ID_BYTES: usize = 256;
@@ -37,8 +36,8 @@ impl fmt::Debug for UnverifiedHeader {
 
 impl UnverifiedHeader {
     /// The header of a token that is not sent as a credential: an ID token, or one of the kind `kind`. `typ` may be absent or `JWT`.
-    pub(super) fn read_of_kind(mut members: Map<String, Value>, kind: &str) -> Result<Self, Rejection> {
-        let is_of_kind = members.get("typ").and_then(Value::as_str).is_some_and(|typ| {
+    pub(super) fn read_of_kind(mut members: Object<'_>, kind: &str) -> Result<Self, Rejection> {
+        let is_of_kind = members.get("typ").and_then(Json::as_str).is_some_and(|typ| {
             let typ = typ.to_ascii_lowercase();
             typ.strip_prefix("application/").unwrap_or(&typ) == kind
         });
@@ -49,7 +48,7 @@ impl UnverifiedHeader {
         if header.says_access_token { Err(Rejection::WrongType) } else { Ok(header) }
     }
 
-    pub(super) fn read(mut members: Map<String, Value>) -> Result<Self, Rejection> {
+    pub(super) fn read(mut members: Object<'_>) -> Result<Self, Rejection> {
         if UNSUPPORTED_EXTENSIONS.iter().any(|name| members.contains_key(*name)) {
             return Err(Rejection::UnsupportedExtension);
         }
@@ -90,13 +89,13 @@ impl KnownHeaders {
     }
 }
 
-fn algorithm(alg: Option<&Value>) -> Result<Algorithm, Rejection> {
-    let name = alg.and_then(Value::as_str).ok_or(Rejection::MalformedHeader)?;
+fn algorithm(alg: Option<&Json<'_>>) -> Result<Algorithm, Rejection> {
+    let name = alg.and_then(Json::as_str).ok_or(Rejection::MalformedHeader)?;
     name.parse().map_err(|_| Rejection::AlgorithmNotAllowed)
 }
 
 /// Media types have no case, and `application/` may be left out (RFC 7515 section 4.1.9).
-fn says_access_token(typ: Option<&Value>) -> Result<bool, Rejection> {
+fn says_access_token(typ: Option<&Json<'_>>) -> Result<bool, Rejection> {
     let Some(typ) = typ else { return Ok(false) };
     let typ = typ.as_str().ok_or(Rejection::MalformedHeader)?;
     if typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt") {
@@ -108,22 +107,22 @@ fn says_access_token(typ: Option<&Value>) -> Result<bool, Rejection> {
     }
 }
 
-fn key_id(kid: Option<Value>) -> Result<Option<String>, Rejection> {
+fn key_id(kid: Option<Json<'_>>) -> Result<Option<String>, Rejection> {
     match kid {
         None => Ok(None),
-        Some(Value::String(kid)) if kid.len() <= MAX_KEY_ID_BYTES => Ok(Some(kid)),
+        Some(Json::Text(kid)) if kid.len() <= MAX_KEY_ID_BYTES => Ok(Some(kid.into_owned())),
         Some(_) => Err(Rejection::MalformedHeader),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn read(header: Value) -> Result<UnverifiedHeader, Rejection> {
-        UnverifiedHeader::read(header.as_object().unwrap().clone())
+        UnverifiedHeader::read(Object::of(&header))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::Algorithm;
 use super::jwk::{self, Inadmissible, UnjudgedKey, VerificationKey};
-use super::strict_json::StrictValue;
+use super::strict_json::{Name, StrictValue};
 
 const MAX_KEYS: usize = 100;
 
@@ -85,7 +85,7 @@ pub fn has_usable_key(document: &str, allowed: &[Algorithm]) -> bool {
     KeyDocument::parse(document, allowed).is_ok()
 }
 
-fn read_entries(document: &str) -> Option<Vec<UnjudgedKey>> {
+fn read_entries(document: &str) -> Option<Vec<UnjudgedKey<'_>>> {
     let mut deserializer = serde_json::Deserializer::from_str(document);
     let entries = deserializer.deserialize_map(SetVisitor).ok()?;
     deserializer.end().ok()?;
@@ -96,7 +96,7 @@ fn read_entries(document: &str) -> Option<Vec<UnjudgedKey>> {
 struct SetVisitor;
 
 impl<'de> Visitor<'de> for SetVisitor {
-    type Value = Vec<UnjudgedKey>;
+    type Value = Vec<UnjudgedKey<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key set")
@@ -105,7 +105,7 @@ impl<'de> Visitor<'de> for SetVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut names = BTreeSet::new();
         let mut keys = None;
-        while let Some(name) = members.next_key::<String>()? {
+        while let Some(name) = members.next_key_seed(Name)? {
             if name == "keys" {
                 keys = Some(members.next_value_seed(Entries)?);
             } else {
@@ -122,7 +122,7 @@ impl<'de> Visitor<'de> for SetVisitor {
 struct Entries;
 
 impl<'de> DeserializeSeed<'de> for Entries {
-    type Value = Vec<UnjudgedKey>;
+    type Value = Vec<UnjudgedKey<'de>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_seq(self)
@@ -130,7 +130,7 @@ impl<'de> DeserializeSeed<'de> for Entries {
 }
 
 impl<'de> Visitor<'de> for Entries {
-    type Value = Vec<UnjudgedKey>;
+    type Value = Vec<UnjudgedKey<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of keys")

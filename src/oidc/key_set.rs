@@ -15,6 +15,7 @@ use super::fetch::FETCH_TIMEOUT;
 use super::jwk::VerificationKey;
 use super::provider::Provider;
 use super::refresher::Refresher;
+use super::standing::KeysInUse;
 use super::{Algorithm, IssuerSettings, KeySetStore, ProviderClient, Rejection};
 use crate::Clock;
 
@@ -93,9 +94,8 @@ impl KeySet {
     }
 
     /// Which keys these are, while they can be used: what a key of this edition has verified, it would verify again.
-    pub(super) fn edition(&self, now: DateTime<Utc>) -> Option<u64> {
-        let snapshot = self.0.shared.snapshot.load();
-        snapshot.as_ref().filter(|snapshot| !snapshot.is_closed(now)).map(|snapshot| snapshot.edition)
+    pub(super) fn in_use(&self) -> &Arc<KeysInUse> {
+        &self.0.shared.in_use
     }
 
     /// The one key that fits what a header says.
@@ -109,7 +109,8 @@ impl KeySet {
             Err(Rejection::UnknownKey | Rejection::KeysUnavailable) => {}
             settled => return settled,
         }
-        let is_up_to_date = shared.catch_up().await;
+        // Boxed: it is rarely waited for, and those who need not would carry it along.
+        let is_up_to_date = Box::pin(shared.catch_up()).await;
         match shared.look_up(key_id, algorithm) {
             // The issuer may have published the key where we could not see it.
             Err(Rejection::UnknownKey) if !is_up_to_date => Err(Rejection::KeysUnavailable),
@@ -162,7 +163,8 @@ pub(super) struct Attempt {
 
 /// What readers and the refresher share.
 pub(super) struct Shared {
-    pub(super) snapshot: ArcSwapOption<Snapshot>,
+    snapshot: ArcSwapOption<Snapshot>,
+    in_use: Arc<KeysInUse>,
     /// The latest attempt. Sent after the snapshot it led to.
     pub(super) attempts: watch::Sender<Option<Attempt>>,
     /// The number of the attempt that some reader waits for. A number and no mere signal, so that what an attempt has settled that was
@@ -175,10 +177,23 @@ impl Shared {
     fn new(clock: Clock) -> Self {
         Self {
             snapshot: ArcSwapOption::empty(),
+            in_use: Arc::default(),
             attempts: watch::Sender::new(None),
             wanted: watch::Sender::new(0),
             clock,
         }
+    }
+
+    /// The keys at hand.
+    pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.load_full()
+    }
+
+    /// Puts `snapshot` in place of the keys at hand.
+    pub(super) fn publish(&self, snapshot: Snapshot) {
+        let (edition, closes_at) = (snapshot.edition, snapshot.closes_at);
+        self.snapshot.store(Some(Arc::new(snapshot)));
+        self.in_use.publish(edition, closes_at);
     }
 
     fn look_up(&self, key_id: Option<&str>, algorithm: Algorithm) -> Result<Arc<VerificationKey>, Rejection> {

@@ -2,22 +2,19 @@
 //!
 //! By now the token is proved, so a claim that cannot be used does not refuse it; it gives nothing.
 
-use std::collections::BTreeSet;
-
-use serde_json::{Map, Value};
-
 use super::gaps::Gap;
+use super::strict_json::{Json, Object};
 use super::subject::name;
 use super::{ClaimMapping, ClaimPath, Profile};
 
-/// The delegated scopes that start with `prefix`, without it, from the first of `places` that is there: a text split at U+0020 only
+/// The delegated scopes that start with `prefix`, without it, in any order and as often as they are there, from the first of `places` that is there: a text split at U+0020 only
 /// (RFC 6749 section 3.3), or a list of texts.
-pub(super) fn scopes(claims: &Map<String, Value>, places: &[ClaimPath], prefix: &str) -> Result<BTreeSet<String>, Gap> {
-    let ours = |scope: &str| scope.strip_prefix(prefix).filter(|rest| !rest.is_empty()).map(str::to_owned);
+pub(super) fn scopes<'a>(claims: &'a Object<'a>, places: &[ClaimPath], prefix: &str) -> Result<Vec<&'a str>, Gap> {
+    let ours = |scope: &'a str| scope.strip_prefix(prefix).filter(|rest| !rest.is_empty());
     match places.iter().find_map(|place| place.find(claims)).ok_or(Gap::Absent)? {
-        Value::String(text) => Ok(text.split(' ').filter_map(ours).collect()),
-        Value::Array(list) if list.iter().all(Value::is_string) => {
-            Ok(list.iter().filter_map(Value::as_str).filter_map(ours).collect())
+        Json::Text(text) => Ok(text.split(' ').filter_map(ours).collect()),
+        Json::List(list) if list.iter().all(|scope| scope.as_str().is_some()) => {
+            Ok(list.iter().filter_map(Json::as_str).filter_map(ours).collect())
         }
         _ => Err(Gap::Malformed),
     }
@@ -25,41 +22,37 @@ pub(super) fn scopes(claims: &Map<String, Value>, places: &[ClaimPath], prefix: 
 
 /// The role names at `path`: a list of texts, a text with spaces or commas between, an object whose member names they are, or a
 /// list of objects with a `name`.
-pub(super) fn roles(claims: &Map<String, Value>, path: &ClaimPath) -> Result<BTreeSet<String>, Gap> {
+pub(super) fn roles<'a>(claims: &'a Object<'a>, path: &ClaimPath) -> Result<Vec<&'a str>, Gap> {
     let value = path.find(claims).ok_or_else(|| absent_or_cut_off(claims, path.first_member()))?;
-    let names = match value {
-        Value::String(text) => text.split([' ', ',']).map(str::to_owned).collect(),
-        Value::Object(members) => members.keys().cloned().collect(),
-        Value::Array(list) => list.iter().map(role_name).collect::<Option<_>>().ok_or(Gap::Malformed)?,
+    let mut names: Vec<&str> = match value {
+        Json::Text(text) => text.split([' ', ',']).collect(),
+        Json::Object(members) => members.names().collect(),
+        Json::List(list) => list.iter().map(role_name).collect::<Option<_>>().ok_or(Gap::Malformed)?,
         _ => return Err(Gap::Malformed),
     };
-    Ok(without_blank(names))
+    names.retain(|name| !name.is_empty());
+    Ok(names)
 }
 
 /// Why the claim `name` is not there: `_claim_names` names it where its values are to be asked for elsewhere, and Entra says
 /// `hasgroups` where it leaves out the groups of somebody without saying where they are.
-pub(super) fn absent_or_cut_off(claims: &Map<String, Value>, name: &str) -> Gap {
-    let is_elsewhere = claims.get("_claim_names").is_some_and(|names| names.get(name).is_some());
+pub(super) fn absent_or_cut_off(claims: &Object<'_>, name: &str) -> Gap {
+    let is_elsewhere = claims.get("_claim_names").is_some_and(|names| names.step(name).is_some());
     let is_too_long = name == "groups" && claims.get("hasgroups").is_some_and(|has| truth(has) == Some(true));
     if is_elsewhere || is_too_long { Gap::CutOff } else { Gap::Absent }
 }
 
-fn role_name(entry: &Value) -> Option<String> {
+fn role_name<'a>(entry: &'a Json<'_>) -> Option<&'a str> {
     let name = match entry {
-        Value::Object(members) => members.get("name")?,
+        Json::Object(members) => members.get("name")?,
         text => text,
     };
-    name.as_str().map(str::to_owned)
-}
-
-fn without_blank(mut names: BTreeSet<String>) -> BTreeSet<String> {
-    names.remove("");
-    names
+    name.as_str()
 }
 
 /// The standard claims of OIDC Core section 5.1. One that is not a plain text of bounded length is left out.
 /// The address and its mark are where the issuer puts them.
-pub(super) fn profile<'a>(claims: &'a Map<String, Value>, mapping: &ClaimMapping) -> Profile<'a> {
+pub(super) fn profile<'a>(claims: &'a Object<'_>, mapping: &ClaimMapping) -> Profile<'a> {
     let text = |member: &str| claims.get(member).and_then(name);
     Profile {
         display_name: text("name"),
@@ -73,19 +66,21 @@ pub(super) fn profile<'a>(claims: &'a Map<String, Value>, mapping: &ClaimMapping
 }
 
 /// A boolean, which Cognito and Apple write as a text and Entra as a digit.
-fn truth(value: &Value) -> Option<bool> {
+fn truth(value: &Json<'_>) -> Option<bool> {
     match value {
-        Value::Bool(truth) => Some(*truth),
-        Value::String(text) if text == "1" => Some(true),
-        Value::String(text) => text.parse().ok(),
-        Value::Number(number) => number.as_u64().map(|number| number == 1),
+        Json::Bool(truth) => Some(*truth),
+        Json::Text(text) if text == "1" => Some(true),
+        Json::Text(text) => text.parse().ok(),
+        Json::Number(number) => number.as_u64().map(|number| number == 1),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::oidc::Preset;
@@ -94,8 +89,12 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
+    fn owned(names: Result<Vec<&str>, Gap>) -> Result<BTreeSet<String>, Gap> {
+        names.map(|names| set(&names))
+    }
+
     fn judged(claims: Value, prefix: &str) -> Result<BTreeSet<String>, Gap> {
-        scopes(claims.as_object().unwrap(), &Preset::Generic.mapping().scopes, prefix)
+        owned(scopes(&Object::of(&claims), &Preset::Generic.mapping().scopes, prefix))
     }
 
     fn scopes_of(claims: Value, prefix: &str) -> BTreeSet<String> {
@@ -103,7 +102,7 @@ mod tests {
     }
 
     fn roles_of(claims: Value) -> Result<BTreeSet<String>, Gap> {
-        roles(claims.as_object().unwrap(), &"roles".parse().unwrap())
+        owned(roles(&Object::of(&claims), &"roles".parse().unwrap()))
     }
 
     #[test]
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn groups_can_be_cut_off_without_a_place_to_ask() {
-        let groups = |claims: Value| roles(claims.as_object().unwrap(), &ClaimPath::member("groups"));
+        let groups = |claims: Value| owned(roles(&Object::of(&claims), &ClaimPath::member("groups")));
         assert_eq!(groups(json!({ "hasgroups": true })), Err(Gap::CutOff));
         assert_eq!(groups(json!({ "hasgroups": "true" })), Err(Gap::CutOff));
         assert_eq!(groups(json!({ "hasgroups": false })), Err(Gap::Absent));
@@ -173,7 +172,8 @@ mod tests {
     #[test]
     fn a_profile_holds_plain_texts_only() {
         let claims = json!({ "name": "Alice", "given_name": 1, "family_name": "", "email": "a\nb", "email_verified": "true", "locale": "x".repeat(300) });
-        let profile = profile(claims.as_object().unwrap(), &Preset::Generic.mapping());
+        let claims = Object::of(&claims);
+        let profile = profile(&claims, &Preset::Generic.mapping());
         assert!(profile == Profile { display_name: Some("Alice"), email_verified: Some(true), ..Profile::default() });
     }
 }

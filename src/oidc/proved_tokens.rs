@@ -1,79 +1,47 @@
 //! Tokens that were proved lately, so that a client's next request costs no signature check.
 //!
-//! Only the positive verdict on a JWT is remembered, with what it rests on: the issuer's settings, the edition of its keys and the
+//! Only the positive verdict on a JWT is remembered, with what it rests on: the issuer's standing, the edition of its keys and the
 //! times that the token names. Each is looked at anew with every request; where one does not hold, the token is examined from the
 //! start, and its examination alone says why it is refused. So a token has the same verdict whether it is remembered or not.
 //!
-//! Tokens are found by a hash with a random key of this process (SipHash), and compared whole: none can be made to share another's
-//! verdict. Bounded in number and bytes; those of little use go first. A hundred thousand of them are to be remembered, so what they have
+//! Tokens are found by a hash with a random key of this process, and compared whole: none can be made to share another's verdict. Bounded in number and bytes; those of little use go first. A hundred thousand of them are to be remembered, so what they have
 //! alike is kept once.
 
-use std::hash::{Hash, Hasher, RandomState};
+use std::hash::{Hash, Hasher};
 use std::mem::size_of;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{Equivalent, Weighter};
+use quick_cache::{DefaultHashBuilder, Equivalent, Weighter};
 
 use super::claims::{Claims, PER_PIECE};
 use super::header::SpeltHeader;
-use super::trusted_issuer::TrustedIssuer;
-use super::trusted_issuers::Table;
-use super::validity::{Validity, Window};
+use super::validity::Window;
 use crate::finds::{Finds, MemoryReading};
 
 /// The most memory that remembered tokens may take, in bytes.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
 /// How many tokens are remembered at the most.
 const MAX_TOKENS: u64 = 128 * 1024;
+/// How many there is room for from the start. It grows; room for all would spread those of an ordinary day over ten times the memory.
+const EXPECTED: usize = 8 * 1024;
 
 /// How much of a token's end is hashed: 24 octets of its signature, which nobody can choose. Hashing all of it would cost more than the
 /// rest of the look-up; it is compared all the same. No proved token is so short that its header would be hashed too.
 const HASHED: usize = 32;
 
-/// What the verdict on a token rests on, besides the token itself.
+/// What the verdict on a token rests on, besides the token itself and how its issuer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grounds {
-    trust: Trust,
-    /// When the token's times let it through.
-    window: Window,
-}
-
-/// Whom the verdict trusts. Small, as each token has its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Trust {
-    /// The state of the table of issuers.
-    table: u32,
-    /// The issuer's place in it.
-    issuer: u32,
     /// The edition of the issuer's keys.
-    keys: u32,
-}
-
-impl Grounds {
-    /// The state of the table, the issuer's place in it, the edition of its keys, and the token's times. `None` past four thousand million
-    /// of any.
-    pub(super) fn new(table: u64, issuer: usize, keys: u64, validity: Validity) -> Option<Self> {
-        let (table, keys) = (u32::try_from(table).ok()?, u32::try_from(keys).ok()?);
-        let trust = Trust { table, issuer: u32::try_from(issuer).ok()?, keys };
-        Some(Self { trust, window: validity.window() })
-    }
-
-    /// The token's issuer, if the verdict would be the same now.
-    fn hold<'a>(&self, table: &'a Table, now: DateTime<Utc>) -> Option<&'a TrustedIssuer> {
-        let Trust { table: number, issuer, keys } = self.trust;
-        if u64::from(number) != table.number || !self.window.contains(now) {
-            return None;
-        }
-        let issuer = table.issuer(usize::try_from(issuer).ok()?)?;
-        (issuer.keys.edition(now) == Some(keys.into())).then_some(issuer)
-    }
+    pub(super) keys: u32,
+    /// When the token's times let it through.
+    pub(super) window: Window,
 }
 
 /// The latest proved tokens.
 pub(super) struct ProvedTokens {
-    proofs: Cache<Key, Proof, ByBytes, RandomState>,
+    proofs: Cache<Key, Proof, ByBytes>,
     finds: Finds,
 }
 
@@ -92,7 +60,7 @@ struct Presented<'a>(&'a [u8]);
 struct Proof {
     claims: Arc<Claims>,
     window: Window,
-    trust: Trust,
+    keys: u32,
     bytes: u32,
 }
 
@@ -103,8 +71,8 @@ impl ProvedTokens {
 
     fn with_capacity(tokens: u64, bytes: u64) -> Self {
         let least = bytes / tokens;
-        let expected = usize::try_from(tokens).unwrap_or(usize::MAX);
-        let proofs = Cache::with(expected, bytes, ByBytes { least }, RandomState::new(), DefaultLifecycle::default());
+        let proofs =
+            Cache::with(EXPECTED, bytes, ByBytes { least }, DefaultHashBuilder::default(), DefaultLifecycle::default());
         Self { proofs, finds: Finds::default() }
     }
 
@@ -113,25 +81,27 @@ impl ProvedTokens {
         self.finds.reading(self.proofs.len())
     }
 
-    /// The claims of the token that was `presented`, if it was proved and is so still, by `table` and at `now`.
-    pub(super) fn find(&self, presented: &[u8], table: &Table, now: DateTime<Utc>) -> Option<Arc<Claims>> {
-        let proof = self.proofs.get(&Presented(presented))?;
-        let Proof { claims, window, trust, .. } = proof;
-        let issuer = Grounds { trust, window }.hold(table, now)?;
+    /// The claims of the token that was `presented`, if it was proved and is so still at `now`, in microseconds since 1970.
+    pub(super) fn find(&self, presented: &[u8], now: i64) -> Option<Arc<Claims>> {
+        let Proof { claims, window, keys, .. } = self.proofs.get(&Presented(presented))?;
+        let standing = &claims.terms.standing;
+        if !window.contains(now) || !standing.vouches_for(keys, now) {
+            return None;
+        }
         self.finds.hit();
-        issuer.verdicts.accept();
+        standing.verdicts.accept();
         Some(claims)
     }
 
     /// Remembers that `token`, which has this header, was proved on these grounds, in place of what was remembered of it.
     pub(super) fn keep(&self, token: &str, header: &Arc<SpeltHeader>, claims: &Arc<Claims>, grounds: Grounds) {
         self.finds.miss();
-        let split = token.split_once('.').filter(|(text, rest)| *text == &*header.text && rest.len() >= HASHED);
-        if let Some((_, rest)) = split {
+        let rest = token.strip_prefix(&*header.text).and_then(|rest| rest.strip_prefix('.'));
+        if let Some(rest) = rest.filter(|rest| rest.len() >= HASHED) {
             let key = Key { header: Arc::clone(header), rest: rest.into() };
             let bytes = u32::try_from(bytes_of(&key, claims)).unwrap_or(u32::MAX);
-            let Grounds { trust, window } = grounds;
-            self.proofs.insert(key, Proof { claims: Arc::clone(claims), window, trust, bytes });
+            let Grounds { keys, window } = grounds;
+            self.proofs.insert(key, Proof { claims: Arc::clone(claims), window, keys, bytes });
         }
     }
 }
@@ -190,8 +160,11 @@ fn bytes_of(key: &Key, claims: &Claims) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
     use crate::oidc::header::UnverifiedHeader;
+    use crate::oidc::validity::Validity;
     use crate::oidc::{Algorithm, SubjectKind};
 
     fn keep(tokens: &ProvedTokens, token: &str) {
@@ -200,7 +173,7 @@ mod tests {
         let says = UnverifiedHeader { algorithm: Algorithm::Es256, key_id: None, says_access_token: true };
         let header = Arc::new(SpeltHeader { text: "header".into(), says });
         let validity = Validity { expires_at: now, not_before: None, issued_at: None };
-        let grounds = Grounds::new(1, 0, 1, validity).unwrap();
+        let grounds = Grounds { keys: 1, window: validity.window() };
         tokens.keep(&format!("header.{token}"), &header, &claims, grounds);
     }
 

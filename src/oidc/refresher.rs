@@ -116,7 +116,7 @@ impl Refresher {
         let asking = async {
             loop {
                 let request = TurnRequest {
-                    fetched_at: self.shared.snapshot.load().as_ref().map(|snapshot| snapshot.fetched_at),
+                    fetched_at: self.shared.snapshot().map(|snapshot| snapshot.fetched_at),
                     asked_at,
                     fresh_since: asked_at - fresh_for,
                     is_reader_s: cause == Cause::Reader,
@@ -193,10 +193,10 @@ impl Refresher {
         let KeyDocument { keys, skipped } = keys;
         let usable = keys.len();
         // Nobody else publishes, so this is the one that will have been before.
-        let previous = self.shared.snapshot.load_full();
+        let previous = self.shared.snapshot();
         let is_news = previous.as_ref().is_none_or(|previous| previous.document != document);
         let edition = previous.map_or(0, |previous| previous.edition) + u64::from(is_news);
-        self.shared.snapshot.store(Some(Arc::new(Snapshot::new(keys, document, edition, fetched_at))));
+        self.shared.publish(Snapshot::new(keys, document, edition, fetched_at));
         if !is_news {
             return;
         }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use cel::common::ast::Expr;
 use cel::{Context, ExecutionError, Program, SerializationError};
-use serde_json::{Map, Value};
 
+use super::strict_json::Object;
 /// The one variable of a rule.
 const CLAIMS: &str = "claims";
 
@@ -79,7 +79,7 @@ impl Rule {
             return Err(RuleFault::UnknownName(name.to_owned()));
         }
         let rule = Self { source: source.into(), program: Arc::new(program) };
-        match rule.run(&Facts::of(&Map::new())) {
+        match rule.run(&Facts::of(&Object::default())) {
             Err(ExecutionError::UndeclaredReference(name)) => Err(RuleFault::UnknownName(name.to_string())),
             Ok(cel::Value::Bool(_)) | Err(_) => Ok(rule),
             Ok(_) => Err(RuleFault::NotATruth),
@@ -105,7 +105,7 @@ impl Rule {
 pub(super) struct Facts<'a>(Result<Context<'a, 'a>, SerializationError>);
 
 impl Facts<'_> {
-    pub(super) fn of(claims: &Map<String, Value>) -> Self {
+    pub(super) fn of(claims: &Object<'_>) -> Self {
         let mut context = Context::default();
         Self(context.add_variable(CLAIMS, claims).map(|()| context))
     }
@@ -141,12 +141,12 @@ impl fmt::Debug for Rule {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn judge(rule: &str, claims: Value) -> Judged {
-        Rule::compile(rule).unwrap().judge(&Facts::of(claims.as_object().unwrap()))
+        Rule::compile(rule).unwrap().judge(&Facts::of(&Object::of(&claims)))
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_is_more_than_refused(text in "[a-c'\"\\\\.,:?|&!=<>+*/%() \\[\\]{}0-9\u{e9}\n-]{0,32}|\\PC{0,16}") {
-            let _ = Rule::compile(&text).map(|rule| rule.judge(&Facts::of(&Map::new())));
+            let _ = Rule::compile(&text).map(|rule| rule.judge(&Facts::of(&Object::default())));
         }
     }
 }

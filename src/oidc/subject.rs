@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
-
+use super::strict_json::{Json, Object};
 use super::{ClaimMapping, Rejection, SubjectKind};
-
-/// The longest subject, in characters (OIDC Core section 2).
-const MAX_NAME_CHARS: usize = 255;
+use crate::line::is_line;
 
 /// The subject of a token and the client that obtained it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,7 +27,7 @@ impl<'a> Subject<'a> {
     ///
     /// A program is told by the issuer's positive mark only, with a client id present, which names it (RFC 9068 section 5). Whoever is
     /// undecided is a person.
-    pub(super) fn read(claims: &'a Map<String, Value>, mapping: &ClaimMapping) -> Result<Self, Rejection> {
+    pub(super) fn read(claims: &'a Object<'a>, mapping: &ClaimMapping) -> Result<Self, Rejection> {
         let client = mapping.client_id.iter().find_map(|place| place.find(claims));
         let client_id = client.map(|value| name(value).ok_or(Rejection::BadClient)).transpose()?;
         let subject = mapping.subject.find(claims).map(|value| name(value).ok_or(Rejection::BadSubject)).transpose()?;
@@ -43,21 +40,19 @@ impl<'a> Subject<'a> {
 }
 
 /// A text that may name somebody: not empty, not too long, without control characters.
-pub(super) fn name(value: &Value) -> Option<&str> {
-    // Counting characters is left to the rare text that has more bytes than characters are allowed.
-    let is_short = |text: &str| text.len() <= MAX_NAME_CHARS || text.chars().nth(MAX_NAME_CHARS).is_none();
-    value.as_str().filter(|text| !text.is_empty() && is_short(text) && !text.chars().any(char::is_control))
+pub(super) fn name<'a>(value: &'a Json<'_>) -> Option<&'a str> {
+    value.as_str().filter(|text| is_line(text))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::oidc::Preset;
 
     fn read(claims: Value) -> Result<(SubjectKind, String), Rejection> {
-        Subject::read(claims.as_object().unwrap(), &Preset::Generic.mapping())
+        Subject::read(&Object::of(&claims), &Preset::Generic.mapping())
             .map(|subject| (subject.kind, subject.name.to_owned()))
     }
 
@@ -74,7 +69,8 @@ mod tests {
     #[test]
     fn the_first_client_claim_counts() {
         let claims = json!({ "sub": "p", "cid": "4", "client_id": "2", "azp": "1" });
-        let subject = Subject::read(claims.as_object().unwrap(), &Preset::Generic.mapping()).unwrap();
+        let claims = Object::of(&claims);
+        let subject = Subject::read(&claims, &Preset::Generic.mapping()).unwrap();
         assert_eq!(subject.client_id, Some("1"));
     }
 

@@ -1,8 +1,7 @@
 //! Which kind of token this is: access tokens pass, all others are refused, whatever their audience (RFC 8725 sections 2.8, 3.12).
 
-use serde_json::{Map, Value};
-
 use super::Rejection;
+use super::strict_json::{Json, Object};
 
 /// Claims that ID tokens (OIDC Core section 2), logout tokens and security events (RFC 8417) carry. Older Keycloak puts `nonce` into
 /// access tokens as well, so they count only where the token does not say what it is.
@@ -24,11 +23,7 @@ pub(super) struct Expected {
 ///
 /// A token says what it is by the header's `typ`, by `typ` among the claims (Keycloak) or by `token_use` (Cognito). What it says
 /// decides alone; where two of these contradict each other it is refused.
-pub(super) fn check(
-    header_says_access_token: bool,
-    claims: &Map<String, Value>,
-    expected: Expected,
-) -> Result<(), Rejection> {
+pub(super) fn check(header_says_access_token: bool, claims: &Object<'_>, expected: Expected) -> Result<(), Rejection> {
     if claims.contains_key("cnf") {
         return Err(Rejection::SenderConstrained);
     }
@@ -46,7 +41,7 @@ pub(super) fn check(
 
 /// Refuses a token that its issuer calls active (RFC 7662 section 2.2) but no access token, or usable by one sender alone. Whether the
 /// issuer says at all that it is an access token: some call refresh and ID tokens active too.
-pub(super) fn check_answer(claims: &Map<String, Value>) -> Result<bool, Rejection> {
+pub(super) fn check_answer(claims: &Object<'_>) -> Result<bool, Rejection> {
     if claims.contains_key("cnf") {
         return Err(Rejection::SenderConstrained);
     }
@@ -64,13 +59,7 @@ pub(super) fn check_answer(claims: &Map<String, Value>) -> Result<bool, Rejectio
 }
 
 /// Whether a token says that it is of one kind, and nothing against it; or is silent and bears no sign of another.
-fn is(
-    header_says_so: bool,
-    claims: &Map<String, Value>,
-    types: &[&str],
-    uses: &[&str],
-    signs_against: &[&str],
-) -> bool {
+fn is(header_says_so: bool, claims: &Object<'_>, types: &[&str], uses: &[&str], signs_against: &[&str]) -> bool {
     let statements = [
         header_says_so.then_some(true),
         claims.get("typ").map(|typ| is_any_of(typ, types)),
@@ -82,24 +71,24 @@ fn is(
     !statements.contains(&Some(false))
 }
 
-fn is_any_of(value: &Value, names: &[&str]) -> bool {
+fn is_any_of(value: &Json<'_>, names: &[&str]) -> bool {
     value.as_str().is_some_and(|text| names.iter().any(|name| text.eq_ignore_ascii_case(name)))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn kind(header_says_access_token: bool, claims: Value) -> Result<(), Rejection> {
-        check(header_says_access_token, claims.as_object().unwrap(), Expected::default())
+        check(header_says_access_token, &Object::of(&claims), Expected::default())
     }
 
     #[test]
     fn id_tokens_pass_where_the_issuer_is_set_to_accept_them() {
         let accepting = Expected { or_id_token: true, ..Expected::default() };
-        let kind = |claims: Value| check(false, claims.as_object().unwrap(), accepting);
+        let kind = |claims: Value| check(false, &Object::of(&claims), accepting);
         for claims in [
             json!({ "nonce": "n", "at_hash": "h", "c_hash": "h" }),
             json!({ "typ": "ID", "nonce": "n" }),
@@ -122,8 +111,8 @@ mod tests {
     fn an_issuer_can_demand_that_the_header_says_access_token() {
         let demanding = Expected { at_jwt: true, ..Expected::default() };
         let claims = json!({ "typ": "Bearer" });
-        assert_eq!(check(true, claims.as_object().unwrap(), demanding), Ok(()));
-        assert_eq!(check(false, claims.as_object().unwrap(), demanding), Err(Rejection::WrongType));
+        assert_eq!(check(true, &Object::of(&claims), demanding), Ok(()));
+        assert_eq!(check(false, &Object::of(&claims), demanding), Err(Rejection::WrongType));
     }
 
     #[test]

@@ -1,52 +1,50 @@
 //! One trusted issuer at work: its settings, its keys, and what the claims of its proved tokens mean.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-
-use serde_json::{Map, Value};
 
 use super::claims::{ClaimTexts, Terms};
 use super::gaps::{Gap, Gaps};
 use super::login::RelyingParty;
-use super::report::{IssuerReport, Verdicts};
+use super::report::IssuerReport;
 use super::rule::{Facts, Judged};
-use super::shared_sets::SharedSets;
+use super::standing::Standing;
+use super::strict_json::Object;
 use super::subject::Subject;
 use super::validity::Validity;
 use super::{
     Claims, IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection, ScopeMode, SubjectKind, mapping,
 };
+use crate::shared_sets::SharedSets;
 
 /// One trusted issuer.
 pub(super) struct TrustedIssuer {
-    /// Its place in the table.
-    pub(super) place: usize,
     pub(super) settings: IssuerSettings,
     pub(super) keys: KeySet,
     introspector: Option<Introspector>,
     pub(super) relying_party: Option<Arc<RelyingParty>>,
     /// For each canonical issuer.
     terms: Vec<Arc<Terms>>,
-    sets: SharedSets,
+    sets: SharedSets<String>,
     gaps: Gaps,
-    pub(super) verdicts: Verdicts,
+    pub(super) standing: Arc<Standing>,
 }
 
 impl TrustedIssuer {
-    pub(super) fn new(place: usize, settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
+    pub(super) fn new(settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
         let relying_party = RelyingParty::new(&settings, client.provider_client()).map(Arc::new);
-        let terms =
-            settings.canonical_issuers().iter().map(|canonical| Arc::new(terms(&settings, canonical))).collect();
-        let (sets, gaps, verdicts) = Default::default();
-        Self { place, settings, keys, introspector, relying_party, terms, sets, gaps, verdicts }
+        let standing = Arc::new(Standing::new(Arc::clone(keys.in_use())));
+        let of = |canonical: &String| Arc::new(terms(&settings, canonical, &standing));
+        let terms = settings.canonical_issuers().iter().map(of).collect();
+        let (sets, gaps) = Default::default();
+        Self { settings, keys, introspector, relying_party, terms, sets, gaps, standing }
     }
 
     /// How things stand with it.
     pub(super) fn report(&self) -> IssuerReport {
         IssuerReport {
             short_name: self.settings.short_name.clone(),
-            verdicts: self.verdicts.counts(),
+            verdicts: self.standing.verdicts.counts(),
             gaps: self.gaps.counts(),
             keys: self.keys.state(),
         }
@@ -68,7 +66,7 @@ impl TrustedIssuer {
     }
 
     /// Refuses a proved token that does not say what the operator demands of this issuer's tokens.
-    pub(super) fn require(&self, claims: &Map<String, Value>) -> Result<(), Rejection> {
+    pub(super) fn require(&self, claims: &Object<'_>) -> Result<(), Rejection> {
         if self.settings.requirements.is_empty() {
             return Ok(());
         }
@@ -81,7 +79,7 @@ impl TrustedIssuer {
     pub(super) fn interpret(
         &self,
         terms: Arc<Terms>,
-        claims: &Map<String, Value>,
+        claims: &Object<'_>,
         subject: Subject<'_>,
         validity: Validity,
     ) -> Claims {
@@ -104,12 +102,12 @@ impl TrustedIssuer {
     /// How the operator wants the tokens of this canonical issuer to be taken, shared.
     pub(super) fn terms_of(&self, canonical: &str) -> Arc<Terms> {
         let known = self.terms.iter().find(|terms| &*terms.issuer == canonical);
-        known.map_or_else(|| Arc::new(terms(&self.settings, canonical)), Arc::clone)
+        known.map_or_else(|| Arc::new(terms(&self.settings, canonical, &self.standing)), Arc::clone)
     }
 
     /// How many scopes and roles these claims would hold if they were proved; none where they name nobody.
     #[cfg(feature = "dev")]
-    pub(super) fn count_names(&self, terms: &Arc<Terms>, unproved: &Map<String, Value>) -> usize {
+    pub(super) fn count_names(&self, terms: &Arc<Terms>, unproved: &Object<'_>) -> usize {
         let subject = Subject::read(unproved, &self.settings.mapping);
         let validity = Validity { expires_at: chrono::DateTime::UNIX_EPOCH, not_before: None, issued_at: None };
         subject.map_or(0, |subject| {
@@ -118,7 +116,7 @@ impl TrustedIssuer {
         })
     }
 
-    fn scopes(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {
+    fn scopes<'a>(&self, claims: &'a Object<'a>, kind: SubjectKind) -> Vec<&'a str> {
         let places = match (&self.settings.mapping.machine_scopes, kind) {
             (Some(place), SubjectKind::Machine) => std::slice::from_ref(place),
             _ => &self.settings.mapping.scopes,
@@ -131,7 +129,7 @@ impl TrustedIssuer {
         }
     }
 
-    fn roles(&self, claims: &Map<String, Value>, kind: SubjectKind) -> BTreeSet<String> {
+    fn roles<'a>(&'a self, claims: &'a Object<'a>, kind: SubjectKind) -> Vec<&'a str> {
         let places = &self.settings.mapping.roles;
         // What is a program's scope must not be its role as well.
         let delegates =
@@ -141,14 +139,14 @@ impl TrustedIssuer {
         named.chain(self.ruled_roles(claims)).collect()
     }
 
-    fn ruled_roles(&self, claims: &Map<String, Value>) -> Vec<String> {
+    fn ruled_roles(&self, claims: &Object<'_>) -> Vec<&str> {
         let rules = &self.settings.mapping.role_rules;
         if rules.is_empty() {
             return Vec::new();
         }
         let facts = Facts::of(claims);
         let given = rules.iter().filter_map(|rule| match rule.when.judge(&facts) {
-            Judged::Holds => Some(rule.role.clone()),
+            Judged::Holds => Some(rule.role.as_str()),
             Judged::DoesNotHold => None,
             Judged::Absent(claim) => self.nothing(&rule.role, mapping::absent_or_cut_off(claims, &claim)),
             Judged::Malformed => self.nothing(&rule.role, Gap::Malformed),
@@ -156,10 +154,10 @@ impl TrustedIssuer {
         given.collect()
     }
 
-    fn or_nothing(&self, claim: impl std::fmt::Display, found: Result<BTreeSet<String>, Gap>) -> BTreeSet<String> {
+    fn or_nothing<'a>(&self, claim: impl std::fmt::Display, found: Result<Vec<&'a str>, Gap>) -> Vec<&'a str> {
         found.unwrap_or_else(|gap| {
             self.gaps.note(&self.settings.short_name, claim, gap);
-            BTreeSet::new()
+            Vec::new()
         })
     }
 
@@ -169,7 +167,7 @@ impl TrustedIssuer {
     }
 }
 
-fn terms(settings: &IssuerSettings, canonical: &str) -> Terms {
+fn terms(settings: &IssuerSettings, canonical: &str, standing: &Arc<Standing>) -> Terms {
     Terms {
         issuer: canonical.into(),
         issuer_name: settings.short_name.as_str().into(),
@@ -177,5 +175,6 @@ fn terms(settings: &IssuerSettings, canonical: &str) -> Terms {
         scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
         admin_allowed: settings.mapping.allows_admin_role,
         jit: settings.jit,
+        standing: Arc::clone(standing),
     }
 }

@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::{ArcSwap, Guard};
-use serde_json::{Map, Value};
+use arc_swap::ArcSwap;
 use url::Url;
 
 use super::claims::Terms;
 use super::key_set::KeySetState;
 use super::login::RelyingParty;
 use super::report::{IssuerReport, Verdicts};
+use super::strict_json::{Json, Object};
 use super::trusted_issuer::TrustedIssuer;
 use super::{IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection};
 use crate::finds::MemoryReading;
@@ -22,7 +21,6 @@ pub struct TrustedIssuers(Arc<Shared>);
 
 struct Shared {
     table: ArcSwap<Table>,
-    tables: AtomicU64,
     client: IntrospectionClient,
     /// On tokens that name nobody in the table.
     strangers: Verdicts,
@@ -30,8 +28,6 @@ struct Shared {
 
 /// One state of the table.
 pub(super) struct Table {
-    /// Tells it from every other state.
-    pub(super) number: u64,
     /// In the order of the configuration.
     issuers: Vec<Arc<TrustedIssuer>>,
     /// By `iss`, which is compared octet by octet: the terms of the canonical issuer that it means, and its settings.
@@ -42,15 +38,14 @@ impl TrustedIssuers {
     /// A table of `issuers` and nobody else. Where two have the same name, the first has it.
     /// Those that are to be asked about tokens are asked by `client`.
     pub fn new(issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>, client: IntrospectionClient) -> Self {
-        let table = ArcSwap::from_pointee(Table::new(0, issuers, &client));
-        let (tables, strangers) = (AtomicU64::new(1), Verdicts::default());
-        Self(Arc::new(Shared { table, tables, client, strangers }))
+        let table = ArcSwap::from_pointee(Table::new(issuers, &client));
+        Self(Arc::new(Shared { table, client, strangers: Verdicts::default() }))
     }
 
     /// Trusts `issuers` from now on, and nobody else. What is checked at this moment is still judged by the former table.
     pub fn replace(&self, issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>) {
-        let number = self.0.tables.fetch_add(1, Ordering::Relaxed);
-        self.0.table.store(Arc::new(Table::new(number, issuers, &self.0.client)));
+        let former = self.0.table.swap(Arc::new(Table::new(issuers, &self.0.client)));
+        former.issuers.iter().for_each(|issuer| issuer.standing.dismiss());
     }
 
     /// The keys that are kept already for these settings, if an issuer now in the table has the same.
@@ -118,8 +113,8 @@ impl TrustedIssuers {
 
     /// How many scopes and roles these claims would hold if they were proved: what reading them costs can be measured by it.
     #[cfg(feature = "dev")]
-    pub fn count_names(&self, unproved_claims: &Map<String, Value>) -> usize {
-        let table = self.table();
+    pub fn count_names(&self, unproved_claims: &serde_json::Map<String, serde_json::Value>) -> usize {
+        let (table, unproved_claims) = (self.table(), &Object::from(unproved_claims));
         table.issuer_of(unproved_claims).map_or(0, |(terms, issuer)| issuer.count_names(terms, unproved_claims))
     }
 
@@ -127,38 +122,24 @@ impl TrustedIssuers {
     pub(super) fn table(&self) -> Arc<Table> {
         self.0.table.load_full()
     }
-
-    /// The table as it is now, to be looked at.
-    pub(super) fn glance(&self) -> Guard<Arc<Table>> {
-        self.0.table.load()
-    }
 }
 
 impl Table {
-    fn new(
-        number: u64,
-        issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>,
-        client: &IntrospectionClient,
-    ) -> Self {
-        let trusted = |(place, (settings, keys))| Arc::new(TrustedIssuer::new(place, settings, keys, client));
-        let issuers: Vec<_> = issuers.into_iter().enumerate().map(trusted).collect();
+    fn new(issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>, client: &IntrospectionClient) -> Self {
+        let trusted = |(settings, keys)| Arc::new(TrustedIssuer::new(settings, keys, client));
+        let issuers: Vec<_> = issuers.into_iter().map(trusted).collect();
         let mut by_name = HashMap::new();
         for issuer in &issuers {
             for (name, canonical) in issuer.settings.trusted_names() {
                 by_name.entry(name).or_insert_with(|| (issuer.terms_of(&canonical), Arc::clone(issuer)));
             }
         }
-        Self { number, issuers, by_name }
-    }
-
-    /// The issuer at this place.
-    pub(super) fn issuer(&self, place: usize) -> Option<&TrustedIssuer> {
-        self.issuers.get(place).map(|issuer| &**issuer)
+        Self { issuers, by_name }
     }
 
     /// The terms of the canonical issuer that these claims name, and its settings.
-    pub(super) fn issuer_of(&self, claims: &Map<String, Value>) -> Result<(&Arc<Terms>, &TrustedIssuer), Rejection> {
-        let iss = claims.get("iss").and_then(Value::as_str).ok_or(Rejection::UnknownIssuer)?;
+    pub(super) fn issuer_of(&self, claims: &Object<'_>) -> Result<(&Arc<Terms>, &TrustedIssuer), Rejection> {
+        let iss = claims.get("iss").and_then(Json::as_str).ok_or(Rejection::UnknownIssuer)?;
         self.by_name.get(iss).map(|(terms, issuer)| (terms, &**issuer)).ok_or(Rejection::UnknownIssuer)
     }
 

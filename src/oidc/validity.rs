@@ -2,10 +2,9 @@
 //!
 //! A time that does not parse is an error and never counts as absent.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Map, Value};
-
 use super::Rejection;
+use super::strict_json::{Json, Object};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// How far the issuer's clock and ours may differ.
 const LEEWAY: TimeDelta = TimeDelta::seconds(30);
@@ -23,7 +22,7 @@ pub(super) struct Validity {
 
 impl Validity {
     /// Reads the times and refuses the token unless `now` lies within them.
-    pub(super) fn check(claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<Self, Rejection> {
+    pub(super) fn check(claims: &Object<'_>, now: DateTime<Utc>) -> Result<Self, Rejection> {
         let validity = Self {
             expires_at: time(claims, "exp")?.ok_or(Rejection::NoExpiry)?,
             not_before: time(claims, "nbf")?,
@@ -61,18 +60,19 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn contains(self, now: DateTime<Utc>) -> bool {
-        (self.from..self.until).contains(&now.timestamp_micros())
+    /// `now` is in microseconds since 1970.
+    pub(super) fn contains(self, now: i64) -> bool {
+        (self.from..self.until).contains(&now)
     }
 }
 
 /// The time that the claim `name` says, if there is such a claim.
-pub(super) fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, Rejection> {
+pub(super) fn time(claims: &Object<'_>, name: &str) -> Result<Option<DateTime<Utc>>, Rejection> {
     claims.get(name).map(|value| numeric_date(value).ok_or(Rejection::MalformedTime)).transpose()
 }
 
 /// A NumericDate (RFC 7519 section 2): a JSON number of seconds, fractions allowed; cut to whole microseconds.
-fn numeric_date(value: &Value) -> Option<DateTime<Utc>> {
+fn numeric_date(value: &Json<'_>) -> Option<DateTime<Utc>> {
     let seconds = value.as_f64().filter(|seconds| (0.0..=LATEST_SECOND).contains(seconds))?;
     let microseconds = seconds.fract() * 1e6;
     // Both casts are exact: the range was just checked, and what is cut is below a microsecond.
@@ -82,14 +82,14 @@ fn numeric_date(value: &Value) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     const NOW: i64 = 1_700_000_000;
 
     fn check(claims: Value) -> Result<Validity, Rejection> {
-        Validity::check(claims.as_object().unwrap(), DateTime::from_timestamp(NOW, 0).unwrap())
+        Validity::check(&Object::of(&claims), DateTime::from_timestamp(NOW, 0).unwrap())
     }
 
     #[test]
@@ -117,7 +117,7 @@ mod tests {
             now in near(),
         ) {
             let validity = Validity { expires_at, not_before, issued_at };
-            prop_assert_eq!(validity.window().contains(now), validity.check_at(now).is_ok());
+            prop_assert_eq!(validity.window().contains(now.timestamp_micros()), validity.check_at(now).is_ok());
         }
     }
 

@@ -5,13 +5,11 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
-
 use super::claims::Terms;
 use super::compact::{MAX_TOKEN_BYTES, UnverifiedToken};
 use super::header::{KnownHeaders, SpeltHeader, UnverifiedHeader};
 use super::proved_tokens::{Grounds, ProvedTokens};
+use super::strict_json::Object;
 use super::subject::Subject;
 use super::token_kind::Expected;
 use super::trusted_issuer::TrustedIssuer;
@@ -20,6 +18,7 @@ use super::validity::Validity;
 use super::{Check, Claims, Introspector, Rejection, TrustedIssuers, audience, token_kind};
 use crate::Clock;
 use crate::finds::MemoryReading;
+use chrono::{DateTime, Utc};
 
 /// Proves tokens: the only maker of [`Claims`].
 pub struct TokenVerifier {
@@ -41,15 +40,16 @@ impl TokenVerifier {
     /// The claims of a token that passed every check, now or lately: [remembered](Self::recall), or [proved](Self::prove).
     #[cfg(any(test, feature = "dev"))]
     pub async fn verify(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
-        match self.recall(unverified_token.as_bytes()) {
+        match self.recall(unverified_token.as_bytes(), self.clock.microseconds()) {
             Some(claims) => Ok(claims),
             None => self.prove(unverified_token).await,
         }
     }
 
-    /// The claims of a token that passed every check lately, and would pass them now. Anything may be asked for.
-    pub(crate) fn recall(&self, presented: &[u8]) -> Option<Arc<Claims>> {
-        self.proved.find(presented, &self.issuers.glance(), self.clock.now())
+    /// The claims of a token that passed every check lately, and would pass them `now`, in microseconds since 1970. Anything may be
+    /// asked for.
+    pub(crate) fn recall(&self, presented: &[u8], now: i64) -> Option<Arc<Claims>> {
+        self.proved.find(presented, now)
     }
 
     /// The claims of a token that passes every check, which is remembered from then on.
@@ -60,7 +60,7 @@ impl TokenVerifier {
         let table = self.issuers.table();
         let mut examination = self.examination(&table, |_| {});
         let verdict = examination.of(unverified_token).await;
-        let counts = examination.named.map_or(self.issuers.strangers(), |issuer| &issuer.verdicts);
+        let counts = examination.named.map_or(self.issuers.strangers(), |issuer| &issuer.standing.verdicts);
         verdict.as_ref().map_or_else(|rejection| counts.refuse(rejection), |_| counts.accept());
         let claims = Arc::new(verdict?);
         if let Some((header, grounds)) = examination.grounds {
@@ -102,7 +102,8 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     async fn of(&mut self, unverified_token: &str) -> Result<Claims, Rejection> {
         match UnverifiedToken::split(unverified_token) {
             Ok(token) => self.of_jwt(unverified_token, token).await,
-            Err(Rejection::NotASignedJwt) => self.of_opaque(unverified_token).await,
+            // What is rarely waited for is boxed, so that what every token passes through is small.
+            Err(Rejection::NotASignedJwt) => Box::pin(self.of_opaque(unverified_token)).await,
             Err(rejection) => Err(rejection),
         }
     }
@@ -110,7 +111,8 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     async fn of_jwt(&mut self, text: &str, token: UnverifiedToken<'_>) -> Result<Claims, Rejection> {
         let spelt = self.header(&token)?;
         let header = &spelt.says;
-        let unverified_claims = token.claims()?;
+        let payload = token.payload()?;
+        let unverified_claims = payload.claims()?;
         let (terms, issuer) = self.table.issuer_of(&unverified_claims)?;
         self.named = Some(issuer);
         (self.passed)(Check::Issuer);
@@ -122,19 +124,19 @@ impl<P: FnMut(Check)> Examination<'_, P> {
             // What the token leaves out is judged when its issuer has told it.
             Validity::check(&unverified_claims, self.now)?;
             self.signature(issuer, header, &token).await?;
-            let claims = self.ask(introspector, terms, text, unverified_claims).await?;
+            let claims = Box::pin(self.ask(introspector, terms, text, unverified_claims)).await?;
             let (subject, validity) = self.judge(issuer, header, &claims)?;
             return self.accept(terms, issuer, &claims, subject, validity);
         }
         let (subject, validity) = self.judge(issuer, header, &unverified_claims)?;
-        let edition = issuer.keys.edition(self.now);
+        let now = self.now.timestamp_micros();
+        let edition = || issuer.keys.in_use().edition(now);
+        let before = edition();
         self.signature(issuer, header, &token).await?;
         let claims = self.accept(terms, issuer, &unverified_claims, subject, validity)?;
         // Editions never come back, so where it is the same before and after, it is that of the key.
-        self.grounds = edition.filter(|_| issuer.keys.edition(self.now) == edition).and_then(|keys| {
-            let grounds = Grounds::new(self.table.number, issuer.place, keys, validity)?;
-            Some((Arc::clone(&spelt), grounds))
-        });
+        let keys = before.filter(|_| edition() == before);
+        self.grounds = keys.map(|keys| (Arc::clone(&spelt), Grounds { keys, window: validity.window() }));
         Ok(claims)
     }
 
@@ -144,9 +146,10 @@ impl<P: FnMut(Check)> Examination<'_, P> {
             (self.passed)(Check::Header);
             return Ok(known);
         }
-        let members = token.read_header()?;
-        (self.passed)(Check::Form);
-        let says = UnverifiedHeader::read(members)?;
+        let says = token.read_header(|members| {
+            (self.passed)(Check::Form);
+            UnverifiedHeader::read(members)
+        })?;
         (self.passed)(Check::Header);
         Ok(Arc::new(SpeltHeader { text: token.header.into(), says }))
     }
@@ -156,7 +159,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         let (terms, issuer, introspector) = self.table.issuer_of_opaque().ok_or(Rejection::NotASignedJwt)?;
         self.named = Some(issuer);
         (self.passed)(Check::Issuer);
-        let claims = self.ask(introspector, terms, token, Map::new()).await?;
+        let claims = self.ask(introspector, terms, token, Object::default()).await?;
         let says_access_token = token_kind::check_answer(&claims)?;
         (self.passed)(Check::Kind);
         let is_enough = says_access_token || introspector.settings().trust_active;
@@ -171,16 +174,16 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     }
 
     /// What the issuer says of the token, added to what the token says itself.
-    async fn ask(
+    async fn ask<'c>(
         &mut self,
         introspector: &Introspector,
         terms: &Arc<Terms>,
         token: &str,
-        mut claims: Map<String, Value>,
-    ) -> Result<Map<String, Value>, Rejection> {
+        mut claims: Object<'c>,
+    ) -> Result<Object<'c>, Rejection> {
         let answer = introspector.ask(token).await?;
         token_kind::check_answer(&answer)?;
-        claims.extend(answer.iter().map(|(name, value)| (name.clone(), value.clone())));
+        claims.extend(&answer);
         if claims.contains_key("iss") && self.table.issuer_of(&claims)?.0.issuer != terms.issuer {
             return Err(Rejection::UnknownIssuer);
         }
@@ -192,7 +195,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         &mut self,
         issuer: &TrustedIssuer,
         header: &UnverifiedHeader,
-        claims: &'c Map<String, Value>,
+        claims: &'c Object<'c>,
     ) -> Result<(Subject<'c>, Validity), Rejection> {
         let settings = &issuer.settings;
         audience::check(claims, &settings.audiences, &settings.allowed_clients)?;
@@ -205,11 +208,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         Ok((self.subject(issuer, claims)?, validity))
     }
 
-    fn subject<'c>(
-        &mut self,
-        issuer: &TrustedIssuer,
-        claims: &'c Map<String, Value>,
-    ) -> Result<Subject<'c>, Rejection> {
+    fn subject<'c>(&mut self, issuer: &TrustedIssuer, claims: &'c Object<'c>) -> Result<Subject<'c>, Rejection> {
         let subject = Subject::read(claims, &issuer.settings.mapping)?;
         (self.passed)(Check::Subject);
         audience::check_client(subject.client_id, &issuer.settings.allowed_clients)?;
@@ -236,7 +235,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         &mut self,
         terms: &Arc<Terms>,
         issuer: &TrustedIssuer,
-        claims: &Map<String, Value>,
+        claims: &Object<'_>,
         subject: Subject<'_>,
         validity: Validity,
     ) -> Result<Claims, Rejection> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 
 use crate::database::DbConnection;
-use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet};
+use crate::models::permission::{DeclaredPermissions, PermissionSet};
 use crate::models::{GrantSource, Moment, Principal, PrincipalId, computed_permissions};
 use crate::repositories::{grants, roles};
 
@@ -67,11 +67,6 @@ impl KnownPrincipal {
     /// The principal and its roles, apart.
     pub(super) fn into_parts(self) -> (Principal, Vec<HeldRole>) {
         (self.principal, self.roles)
-    }
-
-    /// Whether some role of it grants `permission`.
-    pub fn grants(&self, permission: Permission) -> bool {
-        self.roles.iter().any(|role| role.permissions.contains(&permission))
     }
 
     /// Everything that its roles grant.

@@ -2,10 +2,11 @@
 
 use crate::clock::Clock;
 use crate::database::{Database, DbConnection};
+use crate::line::is_line;
 use crate::models::{AuditAction, Identity, Moment, PrincipalKind};
 use crate::repositories::{audit_events, identities, key_sets, principals};
 
-use super::{Actor, Failure, text};
+use super::{Actor, Failure};
 
 /// The use cases of issuers. Cheap to clone.
 #[derive(Clone)]
@@ -76,7 +77,7 @@ fn move_all(
 
 /// The identities that are to be moved, if they can be.
 fn movable(conn: &mut DbConnection, rename: &IssuerRename) -> Result<Vec<Identity>, Failure> {
-    if !text::is_line(&rename.to) || rename.to == rename.from {
+    if !is_line(&rename.to) || rename.to == rename.from {
         return Err(Failure::Invalid { field: "new", reason: "must be the issuer's new name, of 1 to 255 characters" });
     }
     let identities = identities::list_of_issuer(conn, &rename.from)?;

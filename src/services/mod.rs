@@ -24,6 +24,7 @@ mod provider_profile;
 mod purge;
 mod readiness;
 mod refusal;
+mod resolved_principal;
 mod rights;
 mod role_edit;
 mod roles;
@@ -59,6 +60,7 @@ pub use principal_cache::Need;
 pub use principals::PrincipalService;
 pub use purge::PurgeService;
 pub use readiness::{Part, ReadinessService};
+pub use resolved_principal::ResolvedPrincipal;
 pub use roles::{KnownVersion, RoleDraft, RoleService, RoleWithPermissions};
 pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
 pub use sessions::{

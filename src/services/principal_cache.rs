@@ -11,22 +11,24 @@
 //!   an administrative permission is asked for.
 
 use std::collections::BTreeSet;
-use std::hash::{Hash, Hasher, RandomState};
+use std::hash::{Hash, Hasher};
 use std::mem::size_of;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{Equivalent, Weighter};
+use quick_cache::{DefaultHashBuilder, Equivalent, Weighter};
 
 use crate::database::{Changes, Freshness, Knowledge, Mark, Subject};
 use crate::finds::{Finds, MemoryReading};
 use crate::models::Principal;
+use crate::models::permission::Permission;
 use crate::oidc::{Claims, SubjectKind};
+use crate::shared_sets::SharedSets;
 
-use super::KnownPrincipal;
 use super::first_contact::{self, counted_roles};
 use super::seats::Seats;
+use super::{KnownPrincipal, ResolvedPrincipal};
 
 /// How long a principal is remembered, whatever happens.
 const MAX_AGE: TimeDelta = TimeDelta::seconds(60);
@@ -37,13 +39,16 @@ const MAX_PRINCIPALS: u64 = 32 * 1024;
 
 /// The latest principals.
 pub(super) struct PrincipalCache {
-    entries: Cache<Key, Arc<Entry>, ByBytes, RandomState>,
-    /// Those whose presentation stays plain [for a while](Entry::plain_until).
-    seats: Seats<Entry>,
+    entries: Cache<Key, Arc<ResolvedPrincipal>, ByBytes>,
+    /// Those whose presentation stays plain [for a while](Remembered::plain_until).
+    seats: Seats<ResolvedPrincipal>,
+    /// What their roles grant: few of them differ in that.
+    granted: SharedSets<Permission>,
     changes: Arc<Changes>,
     finds: Finds,
     freshness: Arc<Freshness>,
-    stale_for: TimeDelta,
+    /// Microseconds.
+    stale_for: i64,
 }
 
 /// What somebody remembered is asked for.
@@ -65,22 +70,23 @@ struct Key {
     roles: BTreeSet<String>,
 }
 
-struct Entry {
-    known: Arc<KnownPrincipal>,
+/// What a remembered principal rests on.
+#[derive(Debug)]
+pub(super) struct Remembered {
     /// Those that it was read for, which had nothing that was left to be noted.
     observed: Arc<Claims>,
     subject: Subject,
     /// Taken before it was read.
     mark: Mark,
     is_named_admin: bool,
-    /// When it was read.
-    since: DateTime<Utc>,
+    /// When it was read. These times are in microseconds since 1970.
+    since: i64,
     /// [`MAX_AGE`] later.
-    fresh_until: DateTime<Utc>,
+    fresh_until: i64,
     /// When the first of what it has ends by itself.
-    ends: Option<DateTime<Utc>>,
+    ends: i64,
     /// Until when its presentation stays plain, with a token that tells its age.
-    plain_until: Option<DateTime<Utc>>,
+    plain_until: i64,
     /// As weighed once: what the claims share with others may change.
     bytes: usize,
 }
@@ -88,9 +94,10 @@ struct Entry {
 impl PrincipalCache {
     pub(super) fn new(changes: Arc<Changes>, freshness: Arc<Freshness>) -> Self {
         let expected = usize::try_from(MAX_PRINCIPALS).unwrap_or(usize::MAX);
-        let entries = Cache::with(expected, MAX_BYTES, ByBytes, RandomState::new(), DefaultLifecycle::default());
-        let (seats, finds) = Default::default();
-        Self { entries, seats, changes, finds, freshness, stale_for: TimeDelta::zero() }
+        let entries =
+            Cache::with(expected, MAX_BYTES, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
+        let (seats, granted, finds) = Default::default();
+        Self { entries, seats, granted, changes, finds, freshness, stale_for: 0 }
     }
 
     /// How it stands.
@@ -100,7 +107,7 @@ impl PrincipalCache {
 
     /// The same, which goes on for so long where changes of others can't be looked for.
     pub(super) fn stale_for(self, stale_for: TimeDelta) -> Self {
-        Self { stale_for, ..self }
+        Self { stale_for: stale_for.num_microseconds().unwrap_or(i64::MAX), ..self }
     }
 
     /// To be taken before reading what is to be [kept](Self::keep).
@@ -108,8 +115,9 @@ impl PrincipalCache {
         self.changes.mark()
     }
 
-    /// The principal behind `claims`, where it is remembered, is so still, and the presentation changes nothing.
-    pub(super) fn find(&self, claims: &Arc<Claims>, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
+    /// The principal behind `claims`, where it is remembered, is so still `now`, in microseconds since 1970, and the presentation changes
+    /// nothing.
+    pub(super) fn find(&self, claims: &Arc<Claims>, now: i64, need: Need) -> Option<Arc<ResolvedPrincipal>> {
         let found = self.at_seat(claims, now, need).or_else(|| self.look_up(claims, now, need));
         if found.is_some() {
             self.finds.hit()
@@ -120,30 +128,32 @@ impl PrincipalCache {
     }
 
     /// Whoever was found with these very claims before.
-    fn at_seat(&self, claims: &Arc<Claims>, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
-        let entry = self.seats.find(claims)?;
-        let is_plain = entry.plain_until.is_some_and(|until| now < until);
-        (is_plain && self.is_good(&entry, now, need)).then(|| Arc::clone(&entry.known))
+    fn at_seat(&self, claims: &Arc<Claims>, now: i64, need: Need) -> Option<Arc<ResolvedPrincipal>> {
+        let found = self.seats.find(claims)?;
+        let entry = found.remembered.as_ref()?;
+        (now < entry.plain_until && self.is_good(entry, now, need)).then_some(found)
     }
 
-    fn look_up(&self, claims: &Arc<Claims>, now: DateTime<Utc>, need: Need) -> Option<Arc<KnownPrincipal>> {
-        let entry = self.entries.get(&Presented(claims))?;
-        let (principal, is_same) = (entry.known.principal(), Arc::ptr_eq(&entry.observed, claims));
-        if !self.is_good(&entry, now, need) || !first_contact::is_plain(principal, claims, is_same, now) {
+    fn look_up(&self, claims: &Arc<Claims>, now: i64, need: Need) -> Option<Arc<ResolvedPrincipal>> {
+        let found = self.entries.get(&Presented(claims))?;
+        let entry = found.remembered.as_ref()?;
+        let (principal, is_same) = (found.principal(), Arc::ptr_eq(&entry.observed, claims));
+        let is_plain = |now| first_contact::is_plain(principal, claims, is_same, now);
+        if !self.is_good(entry, now, need) || !DateTime::from_timestamp_micros(now).is_some_and(is_plain) {
             return None;
         }
         if first_contact::plain_until(principal, claims).is_some() {
-            self.seats.put(claims, &entry);
+            self.seats.put(claims, &found);
         }
-        Some(Arc::clone(&entry.known))
+        Some(found)
     }
 
-    fn is_good(&self, entry: &Entry, now: DateTime<Utc>, need: Need) -> bool {
+    fn is_good(&self, entry: &Remembered, now: i64, need: Need) -> bool {
         entry.is_unchanged(&self.changes) && self.is_timely(entry, now, need)
     }
 
-    fn is_timely(&self, entry: &Entry, now: DateTime<Utc>, need: Need) -> bool {
-        if now < entry.since || entry.ends.is_some_and(|end| end <= now) {
+    fn is_timely(&self, entry: &Remembered, now: i64, need: Need) -> bool {
+        if now < entry.since || entry.ends <= now {
             return false;
         }
         match self.freshness.knowledge(now) {
@@ -152,36 +162,42 @@ impl PrincipalCache {
             Knowledge::Until(looked_at) => {
                 // Whoever was remembered when it was last looked was so still.
                 let is_as_of_look = (entry.since..entry.fresh_until).contains(&looked_at);
-                now < if is_as_of_look { looked_at } else { entry.since } + self.stale_for
+                let known_at = if is_as_of_look { looked_at } else { entry.since };
+                now < known_at.saturating_add(self.stale_for)
             }
         }
     }
 
-    /// Remembers who `claims` presented, as read after `mark`.
+    /// Remembers who `claims` presented, as read after `mark`, and returns who that is.
     pub(super) fn keep(
         &self,
         claims: &Arc<Claims>,
-        known: &Arc<KnownPrincipal>,
+        known: KnownPrincipal,
         mark: Mark,
         is_named_admin: bool,
         now: DateTime<Utc>,
-    ) {
+    ) -> Arc<ResolvedPrincipal> {
         let subject = Subject::of(&known.principal().id);
-        let (fresh_until, ends) = (now + MAX_AGE, end_of_what_holds(known));
+        let (since, fresh_until) = (now.timestamp_micros(), (now + MAX_AGE).timestamp_micros());
+        let ends = end_of_what_holds(&known).map_or(i64::MAX, |end| end.timestamp_micros());
         let plain_until = first_contact::plain_until(known.principal(), claims);
-        let (known, observed) = (Arc::clone(known), Arc::clone(claims));
+        let plain_until = plain_until.map_or(i64::MIN, |until| until.timestamp_micros());
+        let observed = Arc::clone(claims);
         let key = Key::of(claims);
-        let bytes = bytes_of_key(&key) + bytes_of(&known) + size_of::<(Key, Entry)>() + observed.bytes();
-        let since = now;
+        let bytes = bytes_of_key(&key) + bytes_of(&known) + size_of::<(Key, ResolvedPrincipal)>() + observed.bytes();
         let entry =
-            Entry { known, observed, subject, mark, is_named_admin, since, fresh_until, ends, plain_until, bytes };
-        if entry.is_unchanged(&self.changes) {
-            self.entries.insert(key, Arc::new(entry));
+            Remembered { observed, subject, mark, is_named_admin, since, fresh_until, ends, plain_until, bytes };
+        let is_unchanged = entry.is_unchanged(&self.changes);
+        let granted = self.granted.share(known.permissions().into_iter().collect::<Vec<_>>());
+        let resolved = Arc::new(ResolvedPrincipal::new(known, granted, Some(entry)));
+        if is_unchanged {
+            self.entries.insert(key, Arc::clone(&resolved));
         }
+        resolved
     }
 }
 
-impl Entry {
+impl Remembered {
     fn is_unchanged(&self, changes: &Changes) -> bool {
         if self.is_named_admin {
             changes.is_all_unchanged(self.mark)
@@ -249,9 +265,10 @@ fn hash<'a>(
 #[derive(Clone)]
 struct ByBytes;
 
-impl Weighter<Key, Arc<Entry>> for ByBytes {
-    fn weight(&self, _: &Key, entry: &Arc<Entry>) -> u64 {
-        u64::try_from(entry.bytes).unwrap_or(u64::MAX).max(MAX_BYTES / MAX_PRINCIPALS)
+impl Weighter<Key, Arc<ResolvedPrincipal>> for ByBytes {
+    fn weight(&self, _: &Key, entry: &Arc<ResolvedPrincipal>) -> u64 {
+        let bytes = entry.remembered.as_ref().map_or(0, |remembered| remembered.bytes);
+        u64::try_from(bytes).unwrap_or(u64::MAX).max(MAX_BYTES / MAX_PRINCIPALS)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::repositories::{grants, principals};
 
 use super::first_contact::{self, Contact};
 use super::principal_cache::{Need, PrincipalCache};
-use super::{Failure, HeldRole, KnownPrincipal, held_role, tombstones};
+use super::{Failure, HeldRole, KnownPrincipal, ResolvedPrincipal, held_role, tombstones};
 
 /// Finds the principal behind a token, and makes it where policy says so. Cheap to clone.
 #[derive(Clone)]
@@ -75,7 +75,7 @@ impl PrincipalService {
     pub(super) async fn resolve(
         &self,
         claims: &(impl Clone + Into<Arc<Claims>>),
-    ) -> Result<Arc<KnownPrincipal>, Failure> {
+    ) -> Result<Arc<ResolvedPrincipal>, Failure> {
         self.resolve_for(&claims.clone().into(), Need::Ordinary).await
     }
 
@@ -85,20 +85,31 @@ impl PrincipalService {
     /// made in a writing transaction, which looks again first: any number of first requests at once leave one row.
     /// Fails when the principal is not known or not to be let in, and when the token was issued before the principal's tokens were
     /// revoked.
-    pub async fn resolve_for(&self, claims: &Arc<Claims>, need: Need) -> Result<Arc<KnownPrincipal>, Failure> {
-        let now = self.clock.now();
-        if let Some(known) = self.cache.find(claims, now, need) {
-            return Ok(known);
+    pub async fn resolve_for(&self, claims: &Arc<Claims>, need: Need) -> Result<Arc<ResolvedPrincipal>, Failure> {
+        match self.recall(claims, need, self.clock.microseconds()) {
+            Some(known) => Ok(known),
+            // Boxed: whoever is remembered would carry it along.
+            None => Box::pin(self.look(claims)).await,
         }
+    }
+
+    /// The principal behind `claims` if it came lately, as [`resolve_for`](Self::resolve_for) would find it `now`, in microseconds
+    /// since 1970: without waiting.
+    pub(crate) fn recall(&self, claims: &Arc<Claims>, need: Need, now: i64) -> Option<Arc<ResolvedPrincipal>> {
+        self.cache.find(claims, now, need)
+    }
+
+    async fn look(&self, claims: &Arc<Claims>) -> Result<Arc<ResolvedPrincipal>, Failure> {
+        let now = self.clock.now();
         let contact = Arc::new(Contact::new(claims, now));
         let mark = self.cache.mark();
         if let Some(sighting) = self.sight(&contact).await? {
             first_contact::admit(&sighting.principal, &contact, sighting.is_bootstrap)?;
             let observed = first_contact::observe(&mut sighting.principal.clone(), &contact);
             if !sighting.is_bootstrap && !observed.is_something() {
-                let known = Arc::new(KnownPrincipal::new(sighting.principal, sighting.roles));
-                self.cache.keep(claims, &known, mark, self.rules.names_admin(&contact.identity), now);
-                return Ok(known);
+                let known = KnownPrincipal::new(sighting.principal, sighting.roles);
+                let is_named_admin = self.rules.names_admin(&contact.identity);
+                return Ok(self.cache.keep(claims, known, mark, is_named_admin, now));
             }
         } else if !self.rules.may_make(&contact) {
             return Err(first_contact::unknown(&contact));
@@ -106,7 +117,7 @@ impl PrincipalService {
         let sighting = self.record(&contact).await?;
         // Only now, outside the transaction: what was recorded is kept though the answer may be no.
         first_contact::admit(&sighting.principal, &contact, false)?;
-        Ok(Arc::new(KnownPrincipal::new(sighting.principal, sighting.roles)))
+        Ok(Arc::new(ResolvedPrincipal::once(KnownPrincipal::new(sighting.principal, sighting.roles))))
     }
 
     /// As [`resolve`](Self::resolve), without making, noting or changing anything: `None` where nobody is known yet.

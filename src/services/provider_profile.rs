@@ -3,6 +3,7 @@
 //! Names and locale follow the provider until they are edited here. A claim that is absent says nothing: access tokens leave out
 //! what ID tokens hold. Values that no form would accept are left out as well.
 
+use crate::line::is_line;
 use crate::models::{EmailState, Origin, Principal, ProfileField};
 use crate::oidc::Profile;
 
@@ -91,5 +92,5 @@ fn claimed<'a>(said: &Profile<'a>, field: ProfileField) -> Option<&'a str> {
 }
 
 fn acceptable(value: Option<&str>) -> Option<&str> {
-    value.map(str::trim).filter(|value| text::is_line(value))
+    value.map(str::trim).filter(|value| is_line(value))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::database::DbConnection;
+use crate::line::is_line;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{
     AuditAction, AuditTarget, Grant, GrantSource, Identity, IdentityKey, Moment, Origin, Principal, PrincipalId,
@@ -126,7 +127,7 @@ impl ServiceAccountService {
     fn checked(&self, account: NewServiceAccount) -> Result<NewServiceAccount, Failure> {
         known_issuers::require(&*self.issuers, &account.issuer)?;
         // Compared byte by byte with tokens, hence not trimmed.
-        if !text::is_line(&account.client_id) {
+        if !is_line(&account.client_id) {
             let reason = "must be 1 to 255 characters without control characters";
             return Err(Failure::Invalid { field: "client_id", reason });
         }

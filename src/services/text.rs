@@ -1,9 +1,7 @@
 //! What a line of text must be to be kept.
 
 use super::Failure;
-
-/// The longest name or reason that is kept, in characters.
-pub(super) const LONGEST: usize = 255;
+use crate::line::is_line;
 
 /// `text` without the white space around it, or what is wrong with `field`.
 pub(super) fn line(field: &'static str, text: &str) -> Result<String, Failure> {
@@ -18,11 +16,6 @@ pub(super) fn line(field: &'static str, text: &str) -> Result<String, Failure> {
 /// As [`line`], where there may be none.
 pub(super) fn optional_line(field: &'static str, text: Option<String>) -> Result<Option<String>, Failure> {
     text.map(|text| line(field, &text)).transpose()
-}
-
-/// Whether `text` is neither empty, nor too long, nor more than a line.
-pub(super) fn is_line(text: &str) -> bool {
-    !text.is_empty() && text.chars().count() <= LONGEST && !text.chars().any(char::is_control)
 }
 
 /// Whether `text` has the shape of a BCP 47 language tag (RFC 5646 section 2.1): words of letters and digits with hyphens between.

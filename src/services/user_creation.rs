@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::database::DbConnection;
+use crate::line::is_line;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{
     AuditAction, AuditTarget, Identity, IdentityKey, MEMBER, Moment, Origin, Principal, PrincipalId, PrincipalKind,
@@ -88,7 +89,7 @@ impl UserService {
     pub(super) fn check_identity(&self, identity: &NewIdentity) -> Result<(), Failure> {
         known_issuers::require(&*self.issuers, &identity.issuer)?;
         // Compared byte by byte with tokens, hence not trimmed.
-        if !text::is_line(&identity.subject) {
+        if !is_line(&identity.subject) {
             let reason = "must be 1 to 255 characters without control characters";
             return Err(Failure::Invalid { field: "subject", reason });
         }

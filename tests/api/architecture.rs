@@ -18,27 +18,31 @@ const ARROW: &[(&str, &str)] = &[
     // Whoever signs people in on the documentation's page is sent where the issuer says.
     ("routes", "api_types auth error models oidc request_id services"),
     // The metadata document shows what the guard's challenges call this service.
-    ("api_types", "auth models services"),
+    ("api_types", "auth line models services"),
     // Budgets are refilled as time passes.
     ("auth", "clock error models oidc services"),
     ("error", "database models oidc services"),
     // The claims of a proved token are what principals are resolved from.
-    ("services", "clock database finds models oidc opaque repositories"),
+    ("services", "clock database finds models oidc line opaque repositories shared_sets"),
     ("repositories", "database models opaque schema"),
     // Rows name the backends that they are stored in.
     ("models", "database opaque schema"),
     // Its threads log for the request that waits for them.
     ("database", "schema scope"),
-    ("oidc", "causes clock finds opaque"),
+    ("oidc", "causes clock finds line opaque shared_sets"),
     ("config", "database models oidc"),
     // Made of the request's fields; routes hand it to the audit trail.
     ("request_id", ""),
     // Which request a thread is at work for.
-    ("scope", ""),
+    ("scope", "request_id"),
     ("telemetry", "config scope"),
     ("dev", "clock models opaque"),
     // What several rooms count alike, for metrics.
     ("finds", ""),
+    // What people, programs and things may be called.
+    ("line", ""),
+    // What many have alike is kept once.
+    ("shared_sets", ""),
     // A `Debug` for what must not be printed.
     ("opaque", ""),
     ("causes", ""),

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Map, Value};
-
 use crate::oidc::compact::UnverifiedToken;
 use crate::oidc::header::UnverifiedHeader;
-use crate::oidc::{Algorithm, KeySet, audience, strict_json, validity};
+use crate::oidc::strict_json::{self, Json, Object};
+use crate::oidc::{Algorithm, KeySet, Rejection, audience, validity};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// The media type of a signed answer (RFC 9701 section 10), without `application/`.
 const SIGNED_TYPE: &str = "token-introspection+jwt";
@@ -44,17 +43,17 @@ pub(super) async fn read(
     media_type: &str,
     body: &[u8],
     expected: &Expected<'_>,
-) -> Result<Option<Map<String, Value>>, BadAnswer> {
+) -> Result<Option<Object<'static>>, BadAnswer> {
     let mut answer = if is(media_type, "json") {
-        strict_json::parse_object(body).ok_or(BadAnswer::NotAnAnswer)?
+        strict_json::parse_object(body).ok_or(BadAnswer::NotAnAnswer)?.into_owned()
     } else if is(media_type, SIGNED_TYPE) {
         verify(body, expected).await?
     } else {
         return Err(BadAnswer::OtherMediaType);
     };
     match answer.remove("active") {
-        Some(Value::Bool(true)) => Ok(Some(answer)),
-        Some(Value::Bool(false)) => Ok(None),
+        Some(Json::Bool(true)) => Ok(Some(answer)),
+        Some(Json::Bool(false)) => Ok(None),
         _ => Err(BadAnswer::NotAnAnswer),
     }
 }
@@ -68,7 +67,7 @@ fn is(media_type: &str, subtype: &str) -> bool {
 }
 
 /// The answer within a JWT of the issuer (RFC 9701 section 5).
-async fn verify(body: &[u8], expected: &Expected<'_>) -> Result<Map<String, Value>, BadAnswer> {
+async fn verify(body: &[u8], expected: &Expected<'_>) -> Result<Object<'static>, BadAnswer> {
     let text = std::str::from_utf8(body).map_err(|_| BadAnswer::NotASignedAnswer)?;
     let token = UnverifiedToken::split(text.trim()).map_err(|_| BadAnswer::NotASignedAnswer)?;
     let header = read_header(&token).ok_or(BadAnswer::NotASignedAnswer)?;
@@ -81,31 +80,31 @@ async fn verify(body: &[u8], expected: &Expected<'_>) -> Result<Map<String, Valu
     if !key.verifies(token.signed_text, &signature) {
         return Err(BadAnswer::BadSignature);
     }
-    let mut claims = token.claims().map_err(|_| BadAnswer::NotAnAnswer)?;
+    let payload = token.payload().map_err(|_| BadAnswer::NotAnAnswer)?;
+    let mut claims = payload.claims().map_err(|_| BadAnswer::NotAnAnswer)?;
     if !is_for_us(&claims, expected) {
         return Err(BadAnswer::NotForUs);
     }
     match claims.remove("token_introspection") {
-        Some(Value::Object(answer)) => Ok(answer),
+        Some(Json::Object(answer)) => Ok(answer.into_owned()),
         _ => Err(BadAnswer::NotAnAnswer),
     }
 }
 
 /// The header of a JWT whose type says that it is an answer and no token: neither can stand in for the other (RFC 9701 section 8.1).
 fn read_header(token: &UnverifiedToken<'_>) -> Option<UnverifiedHeader> {
-    let mut members = token.read_header().ok()?;
-    let typ = members.remove("typ")?;
-    let typ = typ.as_str()?;
-    let name = typ.strip_prefix("application/").unwrap_or(typ);
-    if !name.eq_ignore_ascii_case(SIGNED_TYPE) {
-        return None;
-    }
-    UnverifiedHeader::read(members).ok()
+    let header = token.read_header(|mut members| {
+        let typ = members.remove("typ");
+        let typ = typ.as_ref().and_then(Json::as_str).unwrap_or_default();
+        let name = typ.strip_prefix("application/").unwrap_or(typ);
+        if name.eq_ignore_ascii_case(SIGNED_TYPE) { UnverifiedHeader::read(members) } else { Err(Rejection::WrongType) }
+    });
+    header.ok()
 }
 
-fn is_for_us(claims: &Map<String, Value>, expected: &Expected<'_>) -> bool {
+fn is_for_us(claims: &Object<'_>, expected: &Expected<'_>) -> bool {
     let issued_at = validity::time(claims, "iat").ok().flatten();
     let is_fresh = issued_at.is_some_and(|time| (expected.now - time).abs() <= FRESHNESS);
-    let is_theirs = claims.get("iss").and_then(Value::as_str) == Some(expected.issuer);
+    let is_theirs = claims.get("iss").and_then(Json::as_str) == Some(expected.issuer);
     is_fresh && is_theirs && audience::check(claims, &[expected.client_id.to_owned()], &BTreeSet::new()).is_ok()
 }

@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::finds::{Finds, MemoryReading};
+use crate::oidc::strict_json::Object;
+use crate::oidc::{Rejection, validity};
 use aws_lc_rs::hmac;
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::{Cache, EntryAction, EntryResult};
-use serde_json::{Map, Value};
-
-use crate::finds::{Finds, MemoryReading};
-use crate::oidc::{Rejection, validity};
 
 /// How many tokens are remembered.
 const MAX_TOKENS: usize = 10_000;
@@ -21,7 +20,7 @@ const ACTIVE_FOR: TimeDelta = TimeDelta::seconds(60);
 const INACTIVE_FOR: TimeDelta = TimeDelta::seconds(10);
 
 /// What an issuer says of a token: its claims, or why it is none of a kind that is taken.
-pub(super) type Verdict = Result<Arc<Map<String, Value>>, Rejection>;
+pub(super) type Verdict = Result<Arc<Object<'static>>, Rejection>;
 
 type TokenHash = [u8; 32];
 

@@ -18,12 +18,12 @@ use std::sync::Arc;
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use serde_json::{Map, Value};
 use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
 use super::fetch::{FETCH_TIMEOUT, FetchError};
 use super::provider::{Provider, ProviderError};
+use super::strict_json::Object;
 use super::{Algorithm, IssuerSettings, KeySet, PlainHttp, ProviderClient, Rejection};
 use crate::Clock;
 use crate::finds::MemoryReading;
@@ -120,7 +120,7 @@ impl Introspector {
 
     /// What the issuer says of `token`, which is active; its members are as yet unjudged. Refused where it is not active, and where
     /// the issuer could not be asked.
-    pub(super) async fn ask(&self, token: &str) -> Result<Arc<Map<String, Value>>, Rejection> {
+    pub(super) async fn ask(&self, token: &str) -> Result<Arc<Object<'static>>, Rejection> {
         let now = self.clock.now();
         let answer = async {
             match self.ask_now(token).await {
@@ -135,7 +135,7 @@ impl Introspector {
         self.cache.get_or_ask(token, now, answer).await
     }
 
-    async fn ask_now(&self, token: &str) -> Result<Option<Map<String, Value>>, IntrospectionError> {
+    async fn ask_now(&self, token: &str) -> Result<Option<Object<'static>>, IntrospectionError> {
         let _permit = tokio::time::timeout(FETCH_TIMEOUT, self.in_flight.acquire())
             .await
             .ok()

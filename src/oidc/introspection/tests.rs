@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::assertion_key::UnusableKey;
 use super::*;
 use crate::oidc::base64url;
+use crate::oidc::strict_json::Json;
 use crate::oidc::testing::{MemoryStore, NOW, ScriptedProvider, SigningKey, clock, introspection_client};
 
 const ENDPOINT: &str = "/introspect";
@@ -88,8 +89,8 @@ async fn an_active_token_gives_its_claims() {
     let scene = Scene::start().await;
     scene.answer(&active(NOW + 300));
     assert_eq!(
-        *scene.introspector.ask("opaque").await.unwrap(),
-        *json!({ "exp": NOW + 300, "sub": "alice" }).as_object().unwrap()
+        serde_json::to_value(&*scene.introspector.ask("opaque").await.unwrap()).unwrap(),
+        json!({ "exp": NOW + 300, "sub": "alice" })
     );
 }
 
@@ -279,7 +280,8 @@ async fn anything_but_a_clean_answer_leaves_the_token_unjudged_and_is_not_rememb
 async fn a_signed_answer_counts_when_its_signature_and_addressee_are_right() {
     let scene = Scene::start().await;
     scene.answer_as("application/token-introspection+jwt", &scene.signed(|_, _| {}));
-    assert_eq!(scene.introspector.ask("good").await.unwrap()["sub"], json!("alice"));
+    let answer = scene.introspector.ask("good").await.unwrap();
+    assert_eq!(answer.get("sub").and_then(Json::as_str), Some("alice"));
 
     let foreign = SigningKey::generate(Algorithm::Es256, "a");
     let (header, claims) = (json!({ "alg": "ES256", "kid": "a", "typ": "token-introspection+jwt" }), json!({}));

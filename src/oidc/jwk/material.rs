@@ -1,10 +1,9 @@
 //! The numbers of a public key, checked before any of them is used.
 
-use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
-use serde_json::{Map, Value};
-
 use super::Inadmissible;
+use crate::oidc::strict_json::{Json, Object};
 use crate::oidc::{Algorithm, base64url};
+use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
 
 /// Smaller moduli are weak, larger ones cost the verifier too much.
 const RSA_MODULUS_BITS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
@@ -61,8 +60,8 @@ fn scheme(algorithm: Algorithm) -> Scheme {
 }
 
 impl Material {
-    pub(super) fn read(jwk: &Map<String, Value>) -> Result<Self, Inadmissible> {
-        let text = |member: &str| jwk.get(member).and_then(Value::as_str);
+    pub(super) fn read(jwk: &Object<'_>) -> Result<Self, Inadmissible> {
+        let text = |member: &str| jwk.get(member).and_then(Json::as_str);
         match text("kty") {
             Some("RSA") => Self::read_rsa(octets(jwk, "n")?, octets(jwk, "e")?),
             Some("EC") => {
@@ -139,8 +138,8 @@ impl Material {
     }
 }
 
-fn octets(jwk: &Map<String, Value>, member: &str) -> Result<Vec<u8>, Inadmissible> {
-    let text = jwk.get(member).and_then(Value::as_str);
+fn octets(jwk: &Object<'_>, member: &str) -> Result<Vec<u8>, Inadmissible> {
+    let text = jwk.get(member).and_then(Json::as_str);
     text.and_then(base64url::decode).ok_or(Inadmissible::MalformedMaterial)
 }
 

@@ -8,13 +8,12 @@ mod material;
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::signature::ParsedPublicKey;
-use serde_json::{Map, Value};
-
 use self::material::Material;
 use super::Algorithm;
 use super::header::MAX_KEY_ID_BYTES;
+use super::strict_json::{Json, Object};
 use crate::opaque::prints_nothing;
+use aws_lc_rs::signature::ParsedPublicKey;
 
 /// Members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -86,16 +85,16 @@ impl Inadmissible {
 }
 
 /// One entry of a key set as it was read.
-pub(super) struct UnjudgedKey {
-    pub(super) value: Value,
+pub(super) struct UnjudgedKey<'a> {
+    pub(super) value: Json<'a>,
     pub(super) has_duplicates: bool,
 }
 
-prints_nothing!(UnjudgedKey);
+prints_nothing!(UnjudgedKey<'a>);
 
 /// The key in `entry`, once for each algorithm in `allowed` that it may be used with: the one it names, or, where it names none,
 /// those that fit its type.
-pub(super) fn admit(entry: &UnjudgedKey, allowed: &[Algorithm]) -> Result<Vec<Arc<VerificationKey>>, Inadmissible> {
+pub(super) fn admit(entry: &UnjudgedKey<'_>, allowed: &[Algorithm]) -> Result<Vec<Arc<VerificationKey>>, Inadmissible> {
     let jwk = entry.value.as_object().ok_or(Inadmissible::NotAnObject)?;
     if PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(*name)) {
         return Err(Inadmissible::PrivateMember);
@@ -117,12 +116,12 @@ pub(super) fn admit(entry: &UnjudgedKey, allowed: &[Algorithm]) -> Result<Vec<Ar
 }
 
 /// `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3), each binding where present.
-fn check_purpose(jwk: &Map<String, Value>) -> Result<(), Inadmissible> {
+fn check_purpose(jwk: &Object<'_>) -> Result<(), Inadmissible> {
     if jwk.get("use").is_some_and(|purpose| purpose.as_str() != Some("sig")) {
         return Err(Inadmissible::NotForSignatures);
     }
-    let lists_verify = |operations: &Value| {
-        operations.as_array().is_some_and(|list| list.iter().any(|operation| operation.as_str() == Some("verify")))
+    let lists_verify = |operations: &Json<'_>| {
+        operations.as_list().is_some_and(|list| list.iter().any(|operation| operation.as_str() == Some("verify")))
     };
     if jwk.get("key_ops").is_some_and(|operations| !lists_verify(operations)) {
         return Err(Inadmissible::NotForVerification);
@@ -130,15 +129,15 @@ fn check_purpose(jwk: &Map<String, Value>) -> Result<(), Inadmissible> {
     Ok(())
 }
 
-fn key_id(jwk: &Map<String, Value>) -> Result<Option<String>, Inadmissible> {
+fn key_id(jwk: &Object<'_>) -> Result<Option<String>, Inadmissible> {
     match jwk.get("kid") {
         None => Ok(None),
-        Some(Value::String(kid)) if kid.len() <= MAX_KEY_ID_BYTES => Ok(Some(kid.clone())),
+        Some(Json::Text(kid)) if kid.len() <= MAX_KEY_ID_BYTES => Ok(Some(kid.to_string())),
         Some(_) => Err(Inadmissible::BadKeyId),
     }
 }
 
-fn named_algorithm(jwk: &Map<String, Value>) -> Result<Option<Algorithm>, Inadmissible> {
+fn named_algorithm(jwk: &Object<'_>) -> Result<Option<Algorithm>, Inadmissible> {
     let Some(alg) = jwk.get("alg") else { return Ok(None) };
     let named = alg.as_str().and_then(|name| name.parse().ok());
     named.map(Some).ok_or(Inadmissible::AlgorithmNotAllowed)

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::oidc::base64url;
@@ -22,7 +22,7 @@ fn jwk(algorithm: Algorithm) -> Value {
 }
 
 fn admit_value(value: Value) -> Result<Vec<Algorithm>, Inadmissible> {
-    let keys = admit(&UnjudgedKey { value, has_duplicates: false }, &ALL)?;
+    let keys = admit(&UnjudgedKey { value: (&value).into(), has_duplicates: false }, &ALL)?;
     Ok(keys.iter().map(|key| key.algorithm).collect())
 }
 
@@ -43,7 +43,8 @@ fn admit_without(algorithm: Algorithm, member: &str) -> Result<Vec<Algorithm>, I
 fn a_key_of_every_algorithm_is_admitted_and_verifies() {
     for algorithm in ALL {
         let key = SigningKey::generate(algorithm, "k");
-        let entry = UnjudgedKey { value: key.public_jwk(), has_duplicates: false };
+        let jwk = key.public_jwk();
+        let entry = UnjudgedKey { value: (&jwk).into(), has_duplicates: false };
         let admitted = admit(&entry, &ALL).unwrap();
         assert_eq!(admitted.len(), 1, "{algorithm}");
         assert_eq!(admitted[0].algorithm, algorithm);
@@ -62,7 +63,8 @@ fn a_key_that_names_no_algorithm_serves_those_that_fit_it() {
 
 #[test]
 fn a_key_serves_only_what_its_issuer_may_use() {
-    let entry = UnjudgedKey { value: jwk(Algorithm::Rs256), has_duplicates: false };
+    let jwk = jwk(Algorithm::Rs256);
+    let entry = UnjudgedKey { value: (&jwk).into(), has_duplicates: false };
     assert_eq!(admit(&entry, &[Algorithm::Ps256, Algorithm::Es256]).unwrap_err(), Inadmissible::AlgorithmNotAllowed);
 }
 

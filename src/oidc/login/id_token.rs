@@ -3,21 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
-
 use crate::oidc::claims::Terms;
 use crate::oidc::compact::UnverifiedToken;
 use crate::oidc::header::UnverifiedHeader;
+use crate::oidc::strict_json::{Json, Object};
 use crate::oidc::subject::{self, Subject};
 use crate::oidc::trusted_issuer::TrustedIssuer;
 use crate::oidc::trusted_issuers::Table;
 use crate::oidc::validity::Validity;
 use crate::oidc::{Claims, Rejection, SubjectKind, audience};
+use chrono::{DateTime, Utc};
 
 /// An ID token that passed.
 pub(super) struct ProvedIdToken {
-    pub(super) claims: Map<String, Value>,
+    pub(super) claims: Object<'static>,
     pub(super) validity: Validity,
     /// `sub`.
     pub(super) provider_subject: String,
@@ -30,7 +29,7 @@ pub(super) struct ProvedIdToken {
 
 /// A token that its issuer wrote for this client, whatever kind of token it says to be.
 pub(super) struct ProvedForClient {
-    pub(super) claims: Map<String, Value>,
+    pub(super) claims: Object<'static>,
     pub(super) terms: Arc<Terms>,
     pub(super) validity: Validity,
 }
@@ -46,7 +45,7 @@ pub(super) async fn prove(
 ) -> Result<ProvedIdToken, Rejection> {
     let proved = prove_for_client(table, issuer, client_id, token, "jwt", now).await?;
     let claims = &proved.claims;
-    let says = |claim: &str| claims.get(claim).map(Value::as_str);
+    let says = |claim: &str| claims.get(claim).map(Json::as_str);
     let is_id_token = !claims.contains_key("events")
         && says("token_use").is_none_or(|usage| usage == Some("id"))
         && says("typ").is_none_or(|typ| typ.is_some_and(|typ| typ.eq_ignore_ascii_case("ID")))
@@ -54,7 +53,7 @@ pub(super) async fn prove(
     if !is_id_token {
         return Err(Rejection::NotAnAccessToken);
     }
-    let named = |value: Option<&Value>| value.and_then(subject::name).map(str::to_owned);
+    let named = |value: Option<&Json<'_>>| value.and_then(subject::name).map(str::to_owned);
     let provider_subject = named(claims.get("sub")).ok_or(Rejection::BadSubject)?;
     let subject = named(issuer.settings.mapping.id_token_subject.find(claims)).ok_or(Rejection::BadSubject)?;
     let provider_session = named(claims.get("sid"));
@@ -72,8 +71,9 @@ pub(super) async fn prove_for_client(
     now: DateTime<Utc>,
 ) -> Result<ProvedForClient, Rejection> {
     let token = UnverifiedToken::split(token)?;
-    let header = UnverifiedHeader::read_of_kind(token.read_header()?, kind)?;
-    let claims = token.claims()?;
+    let header = token.read_header(|members| UnverifiedHeader::read_of_kind(members, kind))?;
+    let payload = token.payload()?;
+    let claims = payload.claims()?;
     let (terms, named) = table.issuer_of(&claims)?;
     // Another issuer's token may be good, but is no answer of the one that was asked.
     if !std::ptr::eq(named, issuer) {
@@ -90,12 +90,12 @@ pub(super) async fn prove_for_client(
     if !key.verifies(token.signed_text, &signature) {
         return Err(Rejection::BadSignature);
     }
-    Ok(ProvedForClient { terms: Arc::clone(terms), claims, validity })
+    Ok(ProvedForClient { terms: Arc::clone(terms), claims: claims.into_owned(), validity })
 }
 
 /// `azp`, where there is one, is the client for which the token was written; where there are several audiences there has to be one.
-fn check_authorized_party(claims: &Map<String, Value>, client_id: &str) -> Result<(), Rejection> {
-    let is_for_several = claims.get("aud").and_then(Value::as_array).is_some_and(|audiences| audiences.len() > 1);
+fn check_authorized_party(claims: &Object<'_>, client_id: &str) -> Result<(), Rejection> {
+    let is_for_several = claims.get("aud").and_then(Json::as_list).is_some_and(|audiences| audiences.len() > 1);
     match claims.get("azp") {
         Some(party) if party.as_str() == Some(client_id) => Ok(()),
         None if !is_for_several => Ok(()),

@@ -1,10 +1,10 @@
 //! Logout tokens (OIDC Back-Channel Logout section 2.4): the provider tells that somebody signed out there.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::id_token::prove_for_client;
 use crate::oidc::Rejection;
+use crate::oidc::strict_json::Json;
 use crate::oidc::subject;
 use crate::oidc::trusted_issuer::TrustedIssuer;
 use crate::oidc::trusted_issuers::Table;
@@ -40,8 +40,9 @@ pub(super) async fn read(
 ) -> Result<LogoutNotice, Rejection> {
     let proved = prove_for_client(table, issuer, client_id, token, "logout+jwt", now).await?;
     let claims = &proved.claims;
-    let tells_of_logout = claims.get("events").and_then(|events| events.get(EVENT)).is_some_and(Value::is_object);
-    let has_id = claims.get("jti").and_then(Value::as_str).is_some_and(|id| !id.is_empty());
+    let tells_of_logout =
+        claims.get("events").and_then(|events| events.step(EVENT)).is_some_and(|event| event.as_object().is_some());
+    let has_id = claims.get("jti").and_then(Json::as_str).is_some_and(|id| !id.is_empty());
     // A nonce would let an ID token be taken for one.
     if !tells_of_logout || !has_id || claims.contains_key("nonce") {
         return Err(Rejection::NotAnAccessToken);

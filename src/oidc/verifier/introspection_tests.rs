@@ -249,10 +249,7 @@ async fn what_the_issuer_was_asked_about_is_remembered_nowhere_else() {
     for token in [jwt.as_str(), "opaque"] {
         scene.verifier.verify(token).await.unwrap();
         scene.verifier.verify(token).await.unwrap();
-        let now = scene.verifier.clock.now();
-        assert!(
-            scene.verifier.proved.find(token.as_bytes(), &scene.verifier.issuers.glance(), now).is_none(),
-            "{token}"
-        );
+        let now = scene.verifier.clock.microseconds();
+        assert!(scene.verifier.proved.find(token.as_bytes(), now).is_none(), "{token}");
     }
 }

@@ -21,7 +21,7 @@ impl Scene {
     }
 
     fn is_remembered(&self, token: &str, now: DateTime<Utc>) -> bool {
-        self.verifier.proved.find(token.as_bytes(), &self.verifier.issuers.glance(), now).is_some()
+        self.verifier.proved.find(token.as_bytes(), now.timestamp_micros()).is_some()
     }
 
     /// Has the keys fetched once more.

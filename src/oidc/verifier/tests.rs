@@ -402,14 +402,15 @@ fn nothing_of_a_token_shows_in_debug_output() {
     const MARK: &str = "marked";
     let token = format!("{0}.{0}.{0}", base64url::encode(MARK));
     let members = json!({ "alg": "ES256", "kid": MARK, "sub": MARK, "name": MARK, "email": MARK, "scope": MARK });
-    let claims = members.as_object().unwrap();
+    let claims = Object::of(&members);
     let unverified = UnverifiedToken::split(&token).unwrap();
+    let payload = unverified.payload().unwrap();
     let header = UnverifiedHeader::read(claims.clone()).unwrap();
-    let subject = Subject::read(claims, &Preset::Generic.mapping()).unwrap();
+    let subject = Subject::read(&claims, &Preset::Generic.mapping()).unwrap();
     let profile = Profile { display_name: Some(MARK), email: Some(MARK), ..Profile::default() };
     let proved = Claims::for_test("https://issuer.test", SubjectKind::Human, MARK, clock().now())
         .with_roles(&[MARK])
         .with_profile(profile);
-    let shown = format!("{unverified:?} {header:?} {subject:?} {proved:?} {profile:?}");
+    let shown = format!("{unverified:?} {payload:?} {claims:?} {header:?} {subject:?} {proved:?} {profile:?}");
     assert!(!shown.contains(MARK) && !shown.contains(&base64url::encode(MARK)), "{shown}");
 }

@@ -275,18 +275,19 @@ async fn what_was_read_before_a_change_is_not_put_back_after_it() {
     let claims = Arc::new(world.person("alice"));
     world.known("alice").await;
     let cache = PrincipalCache::new(Arc::clone(world.database.changes()), Arc::default());
+    let now = || world.now().timestamp_micros();
     let (mark, read) = (cache.mark(), world.principals.resolve(&claims).await.unwrap());
     let id = read.principal().id;
-    cache.keep(&claims, &read, mark, false, world.now());
-    assert!(cache.find(&claims, world.now(), Need::Ordinary).is_some());
+    cache.keep(&claims, KnownPrincipal::clone(&read), mark, false, world.now());
+    assert!(cache.find(&claims, now(), Need::Ordinary).is_some());
     world.users.disable(&world.command_line(), id, None, None).await.unwrap();
-    cache.keep(&claims, &read, mark, false, world.now());
-    assert!(cache.find(&claims, world.now(), Need::Ordinary).is_none());
+    cache.keep(&claims, KnownPrincipal::clone(&read), mark, false, world.now());
+    assert!(cache.find(&claims, now(), Need::Ordinary).is_none());
     // Nor by a clock that is set back.
     world.users.enable(&world.command_line(), id, None).await.unwrap();
-    cache.keep(&claims, &read, cache.mark(), false, world.now());
-    assert!(cache.find(&claims, world.now(), Need::Ordinary).is_some());
-    assert!(cache.find(&claims, world.now() - TimeDelta::seconds(1), Need::Ordinary).is_none());
+    cache.keep(&claims, KnownPrincipal::clone(&read), cache.mark(), false, world.now());
+    assert!(cache.find(&claims, now(), Need::Ordinary).is_some());
+    assert!(cache.find(&claims, now() - 1_000_000, Need::Ordinary).is_none());
 }
 
 #[tokio::test]
@@ -302,9 +303,9 @@ async fn who_is_known_goes_on_for_a_while_where_changes_can_t_be_looked_for_but_
     let (cache, strict) = (remembering(60), remembering(0));
     let (mark, read) = (cache.mark(), world.principals.resolve(&claims).await.unwrap());
     for cache in [&cache, &strict] {
-        cache.keep(&claims, &read, mark, false, world.now());
+        cache.keep(&claims, KnownPrincipal::clone(&read), mark, false, world.now());
     }
-    let finds = |cache: &PrincipalCache, need| cache.find(&claims, world.now(), need).is_some();
+    let finds = |cache: &PrincipalCache, need| cache.find(&claims, world.now().timestamp_micros(), need).is_some();
     world.pass(50);
     freshness.succeed(world.now());
     assert!(finds(&cache, Need::Administrative) && finds(&strict, Need::Administrative));

@@ -29,7 +29,7 @@ use crate::oidc::{Claims, KeptClaims, LoginClient};
 use crate::repositories::{audit_events, sessions};
 
 use super::seal::Sealer;
-use super::{Failure, KnownPrincipal, Need, PrincipalService};
+use super::{Failure, Need, PrincipalService, ResolvedPrincipal};
 use cookie_token::hash;
 use counts::Counts;
 
@@ -70,7 +70,7 @@ pub struct SessionHolder {
     /// What the provider says of them.
     pub claims: Arc<Claims>,
     /// Who they are here.
-    pub principal: Arc<KnownPrincipal>,
+    pub principal: Arc<ResolvedPrincipal>,
     /// The session.
     pub session: SessionView,
 }

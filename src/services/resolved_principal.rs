@@ -1,0 +1,80 @@
+//! The principal behind a request.
+//!
+//! What is asked of it with every request lies together, apart from what is rarely asked: of a thousand people who take turns, each is
+//! out of the processor's own memory by the time they come again, and every further place to look at makes the request wait.
+
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use governor::state::InMemoryState;
+
+use super::KnownPrincipal;
+use super::principal_cache::Remembered;
+use crate::models::PrincipalId;
+use crate::models::permission::{Permission, PermissionSet};
+
+/// What somebody has used up of their budget of requests, for whoever keeps it: found by name once, and here from then on.
+pub(crate) type Tally = OnceLock<Arc<InMemoryState>>;
+
+/// A principal that was found by a token, with the roles it holds by it.
+#[derive(Debug)]
+pub struct ResolvedPrincipal {
+    id: PrincipalId,
+    /// Everything that its roles grant.
+    granted: Arc<PermissionSet>,
+    tally: Tally,
+    /// `None` where this is for one request only.
+    pub(super) remembered: Option<Remembered>,
+    known: Box<KnownPrincipal>,
+}
+
+impl ResolvedPrincipal {
+    /// Of one request only.
+    pub(super) fn once(known: KnownPrincipal) -> Self {
+        let granted = Arc::new(known.permissions());
+        Self::new(known, granted, None)
+    }
+
+    /// `granted` is everything that its roles grant.
+    pub(super) fn new(known: KnownPrincipal, granted: Arc<PermissionSet>, remembered: Option<Remembered>) -> Self {
+        Self { id: known.principal().id, granted, tally: Tally::new(), remembered, known: Box::new(known) }
+    }
+
+    /// The principal's id.
+    pub fn id(&self) -> &PrincipalId {
+        &self.id
+    }
+
+    /// Whether some role of it grants `permission`.
+    pub fn grants(&self, permission: Permission) -> bool {
+        self.granted.contains(&permission)
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+impl Deref for ResolvedPrincipal {
+    type Target = KnownPrincipal;
+
+    fn deref(&self) -> &KnownPrincipal {
+        &self.known
+    }
+}
+
+/// By whom it is, however they came.
+impl PartialEq for ResolvedPrincipal {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for ResolvedPrincipal {}
+
+impl Hash for ResolvedPrincipal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}

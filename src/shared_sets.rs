@@ -1,0 +1,102 @@
+//! Sets that many have alike: the scopes of one client's tokens, what one role grants to all its holders. Each is kept once.
+
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use quick_cache::Equivalent;
+use quick_cache::sync::Cache;
+
+/// How many sets are known. What is not known any more is only kept once more.
+const MAX_SETS: usize = 256;
+
+/// The sets that were had lately.
+pub(crate) struct SharedSets<T>(Cache<Key<T>, Arc<BTreeSet<T>>>);
+
+/// A set, found by what is in it.
+struct Key<T>(Arc<BTreeSet<T>>);
+
+/// What is in a set that may be known: in its order, each once.
+struct Presented<'a, E>(&'a [E]);
+
+impl<T: Ord + Hash> Default for SharedSets<T> {
+    fn default() -> Self {
+        Self(Cache::new(MAX_SETS))
+    }
+}
+
+impl<T: Ord + Hash> SharedSets<T> {
+    /// The set of `elements`, in the one place where it is kept. An `E` and the `T` that it becomes have one hash and one order.
+    pub(crate) fn share<E>(&self, mut elements: Vec<E>) -> Arc<BTreeSet<T>>
+    where
+        T: PartialEq<E> + From<E>,
+        E: Ord + Hash,
+    {
+        elements.sort_unstable();
+        elements.dedup();
+        self.0.get(&Presented(&elements)).unwrap_or_else(|| {
+            let set: Arc<BTreeSet<T>> = Arc::new(elements.into_iter().map(T::from).collect());
+            self.0.insert(Key(Arc::clone(&set)), Arc::clone(&set));
+            set
+        })
+    }
+
+    /// Whether somebody else has got `set` too, so that keeping it costs nothing.
+    pub(crate) fn is_shared(set: &Arc<BTreeSet<T>>) -> bool {
+        // The table has it twice.
+        Arc::strong_count(set) > 3
+    }
+}
+
+impl<T: Hash> Hash for Key<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.iter().for_each(|element| element.hash(state));
+    }
+}
+
+impl<E: Hash> Hash for Presented<'_, E> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.iter().for_each(|element| element.hash(state));
+    }
+}
+
+impl<T: PartialEq> PartialEq for Key<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T: Eq> Eq for Key<T> {}
+
+impl<T: PartialEq<E>, E> Equivalent<Key<T>> for Presented<'_, E> {
+    fn equivalent(&self, key: &Key<T>) -> bool {
+        key.0.len() == self.0.len() && key.0.iter().zip(self.0).all(|(own, other)| own == other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_sets_are_one() {
+        let sets = SharedSets::<String>::default();
+        let one = sets.share(vec!["a", "b"]);
+        assert_eq!(*one, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
+        assert!(!SharedSets::is_shared(&one));
+        let another = sets.share(vec!["b", "a", "b"]);
+        assert!(Arc::ptr_eq(&one, &another) && SharedSets::is_shared(&one));
+        for other in [vec![], vec!["a"], vec!["ab"], vec!["a", "b", "c"]] {
+            assert!(!Arc::ptr_eq(&one, &sets.share(other)));
+        }
+    }
+
+    #[test]
+    fn their_number_is_bounded() {
+        let sets = SharedSets::<String>::default();
+        for number in 0..10 * MAX_SETS {
+            sets.share(vec![number.to_string()]);
+        }
+        assert!(sets.0.len() <= MAX_SETS);
+    }
+}
