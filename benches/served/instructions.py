@@ -19,17 +19,17 @@ from pathlib import Path
 
 from run import ACCESS_LOG_OFF, fields_beside_actix, free_port, settings
 
-GUARDED, OPEN, ME = "/measured/guarded", "/measured/open", "/api/v1/me"
+SHUT, OPEN, ME = "/measured/shut", "/measured/open", "/api/v1/me"
 # Name, path, tokens, requests before counting starts, requests that are counted.
 WORKLOADS = (
     ("open", OPEN, "warm", 1100, 2000),
-    ("known", GUARDED, "warm", 1100, 2000),
+    ("known", SHUT, "warm", 1100, 2000),
     ("GET /api/v1/me", ME, "warm", 1100, 2000),
-    ("refused", GUARDED, "refused", 100, 500),
-    ("cold RS256", GUARDED, "RS256", 100, 500),
-    ("cold ES256", GUARDED, "ES256", 100, 500),
-    ("cold EdDSA", GUARDED, "EdDSA", 100, 500),
-    ("first contact", GUARDED, "strangers", 50, 300),
+    ("refused", SHUT, "refused", 100, 500),
+    ("cold RS256", SHUT, "RS256", 100, 500),
+    ("cold ES256", SHUT, "ES256", 100, 500),
+    ("cold EdDSA", SHUT, "EdDSA", 100, 500),
+    ("first contact", SHUT, "strangers", 50, 300),
 )
 
 
@@ -110,7 +110,7 @@ def main():
         bare = Counted(folder, [programs / "bare", f"127.0.0.1:{port}", *fields], None, port)
         running.append(bare)
         bare.wait_until("/")
-        counts = {"bare": bare.count(GUARDED, tokens["warm"], 1100, 2000)}
+        counts = {"bare": bare.count(SHUT, tokens["warm"], 1100, 2000)}
         for name, path, file, before, counted in WORKLOADS:
             counts[name] = service.count(path, tokens[file], before, counted)
             print(f"{name:16}{counts[name]:>12,.0f}", flush=True)

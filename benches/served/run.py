@@ -205,23 +205,23 @@ class Bench:
         # What of the difference between the two is memory: one token lies in the processor's own, a thousand do not.
         (self.tokens / "one").write_text((self.tokens / "warm").read_text().splitlines()[0] + "\n")
         for server in (off, on):
-            self.load(server, "/measured/guarded", "warm", 1)
+            self.load(server, "/measured/shut", "warm", 1)
         for _ in range(self.rounds):
-            self.sample("bare", bare, "/measured/guarded", "warm")
+            self.sample("bare", bare, "/measured/shut", "warm")
             self.sample("open", off, "/measured/open", "warm")
-            self.sample("known", off, "/measured/guarded", "warm")
+            self.sample("known", off, "/measured/shut", "warm")
             self.sample("open, one token", off, "/measured/open", "one")
-            self.sample("known, one token", off, "/measured/guarded", "one")
-            self.sample("known, logged", on, "/measured/guarded", "warm")
+            self.sample("known, one token", off, "/measured/shut", "one")
+            self.sample("known, logged", on, "/measured/shut", "warm")
             self.sample("GET /api/v1/me", off, "/api/v1/me", "warm")
-            self.sample("refused", off, "/measured/guarded", "refused", refused=True)
+            self.sample("refused", off, "/measured/shut", "refused", refused=True)
         for server in (off, on, bare):
             self.stop(server)
 
     def bare(self, service):
         """The bare handler, with the header fields of the service's answer."""
         token = (self.tokens / "warm").read_text().split(maxsplit=1)[0]
-        asked = urllib.request.Request(f"{service.url}/measured/guarded", headers={"Authorization": f"Bearer {token}"})
+        asked = urllib.request.Request(f"{service.url}/measured/shut", headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(asked) as answer:
             expected = self.shape(answer)
             fields = fields_beside_actix(answer.headers)
@@ -247,10 +247,10 @@ class Bench:
             signatures = json.loads(subprocess.run(raw, stdout=subprocess.PIPE, check=True).stdout)
             for algorithm in ALGORITHMS:
                 server = self.service()
-                self.load(server, "/measured/guarded", "warm", 1)
-                warm = self.sample("warm beside cold", server, "/measured/guarded", "warm", 1)["cpu_us"]
+                self.load(server, "/measured/shut", "warm", 1)
+                warm = self.sample("warm beside cold", server, "/measured/shut", "warm", 1)["cpu_us"]
                 cold = self.sample(
-                    f"cold {algorithm}", server, "/measured/guarded", algorithm, 1, limit=limits[algorithm]
+                    f"cold {algorithm}", server, "/measured/shut", algorithm, 1, limit=limits[algorithm]
                 )["cpu_us"]
                 self.stop(server)
                 self.signatures[algorithm].append(signatures[algorithm])
@@ -262,18 +262,18 @@ class Bench:
         limit = len((self.tokens / "strangers").read_text().split())
         for _ in range(3):
             server = self.service()
-            self.sample("first contact", server, "/measured/guarded", "strangers", 3, limit=limit)
+            self.sample("first contact", server, "/measured/shut", "strangers", 3, limit=limit)
             self.stop(server)
 
     def many(self):
         """As many tokens as are remembered."""
         server = self.service()
-        self.load(server, "/measured/guarded", "warm", 1)
+        self.load(server, "/measured/shut", "warm", 1)
         presented, count = 0, len((self.tokens / "RS256").read_text().split())
         while presented < count:
             # Each round begins with the first token.
-            presented = self.load(server, "/measured/guarded", "RS256", 15)["presented"]
-        self.sample("100,000 tokens", server, "/measured/guarded", "RS256", 3)
+            presented = self.load(server, "/measured/shut", "RS256", 15)["presented"]
+        self.sample("100,000 tokens", server, "/measured/shut", "RS256", 3)
         self.stop(server)
 
     def rest(self):

@@ -35,12 +35,12 @@ fn main() -> ExitCode {
 }
 
 fn register(api: &mut Api) {
-    api.get("/measured/guarded", PROFILE_READ, op!(guarded)).get("/measured/open", PUBLIC, op!(open));
+    api.get("/measured/shut", PROFILE_READ, op!(shut)).get("/measured/open", PUBLIC, op!(open));
 }
 
 /// The measured answer, to whoever may have it.
 #[utoipa::path(get, path = "", responses((status = 200, body = Answer)))]
-async fn guarded() -> Result<Json<Answer>, Error> {
+async fn shut() -> Result<Json<Answer>, Error> {
     Ok(Json(answer::answer()))
 }
 

@@ -260,7 +260,7 @@ impl Application {
             // The wrap that is registered last runs first: trace, CORS, answer; then the router, and the guard.
             App::new()
                 .configure(|services| state.register(services))
-                .default_service(api.into_router())
+                .default_service(api.into_router(state.authenticator.clone()))
                 .wrap(Answer)
                 .wrap(Condition::new(cors, state.cors.layer()))
                 .wrap(Condition::new(cors, from_fn(cors::finish)))

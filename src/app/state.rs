@@ -44,7 +44,7 @@ pub(super) struct Parts<'a> {
 pub(super) struct State {
     answers: web::Data<AnswerRules>,
     audit: web::Data<AuditService>,
-    authenticator: web::Data<Authenticator>,
+    pub(super) authenticator: web::Data<Authenticator>,
     catalogue: web::Data<Catalogue>,
     pub(super) cors: web::Data<CorsRule>,
     database: web::Data<Database>,
@@ -138,7 +138,6 @@ impl State {
             .app_data(query_config())
             .app_data(self.answers.clone())
             .app_data(self.audit.clone())
-            .app_data(self.authenticator.clone())
             .app_data(self.catalogue.clone())
             .app_data(self.cors.clone())
             .app_data(self.database.clone())

@@ -10,6 +10,7 @@ use actix_web::{FromRequest, Responder, web};
 use utoipa::openapi::path::{HttpMethod, Operation as Document};
 use utoipa::openapi::{RefOr, Schema};
 
+use super::guard::Authenticator;
 use super::router::Router;
 use crate::models::permission::Permission;
 
@@ -189,8 +190,8 @@ impl Api {
         self
     }
 
-    /// What was collected, ready to answer requests.
-    pub(crate) fn into_router(self) -> Router {
-        Router::new(self.routes)
+    /// What was collected, ready to answer requests that `guard` admits.
+    pub(crate) fn into_router(self, guard: web::Data<Authenticator>) -> Router {
+        Router::new(self.routes, guard)
     }
 }

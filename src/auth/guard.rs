@@ -48,6 +48,30 @@ impl Authenticator {
         &self.principals
     }
 
+    /// Lets whoever is remembered in without waiting, which spares most requests a future of their own.
+    pub(super) fn recognize(&self, access: Access, request: &ServiceRequest) -> Recognition {
+        match self.recall(access, request) {
+            Recalled::Caller(caller) => Recognition::Settled(self.let_in(access, caller)),
+            Recalled::Claims(claims) => Recognition::Pending(Some(claims)),
+            Recalled::Nothing => Recognition::Pending(None),
+        }
+    }
+
+    /// The caller of a request that was not [recognized](Self::recognize), if there is one who may have what asks for this access.
+    pub(super) async fn admit(
+        &self,
+        access: Access,
+        request: &ServiceRequest,
+        claims: Option<Arc<Claims>>,
+    ) -> Result<Caller, Error> {
+        let authenticated = match claims {
+            Some(claims) => self.caller_of(access, claims).await,
+            None => self.authenticate(access, request).await,
+        };
+        let caller = authenticated.map_err(|refusal| self.limits.after_refusal(request, refusal))?;
+        self.let_in(access, caller)
+    }
+
     /// What is remembered of a request's bearer token and of the principal behind it, without waiting for anything.
     fn recall(&self, access: Access, request: &ServiceRequest) -> Recalled {
         let Ok(Some(credential)) = bearer::credential(request.headers()) else { return Recalled::Nothing };
@@ -120,35 +144,8 @@ impl Access {
 pub(super) enum Recognition {
     /// It is, and whether they may have what they ask for.
     Settled(Result<Caller, Error>),
-    /// It has to be [found out](admit), by these claims where the token was proved already.
+    /// It has to be [found out](Authenticator::admit), by these claims where the token was proved already.
     Pending(Option<Arc<Claims>>),
-}
-
-/// Lets whoever is remembered in without waiting, which spares most requests a future of their own.
-pub(super) fn recognize(access: Access, request: &ServiceRequest) -> Recognition {
-    let Some(authenticator) = request.app_data::<web::Data<Authenticator>>() else {
-        return Recognition::Settled(Err(Error::Unguarded));
-    };
-    match authenticator.recall(access, request) {
-        Recalled::Caller(caller) => Recognition::Settled(authenticator.let_in(access, caller)),
-        Recalled::Claims(claims) => Recognition::Pending(Some(claims)),
-        Recalled::Nothing => Recognition::Pending(None),
-    }
-}
-
-/// The caller of a request that was not [recognized](recognize), if there is one who may have what asks for this access.
-pub(super) async fn admit(
-    access: Access,
-    request: &ServiceRequest,
-    claims: Option<Arc<Claims>>,
-) -> Result<Caller, Error> {
-    let authenticator = request.app_data::<web::Data<Authenticator>>().ok_or(Error::Unguarded)?;
-    let authenticated = match claims {
-        Some(claims) => authenticator.caller_of(access, claims).await,
-        None => authenticator.authenticate(access, request).await,
-    };
-    let caller = authenticated.map_err(|refusal| authenticator.limits.after_refusal(request, refusal))?;
-    authenticator.let_in(access, caller)
 }
 
 fn require(access: Access, caller: &Caller) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use actix_web::dev::{Extensions, ResourceDef, Service, ServiceFactory, ServiceRequest, ServiceResponse, always_ready};
 use actix_web::http::Method;
-use actix_web::{Error as ActixError, HttpMessage, Route as Handler};
+use actix_web::{Error as ActixError, HttpMessage, Route as Handler, web};
 use futures_util::future::{LocalBoxFuture, ready, try_join_all};
 use futures_util::{FutureExt, TryFutureExt};
 use quick_cache::DefaultHashBuilder;
@@ -18,7 +18,7 @@ use tracing::Instrument;
 
 use super::access::{Access, Route};
 use super::caller::Caller;
-use super::guard::{Recognition, admit, recognize};
+use super::guard::{Authenticator, Recognition};
 use crate::error::Error;
 
 /// Everything below this path belongs to the API.
@@ -40,6 +40,7 @@ impl RoutePattern {
 /// All routes, as one service that answers every request. Made once for each worker.
 pub(crate) struct Router {
     resources: Vec<Resource<Handler>>,
+    guard: web::Data<Authenticator>,
 }
 
 /// What is at one path. `H` is what handles a request: the registered handler, or the service that it became.
@@ -52,7 +53,7 @@ struct Resource<H> {
 
 impl Router {
     /// Of `routes`. A literal path always wins over a pattern that would match it too, whatever the order.
-    pub(super) fn new(mut routes: Vec<Route>) -> Self {
+    pub(super) fn new(mut routes: Vec<Route>, guard: web::Data<Authenticator>) -> Self {
         routes.sort_by_cached_key(|route| specificity(&route.path));
         let mut resources: Vec<Resource<Handler>> = Vec::new();
         for Route { method, path, access, operation } in routes {
@@ -62,7 +63,7 @@ impl Router {
                 None => resources.push(Resource { data: data_of(&path), path, methods: vec![method] }),
             }
         }
-        Self { resources }
+        Self { resources, guard }
     }
 }
 
@@ -89,7 +90,8 @@ impl ServiceFactory<ServiceRequest> for Router {
             });
             try_join_all(methods).map_ok(|methods| Resource { path, data, methods })
         });
-        try_join_all(resources).map_ok(Routing::new).boxed_local()
+        let guard = self.guard.clone();
+        try_join_all(resources).map_ok(|resources| Routing::new(resources, guard)).boxed_local()
     }
 }
 
@@ -101,6 +103,7 @@ pub(crate) struct Routing {
     /// Registered by us, so nobody can fill it with names of one hash.
     literals: HashMap<String, usize, DefaultHashBuilder>,
     patterns: Vec<(Pattern, usize)>,
+    guard: web::Data<Authenticator>,
 }
 
 /// What a request is to meet, once it is admitted.
@@ -131,7 +134,7 @@ impl Endpoint {
 }
 
 impl Routing {
-    fn new(resources: Vec<Resource<HandlerService>>) -> Self {
+    fn new(resources: Vec<Resource<HandlerService>>, guard: web::Data<Authenticator>) -> Self {
         let (mut literals, mut patterns) = (HashMap::default(), Vec::new());
         for (place, Resource { path, .. }) in resources.iter().enumerate() {
             match Pattern::of(path) {
@@ -141,7 +144,7 @@ impl Routing {
                 Some(pattern) => patterns.push((pattern, place)),
             }
         }
-        Self { resources, literals, patterns }
+        Self { resources, literals, patterns, guard }
     }
 
     fn endpoint(&self, request: &mut ServiceRequest) -> (Access, Endpoint) {
@@ -186,13 +189,16 @@ impl Service<ServiceRequest> for Routing {
         if access == Access::Public {
             return endpoint.answer(request, Ok(None));
         }
-        match recognize(access, &request) {
+        match self.guard.recognize(access, &request) {
             Recognition::Settled(admitted) => endpoint.answer(request, admitted.map(Some)),
-            Recognition::Pending(claims) => async move {
-                let admitted = admit(access, &request, claims).await;
-                endpoint.answer(request, admitted.map(Some)).await
+            Recognition::Pending(claims) => {
+                let guard = self.guard.clone();
+                let answered = async move {
+                    let admitted = guard.admit(access, &request, claims).await;
+                    endpoint.answer(request, admitted.map(Some)).await
+                };
+                answered.boxed_local()
             }
-            .boxed_local(),
         }
     }
 }

@@ -65,7 +65,7 @@ pub(super) struct Terms {
 }
 
 /// The texts of one token that are kept.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct ClaimTexts(Texts<8>);
 
 impl ClaimTexts {
@@ -177,6 +177,11 @@ impl Claims {
     /// The descriptive claims.
     pub fn profile(&self) -> Profile<'_> {
         self.texts.profile(self.email_verified)
+    }
+
+    /// Whether they say the same of who came, and by which client.
+    pub(crate) fn describes_as(&self, other: &Self) -> bool {
+        self.texts == other.texts && self.email_verified == other.email_verified
     }
 
     /// `iat`, where the token has one.

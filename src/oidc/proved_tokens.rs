@@ -24,11 +24,11 @@ const MAX_BYTES: u64 = 128 * 1024 * 1024;
 /// How many tokens are remembered at the most.
 const MAX_TOKENS: u64 = 128 * 1024;
 /// How many there is room for from the start. It grows; room for all would spread those of an ordinary day over ten times the memory.
-const EXPECTED: usize = 8 * 1024;
+const EXPECTED: usize = 1024;
 
-/// How much of a token's end is hashed: 24 octets of its signature, which nobody can choose. Hashing all of it would cost more than the
+/// How much of a token's end is hashed: 12 octets of its signature, which nobody can choose. Hashing all of it would cost more than the
 /// rest of the look-up; it is compared all the same. No proved token is so short that its header would be hashed too.
-const HASHED: usize = 32;
+const HASHED: usize = 16;
 
 /// What the verdict on a token rests on, besides the token itself and how its issuer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -387,7 +387,19 @@ mod tests {
         assert_eq!(parse_object(nested(100_000).as_bytes()), None);
     }
 
+    /// Names for an object: few that are often the same, or many that seldom are.
+    fn names() -> impl Strategy<Value = Vec<String>> {
+        prop_oneof![proptest::collection::vec("[a-d]{0,2}", 0..8), proptest::collection::vec("[a-z]{3,4}", 0..60)]
+    }
+
     proptest! {
+        #[test]
+        fn an_object_is_taken_if_its_names_differ_and_only_then(names in names()) {
+            let members: Vec<_> = names.iter().map(|name| format!("\"{name}\":0")).collect();
+            let differ = names.iter().collect::<std::collections::BTreeSet<_>>().len() == names.len();
+            prop_assert_eq!(parse_object(format!("{{{}}}", members.join(",")).as_bytes()).is_some(), differ);
+        }
+
         #[test]
         fn what_is_accepted_reads_as_serde_json_reads_it(text in "[\\[\\]{}\":,a-c0-2 ]{0,24}") {
             if let Some(object) = parse_object(text.as_bytes()) {

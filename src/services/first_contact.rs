@@ -112,6 +112,44 @@ pub(super) fn plain_until(principal: &Principal, claims: &Claims) -> Option<Date
     Some(principal.expires_at.map_or(due, |end| end.utc().min(due)))
 }
 
+/// What was found of a principal when a presentation [was plain](is_plain): enough to know another plain one without a look at the
+/// principal itself, which lies spread over some twenty places. Times are in microseconds since 1970.
+#[derive(Debug)]
+pub(super) struct Plain {
+    /// [`plain_until`], or the beginning of time.
+    until: i64,
+    /// Tokens issued earlier are void.
+    not_before: i64,
+    /// Whether the claims described the principal as it is, or nobody cares.
+    is_followed: bool,
+}
+
+impl Plain {
+    /// Of `principal`, which `observed` presented.
+    pub(super) fn of(principal: &Principal, observed: &Claims) -> Self {
+        Self {
+            until: plain_until(principal, observed).map_or(i64::MIN, |until| until.timestamp_micros()),
+            not_before: principal.not_before.map_or(i64::MIN, |moment| moment.utc().timestamp_micros()),
+            is_followed: principal.kind != PrincipalKind::Human
+                || provider_profile::is_followed(principal, &observed.profile()),
+        }
+    }
+
+    /// Whether claims that are known to have been plain are so still.
+    pub(super) fn lasts(&self, now: i64) -> bool {
+        now < self.until
+    }
+
+    /// Whether `claims`, which carry the same role names as `observed`, are plain as well. `false` where that takes a closer look.
+    pub(super) fn covers(&self, observed: &Claims, claims: &Claims, now: i64) -> bool {
+        let is_of_now = |issued_at: DateTime<Utc>| issued_at.timestamp_micros() >= self.not_before;
+        self.lasts(now)
+            && claims.issued_at().is_some_and(is_of_now)
+            && self.is_followed
+            && observed.describes_as(claims)
+    }
+}
+
 /// Whether `principal` may come in with this token. `BOOTSTRAP_ADMIN` need not wait for an admin: it is there for want of one.
 pub(super) fn admit(principal: &Principal, contact: &Contact, is_bootstrap: bool) -> Result<(), Failure> {
     admit_at(principal, contact.issued_at(), contact.now, is_bootstrap)

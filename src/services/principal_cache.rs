@@ -26,7 +26,7 @@ use crate::models::permission::Permission;
 use crate::oidc::{Claims, SubjectKind};
 use crate::shared_sets::SharedSets;
 
-use super::first_contact::{self, counted_roles};
+use super::first_contact::{self, Plain, counted_roles};
 use super::seats::Seats;
 use super::{KnownPrincipal, ResolvedPrincipal};
 
@@ -40,7 +40,7 @@ const MAX_PRINCIPALS: u64 = 32 * 1024;
 /// The latest principals.
 pub(super) struct PrincipalCache {
     entries: Cache<Key, Arc<ResolvedPrincipal>, ByBytes>,
-    /// Those whose presentation stays plain [for a while](Remembered::plain_until).
+    /// Those whose presentation stays plain [for a while](Plain::lasts).
     seats: Seats<ResolvedPrincipal>,
     /// What their roles grant: few of them differ in that.
     granted: SharedSets<Permission>,
@@ -85,8 +85,8 @@ pub(super) struct Remembered {
     fresh_until: i64,
     /// When the first of what it has ends by itself.
     ends: i64,
-    /// Until when its presentation stays plain, with a token that tells its age.
-    plain_until: i64,
+    /// Which presentations are as plain as the one that it was read for.
+    plain: Plain,
     /// As weighed once: what the claims share with others may change.
     bytes: usize,
 }
@@ -131,15 +131,22 @@ impl PrincipalCache {
     fn at_seat(&self, claims: &Arc<Claims>, now: i64, need: Need) -> Option<Arc<ResolvedPrincipal>> {
         let found = self.seats.find(claims)?;
         let entry = found.remembered.as_ref()?;
-        (now < entry.plain_until && self.is_good(entry, now, need)).then_some(found)
+        (entry.plain.lasts(now) && self.is_good(entry, now, need)).then_some(found)
     }
 
     fn look_up(&self, claims: &Arc<Claims>, now: i64, need: Need) -> Option<Arc<ResolvedPrincipal>> {
         let found = self.entries.get(&Presented(claims))?;
         let entry = found.remembered.as_ref()?;
+        if !self.is_good(entry, now, need) {
+            return None;
+        }
+        if entry.plain.covers(&entry.observed, claims, now) {
+            self.seats.put(claims, &found);
+            return Some(found);
+        }
         let (principal, is_same) = (found.principal(), Arc::ptr_eq(&entry.observed, claims));
         let is_plain = |now| first_contact::is_plain(principal, claims, is_same, now);
-        if !self.is_good(entry, now, need) || !DateTime::from_timestamp_micros(now).is_some_and(is_plain) {
+        if !DateTime::from_timestamp_micros(now).is_some_and(is_plain) {
             return None;
         }
         if first_contact::plain_until(principal, claims).is_some() {
@@ -180,13 +187,11 @@ impl PrincipalCache {
         let subject = Subject::of(&known.principal().id);
         let (since, fresh_until) = (now.timestamp_micros(), (now + MAX_AGE).timestamp_micros());
         let ends = end_of_what_holds(&known).map_or(i64::MAX, |end| end.timestamp_micros());
-        let plain_until = first_contact::plain_until(known.principal(), claims);
-        let plain_until = plain_until.map_or(i64::MIN, |until| until.timestamp_micros());
+        let plain = Plain::of(known.principal(), claims);
         let observed = Arc::clone(claims);
         let key = Key::of(claims);
         let bytes = bytes_of_key(&key) + bytes_of(&known) + size_of::<(Key, ResolvedPrincipal)>() + observed.bytes();
-        let entry =
-            Remembered { observed, subject, mark, is_named_admin, since, fresh_until, ends, plain_until, bytes };
+        let entry = Remembered { observed, subject, mark, is_named_admin, since, fresh_until, ends, plain, bytes };
         let is_unchanged = entry.is_unchanged(&self.changes);
         let granted = self.granted.share(known.permissions().into_iter().collect::<Vec<_>>());
         let resolved = Arc::new(ResolvedPrincipal::new(known, granted, Some(entry)));

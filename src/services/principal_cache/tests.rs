@@ -332,6 +332,23 @@ async fn what_a_newer_token_changed_is_seen_by_an_older_one_at_once() {
     assert_eq!(seen.principal().display_name.as_deref(), Some("Ally"));
 }
 
+#[tokio::test]
+async fn a_newer_token_that_says_what_an_older_one_said_is_news_again() {
+    let world = World::new();
+    let named = |name: &'static str| {
+        world.person("alice").with_profile(Profile { display_name: Some(name), ..Profile::default() })
+    };
+    let old = Arc::new(named("Alice"));
+    world.remembered(&old).await;
+    world.pass(1);
+    world.principals.resolve(&named("Ally")).await.unwrap();
+    // Remembered by what the old one says, which nobody follows any more.
+    world.remembered(&old).await;
+    world.pass(1);
+    let seen = world.principals.resolve(&named("Alice")).await.unwrap();
+    assert_eq!(seen.principal().display_name.as_deref(), Some("Alice"));
+}
+
 #[test]
 fn a_presentation_is_that_of_its_own_key_alone() {
     let claims = |issuer: &str, kind, subject: &str, roles: &[&str]| {
@@ -406,6 +423,7 @@ proptest! {
         },
         is_described_by_the_same in any::<bool>(),
         (ago, later) in (prop_oneof![Just(86_400_i64), 0_i64..70], 0_i64..130),
+        (says_the_same, issued_again) in (any::<bool>(), moment(DateTime::UNIX_EPOCH + TimeDelta::days(20_000))),
     ) {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         let origin = if is_manual { Origin::Manual } else { Origin::FirstContact };
@@ -442,10 +460,11 @@ proptest! {
             Some(at) => claims(at, &said, &roles),
             None => claims(now, &said, &roles).without_issued_at(),
         };
-        let is_nothing_at = |now| {
-            let contact = Contact::new(&presented, now);
+        let is_nothing = |claims: &Claims, now| {
+            let contact = Contact::new(claims, now);
             admit(&principal, &contact, false).is_ok() && !observe(&mut principal.clone(), &contact).is_something()
         };
+        let is_nothing_at = |now| is_nothing(&presented, now);
         prop_assert_eq!(first_contact::is_plain(&principal, &presented, false, now), is_nothing_at(now));
         // Whoever was found so needs less of a look while they are remembered.
         if is_nothing_at(now) {
@@ -454,6 +473,13 @@ proptest! {
             // And none at all until then.
             let until = first_contact::plain_until(&principal, &presented);
             prop_assert!(until.is_none_or(|until| until <= then || is_nothing_at(then)));
+            // Nor does whoever comes with another token that says the same.
+            let again = match issued_again {
+                Some(at) => claims(at, if says_the_same { &said } else { &before }, &roles),
+                None => claims(now, &said, &roles).without_issued_at(),
+            };
+            let is_covered = Plain::of(&principal, &presented).covers(&presented, &again, then.timestamp_micros());
+            prop_assert!(!is_covered || is_nothing(&again, then));
         }
     }
 }
