@@ -254,8 +254,9 @@ impl<'de> Visitor<'de> for StrictValue<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json<'de>, A::Error> {
         let nested = self.nested()?;
-        // As many as a token has that says little.
-        let mut object = Object(Vec::with_capacity(16));
+        // As many as a token has that says little; what is in it has fewer.
+        let expected = if self.depth_left == MAX_DEPTH { 16 } else { 0 };
+        let mut object = Object(Vec::with_capacity(expected));
         while let Some(name) = members.next_key_seed(Name)? {
             object.0.push((name, members.next_value_seed(nested)?));
         }
