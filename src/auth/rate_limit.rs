@@ -10,13 +10,13 @@ use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::ops::Add;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed, StateStore};
+use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter, clock};
 use quick_cache::sync::Cache;
 
@@ -24,7 +24,7 @@ use super::client_address::TrustedProxies;
 use crate::Clock;
 use crate::error::{Error, Limited};
 use crate::models::PrincipalId;
-use crate::services::ResolvedPrincipal;
+use crate::services::{ResolvedPrincipal, Tally};
 
 /// How many clients each budget remembers.
 const CLIENTS: usize = 100_000;
@@ -101,19 +101,22 @@ impl<S: StateStore<Key: Hash + Eq + Clone>> Budget<S> {
 }
 
 /// What each client has used up.
-struct Used<K>(Cache<K, Arc<InMemoryState>>);
+struct Used<K> {
+    tallies: Cache<K, Tally>,
+    next: Mutex<Tally>,
+}
 
 impl<K: Hash + Eq> Default for Used<K> {
     fn default() -> Self {
-        Self(Cache::new(CLIENTS))
+        Self { tallies: Cache::new(CLIENTS), next: Mutex::default() }
     }
 }
 
 impl<K: Hash + Eq + Clone> Used<K> {
-    fn of(&self, client: &K) -> Arc<InMemoryState> {
-        let fresh = || Ok::<_, Infallible>(Arc::default());
-        let Ok(state) = self.0.get_or_insert_with(client, fresh);
-        state
+    fn of(&self, client: &K) -> Tally {
+        let fresh = || Ok::<_, Infallible>(self.next.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let Ok(tally) = self.tallies.get_or_insert_with(client, fresh);
+        tally
     }
 }
 
@@ -124,7 +127,7 @@ impl<K: Hash + Eq + Clone> StateStore for Used<K> {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        self.of(key).measure_and_replace(&NotKeyed::NonKey, f)
+        self.of(key).state().measure_and_replace(&NotKeyed::NonKey, f)
     }
 }
 
@@ -139,8 +142,8 @@ impl StateStore for UsedByPrincipals {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let used = key.tally().get_or_init(|| self.0.of(key.id()));
-        used.measure_and_replace(&NotKeyed::NonKey, f)
+        let tally = key.tally().get_or_init(|| self.0.of(key.id()));
+        tally.state().measure_and_replace(&NotKeyed::NonKey, f)
     }
 }
 
@@ -226,6 +229,6 @@ mod tests {
         for number in 0..u32::try_from(CLIENTS).unwrap() * 2 {
             assert!(budget.take(&IpAddr::from(number.to_be_bytes())).is_ok());
         }
-        assert!(budget.limiter.into_state_store().0.len() <= CLIENTS);
+        assert!(budget.limiter.into_state_store().tallies.len() <= CLIENTS);
     }
 }

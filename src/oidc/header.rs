@@ -49,7 +49,7 @@ impl UnverifiedHeader {
     }
 
     pub(super) fn read(mut members: Object<'_>) -> Result<Self, Rejection> {
-        if UNSUPPORTED_EXTENSIONS.iter().any(|name| members.contains_key(*name)) {
+        if UNSUPPORTED_EXTENSIONS.iter().any(|name| members.contains_key(name)) {
             return Err(Rejection::UnsupportedExtension);
         }
         Ok(Self {

@@ -66,7 +66,7 @@ fn is(header_says_so: bool, claims: &Object<'_>, types: &[&str], uses: &[&str], 
         claims.get("token_use").map(|usage| is_any_of(usage, uses)),
     ];
     if statements.iter().all(Option::is_none) {
-        return !signs_against.iter().any(|name| claims.contains_key(*name));
+        return !signs_against.iter().any(|name| claims.contains_key(name));
     }
     !statements.contains(&Some(false))
 }

@@ -32,6 +32,7 @@ mod seal;
 mod seats;
 mod service_accounts;
 mod sessions;
+mod tally;
 mod text;
 mod tombstones;
 mod user_creation;
@@ -71,3 +72,5 @@ pub use user_export::UserExport;
 pub use user_import::{ImportMode, Imported};
 pub use user_update::UserEdit;
 pub use users::UserService;
+
+pub(crate) use tally::Tally;

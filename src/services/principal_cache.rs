@@ -36,6 +36,8 @@ const MAX_AGE: TimeDelta = TimeDelta::seconds(60);
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// How many are remembered at the most.
 const MAX_PRINCIPALS: u64 = 32 * 1024;
+/// How many there is room for from the start: it grows, and those of an ordinary day lie closer together.
+const EXPECTED: usize = 1024;
 
 /// The latest principals.
 pub(super) struct PrincipalCache {
@@ -93,9 +95,8 @@ pub(super) struct Remembered {
 
 impl PrincipalCache {
     pub(super) fn new(changes: Arc<Changes>, freshness: Arc<Freshness>) -> Self {
-        let expected = usize::try_from(MAX_PRINCIPALS).unwrap_or(usize::MAX);
         let entries =
-            Cache::with(expected, MAX_BYTES, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
+            Cache::with(EXPECTED, MAX_BYTES, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
         let (seats, granted, finds) = Default::default();
         Self { entries, seats, granted, changes, finds, freshness, stale_for: 0 }
     }

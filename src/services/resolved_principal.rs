@@ -7,15 +7,10 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use governor::state::InMemoryState;
-
-use super::KnownPrincipal;
 use super::principal_cache::Remembered;
+use super::{KnownPrincipal, Tally};
 use crate::models::PrincipalId;
 use crate::models::permission::{Permission, PermissionSet};
-
-/// What somebody has used up of their budget of requests, for whoever keeps it: found by name once, and here from then on.
-pub(crate) type Tally = OnceLock<Arc<InMemoryState>>;
 
 /// A principal that was found by a token, with the roles it holds by it.
 #[derive(Debug)]
@@ -23,7 +18,7 @@ pub struct ResolvedPrincipal {
     id: PrincipalId,
     /// Everything that its roles grant.
     granted: Arc<PermissionSet>,
-    tally: Tally,
+    tally: OnceLock<Tally>,
     /// `None` where this is for one request only.
     pub(super) remembered: Option<Remembered>,
     known: Box<KnownPrincipal>,
@@ -38,7 +33,7 @@ impl ResolvedPrincipal {
 
     /// `granted` is everything that its roles grant.
     pub(super) fn new(known: KnownPrincipal, granted: Arc<PermissionSet>, remembered: Option<Remembered>) -> Self {
-        Self { id: known.principal().id, granted, tally: Tally::new(), remembered, known: Box::new(known) }
+        Self { id: known.principal().id, granted, tally: OnceLock::new(), remembered, known: Box::new(known) }
     }
 
     /// The principal's id.
@@ -51,7 +46,8 @@ impl ResolvedPrincipal {
         self.granted.contains(&permission)
     }
 
-    pub(crate) fn tally(&self) -> &Tally {
+    /// What it has used up of its budget of requests, once somebody has looked.
+    pub(crate) fn tally(&self) -> &OnceLock<Tally> {
         &self.tally
     }
 }

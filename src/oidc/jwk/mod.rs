@@ -96,7 +96,7 @@ prints_nothing!(UnjudgedKey<'a>);
 /// those that fit its type.
 pub(super) fn admit(entry: &UnjudgedKey<'_>, allowed: &[Algorithm]) -> Result<Vec<Arc<VerificationKey>>, Inadmissible> {
     let jwk = entry.value.as_object().ok_or(Inadmissible::NotAnObject)?;
-    if PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(*name)) {
+    if PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(name)) {
         return Err(Inadmissible::PrivateMember);
     }
     if entry.has_duplicates {
