@@ -51,9 +51,8 @@ impl Authenticator {
     /// Lets whoever is remembered in without waiting, which spares most requests a future of their own.
     pub(super) fn recognize(&self, access: Access, request: &ServiceRequest) -> Recognition {
         match self.recall(access, request) {
-            Recalled::Caller(caller) => Recognition::Settled(self.let_in(access, caller)),
-            Recalled::Claims(claims) => Recognition::Pending(Some(claims)),
-            Recalled::Nothing => Recognition::Pending(None),
+            Ok(caller) => Recognition::Settled(self.let_in(access, caller)),
+            Err(claims) => Recognition::Pending(claims),
         }
     }
 
@@ -72,14 +71,14 @@ impl Authenticator {
         self.let_in(access, caller)
     }
 
-    /// What is remembered of a request's bearer token and of the principal behind it, without waiting for anything.
-    fn recall(&self, access: Access, request: &ServiceRequest) -> Recalled {
-        let Ok(Some(credential)) = bearer::credential(request.headers()) else { return Recalled::Nothing };
+    /// The caller whose bearer token and principal are remembered, without waiting for anything; else the claims, where the token is.
+    fn recall(&self, access: Access, request: &ServiceRequest) -> Result<Caller, Option<Arc<Claims>>> {
+        let credential = bearer::credential(request.headers()).ok().flatten().ok_or(None)?;
         let now = self.clock.microseconds();
-        let Some(claims) = self.verifier.recall(credential.as_presented(), now) else { return Recalled::Nothing };
+        let claims = self.verifier.recall(credential.as_presented(), now).ok_or(None)?;
         match self.principals.recall(&claims, access.need(), now) {
-            Some(principal) => Recalled::Caller(Caller::new(claims, principal)),
-            None => Recalled::Claims(claims),
+            Some(principal) => Ok(Caller::new(claims, principal)),
+            None => Err(Some(claims)),
         }
     }
 
@@ -120,14 +119,6 @@ impl Authenticator {
         require(access, &caller)?;
         Ok(caller)
     }
-}
-
-/// How much of a caller is remembered.
-enum Recalled {
-    Caller(Caller),
-    /// The token, and not whose it is.
-    Claims(Arc<Claims>),
-    Nothing,
 }
 
 impl Access {

@@ -4,8 +4,8 @@
 //! times that the token names. Each is looked at anew with every request; where one does not hold, the token is examined from the
 //! start, and its examination alone says why it is refused. So a token has the same verdict whether it is remembered or not.
 //!
-//! Tokens are found by a hash with a random key of this process, and compared whole: none can be made to share another's verdict. Bounded in number and bytes; those of little use go first. A hundred thousand of them are to be remembered, so what they have
-//! alike is kept once.
+//! Tokens are found by a hash with a random key of this process, and compared whole: none can be made to share another's verdict. Bounded in
+//! number and bytes; those of little use go first. A hundred thousand of them are to be remembered, so what they have alike is kept once.
 
 use std::hash::{Hash, Hasher};
 use std::mem::size_of;
