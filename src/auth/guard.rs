@@ -9,13 +9,13 @@ use tracing::Instrument;
 
 use super::access::Access;
 use super::bearer;
-use super::caller::{Caller, Decision};
+use super::caller::Caller;
 use super::rate_limit::RateLimits;
 use super::session::{BrowserSessions, Jar};
 use crate::Clock;
 use crate::error::Error;
 use crate::oidc::{Claims, TokenVerifier};
-use crate::services::{Need, PrincipalService, SessionHolder};
+use crate::services::{Decision, Need, PrincipalService, SessionHolder};
 
 /// Proves credentials: what the guard needs, one per process.
 pub(crate) struct Authenticator {
@@ -77,7 +77,7 @@ impl Authenticator {
         let now = self.clock.microseconds();
         let claims = self.verifier.recall(credential.as_presented(), now).ok_or(None)?;
         match self.principals.recall(&claims, access.need(), now) {
-            Some(principal) => Ok(Caller::new(claims, principal)),
+            Some(principal) => Ok(Caller::new(access, claims, principal)),
             None => Err(Some(claims)),
         }
     }
@@ -93,7 +93,7 @@ impl Authenticator {
             // Boxed: whoever comes with a token would carry it along.
             let holder = Box::pin(sessions.service.resolve(&token, access.need())).await?;
             let SessionHolder { claims, principal, session } = holder;
-            return Ok(Caller::with_session(claims, principal, session));
+            return Ok(Caller::new(access, claims, principal).with_session(session));
         }
         let credential = bearer::credential(request.headers())?.ok_or(Error::MissingToken)?;
         let proved = self.verifier.prove(credential.token()?).instrument(tracing::debug_span!("verify"));
@@ -110,7 +110,7 @@ impl Authenticator {
     async fn caller_of(&self, access: Access, claims: Arc<Claims>) -> Result<Caller, Error> {
         let resolved = self.principals.resolve_for(&claims, access.need()).instrument(tracing::debug_span!("resolve"));
         let principal = resolved.await?;
-        Ok(Caller::new(claims, principal))
+        Ok(Caller::new(access, claims, principal))
     }
 
     /// Lets an authenticated caller in, who may have what asks for this access and has not asked too often.

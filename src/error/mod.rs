@@ -219,7 +219,9 @@ fn problem_of(failure: &Failure) -> &'static Problem {
         Failure::PrincipalPending => &problem::PRINCIPAL_PENDING,
         Failure::PrincipalDeleted => &problem::PRINCIPAL_DELETED,
         Failure::TokenRevoked => &problem::INVALID_TOKEN,
-        Failure::AboveYourRights { .. } => &problem::ABOVE_YOUR_RIGHTS,
+        Failure::InsufficientPrivilege { .. } => &problem::ABOVE_YOUR_RIGHTS,
+        Failure::InsufficientScope { .. } => &problem::INSUFFICIENT_SCOPE,
+        Failure::OwnRights => &problem::OWN_RIGHTS,
         Failure::NoSuchUser | Failure::NoSuchIdentity | Failure::NoSuchServiceAccount | Failure::NoSuchRole => {
             &problem::NOT_FOUND
         }

@@ -6,6 +6,7 @@
 mod access;
 mod actor;
 mod audit;
+mod decision;
 mod deletion;
 mod directory;
 mod failure;
@@ -51,6 +52,7 @@ mod tests;
 pub use access::PrincipalAccess;
 pub use actor::Actor;
 pub use audit::{AuditEntry, AuditService};
+pub use decision::Decision;
 pub use failure::Failure;
 pub use held_role::{HeldRole, KnownPrincipal};
 pub use idempotency::{Answer, Once};
@@ -73,4 +75,5 @@ pub use user_import::{ImportMode, Imported};
 pub use user_update::UserEdit;
 pub use users::UserService;
 
+pub(crate) use decision::{decide, is_delegated};
 pub(crate) use tally::Tally;

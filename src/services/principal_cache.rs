@@ -26,7 +26,7 @@ use crate::models::permission::Permission;
 use crate::oidc::{Claims, SubjectKind};
 use crate::shared_sets::SharedSets;
 
-use super::first_contact::{self, Plain, counted_roles};
+use super::first_contact::{self, Plain};
 use super::seats::Seats;
 use super::{KnownPrincipal, ResolvedPrincipal};
 
@@ -68,8 +68,10 @@ struct Key {
     issuer: String,
     kind: SubjectKind,
     subject: String,
-    /// The role names that counted.
+    /// The role names that the token carried.
     roles: BTreeSet<String>,
+    /// Those among them that its issuer may give although they hold administrative permissions.
+    administrative: BTreeSet<String>,
 }
 
 /// What a remembered principal rests on.
@@ -181,6 +183,7 @@ impl PrincipalCache {
         &self,
         claims: &Arc<Claims>,
         known: KnownPrincipal,
+        identity: &str,
         mark: Mark,
         is_named_admin: bool,
         now: DateTime<Utc>,
@@ -195,7 +198,7 @@ impl PrincipalCache {
         let entry = Remembered { observed, subject, mark, is_named_admin, since, fresh_until, ends, plain, bytes };
         let is_unchanged = entry.is_unchanged(&self.changes);
         let granted = self.granted.share(known.permissions().into_iter().collect::<Vec<_>>());
-        let resolved = Arc::new(ResolvedPrincipal::new(known, granted, Some(entry)));
+        let resolved = Arc::new(ResolvedPrincipal::new(known, identity, granted, Some(entry)));
         if is_unchanged {
             self.entries.insert(key, Arc::clone(&resolved));
         }
@@ -225,7 +228,7 @@ struct Presented<'a>(&'a Claims);
 impl Hash for Presented<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let claims = self.0;
-        hash(claims.issuer(), claims.kind(), claims.subject(), counted_roles(claims), state);
+        hash(claims.issuer(), claims.kind(), claims.subject(), claims.roles().iter(), state);
     }
 }
 
@@ -235,7 +238,8 @@ impl Equivalent<Key> for Presented<'_> {
         claims.subject() == key.subject
             && claims.kind() == key.kind
             && claims.issuer() == key.issuer
-            && key.roles.iter().eq(counted_roles(claims))
+            && key.roles == *claims.roles()
+            && key.administrative.iter().eq(administrative(claims))
     }
 }
 
@@ -245,9 +249,15 @@ impl Key {
             issuer: claims.issuer().to_owned(),
             kind: claims.kind(),
             subject: claims.subject().to_owned(),
-            roles: counted_roles(claims).cloned().collect(),
+            roles: claims.roles().clone(),
+            administrative: administrative(claims).cloned().collect(),
         }
     }
+}
+
+/// The administrative roles that count of those that the token carries. The issuer's settings can be read again while it is cached.
+fn administrative(claims: &Claims) -> impl Iterator<Item = &String> {
+    claims.administrative_roles().intersection(claims.roles())
 }
 
 impl Hash for Key {

@@ -38,6 +38,8 @@ struct Rules {
 /// A principal as a contact finds it.
 struct Sighting {
     principal: Principal,
+    /// The id of the identity that it was found by.
+    identity: String,
     roles: Vec<HeldRole>,
     is_bootstrap: bool,
 }
@@ -109,7 +111,7 @@ impl PrincipalService {
             if !sighting.is_bootstrap && !observed.is_something() {
                 let known = KnownPrincipal::new(sighting.principal, sighting.roles);
                 let is_named_admin = self.rules.names_admin(&contact.identity);
-                return Ok(self.cache.keep(claims, known, mark, is_named_admin, now));
+                return Ok(self.cache.keep(claims, known, &sighting.identity, mark, is_named_admin, now));
             }
         } else if !self.rules.may_make(&contact) {
             return Err(first_contact::unknown(&contact));
@@ -117,7 +119,8 @@ impl PrincipalService {
         let sighting = self.record(&contact).await?;
         // Only now, outside the transaction: what was recorded is kept though the answer may be no.
         first_contact::admit(&sighting.principal, &contact, false)?;
-        Ok(Arc::new(ResolvedPrincipal::once(KnownPrincipal::new(sighting.principal, sighting.roles))))
+        let known = KnownPrincipal::new(sighting.principal, sighting.roles);
+        Ok(Arc::new(ResolvedPrincipal::once(known, &sighting.identity)))
     }
 
     /// As [`resolve`](Self::resolve), without making, noting or changing anything: `None` where nobody is known yet.
@@ -130,7 +133,7 @@ impl PrincipalService {
 
     async fn sight(&self, contact: &Arc<Contact>) -> Result<Option<Sighting>, Failure> {
         let (rules, contact) = (Arc::clone(&self.rules), Arc::clone(contact));
-        self.database.read(move |conn| sight(conn, &rules, &contact, principals::find_by_identity)).await
+        self.database.read(move |conn| sight(conn, &rules, &contact, principals::find_linked)).await
     }
 
     async fn record(&self, contact: &Arc<Contact>) -> Result<Sighting, Failure> {
@@ -172,10 +175,10 @@ impl Rules {
 }
 
 /// How `find` looks for the principal of an identity: to read it, or to write it as well.
-type Find = fn(&mut DbConnection, &IdentityKey) -> QueryResult<Option<Principal>>;
+type Find = fn(&mut DbConnection, &IdentityKey) -> QueryResult<Option<(Principal, String)>>;
 
 fn sight(conn: &mut DbConnection, rules: &Rules, contact: &Contact, find: Find) -> Result<Option<Sighting>, Failure> {
-    let Some(principal) = find(conn, &contact.identity)? else {
+    let Some((principal, identity)) = find(conn, &contact.identity)? else {
         return match tombstones::find(conn, &contact.identity)? {
             Some(_) => Err(Failure::PrincipalDeleted),
             None => Ok(None),
@@ -185,13 +188,13 @@ fn sight(conn: &mut DbConnection, rules: &Rules, contact: &Contact, find: Find) 
         // An account that ends is no counted admin, so bootstrapping it would settle nothing.
         && principal.expires_at.is_none()
         && !grants::has_counted_admin(conn)?;
-    let roles = held_role::list(conn, &rules.permissions, principal.id, &contact.roles, contact.now)?;
-    Ok(Some(Sighting { principal, roles, is_bootstrap }))
+    let roles = held_role::list(conn, &rules.permissions, principal.id, contact.claimed_roles(), contact.now)?;
+    Ok(Some(Sighting { principal, identity, roles, is_bootstrap }))
 }
 
 /// Looks again and does what is to be done. Also says whether the principal is new.
 fn record(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<(Sighting, bool), Failure> {
-    let (mut sighting, is_new) = match sight(conn, rules, contact, principals::find_by_identity_for_update)? {
+    let (mut sighting, is_new) = match sight(conn, rules, contact, principals::find_linked_for_update)? {
         Some(sighting) => (sighting, false),
         None => (make(conn, rules, contact)?, true),
     };
@@ -206,7 +209,7 @@ fn record(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<(
     if sighting.is_bootstrap {
         first_contact::make_first_admin(conn, &mut sighting.principal, contact)?;
         let id = sighting.principal.id;
-        sighting.roles = held_role::list(conn, &rules.permissions, id, &contact.roles, contact.now)?;
+        sighting.roles = held_role::list(conn, &rules.permissions, id, contact.claimed_roles(), contact.now)?;
     }
     Ok((sighting, is_new))
 }
@@ -214,9 +217,9 @@ fn record(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<(
 fn make(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<Sighting, Failure> {
     let is_bootstrap = rules.names_admin(&contact.identity) && !grants::has_counted_admin(conn)?;
     let jit = if is_bootstrap { JitMode::Active } else { contact.jit };
-    let principal = first_contact::make_person(conn, contact, jit)?;
-    let roles = held_role::list(conn, &rules.permissions, principal.id, &contact.roles, contact.now)?;
-    Ok(Sighting { principal, roles, is_bootstrap })
+    let (principal, identity) = first_contact::make_person(conn, contact, jit)?;
+    let roles = held_role::list(conn, &rules.permissions, principal.id, contact.claimed_roles(), contact.now)?;
+    Ok(Sighting { principal, identity: identity.id().to_owned(), roles, is_bootstrap })
 }
 
 fn log_first_contact(id: PrincipalId) {

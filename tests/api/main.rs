@@ -24,6 +24,7 @@ mod first_contact;
 #[cfg(feature = "postgres")]
 mod fleet;
 mod floods;
+mod granting;
 mod health;
 mod http_heads;
 mod input;
