@@ -35,7 +35,7 @@ const PEOPLE: [(&str, Option<&str>); 9] = [
 const ROLES: [(&str, &[&str]); 3] = [
     ("reader", &["audit:read"]),
     ("linker", &["users:read", "users:write", "identities:write"]),
-    ("editor", &["roles:read", "roles:write"]),
+    ("editor", &["roles:read", "roles:write", "roles:assign"]),
 ];
 
 /// Permission lists for roles that are edited.
@@ -273,6 +273,8 @@ impl Case<'_> {
             ids.insert(*person, self.id(person).await);
             before.insert(*person, self.granted(person).await);
         }
+        // Her groups give her nothing: one is no role yet, the other holds administrative permissions that her issuer may not give.
+        assert_eq!(before["mallory"], MEMBER.map(str::to_owned).into());
         ids.insert("gone", self.deleted_id().await);
         let givers = self.take(&ids, steps).await;
         self.app.pass(2);
