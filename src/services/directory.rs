@@ -115,7 +115,9 @@ impl<K: Kind> Directory<K> {
         W: FnOnce(&mut Edit<'_>) -> Result<Option<Changes>, Failure> + Send + 'static,
     {
         let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
-        let touched = Touched::one(&change.id);
+        // By a new identity somebody is known who was not: it has no principal yet whom the change could name.
+        let is_link = change.action == AuditAction::LinkIdentity;
+        let touched = if is_link { Touched::Everyone } else { Touched::one(&change.id) };
         let outcome = self
             .database
             .write_touching(move |conn| {

@@ -1,7 +1,11 @@
 //! Whoever comes again is known without a look at the database, and each of the ways in which that ends.
 
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+
 use diesel::prelude::*;
 use proptest::prelude::*;
+use quick_cache::Equivalent;
 
 use super::super::first_contact::{Contact, admit, observe};
 use super::super::test_support::{ISSUER, World, names};
@@ -11,9 +15,10 @@ use super::super::{
 use super::*;
 use crate::database::{Database, DatabaseConfig, DatabaseError, DatabaseUrl, DbConnection, Freshness, Touched};
 use crate::models::{
-    ClaimRoles, DisabledBy, EmailState, Moment, Origin, PrincipalId, PrincipalKind, PrincipalStatus, ProfileField,
+    ClaimRoles, DisabledBy, EmailState, Moment, Origin, Principal, PrincipalId, PrincipalKind, PrincipalStatus,
+    ProfileField,
 };
-use crate::oidc::{JitMode, Profile};
+use crate::oidc::{JitMode, Profile, SubjectKind};
 use crate::schema::principals;
 
 impl World {
