@@ -264,6 +264,9 @@ async fn a_change_that_nobody_told_of_counts_after_a_minute_and_at_once_when_it_
     assert!(matches!(world.principals.resolve(&claims).await, Err(Failure::PrincipalDisabled)));
 
     world.change_silently(id, PrincipalStatus::Active, Touched::Nobody).await;
+    world.pass(59);
+    assert!(matches!(world.principals.resolve(&claims).await, Err(Failure::PrincipalDisabled)), "a refusal too");
+    world.pass(1);
     world.remembered(&claims).await;
     world.database.notice_outside_changes().await.unwrap();
     world.remembered(&claims).await;
