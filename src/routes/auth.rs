@@ -79,6 +79,7 @@ fn not_a_destination() -> Error {
             headers(("Location" = String, description = "What was `return_to`")),
         ),
         (status = 404, description = "Nobody signs in here"),
+        (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
 async fn callback(
@@ -172,6 +173,7 @@ async fn show(caller: Caller, declared: web::Data<DeclaredPermissions>) -> web::
         (status = 200, body = LogoutResponse),
         (status = 403, description = "It does not come from a page that may act here"),
         (status = 404, description = "Nobody signs in here"),
+        (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
 async fn logout(
@@ -229,6 +231,7 @@ async fn end_session(
         (status = 303, description = "To the provider", headers(("Location" = String, description = "The provider's page"))),
         (status = 400, description = "This browser has not just signed out"),
         (status = 404, description = "Nobody signs in here"),
+        (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
 async fn logout_at_provider(
@@ -259,6 +262,7 @@ async fn logout_at_provider(
         (status = 400, description = "It is no logout token for this service"),
         (status = 404, description = "Nobody signs in here"),
         (status = 503, description = "It can't be checked at the moment"),
+        (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
 async fn backchannel_logout(

@@ -125,6 +125,24 @@ async fn open_tabs_of_a_session_that_has_ended_do_not_lock_out_their_network() {
 }
 
 #[actix_web::test]
+async fn forged_cookie_costs_no_query() {
+    let place = Place::with_budget(100).await;
+    let mut browser = signed_in(&place.app, "bob").await;
+    let genuine = browser.session().unwrap().to_owned();
+    // The id is that of a session, and the tag is made up; a cookie as it was before it had a tag; and nothing like it.
+    let other_tag = format!("{}{}", &genuine[..60], "A".repeat(genuine.len() - 60));
+    for forged in [&*other_tag, &genuine[..43], &"A".repeat(genuine.len()), "forged"] {
+        let before = place.work().await;
+        assert_eq!(place.get_by_cookie(&address(1), forged).await.problem(), "session-ended");
+        browser.cookies.insert("session".to_owned(), forged.to_owned());
+        let out = browser.scripted(Method::POST, "/auth/logout");
+        assert_eq!(browser.send(out).await.status(), 200);
+        assert_eq!(place.work().await.since(before), Work::NONE, "{forged}");
+    }
+    assert_eq!(place.get_by_cookie(&address(1), &genuine).await.status(), 200);
+}
+
+#[actix_web::test]
 async fn cookie_of_a_sign_out_counts_only_if_it_leads_to_no_session() {
     let place = Place::with_budget(2).await;
     let here = address(1);
