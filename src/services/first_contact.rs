@@ -191,14 +191,6 @@ fn admit_at(
     }
 }
 
-/// Why somebody whom nobody knows is not let in.
-pub(super) fn unknown(kind: PrincipalKind) -> Failure {
-    match kind {
-        PrincipalKind::Human => Failure::UnknownPrincipal,
-        PrincipalKind::Machine => Failure::UnregisteredProgram,
-    }
-}
-
 /// What a contact changed in a principal.
 #[derive(Default)]
 pub(super) struct Observed {

@@ -140,15 +140,13 @@ impl PrincipalService {
 
     /// Who has the identity; `None` where nobody has it yet, and this contact may change that. Remembers where it may not.
     async fn sight_or_keep_unknown(&self, contact: &Arc<Contact>, mark: Mark) -> Result<Option<Sighting>, Failure> {
-        let (unknown, refusal) = match self.sight(contact).await {
-            Ok(None) if !self.rules.may_make(contact) => {
-                (Unknown::Never, first_contact::unknown(contact.identity.kind))
-            }
-            Err(Failure::PrincipalDeleted) => (Unknown::Purged, Failure::PrincipalDeleted),
+        let unknown = match self.sight(contact).await {
+            Ok(None) if !self.rules.may_make(contact) => Unknown::Never,
+            Err(Failure::PrincipalDeleted) => Unknown::Purged,
             sighted => return sighted,
         };
         self.cache.keep_unknown(&contact.identity, unknown, mark, contact.now);
-        Err(refusal)
+        Err(unknown.failure(contact.identity.kind))
     }
 
     /// As [`resolve`](Self::resolve), without making, noting or changing anything: `None` where nobody is known yet.

@@ -491,3 +491,29 @@ proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn remembered_unknown_person_is_made_known_once_the_issuer_allows_it() {
+    let world = World::with(JitMode::Off, None);
+    let refused =
+        async |claims: Claims| matches!(world.principals.resolve(&claims).await, Err(Failure::UnknownPrincipal));
+    assert!(refused(world.person("bob")).await && refused(world.person("bob")).await);
+    // As after the issuers' file was read again.
+    let now_active = world.person("bob").with_jit(JitMode::Active);
+    assert!(world.principals.resolve(&now_active).await.is_ok());
+}
+
+#[tokio::test]
+async fn number_of_remembered_unknown_identities_is_bounded() {
+    let world = World::with(JitMode::Off, None);
+    let cache = PrincipalCache::new(Arc::clone(world.database.changes()), Arc::default());
+    let (mark, now) = (cache.mark(), world.now());
+    for number in 0..20_000 {
+        cache.keep_unknown(&IdentityKey::human(ISSUER, number.to_string()), Unknown::Never, mark, now);
+    }
+    assert!((1..=8 * 1024).contains(&cache.unknown.len()));
+    let last = world.person("19999");
+    assert!(cache.find_refusal(&last, now.timestamp_micros(), Need::Ordinary).is_some());
+    let later = (now + MAX_AGE).timestamp_micros();
+    assert!(cache.find_refusal(&last, later, Need::Ordinary).is_none(), "for a minute at the most");
+}

@@ -67,14 +67,20 @@ impl Entry {
 }
 
 impl Unknown {
-    /// What whoever presents the identity is told; `None` where they are known by it from now on.
+    /// Why whoever presents such an identity is not let in.
+    pub(in crate::services) fn failure(self, kind: PrincipalKind) -> Failure {
+        match (self, kind) {
+            (Self::Purged, _) => Failure::PrincipalDeleted,
+            (Self::Never, PrincipalKind::Human) => Failure::UnknownPrincipal,
+            (Self::Never, PrincipalKind::Machine) => Failure::UnregisteredProgram,
+        }
+    }
+
+    /// The same for these claims; `None` where they make their identity known from now on.
     pub(super) fn refusal(self, claims: &Claims) -> Option<Failure> {
         let kind = first_contact::identity_of(claims).kind;
-        match self {
-            Self::Purged => Some(Failure::PrincipalDeleted),
-            // The issuer's settings may have been read again since.
-            Self::Never if kind == PrincipalKind::Human && claims.jit() != JitMode::Off => None,
-            Self::Never => Some(first_contact::unknown(kind)),
-        }
+        // The issuer's settings may have been read again since.
+        let is_made = self == Self::Never && kind == PrincipalKind::Human && claims.jit() != JitMode::Off;
+        (!is_made).then(|| self.failure(kind))
     }
 }
