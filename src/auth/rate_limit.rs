@@ -26,7 +26,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 
 use address::{AddressBudget, Reservation, Share};
-use credentials::GoodCredentials;
+use credentials::{GoodCredentials, Pass};
 use requests::RequestBudget;
 
 use super::client_address::TrustedProxies;
@@ -61,8 +61,9 @@ struct Bounded<'a> {
     failures: &'a Failures,
     /// `None` where it is good once at the most.
     credential: Option<&'a [u8]>,
-    /// `None` where the budget is spent and the credential was good the last time.
-    reservation: Option<Reservation<'a>>,
+    reservation: Reservation<'a>,
+    /// Where the budget is spent and the credential was good the last time.
+    _pass: Option<Pass>,
 }
 
 impl RateLimits {
@@ -96,13 +97,15 @@ impl RateLimits {
 
     fn reserve<'a>(&'a self, request: &HttpRequest, credential: Option<&'a [u8]>) -> Result<Attempt<'a>, Error> {
         let Some((failures, client)) = self.failures_of(request) else { return Ok(Attempt(None)) };
-        let was_good = || credential.is_some_and(|credential| failures.good.contains(credential));
-        let reservation = match failures.addresses.reserve(client, Share::Whole) {
-            Ok(reservation) => Some(reservation),
-            Err(_) if was_good() => None,
-            Err(limited) => return Err(Error::RateLimited(limited)),
+        let (reservation, pass) = match failures.addresses.reserve(client, Share::Whole) {
+            Ok(reservation) => (reservation, None),
+            Err(limited) => {
+                let pass = credential.and_then(|credential| failures.good.pass(credential));
+                let pass = pass.ok_or(Error::RateLimited(limited))?;
+                (failures.addresses.overdraw(client), Some(pass))
+            }
         };
-        Ok(Attempt(Some(Bounded { failures, credential, reservation })))
+        Ok(Attempt(Some(Bounded { failures, credential, reservation, _pass: pass })))
     }
 
     /// What a request is answered whose credential can't even be read: why, or that its address has sent too many bad ones.
@@ -157,8 +160,8 @@ impl Attempt<'_> {
     /// Counts the attempt.
     pub(crate) fn refuse(self) {
         self.forget();
-        if let Some(reservation) = self.0.and_then(|bounded| bounded.reservation) {
-            reservation.charge();
+        if let Some(bounded) = self.0 {
+            bounded.reservation.charge();
         }
     }
 
@@ -182,8 +185,8 @@ impl Attempt<'_> {
     }
 
     fn give_back(self) {
-        if let Some(reservation) = self.0.and_then(|bounded| bounded.reservation) {
-            reservation.release();
+        if let Some(bounded) = self.0 {
+            bounded.reservation.release();
         }
     }
 }

@@ -88,6 +88,16 @@ impl AddressBudget {
         }
         Ok(reservation)
     }
+
+    /// A place whether or not there is one: what it costs in the end is refilled first.
+    pub(super) fn overdraw(&self, client: IpAddr) -> Reservation<'_> {
+        let places = self.levels.iter().zip(networks(client)).filter_map(|(level, network)| {
+            let used = level.used_by(network?);
+            lock(&used).in_flight += 1;
+            Some((level.interval, used))
+        });
+        Reservation { clock: &self.clock, places: places.collect() }
+    }
 }
 
 impl Level {
@@ -96,8 +106,13 @@ impl Level {
         Self { quota: quota.get(), interval, used: Cache::new(capacity) }
     }
 
-    fn reserve(&self, network: IpAddr, share: Share, now: Duration) -> Result<Arc<Mutex<Used>>, Limited> {
+    fn used_by(&self, network: IpAddr) -> Arc<Mutex<Used>> {
         let Ok(used) = self.used.get_or_insert_with(&network, || Ok::<_, Infallible>(Arc::default()));
+        used
+    }
+
+    fn reserve(&self, network: IpAddr, share: Share, now: Duration) -> Result<Arc<Mutex<Used>>, Limited> {
+        let used = self.used_by(network);
         let allowed = match share {
             Share::Whole => self.quota,
             Share::Half => (self.quota / 2).max(1),

@@ -82,6 +82,7 @@ async fn bad_cookies_and_logout_tokens_beyond_the_budget_cost_nothing() {
     let mut browser = signed_in(app, "bob").await;
     let ended = format!("session={}", browser.session().unwrap());
     browser.send(browser.scripted(Method::DELETE, "/api/v1/me/sessions")).await;
+    assert_eq!(browser.who().await.problem(), "session-ended");
     let statuses = flood(&place, "cookie of an ended session", 3, |_| get(ME, &ended)).await;
     assert!(statuses.iter().all(|status| *status == 401), "from memory");
     let logout_token = app.idp.logout_token().subject("bob").sign();
@@ -170,7 +171,7 @@ async fn attempts_at_once_cost_no_more_than_the_budget() {
     let here = address(1);
     place.provider.hold(true);
     let ask = async |n: usize| place.get(&here, &format!("opaque-{n}")).await.status();
-    let mut asking: FuturesUnordered<_> = (0..60).map(|n| ask(n)).collect();
+    let mut asking: FuturesUnordered<_> = (0..60).map(ask).collect();
     let mut statuses = Vec::new();
     while statuses.len() < 54 {
         statuses.push(asking.next().await.unwrap());
@@ -181,6 +182,21 @@ async fn attempts_at_once_cost_no_more_than_the_budget() {
     let rest: Vec<u16> = asking.collect().await;
     assert_eq!(rest, [401; 6]);
     assert!(place.provider.questions() <= 6);
+}
+
+/// It passes a spent budget, as long as nobody knows that it is good no more.
+#[actix_web::test]
+async fn credential_that_was_good_costs_few_checks_beyond_the_budget_however_many_come_at_once() {
+    let (place, here) = (Place::with_budget(BUDGET).await, address(1));
+    let mut browser = signed_in(&place.app, "bob").await;
+    let cookie = browser.session().unwrap().to_owned();
+    assert_eq!(place.get_by_cookie(&here, &cookie).await.status(), 200);
+    browser.send(browser.scripted(Method::DELETE, "/api/v1/me/sessions")).await;
+    let before = place.work().await;
+    let statuses = join_all((0..200).map(|_| place.get_by_cookie(&here, &cookie))).await;
+    assert!(statuses.iter().all(|reply| matches!(reply.status(), 401 | 429)));
+    let work = place.work().await.since(before);
+    assert!(work.transactions <= f64::from(BUDGET + 8), "{work:?}");
 }
 
 /// The control: without a budget each of them costs what it costs, so the counters count.

@@ -67,6 +67,19 @@ fn half_a_share_leaves_the_other_half() {
 }
 
 #[test]
+fn what_is_overdrawn_and_refused_is_refilled_first() {
+    let (budget, clock) = budget(2);
+    let client = "192.0.2.7".parse().unwrap();
+    assert_eq!((refused(&budget, "192.0.2.7"), refused(&budget, "192.0.2.7")), (Ok(()), Ok(())));
+    budget.overdraw(client).release();
+    assert_eq!(refused(&budget, "192.0.2.7"), Err(30), "what was good has cost nothing");
+    budget.overdraw(client).charge();
+    assert_eq!(refused(&budget, "192.0.2.7"), Err(60));
+    clock.advance(Duration::from_secs(60));
+    assert_eq!((refused(&budget, "192.0.2.7"), refused(&budget, "192.0.2.7")), (Ok(()), Err(30)));
+}
+
+#[test]
 fn network_of_64_bits_is_one_address() {
     let (budget, _clock) = budget(1);
     assert_eq!(refused(&budget, "2001:db8:1:2::1"), Ok(()));
