@@ -45,6 +45,7 @@ impl TrustedIssuer {
         IssuerReport {
             short_name: self.settings.short_name.clone(),
             verdicts: self.standing.verdicts.counts(),
+            signature_checks: self.standing.verdicts.signature_checks(),
             gaps: self.gaps.counts(),
             keys: self.keys.state(),
         }

@@ -116,7 +116,9 @@ impl<K: Kind> Directory<K> {
     {
         let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
         let issuers = Arc::clone(&self.issuers);
-        let touched = Touched::one(&change.id);
+        // A new identity may have been refused as unknown: there is no principal yet that the change could name.
+        let is_link = change.action == AuditAction::LinkIdentity;
+        let touched = if is_link { Touched::Everyone } else { Touched::one(&change.id) };
         let outcome = self
             .database
             .write_touching(move |conn| {

@@ -137,6 +137,24 @@ fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+impl Failure {
+    /// Whether it refuses the credential that was presented: what stands for a person or a program, whichever kind it is.
+    pub fn refuses_credential(&self) -> bool {
+        match self {
+            Self::UnknownPrincipal
+            | Self::UnregisteredProgram
+            | Self::PrincipalDisabled
+            | Self::PrincipalPending
+            | Self::PrincipalDeleted
+            | Self::TokenRevoked
+            | Self::SessionEnded
+            | Self::LoginFailed => true,
+            Self::BadLogin(rejection) | Self::BadLogoutToken(rejection) => !rejection.is_our_outage(),
+            _ => false,
+        }
+    }
+}
+
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
         Self::Database(error)

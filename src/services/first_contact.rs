@@ -36,12 +36,8 @@ pub(super) struct Contact {
 
 impl Contact {
     pub(super) fn new(claims: &Claims, now: DateTime<Utc>) -> Self {
-        let kind = match claims.kind() {
-            SubjectKind::Human => PrincipalKind::Human,
-            SubjectKind::Machine => PrincipalKind::Machine,
-        };
         Self {
-            identity: IdentityKey { issuer: claims.issuer().to_owned(), kind, subject: claims.subject().to_owned() },
+            identity: identity_of(claims),
             roles: claims.roles().clone(),
             jit: claims.jit(),
             now,
@@ -66,6 +62,15 @@ impl Contact {
     fn moment(&self) -> Moment {
         self.now.into()
     }
+}
+
+/// The identity that a token presents.
+pub(super) fn identity_of(claims: &Claims) -> IdentityKey {
+    let kind = match claims.kind() {
+        SubjectKind::Human => PrincipalKind::Human,
+        SubjectKind::Machine => PrincipalKind::Machine,
+    };
+    IdentityKey { issuer: claims.issuer().to_owned(), kind, subject: claims.subject().to_owned() }
 }
 
 /// Whether a token that was issued then is no older than the last one that `principal` was described by. One that does not tell its
@@ -105,6 +110,10 @@ pub(super) fn is_plain(principal: &Principal, claims: &Claims, is_same: bool, no
 /// Until when a presentation that [is plain](is_plain) stays so, while neither `principal` nor `claims` change. `None` where that is
 /// for each time to say.
 pub(super) fn plain_until(principal: &Principal, claims: &Claims) -> Option<DateTime<Utc>> {
+    // Whoever is not admitted is refused each time, for a reason that is found each time.
+    if principal.status != PrincipalStatus::Active {
+        return None;
+    }
     // Without its age a token is news every now and then; role names that differ wait to be noted.
     if claims.issued_at().is_none() || principal.claim_roles.0 != *claims.roles() {
         return None;
@@ -156,6 +165,11 @@ pub(super) fn admit(principal: &Principal, contact: &Contact, is_bootstrap: bool
     admit_at(principal, contact.issued_at(), contact.now, is_bootstrap)
 }
 
+/// As [`admit`], of a principal that is remembered; `BOOTSTRAP_ADMIN` is not, while there is none.
+pub(super) fn admit_again(principal: &Principal, claims: &Claims, now: DateTime<Utc>) -> Result<(), Failure> {
+    admit_at(principal, claims.issued_at(), now, false)
+}
+
 pub(super) fn admit_at(
     principal: &Principal,
     issued_at: Option<DateTime<Utc>>,
@@ -175,14 +189,6 @@ pub(super) fn admit_at(
             }
             _ => Ok(()),
         },
-    }
-}
-
-/// Why somebody whom nobody knows is not let in.
-pub(super) fn unknown(contact: &Contact) -> Failure {
-    match contact.identity.kind {
-        PrincipalKind::Human => Failure::UnknownPrincipal,
-        PrincipalKind::Machine => Failure::UnregisteredProgram,
     }
 }
 

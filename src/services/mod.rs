@@ -68,6 +68,7 @@ pub use roles::{KnownVersion, RoleDraft, RoleService, RoleWithPermissions};
 pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
 pub use sessions::{
     Arrival, Completion, LoginRefusal, MySessionService, SessionHolder, SessionService, SessionSettings, SessionView,
+    SignedOut,
 };
 pub use user_creation::{NewIdentity, NewUser};
 pub use user_export::UserExport;
@@ -76,4 +77,5 @@ pub use user_update::UserEdit;
 pub use users::UserService;
 
 pub(crate) use decision::{decide, is_delegated};
+pub(crate) use principal_cache::RefusedPrincipal;
 pub(crate) use tally::Tally;

@@ -13,6 +13,7 @@ mod architecture;
 mod audit;
 mod authorization;
 mod challenges;
+mod cheap_refusals;
 mod command_line;
 mod cors;
 mod dev_issuer;

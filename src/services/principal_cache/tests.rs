@@ -1,7 +1,11 @@
 //! Whoever comes again is known without a look at the database, and each of the ways in which that ends.
 
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+
 use diesel::prelude::*;
 use proptest::prelude::*;
+use quick_cache::Equivalent;
 
 use super::super::first_contact::{Contact, admit, observe};
 use super::super::test_support::{ISSUER, World, names};
@@ -11,9 +15,10 @@ use super::super::{
 use super::*;
 use crate::database::{Database, DatabaseConfig, DatabaseError, DatabaseUrl, DbConnection, Freshness, Touched};
 use crate::models::{
-    ClaimRoles, DisabledBy, EmailState, Moment, Origin, PrincipalId, PrincipalKind, PrincipalStatus, ProfileField,
+    ClaimRoles, DisabledBy, EmailState, Moment, Origin, Principal, PrincipalId, PrincipalKind, PrincipalStatus,
+    ProfileField,
 };
-use crate::oidc::{JitMode, Profile};
+use crate::oidc::{JitMode, Profile, SubjectKind};
 use crate::schema::principals;
 
 impl World {
@@ -265,6 +270,9 @@ async fn a_change_that_nobody_told_of_counts_after_a_minute_and_at_once_when_it_
     assert!(matches!(world.principals.resolve(&claims).await, Err(Failure::PrincipalDisabled)));
 
     world.change_silently(id, PrincipalStatus::Active, Touched::Nobody).await;
+    world.pass(59);
+    assert!(matches!(world.principals.resolve(&claims).await, Err(Failure::PrincipalDisabled)), "a refusal too");
+    world.pass(1);
     world.remembered(&claims).await;
     world.database.notice_outside_changes().await.unwrap();
     world.remembered(&claims).await;
@@ -486,4 +494,30 @@ proptest! {
             prop_assert!(!is_covered || is_nothing(&again, then));
         }
     }
+}
+
+#[tokio::test]
+async fn remembered_unknown_person_is_made_known_once_the_issuer_allows_it() {
+    let world = World::with(JitMode::Off, None);
+    let refused =
+        async |claims: Claims| matches!(world.principals.resolve(&claims).await, Err(Failure::UnknownPrincipal));
+    assert!(refused(world.person("bob")).await && refused(world.person("bob")).await);
+    // As after the issuers' file was read again.
+    let now_active = world.person("bob").with_jit(JitMode::Active);
+    assert!(world.principals.resolve(&now_active).await.is_ok());
+}
+
+#[tokio::test]
+async fn number_of_remembered_unknown_identities_is_bounded() {
+    let world = World::with(JitMode::Off, None);
+    let cache = PrincipalCache::new(Arc::clone(world.database.changes()), Arc::default());
+    let (mark, now) = (cache.mark(), world.now());
+    for number in 0..20_000 {
+        cache.keep_unknown(&IdentityKey::human(ISSUER, number.to_string()), Unknown::Never, mark, now);
+    }
+    assert!((1..=8 * 1024).contains(&cache.unknown.len()));
+    let last = world.person("19999");
+    assert!(cache.find_refusal(&last, now.timestamp_micros(), Need::Ordinary).is_some());
+    let later = (now + MAX_AGE).timestamp_micros();
+    assert!(cache.find_refusal(&last, later, Need::Ordinary).is_none(), "for a minute at the most");
 }
