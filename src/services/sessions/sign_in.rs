@@ -1,5 +1,7 @@
 //! Out to the provider and back: what is sent along with the browser, and what comes of its return.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -7,10 +9,10 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::database::Touched;
-use crate::models::{AuditAction, AuditEvent, Moment, PrincipalId, Session};
+use crate::models::{AuditAction, Moment, PrincipalId, Session};
 use crate::oidc::{LoginAnswer, LoginError, PendingLogin, SignedIn};
-use crate::repositories::{audit_events, sessions};
-use crate::services::{Failure, Need};
+use crate::repositories::{audit_events, principals, sessions};
+use crate::services::{Actor, Failure, Need, ResolvedPrincipal, first_contact};
 
 use super::{Secret, SessionService, json};
 
@@ -130,30 +132,31 @@ impl SessionService {
         let code = arrival.code.ok_or(Failure::LoginFailed)?;
         let signed_in = self.0.login.complete(pending, code, &self.0.settings.redirect_uri).await.map_err(failure)?;
         let principal = self.0.principals.resolve_for(&signed_in.claims, Need::Ordinary).await?;
-        Ok(self.open_session(principal.principal().id, &signed_in, &arrival).await?)
+        Ok(self.open_session(principal, &signed_in, &arrival).await?)
     }
 
     /// Always a new one: what a browser held before, whoever gave it that, is worth nothing now.
     async fn open_session(
         &self,
-        principal: PrincipalId,
+        principal: Arc<ResolvedPrincipal>,
         signed_in: &SignedIn,
         arrival: &Arrival<'_>,
     ) -> Result<String, Failure> {
-        let (cookie, now) = (self.0.cookies.issue()?, self.now());
-        let mut session = self.session(principal, signed_in, now)?;
+        let (cookie, now, id) = (self.0.cookies.issue()?, self.now(), *principal.id());
+        let mut session = self.session(id, signed_in, now)?;
         session.token_hash = cookie.hash;
         session.device = arrival.device.map(|device| device.chars().take(MAX_DEVICE).collect());
         let former = arrival.former.and_then(|former| self.0.cookies.authenticate(former));
-        let mut event =
-            AuditEvent::new(now.into(), AuditAction::BeginSession, principal).with("session", session.id.clone());
-        event.actor = Some(principal);
-        event.client = signed_in.claims.client_id().map(str::to_owned);
-        event.request_id = Some(arrival.request_id.clone());
+        let claims = Arc::clone(&signed_in.claims);
+        let actor = Actor::of_request(Arc::clone(&claims), principal, None, arrival.request_id.clone());
+        let event = actor.event(now.into(), AuditAction::BeginSession, id).with("session", session.id.clone());
         let opened = self.0.database.write_beside(move |conn| {
             if let Some(former) = former {
                 sessions::delete_by_token(conn, &former)?;
             }
+            // Shutting out ends the sessions that there are. It waits for this row, so it ends this one too, or this one is not begun.
+            let current = principals::find_for_update(conn, id)?.ok_or(Failure::PrincipalDeleted)?;
+            first_contact::admit_again(&current, &claims, now)?;
             sessions::insert(conn, &session)?;
             audit_events::append(conn, &event)?;
             Ok::<_, Failure>(((), Touched::Nobody))
