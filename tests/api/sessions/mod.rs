@@ -2,6 +2,7 @@
 
 mod attacks;
 pub mod browser;
+mod pages;
 mod provider;
 mod renewal;
 mod tokens;
