@@ -81,10 +81,11 @@ mod tests {
     use actix_web::http::header::{HeaderMap, HeaderValue};
 
     use super::*;
-    use crate::request_id::REQUEST_ID;
+    use crate::request_id::{REQUEST_ID, Sender};
 
     fn request(id: &'static str) -> RequestId {
-        RequestId::of(&HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(id))]))
+        let headers = HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(id))]);
+        RequestId::given_by(Sender::Proxy, &headers).0
     }
 
     fn scope(id: &'static str) -> Scope {

@@ -9,8 +9,13 @@ use crate::support::{ALL_SCOPES, AUDIENCE, client};
 /// A service whose log is at its most talkative, and its issuer.
 async fn spawn() -> (Service, Issuer) {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
-    let service = Program::portcullis().trusting(&idp).var("LOG_LEVEL", "trace").serve();
+    let service = believing(Program::portcullis()).trusting(&idp).var("LOG_LEVEL", "trace").serve();
     (service, idp)
+}
+
+/// A program that takes its requests' ids from this test, as from a proxy.
+fn believing(program: Program) -> Program {
+    program.var("SERVER_TRUSTED_PROXIES", "127.0.0.1/32")
 }
 
 /// Asks, and returns the line that tells of it with all that was logged until then.
@@ -26,7 +31,7 @@ async fn ask(
         request = request.header(*name, *value);
     }
     let answer = request.send().await.unwrap();
-    assert_eq!(answer.headers()["x-request-id"], id, "the sender's id is given back");
+    assert_eq!(answer.headers()["x-request-id"], id, "the id of a trusted proxy is the request's own");
     service.logged(|event| event["target"] == "portcullis::access" && event["request_id"] == id)
 }
 
@@ -53,12 +58,26 @@ async fn a_request_is_told_in_one_line_by_route_status_and_caller() {
 }
 
 #[actix_web::test]
+async fn id_of_a_sender_that_is_no_trusted_proxy_is_only_noted() {
+    let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
+    let service = Program::portcullis().trusting(&idp).var("SERVER_TRUSTED_PROXIES", "192.0.2.0/24").serve();
+    let get = client().get(format!("{}/api/v1/me", service.url())).header("X-Request-Id", "request-0001");
+    let answer = get.send().await.unwrap();
+    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let (line, log) = service.logged(|event| event["client_request_id"] == "request-0001");
+    assert_ne!(id, "request-0001");
+    assert_eq!(line["request_id"], *id);
+    assert_eq!(log.matches("request-0001").count(), 1, "{log}");
+}
+
+#[actix_web::test]
 async fn every_line_of_a_request_tells_it_once_whether_or_not_the_filter_names_spans() {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
     for level in ["info", "info,portcullis=debug", "info,[request]=debug"] {
         let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
-        let (service, before) = Program::portcullis().trusting(&idp).var("LOG_LEVEL", level).serve_with_log();
+        let (service, before) =
+            believing(Program::portcullis()).trusting(&idp).var("LOG_LEVEL", level).serve_with_log();
         let bearer = format!("Bearer {}", idp.token().subject("bob").scope(ALL_SCOPES).sign());
         let fields = [("Authorization", &*bearer), ("traceparent", &*parent)];
         let (_, log) = ask(&service, "request-0001", reqwest::Method::GET, "/api/v1/me", &fields).await;
