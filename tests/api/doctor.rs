@@ -35,6 +35,21 @@ async fn no_issuer() {
     assert_unwell("no-issuer", &Program::portcullis(), &issuer().await, &[]);
 }
 
+#[cfg(unix)]
+#[actix_web::test]
+async fn database_that_other_users_may_read_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let idp = issuer().await;
+    let doctor = doctor(&idp).var("DATABASE_URL", "sqlite://own.db");
+    assert!(doctor.run(&["migrate"]).succeeded());
+    let told = |doctor: &Program| doctor.run(&["doctor"]).output().to_owned();
+    assert!(!told(&doctor).contains("own.db"), "{}", told(&doctor));
+    std::fs::set_permissions(doctor.folder().join("own.db"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let expected = "warning database: users other than the owner have access to own.db; run `chmod 600` on it";
+    assert!(told(&doctor).contains(expected), "{}", told(&doctor));
+}
+
 #[actix_web::test]
 async fn no_audience() {
     let idp = issuer().await;

@@ -49,6 +49,10 @@ async fn examine(application: &Application, arguments: &Arguments, report: &mut 
     for variable in crate::config::unknown_variables() {
         report.warning("configuration", format!("{variable} is not known; is it misspelt?"));
     }
+    for file in config.database.connection.url.files_open_to_others() {
+        let file = file.display();
+        report.warning("database", format!("users other than the owner have access to {file}; run `chmod 600` on it"));
+    }
     let Some(oidc) = &config.oidc else {
         report.fault("configuration", "no issuer is named: set OIDC_ISSUER and OIDC_AUDIENCE, or OIDC_ISSUERS_FILE");
         return Ok(());
