@@ -377,7 +377,7 @@ async fn every_bad_line_is_told_by_number_and_reason_and_keeps_nobody_else_out()
         [
             "line 3: subject must be 1 to 255 characters without control characters",
             "line 4: roles names a role that does not exist",
-            "line 5: expires_at must be a time as 2027-01-31T12:00:00Z",
+            "line 5: expires_at must be a time in the years 1970 to 9999 as 2030-01-31T12:00:00Z (RFC 3339)",
             "line 6: the same identity is on line 2",
             "line 7: 1 fields, where 4 are named",
             "portcullis: 5 lines were refused",
