@@ -1,7 +1,7 @@
 //! The id of a request: what the log, the audit trail and the answer call it.
 //!
 //! An id that a trusted proxy sends is the request's own. Any other sender could repeat the id of another request, or choose one that hides
-//! it in a search, so theirs is only noted beside ours ([`RequestId::given_by`]).
+//! it in a search, so theirs is only noted beside ours ([`RequestId::of`]).
 
 use std::convert::Infallible;
 use std::fmt;
@@ -26,15 +26,6 @@ thread_local! {
     static COUNTER: ContextV7 = const { ContextV7::new() };
 }
 
-/// Who sends a request, as far as its id is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sender {
-    /// A proxy that `SERVER_TRUSTED_PROXIES` lists.
-    Proxy,
-    /// Any other client.
-    Client,
-}
-
 /// The id of a request. It lies where it is used: there is one for each
 /// request, and copies are cheaper than what would be shared.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,17 +36,14 @@ pub(crate) struct RequestId {
 }
 
 impl RequestId {
-    /// The id that a request goes by, and the one that its sender gave it if that is another.
-    pub(crate) fn given_by(sender: Sender, headers: &HeaderMap) -> (Self, Option<Box<Self>>) {
-        match (Self::sent(headers), sender) {
-            (Some(id), Sender::Proxy) => (id, None),
-            (sent, _) => (Self::fresh(), sent.map(Box::new)),
+    /// The id that a request goes by, and the one that its sender gave it if that is another. Whether a proxy vouches for the sender's is
+    /// asked only where there is one.
+    pub(crate) fn of(headers: &HeaderMap, is_from_proxy: impl FnOnce() -> bool) -> (Self, Option<Box<Self>>) {
+        match Self::sent(headers) {
+            None => (Self::fresh(), None),
+            Some(id) if is_from_proxy() => (id, None),
+            Some(id) => (Self::fresh(), Some(Box::new(id))),
         }
-    }
-
-    /// Whether these fields name a request in a way that could be taken over.
-    pub(crate) fn is_in(headers: &HeaderMap) -> bool {
-        headers.contains_key(REQUEST_ID)
     }
 
     /// The id in these fields, where it is fit to be written down.
@@ -119,25 +107,25 @@ mod tests {
 
     use super::*;
 
-    fn given(sender: Sender, sent: &[&str]) -> (RequestId, Option<Box<RequestId>>) {
+    fn of(is_from_proxy: bool, sent: &[&str]) -> (RequestId, Option<Box<RequestId>>) {
         let mut headers = HeaderMap::new();
         for id in sent {
             headers.append(REQUEST_ID, HeaderValue::from_bytes(id.as_bytes()).unwrap());
         }
-        RequestId::given_by(sender, &headers)
+        RequestId::of(&headers, || is_from_proxy)
     }
 
     #[test]
     fn id_of_a_proxy_is_the_requests_own() {
         for id in ["req-0001", "019f9f5c-0000-7000-8000-000000000000", &"a".repeat(64)] {
-            let (own, noted) = given(Sender::Proxy, &[id]);
+            let (own, noted) = of(true, &[id]);
             assert_eq!((own.as_str(), noted), (id, None));
         }
     }
 
     #[test]
     fn id_of_another_client_is_noted_beside_a_new_one() {
-        let (own, noted) = given(Sender::Client, &["req-0001"]);
+        let (own, noted) = of(false, &["req-0001"]);
         assert!(Uuid::parse_str(own.as_str()).is_ok(), "{own}");
         assert_eq!(noted.unwrap().as_str(), "req-0001");
     }
@@ -156,8 +144,8 @@ mod tests {
             // Which of two it is cannot be known.
             vec!["req-0001", "req-0001"],
         ] {
-            for sender in [Sender::Proxy, Sender::Client] {
-                let (id, noted) = given(sender, &sent);
+            for is_from_proxy in [true, false] {
+                let (id, noted) = of(is_from_proxy, &sent);
                 assert!(Uuid::parse_str(id.as_str()).is_ok() && noted.is_none(), "{sent:?} became {id}");
             }
         }

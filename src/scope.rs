@@ -81,11 +81,11 @@ mod tests {
     use actix_web::http::header::{HeaderMap, HeaderValue};
 
     use super::*;
-    use crate::request_id::{REQUEST_ID, Sender};
+    use crate::request_id::REQUEST_ID;
 
     fn request(id: &'static str) -> RequestId {
         let headers = HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(id))]);
-        RequestId::given_by(Sender::Proxy, &headers).0
+        RequestId::of(&headers, || true).0
     }
 
     fn scope(id: &'static str) -> Scope {

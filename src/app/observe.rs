@@ -20,7 +20,7 @@ use tracing::{Span, field};
 use super::answer::{AnswerRules, Reason};
 use super::metrics::{self, RequestMetrics};
 use crate::auth::{Caller, RoutePattern};
-use crate::request_id::{RequestId, Sender};
+use crate::request_id::RequestId;
 use crate::scope::Scope;
 use crate::telemetry::{self, ACCESS, REQUEST, TraceParent};
 
@@ -64,7 +64,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let started = Instant::now();
-        let (id, client_id) = RequestId::given_by(sender_of(&request), request.headers());
+        let (id, client_id) = RequestId::of(request.headers(), || is_from_proxy(&request));
         let parent = parent(request.headers());
         let trace_id = parent.map(|parent| parent.trace_id);
         let span = span(&id, trace_id);
@@ -148,10 +148,10 @@ impl Head {
     }
 }
 
-/// Whose word on the request's id it is. Nothing is looked up for a request that brings none.
-fn sender_of(request: &ServiceRequest) -> Sender {
-    let rules = RequestId::is_in(request.headers()).then(|| request.app_data::<web::Data<AnswerRules>>()).flatten();
-    if rules.is_some_and(|rules| rules.limits.proxies.sent(request)) { Sender::Proxy } else { Sender::Client }
+/// Whether a trusted proxy sent the request, and so its id.
+fn is_from_proxy(request: &ServiceRequest) -> bool {
+    let rules = request.app_data::<web::Data<AnswerRules>>();
+    rules.is_some_and(|rules| rules.limits.proxies.sent(request))
 }
 
 /// Of the highest level, so that a failure carries the request's id whatever else is left out of the log.

@@ -65,6 +65,11 @@ pub enum Error {
     /// 403: a request by cookie that a page without permission could have sent.
     #[error("{}", .0.detail())]
     CrossSite(CrossSite),
+    /// 421: a name that a service on loopback does not go by (RFC 9110 section 15.5.20).
+    #[error(
+        "A service that listens on loopback is asked by a loopback name or address, or by the host of SERVER_PUBLIC_URL."
+    )]
+    UnknownHost,
     /// 404: nothing is here, or it is not the caller's.
     #[error("Look at /openapi.json for what there is.")]
     NotFound,
@@ -158,6 +163,7 @@ impl Error {
             Self::InvalidParameter(_) => &problem::INVALID_PARAMETER,
             Self::CrossOrigin => &problem::CROSS_ORIGIN,
             Self::CrossSite(_) => &problem::CROSS_SITE,
+            Self::UnknownHost => &problem::UNKNOWN_HOST,
             Self::NotFound => &problem::NOT_FOUND,
             Self::MethodNotAllowed(_) => &problem::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => &problem::BODY_TOO_SLOW,

@@ -25,6 +25,7 @@ mod first_contact;
 mod fleet;
 mod floods;
 mod health;
+mod hosts;
 mod http_heads;
 mod input;
 mod issuers;
@@ -43,6 +44,8 @@ mod service_accounts;
 mod sessions;
 mod shutdown;
 mod support;
+mod texts;
+mod times;
 #[cfg(feature = "otel")]
 mod traces;
 mod user_records;
