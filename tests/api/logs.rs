@@ -4,7 +4,7 @@ use portcullis::dev::{Issuer, IssuerOptions};
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Service};
-use crate::support::{ALL_SCOPES, AUDIENCE, client};
+use crate::support::{ALL_SCOPES, AUDIENCE, client, raw};
 
 /// A service whose log is at its most talkative, and its issuer.
 async fn spawn() -> (Service, Issuer) {
@@ -64,9 +64,9 @@ async fn id_of_a_sender_that_is_no_trusted_proxy_is_only_noted() {
     let get = client().get(format!("{}/api/v1/me", service.url())).header("X-Request-Id", "request-0001");
     let answer = get.send().await.unwrap();
     let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
-    let (line, log) = service.logged(|event| event["client_request_id"] == "request-0001");
     assert_ne!(id, "request-0001");
-    assert_eq!(line["request_id"], *id);
+    let (line, log) = service.logged(|event| event["target"] == "portcullis::access" && event["request_id"] == *id);
+    assert_eq!(line["client_request_id"], "request-0001");
     assert_eq!(log.matches("request-0001").count(), 1, "{log}");
 }
 
@@ -89,6 +89,27 @@ async fn every_line_of_a_request_tells_it_once_whether_or_not_the_filter_names_s
             assert_eq!(line.matches(&format!("\"trace_id\":\"{TRACE}\"")).count(), 1, "{level}: {line}");
         }
         assert!(before.contains("listening") && !before.contains("request_id"), "{level}: {before}");
+    }
+}
+
+#[actix_web::test]
+async fn malformed_requests_are_counted_and_make_no_line_of_an_error() {
+    let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
+    for (level, lines) in [("info", 0), ("info,actix_http=debug", 3)] {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let program = Program::portcullis().trusting(&idp).var("LOG_LEVEL", level).var("SERVER_MANAGEMENT_BIND", &free);
+        let service = program.serve();
+        let authority = service.url().strip_prefix("http://").unwrap().to_owned();
+        for head in ["GET / HTTP/9.9\r\n\r\n", "\u{16}\u{3}\u{1}\r\n\r\n", "GET / HTTP/1.1\r\nHost\r\n\r\n"] {
+            assert_eq!(raw::status(&authority, head).await, 400);
+        }
+        let metrics = client().get(format!("http://{free}/metrics")).send().await.unwrap().text().await.unwrap();
+        let counted = "portcullis_http_connection_errors_total{kind=\"malformed\"} 3";
+        assert!(metrics.contains(counted), "{level}: {metrics}");
+        service.terminate();
+        let (_, log, _folder) = service.end();
+        assert!(!log.contains("\"level\":\"ERROR\""), "{level}: {log}");
+        assert_eq!(log.matches("stream error").count(), lines, "{level}: {log}");
     }
 }
 
