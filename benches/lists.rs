@@ -1,6 +1,6 @@
 //! What a page of 1,000,000 users costs, wherever it lies and whatever it is filtered by: over HTTP, proof of the token included.
 //!
-//! `cargo bench --bench lists` prints the medians of 20 and fails when one is more than twice the first page's.
+//! `PORTCULLIS_DEV_IN_RELEASE=1 cargo bench --bench lists` prints the medians of 20 and fails when one is more than twice the first page's.
 
 #![expect(
     clippy::unwrap_used,

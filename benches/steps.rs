@@ -1,4 +1,4 @@
-//! What each step of a request costs by itself, without the socket and the handler: `cargo bench --bench steps`.
+//! What each step of a request costs by itself, without the socket and the handler: `PORTCULLIS_DEV_IN_RELEASE=1 cargo bench --bench steps`.
 //!
 //! `scripts/bench` measures what they cost together.
 

@@ -1,4 +1,10 @@
-//! What a text must be to name somebody or something: a line of bounded length.
+//! What a text must be to name somebody or something: a line of bounded length, and one that looks like what it is.
+
+mod hidden;
+
+use std::borrow::Cow;
+
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// The longest line that is kept, in characters; of subjects, OIDC Core section 2 says so.
 pub(crate) const LONGEST: usize = 255;
@@ -10,6 +16,25 @@ pub(crate) fn is_line(text: &str) -> bool {
     let is_short = text.len() <= LONGEST || text.chars().nth(LONGEST).is_none();
     let is_plain = text.bytes().fold(true, |is_plain, octet| is_plain & matches!(octet, b' '..=b'~'));
     !text.is_empty() && is_short && (is_plain || !text.chars().any(char::is_control))
+}
+
+/// Whether `text` is a line without hidden characters, with which it could look like another.
+pub(crate) fn is_plain_line(text: &str) -> bool {
+    is_line(text) && (text.is_ascii() || !hidden::characters(text).any(|(_, is_hidden)| is_hidden))
+}
+
+/// The one spelling of what can be spelt in several ways (Unicode's form NFC): `e` with an accent is the letter `é`.
+pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { ComposingNormalizerBorrowed::new_nfc().normalize(text) }
+}
+
+/// The text without its hidden characters, [normalized]: for what a person cannot send again in another spelling.
+pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || !hidden::characters(text).any(|(_, is_hidden)| is_hidden) {
+        return normalized(text);
+    }
+    let shown: String = hidden::characters(text).filter(|(_, is_hidden)| !is_hidden).map(|(c, _)| c).collect();
+    Cow::Owned(normalized(&shown).into_owned())
 }
 
 #[cfg(test)]
@@ -31,7 +56,69 @@ mod tests {
         }
     }
 
+    #[test]
+    fn hidden_characters_make_no_plain_line() {
+        for text in [
+            "alice\u{202e}nimda",
+            "al\u{200b}ice",
+            "alice\u{feff}",
+            "\u{2066}alice\u{2069}",
+            "a\u{ad}lice",
+            "alice\u{e0041}",
+            "alice\u{e000}",
+            "alice\u{378}",
+            "alice\u{2028}bob",
+            "alice\u{2029}",
+            // Joiners where nothing is joined.
+            "al\u{200d}ice",
+            "al\u{200c}ice",
+            "\u{200d}alice",
+            "\u{645}\u{6cc}\u{200c}",
+            "\u{200c}\u{645}\u{6cc}",
+            "\u{645}\u{200c}\u{200c}\u{645}",
+            "\u{1f469}\u{200c}\u{1f680}",
+        ] {
+            assert!(is_line(text) && !is_plain_line(text), "{text:?}");
+            assert!(is_plain_line(&cleaned(text)), "{text:?} became {:?}", cleaned(text));
+        }
+    }
+
+    #[test]
+    fn names_of_the_world_are_plain_lines() {
+        for text in [
+            "Zoë Müller",
+            "Nguyễn Thị Bích",
+            "Ελένη Παπαδοπούλου",
+            "Анна Ковалёва",
+            "山田 太郎",
+            "שָׁלוֹם כהן",
+            // "I want", with the non-joiner that Persian writes.
+            "می\u{200c}خواهم",
+            "क्\u{200d}ष",
+            "ශ්\u{200d}රී",
+            "D'Arcy-O’Neill, Jr. №1",
+            "\u{1f469}\u{1f3fd}\u{200d}\u{1f680} Ann",
+            "\u{2764}\u{fe0f}\u{200d}\u{1f525}",
+        ] {
+            assert!(is_plain_line(text), "{text:?}");
+            assert_eq!(cleaned(text), text);
+        }
+    }
+
+    #[test]
+    fn text_has_one_spelling() {
+        assert_eq!(normalized("Zoe\u{308}"), "Zo\u{eb}");
+        assert_eq!(cleaned("Zoe\u{308}\u{200b}"), "Zo\u{eb}");
+        assert!(matches!(normalized("plain"), Cow::Borrowed(_)));
+    }
+
     proptest! {
+        #[test]
+        fn cleaning_leaves_nothing_to_clean(text in "\\PC{0,40}") {
+            let once = cleaned(&text).into_owned();
+            prop_assert_eq!(cleaned(&once), once.as_str());
+        }
+
         #[test]
         fn no_control_character_is_let_through(text in "[\\x00-\\x20~\\x7f-\\xa0a-z]{1,40}") {
             prop_assert_eq!(is_line(&text), !text.chars().any(char::is_control));

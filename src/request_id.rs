@@ -1,4 +1,7 @@
-//! The id of a request: what the log, the audit trail and the client call it.
+//! The id of a request: what the log, the audit trail and the answer call it.
+//!
+//! An id that a trusted proxy sends is the request's own. Any other sender could repeat the id of another request, or choose one that hides
+//! it in a search, so theirs is only noted beside ours ([`RequestId::of`]).
 
 use std::convert::Infallible;
 use std::fmt;
@@ -23,7 +26,7 @@ thread_local! {
     static COUNTER: ContextV7 = const { ContextV7::new() };
 }
 
-/// The id of a request: the sender's, where it is fit to be written down, else a new one. It lies where it is used: there is one for each
+/// The id of a request. It lies where it is used: there is one for each
 /// request, and copies are cheaper than what would be shared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestId {
@@ -33,14 +36,25 @@ pub(crate) struct RequestId {
 }
 
 impl RequestId {
-    /// The id in these fields, or a new one (UUIDv7, so that ids sort by time).
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let mut sent = headers.get_all(REQUEST_ID);
-        let only = sent.next().filter(|_| sent.next().is_none());
-        only.and_then(|id| id.to_str().ok()).and_then(Self::fit).unwrap_or_else(Self::fresh)
+    /// The id that a request goes by, and the one that its sender gave it if that is another. Whether a proxy vouches for the sender's is
+    /// asked only where there is one.
+    pub(crate) fn of(headers: &HeaderMap, is_from_proxy: impl FnOnce() -> bool) -> (Self, Option<Box<Self>>) {
+        match Self::sent(headers) {
+            None => (Self::fresh(), None),
+            Some(id) if is_from_proxy() => (id, None),
+            Some(id) => (Self::fresh(), Some(Box::new(id))),
+        }
     }
 
-    fn fresh() -> Self {
+    /// The id in these fields, where it is fit to be written down.
+    fn sent(headers: &HeaderMap) -> Option<Self> {
+        let mut sent = headers.get_all(REQUEST_ID);
+        let only = sent.next().filter(|_| sent.next().is_none());
+        only.and_then(|id| id.to_str().ok()).and_then(Self::fit)
+    }
+
+    /// A new one (UUIDv7, so that ids sort by time).
+    pub(crate) fn fresh() -> Self {
         let time = Timestamp::now(ThreadLocalContext::new(&COUNTER));
         Self::copy(Uuid::new_v7(time).hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
@@ -93,23 +107,31 @@ mod tests {
 
     use super::*;
 
-    fn of(sent: &[&str]) -> RequestId {
+    fn of(is_from_proxy: bool, sent: &[&str]) -> (RequestId, Option<Box<RequestId>>) {
         let mut headers = HeaderMap::new();
         for id in sent {
             headers.append(REQUEST_ID, HeaderValue::from_bytes(id.as_bytes()).unwrap());
         }
-        RequestId::of(&headers)
+        RequestId::of(&headers, || is_from_proxy)
     }
 
     #[test]
-    fn the_sender_may_name_a_request() {
+    fn id_of_a_proxy_is_the_requests_own() {
         for id in ["req-0001", "019f9f5c-0000-7000-8000-000000000000", &"a".repeat(64)] {
-            assert_eq!(of(&[id]).as_str(), id);
+            let (own, noted) = of(true, &[id]);
+            assert_eq!((own.as_str(), noted), (id, None));
         }
     }
 
     #[test]
-    fn an_id_that_is_not_fit_to_be_written_down_is_replaced() {
+    fn id_of_another_client_is_noted_beside_a_new_one() {
+        let (own, noted) = of(false, &["req-0001"]);
+        assert!(Uuid::parse_str(own.as_str()).is_ok(), "{own}");
+        assert_eq!(noted.unwrap().as_str(), "req-0001");
+    }
+
+    #[test]
+    fn id_that_is_not_fit_to_be_written_down_is_dropped() {
         let jwt = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln";
         for sent in [
             vec![],
@@ -119,11 +141,13 @@ mod tests {
             vec!["a\tb-c-d-e-f"],
             vec!["é-0123456789"],
             vec![jwt],
+            // Which of two it is cannot be known.
+            vec!["req-0001", "req-0001"],
         ] {
-            let id = of(&sent);
-            assert!(!sent.contains(&id.as_str()) && Uuid::parse_str(id.as_str()).is_ok(), "{sent:?} became {id}");
+            for is_from_proxy in [true, false] {
+                let (id, noted) = of(is_from_proxy, &sent);
+                assert!(Uuid::parse_str(id.as_str()).is_ok() && noted.is_none(), "{sent:?} became {id}");
+            }
         }
-        let twice = of(&["req-0001", "req-0001"]);
-        assert_ne!(twice.as_str(), "req-0001", "which of two it is would be anyone's guess");
     }
 }

@@ -84,7 +84,8 @@ mod tests {
     use crate::request_id::REQUEST_ID;
 
     fn request(id: &'static str) -> RequestId {
-        RequestId::of(&HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(id))]))
+        let headers = HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(id))]);
+        RequestId::of(&headers, || true).0
     }
 
     fn scope(id: &'static str) -> Scope {

@@ -2,13 +2,12 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::moment;
 use super::page::{default_limit, limit};
-use crate::models::{AuditAction, AuditFilter, AuditPlace, AuditTarget, Moment, PrincipalId};
+use crate::models::{AuditAction, AuditFilter, AuditPlace, AuditTarget, ClientTime, Moment, PrincipalId};
 use crate::services::AuditEntry;
 
 /// What somebody did, or was refused.
@@ -82,9 +81,11 @@ pub(crate) struct AuditQuery {
     #[param(value_type = Option<String>)]
     pub(crate) action: Option<AuditAction>,
     /// Events from this time on; RFC 3339.
-    pub(crate) since: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>)]
+    pub(crate) since: Option<ClientTime>,
     /// Events before this time; RFC 3339.
-    pub(crate) until: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>)]
+    pub(crate) until: Option<ClientTime>,
 }
 
 impl AuditQuery {
@@ -105,8 +106,8 @@ impl AuditQuery {
             ("actor", self.actor.map(|actor| actor.to_string())),
             ("target", self.target.clone()),
             ("action", self.action.map(|action| action.to_string())),
-            ("since", self.since.map(super::rfc3339)),
-            ("until", self.until.map(super::rfc3339)),
+            ("since", self.since.map(|since| super::rfc3339(since.utc()))),
+            ("until", self.until.map(|until| super::rfc3339(until.utc()))),
         ];
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("limit", &self.limit.to_string()).append_pair("cursor", cursor);
@@ -142,7 +143,7 @@ impl<'de> Deserialize<'de> for AuditCursor {
 fn place(cursor: &str) -> Option<AuditPlace> {
     let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     let (at, id) = text.split_once(' ')?;
-    let at = DateTime::from_timestamp_micros(at.parse().ok()?)?;
+    let at = ClientTime::from_microseconds(at.parse().ok()?)?;
     Some(AuditPlace { at: at.into(), id: id.parse().ok()? })
 }
 
@@ -153,10 +154,13 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_its_text() {
-        let at = "2026-01-02T03:04:05.678901Z".parse::<DateTime<Utc>>().unwrap().into();
+        let at = "2026-01-02T03:04:05.678901Z".parse::<ClientTime>().unwrap().into();
         let cursor = AuditCursor(AuditPlace { at, id: AuditEventId::generate() });
         assert_eq!(place(&cursor.to_string()), Some(cursor.0));
-        for wrong in ["", "x", "MTIzIHg", "!"] {
+        let id = AuditEventId::generate();
+        let beyond = ["-1", "253402300800000000", "-9223372036854775808", "9223372036854775807"];
+        let beyond = beyond.map(|at| BASE64_URL_SAFE_NO_PAD.encode(format!("{at} {id}")));
+        for wrong in ["", "x", "MTIzIHg", "!"].into_iter().chain(beyond.iter().map(String::as_str)) {
             assert_eq!(place(wrong), None, "{wrong}");
         }
     }

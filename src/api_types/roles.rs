@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::moment;
+use crate::models::ClientTime;
 use crate::models::permission::Permission;
 use crate::services::{HeldRole, RoleWithPermissions};
 
@@ -35,7 +35,8 @@ impl From<&HeldRole> for HeldRoleResponse {
 pub(crate) struct GrantRoleRequest {
     /// RFC 3339; absent or null for a grant without end.
     #[serde(default)]
-    pub(crate) expires_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub(crate) expires_at: Option<ClientTime>,
 }
 
 /// A role.

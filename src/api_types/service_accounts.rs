@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{HeldRoleResponse, moment, present};
+use crate::models::ClientTime;
 use crate::services::{HeldRole, ServiceAccount};
 
 /// A program that may call the API.
@@ -100,5 +100,5 @@ pub(crate) struct UpdateServiceAccountRequest {
     /// When the account ends by itself; RFC 3339.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    pub(crate) expires_at: Option<Option<DateTime<Utc>>>,
+    pub(crate) expires_at: Option<Option<ClientTime>>,
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{IdentityRequest, present};
-use crate::models::ProfileField;
+use crate::models::{ClientTime, ProfileField};
 use crate::services::{NewUser, ProfileEdit, UserEdit};
 
 /// Adds a person before they first come.
@@ -31,7 +30,8 @@ pub(crate) struct CreateUserRequest {
     #[schema(example = "en-GB")]
     locale: Option<String>,
     /// When the account ends by itself; RFC 3339.
-    expires_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    expires_at: Option<ClientTime>,
     /// Names of the roles to grant; `member` where it is absent.
     #[schema(example = json!(["member"]))]
     roles: Option<BTreeSet<String>>,
@@ -50,7 +50,7 @@ impl From<CreateUserRequest> for NewUser {
             profile: set.fold(ProfileEdit::default(), |edit, (field, value)| edit.with(field, value)),
             username: request.username,
             email: request.email,
-            expires_at: request.expires_at,
+            expires_at: request.expires_at.map(ClientTime::utc),
             identities: request.identities.into_iter().map(Into::into).collect(),
             roles: request.roles,
         }
@@ -86,7 +86,7 @@ pub(crate) struct UpdateUserRequest {
     /// When the account ends by itself, RFC 3339; null for never.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
-    expires_at: Option<Option<DateTime<Utc>>>,
+    expires_at: Option<Option<ClientTime>>,
 }
 
 impl From<UpdateUserRequest> for UserEdit {
@@ -102,7 +102,7 @@ impl From<UpdateUserRequest> for UserEdit {
             profile: members.fold(ProfileEdit::default(), |edit, (field, value)| edit.with(field, value)),
             username: request.username,
             email: request.email,
-            expires_at: request.expires_at,
+            expires_at: request.expires_at.map(|end| end.map(ClientTime::utc)),
         }
     }
 }

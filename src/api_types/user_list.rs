@@ -3,15 +3,14 @@
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chrono::DateTime;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
 use super::page::{default_limit, limit};
 use super::rfc3339;
-use crate::line::is_line;
-use crate::models::{PeopleFilter, PeopleOrder, PeoplePlace, PrincipalId, PrincipalStatus};
+use crate::line::{is_line, normalized};
+use crate::models::{ClientTime, PeopleFilter, PeopleOrder, PeoplePlace, PrincipalId, PrincipalStatus};
 
 /// Which people, in which order, and which page of them.
 #[derive(Deserialize, IntoParams)]
@@ -102,8 +101,8 @@ impl ListUsersQuery {
             PeopleOrder::DisplayName => Some(PeoplePlace::DisplayName(key?, id)),
             PeopleOrder::Match(_) => Some(PeoplePlace::Match(key?, id)),
             PeopleOrder::LastSeen => {
-                let seen = key.map(|time| DateTime::parse_from_rfc3339(&time)).transpose().ok()?;
-                Some(PeoplePlace::LastSeen(seen.map(|time| time.to_utc().into()), id))
+                let seen = key.map(|time| time.parse::<ClientTime>()).transpose().ok()?;
+                Some(PeoplePlace::LastSeen(seen.map(Into::into), id))
             }
         }
     }
@@ -157,12 +156,12 @@ struct CursorContent {
     id: PrincipalId,
 }
 
-/// A text that somebody may be known by: what is no line is kept nowhere.
+/// A text that somebody may be known by, spelt as it is kept: what is no line is kept nowhere.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let text = text.trim();
-    if is_line(text) {
-        Ok(Some(text.to_owned()))
+    let text = normalized(text.trim());
+    if is_line(&text) {
+        Ok(Some(text.into_owned()))
     } else {
         Err(serde::de::Error::custom(", expected 1 to 255 characters without control characters"))
     }
@@ -179,7 +178,7 @@ mod tests {
     }
 
     fn places() -> [(&'static str, PeoplePlace); 6] {
-        let (id, seen) = (PrincipalId::generate(), DateTime::from_timestamp_micros(1_500_000_000_000_001).unwrap());
+        let (id, seen) = (PrincipalId::generate(), ClientTime::from_microseconds(1_500_000_000_000_001).unwrap());
         [
             ("", PeoplePlace::Id(id)),
             ("role=admin&sort=id", PeoplePlace::Id(id)),

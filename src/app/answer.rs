@@ -158,7 +158,7 @@ struct Leaving {
 impl Leaving {
     fn of(request: &HttpRequest) -> Self {
         let id = request.extensions().get::<RequestId>().copied();
-        let request_id = id.unwrap_or_else(|| RequestId::of(request.headers()));
+        let request_id = id.unwrap_or_else(RequestId::fresh);
         Self { request_id, rules: request.app_data().cloned() }
     }
 

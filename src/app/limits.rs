@@ -14,10 +14,12 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
+use actix_web::http::header::HOST;
 use actix_web::{HttpMessage, web};
 use futures_util::Stream;
 use tokio::time::Sleep;
 
+use super::hosts::Hosts;
 use crate::auth::TrustedProxies;
 use crate::error::Error;
 
@@ -28,6 +30,8 @@ pub(super) struct RequestLimits {
     /// How long a body may take.
     pub(super) body: Duration,
     pub(super) proxies: std::sync::Arc<TrustedProxies>,
+    /// The names by which the service may be asked; `None` for any.
+    pub(super) hosts: Option<Hosts>,
 }
 
 impl RequestLimits {
@@ -41,11 +45,14 @@ impl RequestLimits {
         Some(body)
     }
 
-    /// Refuses a request with an oversized header field, whichever it is.
+    /// Refuses a request with an oversized header field, whichever it is, and one that asks for another host.
     pub(super) fn check_head(&self, request: &ServiceRequest) -> Result<(), Error> {
         let limit = self.field_bytes;
         for (name, value) in request.headers() {
             self.proxies.notice(request, name);
+            if *name == HOST && self.hosts.as_ref().is_some_and(|hosts| !hosts.has(value)) {
+                return Err(Error::UnknownHost);
+            }
             if value.len() > limit {
                 return Err(Error::HeaderTooLarge { limit });
             }

@@ -5,6 +5,7 @@
 mod answer;
 mod cors;
 mod daily_purge;
+mod hosts;
 mod issuer_reload;
 mod key_set_store;
 mod limits;

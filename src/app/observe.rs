@@ -13,11 +13,11 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName};
-use actix_web::{Error as ActixError, HttpMessage};
+use actix_web::{Error as ActixError, HttpMessage, web};
 use pin_project_lite::pin_project;
 use tracing::{Span, field};
 
-use super::answer::Reason;
+use super::answer::{AnswerRules, Reason};
 use super::metrics::{self, RequestMetrics};
 use crate::auth::{Caller, RoutePattern};
 use crate::request_id::RequestId;
@@ -64,7 +64,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let started = Instant::now();
-        let id = RequestId::of(request.headers());
+        let (id, client_id) = RequestId::of(request.headers(), || is_from_proxy(&request));
         let parent = parent(request.headers());
         let trace_id = parent.map(|parent| parent.trace_id);
         let span = span(&id, trace_id);
@@ -78,7 +78,7 @@ where
         let metrics = request.app_data::<RequestMetrics>().cloned();
         request.extensions_mut().insert(id);
         let answering = surroundings.enter(|| self.next.call(request));
-        ObserveFuture { answering, head: Head { started, surroundings, method, metrics } }
+        ObserveFuture { answering, head: Head { started, surroundings, method, metrics, client_id } }
     }
 }
 
@@ -97,6 +97,8 @@ struct Head {
     surroundings: Surroundings,
     method: &'static str,
     metrics: Option<RequestMetrics>,
+    /// What the client called the request, where that is not its id.
+    client_id: Option<Box<RequestId>>,
 }
 
 /// What the work for a request is done within.
@@ -133,7 +135,8 @@ where
 impl Head {
     /// Tells what became of the request.
     fn tell<B: MessageBody>(&self, outcome: &Result<ServiceResponse<B>, ActixError>) {
-        let seen = Seen { method: self.method, took: self.started.elapsed(), outcome };
+        let client_id = self.client_id.as_deref();
+        let seen = Seen { method: self.method, took: self.started.elapsed(), outcome, client_id };
         let counted = seen.for_metrics();
         if let Surroundings::Span(span) = &self.surroundings {
             telemetry::answered(span, self.method, counted.route(), counted.status);
@@ -143,6 +146,12 @@ impl Head {
         }
         self.surroundings.enter(|| seen.tell());
     }
+}
+
+/// Whether a trusted proxy sent the request, and so its id.
+fn is_from_proxy(request: &ServiceRequest) -> bool {
+    let rules = request.app_data::<web::Data<AnswerRules>>();
+    rules.is_some_and(|rules| rules.limits.proxies.sent(request))
 }
 
 /// Of the highest level, so that a failure carries the request's id whatever else is left out of the log.
@@ -175,6 +184,7 @@ struct Seen<'a, B> {
     method: &'static str,
     took: Duration,
     outcome: &'a Result<ServiceResponse<B>, ActixError>,
+    client_id: Option<&'a RequestId>,
 }
 
 /// The route that a request was for, where there is one.
@@ -231,6 +241,7 @@ impl<B: MessageBody> Seen<'_, B> {
             client = caller.and_then(Caller::client_id),
             issuer = caller.map(|caller| caller.claims().issuer_name()),
             bytes,
+            client_request_id = self.client_id.map(RequestId::as_str),
             reason = response.response().extensions().get::<Reason>().map(|reason| field::display(reason.0)),
             "answered"
         );

@@ -40,8 +40,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub enum StartError {
     /// No issuer is configured.
     #[error(
-        "set OIDC_ISSUER and OIDC_AUDIENCE to the identity provider whose tokens are taken, or OIDC_ISSUERS_FILE to several; to try it without one, \
-         `portcullis dev` needs nothing"
+        "set OIDC_ISSUER and OIDC_AUDIENCE to the identity provider whose tokens are taken, or OIDC_ISSUERS_FILE to several{}",
+        if cfg!(feature = "dev") { "; to try it without one, `portcullis dev` needs nothing" } else { "" }
     )]
     NoIssuer,
     /// The routes contradict themselves.
@@ -53,6 +53,12 @@ pub enum StartError {
     /// The database's schema is older than this program.
     #[error("the database lacks {count} migrations: run `portcullis migrate`, or set DATABASE_MIGRATE=true", count = .0.len())]
     PendingMigrations(Vec<String>),
+    /// The library that reads tokens was built so that it would refuse every one.
+    #[error(
+        "serde_json is built with its feature `arbitrary_precision`, with which every token would be refused: `cargo tree -e features -i \
+         serde_json` shows which dependency turns it on"
+    )]
+    ArbitraryPrecision,
     /// Two metrics have one name.
     #[error("the metrics contradict themselves")]
     Metrics(#[source] prometheus::Error),
@@ -167,6 +173,9 @@ impl Application {
     ///
     /// See [`StartError`].
     pub async fn start(self, config: Config, clock: Clock) -> Result<RunningService, StartError> {
+        if keeps_digits() {
+            return Err(StartError::ArbitraryPrecision);
+        }
         let oidc = config.oidc.clone().ok_or(StartError::NoIssuer)?;
         let declared = Arc::new(self.declared_permissions()?);
         let catalogue = self.catalogue(&declared, oidc.scope_prefix())?;
@@ -272,6 +281,14 @@ impl Application {
         let server = server.max_connections(limits.connections);
         Ok(server.listen(listener)?.run())
     }
+}
+
+/// Whether serde_json keeps numbers as they are spelt (its feature `arbitrary_precision`, which any crate of a build turns on for all). To a
+/// reader like ours a number is then an object of one member.
+fn keeps_digits() -> bool {
+    const SPELT: &str = "1.00000000000000000000000000001";
+    let written = serde_json::from_str::<serde_json::Value>(SPELT).and_then(|number| serde_json::to_string(&number));
+    written.is_ok_and(|text| text == SPELT)
 }
 
 /// Listens where `variable` says, and tells where that is.

@@ -6,6 +6,7 @@ use actix_web::web;
 
 use super::answer::AnswerRules;
 use super::cors::CorsRule;
+use super::hosts::Hosts;
 use super::limits::RequestLimits;
 use super::metrics::{Metrics, Readings};
 use super::start::StartError;
@@ -13,7 +14,7 @@ use crate::Clock;
 use crate::auth::catalogue::Catalogue;
 use crate::auth::resource::ProtectedResource;
 use crate::auth::session::{BrowserSessions, Cookies, Origins};
-use crate::auth::{Authenticator, RateLimits, TrustedProxies};
+use crate::auth::{Authenticator, EditBudget, RateLimits, TrustedProxies};
 use crate::config::{Config, SessionConfig};
 use crate::database::Database;
 use crate::error::{body_config, json_config, path_config, query_config};
@@ -50,6 +51,7 @@ pub(super) struct State {
     database: web::Data<Database>,
     body_bytes: usize,
     declared: web::Data<DeclaredPermissions>,
+    edits: web::Data<EditBudget>,
     /// `None` where the documentation page signs nobody in.
     docs: Option<web::Data<DocsSignIn>>,
     issuers: web::Data<TrustedIssuers>,
@@ -82,6 +84,7 @@ impl State {
         });
         let proxies = Arc::new(TrustedProxies::new(config.limits.trusted_proxies.clone()));
         let rates = config.rate_limit;
+        let edits = web::Data::new(EditBudget::new(rates.profile_edits, clock.clone()));
         let rates = RateLimits::new(rates.failures, rates.requests, Arc::clone(&proxies), &clock);
         let rates = web::Data::new(rates);
         let authenticator =
@@ -94,8 +97,9 @@ impl State {
             sessions: sessions.clone(),
         };
         let metrics = web::Data::new(Metrics::new(readings).map_err(StartError::Metrics)?);
+        let hosts = Hosts::of(config.server.bind, Some(&url));
         let resource = web::Data::new(ProtectedResource::new(url, issuers.clone()));
-        let limits = RequestLimits { field_bytes: config.limits.field_bytes, body: config.limits.body, proxies };
+        let limits = RequestLimits { field_bytes: config.limits.field_bytes, body: config.limits.body, proxies, hosts };
         let answers = AnswerRules {
             limits,
             metrics: metrics.clone(),
@@ -111,6 +115,7 @@ impl State {
             catalogue: web::Data::new(catalogue),
             cors: web::Data::new(CorsRule::new(&config.cors, config.credentialed_origins())),
             docs,
+            edits,
             issuers: web::Data::new(issuers.clone()),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
             metrics,
@@ -145,6 +150,7 @@ impl State {
             .app_data(self.cors.clone())
             .app_data(self.database.clone())
             .app_data(self.declared.clone())
+            .app_data(self.edits.clone())
             .app_data(self.issuers.clone())
             .app_data(self.me.clone())
             .app_data(self.metrics.of_worker())

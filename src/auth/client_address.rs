@@ -40,6 +40,11 @@ impl TrustedProxies {
         Some(client)
     }
 
+    /// Whether a trusted proxy sent the request.
+    pub(crate) fn sent(&self, request: &ServiceRequest) -> bool {
+        request.peer_addr().is_some_and(|peer| self.trusts(peer.ip().to_canonical()))
+    }
+
     /// Warns once if somebody who is not trusted says where a request comes from: a proxy that was forgotten in the settings, whose
     /// clients all look like one, or a client that tries.
     pub(crate) fn notice(&self, request: &ServiceRequest, name: &HeaderName) {

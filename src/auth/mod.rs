@@ -6,6 +6,7 @@ mod caller;
 pub(crate) mod catalogue;
 pub(crate) mod challenge;
 mod client_address;
+mod edit_budget;
 mod guard;
 pub(crate) mod openapi;
 mod rate_limit;
@@ -18,6 +19,7 @@ pub use caller::Caller;
 pub use catalogue::{RegistrationError, RegistrationFault};
 
 pub(crate) use client_address::TrustedProxies;
+pub(crate) use edit_budget::EditBudget;
 pub(crate) use guard::Authenticator;
 pub(crate) use rate_limit::RateLimits;
 pub(crate) use router::RoutePattern;

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{NaiveDate, NaiveTime};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::CommandError;
@@ -10,7 +10,7 @@ use crate::Clock;
 use crate::api_types::AuditEventResponse;
 use crate::app::Application;
 use crate::config::Config;
-use crate::models::{AuditFilter, AuditOrder, Moment};
+use crate::models::{AuditFilter, AuditOrder, ClientTime, Moment};
 use crate::services::{Actor, AuditService};
 
 #[derive(Args)]
@@ -25,10 +25,10 @@ enum Command {
     Export {
         /// From when on: a day (UTC), or a time (RFC 3339).
         #[arg(long, value_parser = time)]
-        since: Option<DateTime<Utc>>,
+        since: Option<ClientTime>,
         /// Before when: a day (UTC), or a time (RFC 3339).
         #[arg(long, value_parser = time)]
-        until: Option<DateTime<Utc>>,
+        until: Option<ClientTime>,
         /// How.
         #[arg(long, value_enum, default_value_t = Format::Jsonl)]
         format: Format,
@@ -37,7 +37,7 @@ enum Command {
     Prune {
         /// Before when: a day (UTC), or a time (RFC 3339).
         #[arg(long, value_parser = time)]
-        before: DateTime<Utc>,
+        before: ClientTime,
     },
 }
 
@@ -48,9 +48,12 @@ enum Format {
 }
 
 /// A time, or the first moment of a day.
-fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    let day = text.parse::<NaiveDate>().map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    day.or_else(|_| text.parse::<DateTime<Utc>>()).map_err(|_| "write 2026-01-31 or 2026-01-31T12:00:00Z".to_owned())
+fn time(text: &str) -> Result<ClientTime, String> {
+    let time = match text.parse::<NaiveDate>() {
+        Ok(day) => ClientTime::from_microseconds(day.and_time(NaiveTime::MIN).and_utc().timestamp_micros()),
+        Err(_) => text.parse().ok(),
+    };
+    time.ok_or_else(|| format!("must be a day as 2030-01-31, or {}", ClientTime::MUST_BE))
 }
 
 pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
@@ -62,7 +65,7 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
             export(&audit, filter).await
         }
         Command::Prune { before } => {
-            let removed = audit.prune(&Actor::command_line(), before).await?;
+            let removed = audit.prune(&Actor::command_line(), before.utc()).await?;
             println!("removed {removed} events");
             Ok(())
         }

@@ -11,7 +11,7 @@ pub(super) fn run() -> Result<(), CommandError> {
         .map(|setting| [setting.variable.to_owned(), table::printable(&setting.value), setting.origin.to_string()]);
     table::print(["VARIABLE", "VALUE", "FROM"], rows);
     for variable in config::unknown_variables() {
-        eprintln!("portcullis: {variable} is not known; is it misspelt?");
+        eprintln!("portcullis: {variable}");
     }
     config?;
     Ok(())

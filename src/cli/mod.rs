@@ -90,6 +90,10 @@ enum CommandError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Health(#[from] health::HealthError),
+    #[error(
+        "a token in the arguments is seen by every user of the machine: give it on standard input, as in `portcullis doctor --token - < token.txt`"
+    )]
+    TokenInArguments,
     #[error("faults found: {0}")]
     Unwell(usize),
     #[error("the output can't be written")]

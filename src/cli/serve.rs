@@ -8,7 +8,7 @@ use crate::{Clock, telemetry};
 pub(super) async fn run(application: Application, config: Config) -> Result<(), CommandError> {
     telemetry::start(&config);
     for variable in config::unknown_variables() {
-        tracing::warn!(variable, "this variable is not known; is it misspelt?");
+        tracing::warn!("{variable}");
     }
     let service = application.start(config, Clock::system()).await?;
     tracing::info!(address = %service.address(), url = service.url(), "listening");

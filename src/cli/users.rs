@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, Write};
 
-use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
 use super::table::{self, printable};
@@ -11,7 +10,7 @@ use crate::Clock;
 use crate::api_types::{AuditEventResponse, UserDetailResponse, UserExportResponse, UserResponse, rfc3339};
 use crate::app::Application;
 use crate::config::Config;
-use crate::models::{Moment, Principal, PrincipalId};
+use crate::models::{ClientTime, Moment, Principal, PrincipalId};
 use crate::services::{Actor, HeldRole, KnownPrincipal, UserService};
 
 #[derive(Args)]
@@ -44,7 +43,7 @@ enum Command {
         role: String,
         /// When the grant ends by itself (RFC 3339).
         #[arg(long)]
-        expires_at: Option<DateTime<Utc>>,
+        expires_at: Option<ClientTime>,
     },
     /// Print all that is held on a person, as JSON.
     Export {
@@ -87,7 +86,9 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
     let changed = match arguments.command {
         Command::List { json } => return list(&users, json).await,
         Command::Show { id, json } => return show(users.find(id).await?, json),
-        Command::Grant { id, role, expires_at } => users.grant_role(&actor, id, &role, expires_at, None).await?,
+        Command::Grant { id, role, expires_at } => {
+            users.grant_role(&actor, id, &role, expires_at.map(ClientTime::utc), None).await?
+        }
         Command::Export { id } => return export(&users, &actor, id).await,
         Command::Import(arguments) => {
             let only_issuer = <[String; 1]>::try_from(config.issuers()).map(|[only]| only).ok();

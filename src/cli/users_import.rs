@@ -4,14 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
 use clap::Args;
 use csv::{Position, Reader, StringRecord};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
 use super::CommandError;
-use crate::models::ProfileField;
+use crate::models::{ClientTime, ProfileField};
 use crate::services::{Actor, ImportMode, Imported, NewIdentity, NewUser, ProfileEdit, UserService};
 
 /// How many rows one transaction adds.
@@ -178,7 +177,7 @@ impl Import<'_> {
             profile: profile.fold(ProfileEdit::default(), |edit, (field, value)| edit.with(field, value)),
             username: line.username,
             email: line.email,
-            expires_at: line.expires_at.as_deref().map(time).transpose()?,
+            expires_at: line.expires_at.as_deref().map(time).transpose()?.map(ClientTime::utc),
             identities: vec![NewIdentity { issuer, subject }],
             roles: (!roles.is_empty()).then_some(roles),
         })
@@ -222,8 +221,8 @@ fn line_number(position: Option<&Position>) -> u64 {
     position.map_or(0, Position::line)
 }
 
-fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    text.parse().map_err(|_| "expires_at must be a time as 2027-01-31T12:00:00Z".to_owned())
+fn time(text: &str) -> Result<ClientTime, String> {
+    text.parse().map_err(|must_be| format!("expires_at must be {must_be}"))
 }
 
 /// The library's sentence repeats what is in the file.

@@ -16,6 +16,7 @@ macro_rules! section {
         }
 
         impl $name {
+            const PREFIX: &str = $prefix;
             const VARIABLES: &[&str] = &[$(concat!($prefix, $variable)),+];
 
             /// Only texts are asked for, so `envy`, which stops at the first error and prints the value, has none to find.
@@ -98,6 +99,7 @@ section!(RawRateLimit, "RATE_LIMIT_", {
     disabled: "DISABLED",
     failures_per_minute: "FAILURES_PER_MINUTE",
     requests_per_minute: "REQUESTS_PER_MINUTE",
+    profile_edits_per_hour: "PROFILE_EDITS_PER_HOUR",
 });
 section!(RawCors, "CORS_", { allowed_origins: "ALLOWED_ORIGINS" });
 section!(RawSession, "SESSION_", {
@@ -125,8 +127,19 @@ const VARIABLES: &[&[&str]] = &[
     RawOtel::VARIABLES,
 ];
 
-/// Prefixes that are ours alone: a variable that starts so and is unknown is most likely misspelt.
-const OWN_PREFIXES: &[&str] = &["OIDC_", "CORS_", "BOOTSTRAP_", "RATE_LIMIT_"];
+/// What the variables of each concern begin with.
+const PREFIXES: &[&str] = &[
+    RawServer::PREFIX,
+    RawRateLimit::PREFIX,
+    RawDatabase::PREFIX,
+    RawAuth::PREFIX,
+    RawOidc::PREFIX,
+    RawCors::PREFIX,
+    RawSession::PREFIX,
+    RawBootstrap::PREFIX,
+    RawLog::PREFIX,
+    RawOtel::PREFIX,
+];
 
 /// The value of a variable may come from a file named by the variable with this ending.
 pub(super) const FILE_SUFFIX: &str = "_FILE";
@@ -134,6 +147,16 @@ pub(super) const FILE_SUFFIX: &str = "_FILE";
 /// Every variable that is read.
 pub(super) fn variables() -> impl Iterator<Item = &'static str> {
     VARIABLES.iter().flat_map(|section| section.iter().copied())
+}
+
+/// What the variables of each concern begin with.
+pub(super) fn prefixes() -> impl Iterator<Item = &'static str> {
+    PREFIXES.iter().copied()
+}
+
+/// Whether `name` sets a variable, itself or by a file.
+pub(super) fn is_known(name: &str) -> bool {
+    known(name).is_some()
 }
 
 /// The variables, sorted by concern.
@@ -205,12 +228,6 @@ fn known(name: &str) -> Option<(&str, bool)> {
 
 fn read_file(path: String) -> Option<String> {
     std::fs::read_to_string(path).ok().map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// Variables of this process that look like ours and are not: worth a warning, as a misspelt name would else be silent.
-pub(crate) fn unknown_variables() -> Vec<String> {
-    let ours = |name: &String| OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && known(name).is_none();
-    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(ours).collect()
 }
 
 #[cfg(test)]

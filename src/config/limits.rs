@@ -79,6 +79,8 @@ pub(crate) struct RateLimitConfig {
     pub(crate) failures: Option<NonZeroU32>,
     /// Requests a minute and principal.
     pub(crate) requests: Option<NonZeroU32>,
+    /// Edits of their own profile an hour and person.
+    pub(crate) profile_edits: Option<NonZeroU32>,
 }
 
 impl RateLimitConfig {
@@ -89,10 +91,15 @@ impl RateLimitConfig {
         };
         let failures = quota("RATE_LIMIT_FAILURES_PER_MINUTE", raw.failures_per_minute, 300);
         let requests = quota("RATE_LIMIT_REQUESTS_PER_MINUTE", raw.requests_per_minute, 6_000);
+        let profile_edits = quota("RATE_LIMIT_PROFILE_EDITS_PER_HOUR", raw.profile_edits_per_hour, 30);
         let rule = "`true` or `false`";
         let disabled = faults.parse("RATE_LIMIT_DISABLED", raw.disabled, false, rule, |text| text.parse().ok())?;
-        let (failures, requests) = (failures?, requests?);
-        Some(if disabled { Self { failures: None, requests: None } } else { Self { failures, requests } })
+        let (failures, requests, profile_edits) = (failures?, requests?, profile_edits?);
+        Some(if disabled {
+            Self { failures: None, requests: None, profile_edits: None }
+        } else {
+            Self { failures, requests, profile_edits }
+        })
     }
 }
 

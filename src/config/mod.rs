@@ -8,12 +8,14 @@ mod auth;
 mod bootstrap;
 mod cors;
 mod database;
+mod dot_env;
 mod effective;
 mod environment;
 mod faults;
 mod issuer;
 mod limits;
 mod log;
+mod misspelt;
 mod oidc;
 mod server;
 mod session;
@@ -25,9 +27,9 @@ pub(crate) use auth::AuthConfig;
 pub(crate) use cors::CorsConfig;
 pub(crate) use database::DatabaseSettings;
 pub(crate) use effective::Setting;
-pub(crate) use environment::unknown_variables;
 pub(crate) use limits::{Limits, RateLimitConfig};
 pub(crate) use log::{LogConfig, LogFormat};
+pub(crate) use misspelt::unknown_variables;
 pub(crate) use oidc::OidcConfig;
 pub(crate) use server::{Management, ServerConfig};
 pub(crate) use session::SessionConfig;
@@ -63,20 +65,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `.env` in the working folder, if there is one, and the process's environment, which wins.
+    /// Reads `.env` in the working folder, if there is one that only its owner may write, and the process's environment, which wins.
     ///
     /// # Errors
     ///
     /// All faults at once.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut faults = Faults::default();
-        // By its path: `dotenvy::dotenv` would go on looking in the folders above, which may be somebody else's.
-        match dotenvy::from_path(".env") {
-            Err(error) if !error.not_found() => {
-                faults.add(".env", "lines of the form NAME=value in UTF-8, with values that hold spaces in quotes")
-            }
-            _ => {}
-        }
+        dot_env::load(&mut faults);
         Self::read(std::env::vars_os(), faults)
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::DatabaseError;
+use super::{DatabaseError, private_file};
 
 /// What [`Database::open`](super::Database::open) needs to know.
 #[derive(Clone, Debug)]
@@ -128,6 +128,15 @@ impl DatabaseUrl {
     /// Whether it is a server's, which several replicas can share.
     pub fn is_server(&self) -> bool {
         !matches!(self.0, Place::Sqlite(_))
+    }
+
+    /// Those of its files to which users other than their owner have access; none of a server's.
+    pub(crate) fn files_open_to_others(&self) -> Vec<PathBuf> {
+        match &self.0 {
+            Place::Sqlite(file) => private_file::open_to_others(file),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(_) => Vec::new(),
+        }
     }
 
     /// Whether there may be a database at this address. Of a server's nobody knows before it was asked.

@@ -20,6 +20,7 @@ mod migrations;
 mod outside;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod private_file;
 mod schema_state;
 mod sqlite;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 
 use super::manager::Purpose;
+use super::private_file;
 use super::{DatabaseConfig, DatabaseError, Synchronous};
 
 /// How long a statement waits for another process to be through.
@@ -32,6 +33,8 @@ struct JournalMode {
 
 impl SqliteOpener {
     /// Fails in words when the file's folder does not exist; SQLite would only say that it cannot open the file.
+    ///
+    /// Makes the file where there is none, and warns where others than its owner have access.
     pub(super) fn new(file: &Path, config: &DatabaseConfig, purpose: Purpose) -> Result<Self, DatabaseError> {
         // An absolute path cannot be mistaken for one of SQLite's own notations (`file:…`, `:memory:`).
         let file =
@@ -41,6 +44,13 @@ impl SqliteOpener {
         }
         if file.is_dir() {
             return Err(DatabaseError::Open("names a folder; it must name a file"));
+        }
+        private_file::make(&file)
+            .map_err(|_| DatabaseError::Open("the file cannot be created; check the permissions of its folder"))?;
+        if purpose != Purpose::Read {
+            for file in private_file::open_to_others(&file) {
+                tracing::warn!(file = %file.display(), "users other than the owner have access to a file of the database; run `chmod 600` on it");
+            }
         }
         Ok(Self { file, synchronous: config.synchronous, purpose, opened: Arc::default() })
     }

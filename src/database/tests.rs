@@ -11,6 +11,8 @@ use super::*;
 
 mod audit_trail;
 mod migrations;
+#[cfg(unix)]
+mod private_file;
 mod together;
 
 diesel::table! {

@@ -3,7 +3,7 @@
 /// Whose budget is used up, how large it is and when there is something in it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limited {
-    /// `address` or `principal`.
+    /// `address`, `principal` or `profile-edits`.
     pub(crate) budget: &'static str,
     /// How many it holds.
     pub(crate) quota: u32,
@@ -16,12 +16,20 @@ pub struct Limited {
 impl Limited {
     /// What there was too much of.
     pub(super) fn of_what(&self) -> &'static str {
-        if self.budget == "address" { "refused credentials from this address" } else { "requests of this account" }
+        match self.budget {
+            "address" => "refused credentials from this address",
+            "profile-edits" => "edits of this profile",
+            _ => "requests of this account",
+        }
     }
 
     /// The word for the log and for counting.
     pub(super) fn reason(&self) -> &'static str {
-        if self.budget == "address" { "rate-limited-address" } else { "rate-limited-principal" }
+        match self.budget {
+            "address" => "rate-limited-address",
+            "profile-edits" => "rate-limited-profile-edits",
+            _ => "rate-limited-principal",
+        }
     }
 
     /// The budget, as `RateLimit-Policy` spells it (draft-ietf-httpapi-ratelimit-headers).

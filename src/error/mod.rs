@@ -4,11 +4,13 @@
 //! Nothing from a token, a statement or a provider is repeated.
 
 mod body;
+mod cross_site;
 mod input;
 mod limited;
 pub(crate) mod problem;
 
 pub(crate) use body::{PROBLEM_MEDIA_TYPE, ProblemBody, answer_for};
+pub use cross_site::CrossSite;
 pub(crate) use input::{body_config, json_config, path_config, query_config};
 pub use limited::Limited;
 pub(crate) use problem::Problem;
@@ -60,11 +62,14 @@ pub enum Error {
         "Only pages of origins in CORS_ALLOWED_ORIGINS may send requests, with the usual methods and header fields."
     )]
     CrossOrigin,
-    /// 403: a change by cookie that does not come from a page of ours.
+    /// 403: a request by cookie that a page without permission could have sent.
+    #[error("{}", .0.detail())]
+    CrossSite(CrossSite),
+    /// 421: a name that a service on loopback does not go by (RFC 9110 section 15.5.20).
     #[error(
-        "A change by cookie needs `X-Requested-With`, and an `Origin` that is this service's or one of SESSION_ALLOWED_ORIGINS."
+        "A service that listens on loopback is asked by a loopback name or address, or by the host of SERVER_PUBLIC_URL."
     )]
-    CrossSite,
+    UnknownHost,
     /// 404: nothing is here, or it is not the caller's.
     #[error("Look at /openapi.json for what there is.")]
     NotFound,
@@ -157,7 +162,8 @@ impl Error {
             Self::InvalidBody(_) => &problem::INVALID_BODY,
             Self::InvalidParameter(_) => &problem::INVALID_PARAMETER,
             Self::CrossOrigin => &problem::CROSS_ORIGIN,
-            Self::CrossSite => &problem::CROSS_SITE,
+            Self::CrossSite(_) => &problem::CROSS_SITE,
+            Self::UnknownHost => &problem::UNKNOWN_HOST,
             Self::NotFound => &problem::NOT_FOUND,
             Self::MethodNotAllowed(_) => &problem::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => &problem::BODY_TOO_SLOW,

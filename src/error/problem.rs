@@ -75,6 +75,7 @@ problems! {
     STALE_VERSION: PRECONDITION_FAILED, "stale-version", "It has changed since you read it";
     BODY_TOO_LARGE: PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
     UNSUPPORTED_MEDIA_TYPE: UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's media type is not supported";
+    UNKNOWN_HOST: MISDIRECTED_REQUEST, "unknown-host", "The service does not go by this host name";
     KEY_REUSED: UNPROCESSABLE_ENTITY, "idempotency-key-reused", "This idempotency key belongs to another request";
     PRECONDITION_REQUIRED: PRECONDITION_REQUIRED, "precondition-required", "Say which version you change";
     RATE_LIMITED: TOO_MANY_REQUESTS, "rate-limited", "Too many requests";

@@ -2,6 +2,7 @@
 
 mod audit;
 mod audit_trail;
+mod client_time;
 mod column;
 mod grant;
 mod identity;
@@ -18,6 +19,7 @@ mod standing;
 
 pub use audit::{AuditAction, AuditEvent, Changes, Outcome};
 pub use audit_trail::{AuditEventId, AuditFilter, AuditOrder, AuditPlace, AuditTarget};
+pub use client_time::ClientTime;
 pub use grant::{ADMIN, Grant, GrantSource, MEMBER, Role, computed_permissions};
 pub use identity::{Identity, IdentityKey};
 pub use key_set::{KeySetTurn, StoredKeySet};

@@ -5,7 +5,7 @@ use actix_web::web;
 use super::json_object::JsonObject;
 use super::preconditions::RequiredVersion;
 use crate::api_types::{self, AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest, Versioned};
-use crate::auth::{AUTHENTICATED, Api, Caller};
+use crate::auth::{AUTHENTICATED, Api, Caller, EditBudget};
 use crate::error::Error;
 use crate::models::ProfileField;
 use crate::models::permission::{DeclaredPermissions, PROFILE_READ, PROFILE_WRITE, Permission};
@@ -40,6 +40,7 @@ async fn show(caller: Caller) -> Versioned<MeResponse> {
         (status = 200, body = MeResponse),
         (status = 412, description = "It has changed since it was read"),
         (status = 428, description = "`If-Match` is missing"),
+        (status = 429, description = "Too many edits of this profile"),
     ),
 )]
 async fn update(
@@ -47,8 +48,10 @@ async fn update(
     version: RequiredVersion,
     edit: JsonObject<UpdateMeRequest>,
     request_id: RequestId,
+    budget: web::Data<EditBudget>,
     me: web::Data<MeService>,
 ) -> Result<Versioned<MeResponse>, Error> {
+    budget.take(caller.principal_id())?;
     let principal = me.update(&caller.actor(request_id.to_string()), edit.0.into(), version.0).await?;
     Ok(Versioned::new(principal.version, principal.into()))
 }

@@ -147,7 +147,7 @@ async fn grant_role(
 ) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
     let (id, role) = path.into_inner();
     let actor = caller.actor(request_id.to_string());
-    Ok(accounts.grant_role(&actor, id, &role, request.0.expires_at, version.0).await?.into())
+    Ok(accounts.grant_role(&actor, id, &role, request.0.expires_at.map(Into::into), version.0).await?.into())
 }
 
 /// Takes a role away. Taking away what is not there changes nothing.

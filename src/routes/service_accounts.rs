@@ -112,6 +112,7 @@ async fn update(
     accounts: web::Data<ServiceAccountService>,
 ) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
     let UpdateServiceAccountRequest { display_name, expires_at } = request.0;
+    let expires_at = expires_at.map(|end| end.map(Into::into));
     let edit = ServiceAccountEdit { display_name, expires_at };
     Ok(accounts.update(&caller.actor(request_id.to_string()), id.into_inner(), edit, version.0).await?.into())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::database::DbConnection;
-use crate::line::is_line;
+use crate::line::is_plain_line;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{
     AuditAction, AuditTarget, Grant, GrantSource, Identity, IdentityKey, Moment, Origin, Principal, PrincipalId,
@@ -134,10 +134,9 @@ impl ServiceAccountService {
 
     fn checked(&self, account: NewServiceAccount) -> Result<NewServiceAccount, Failure> {
         known_issuers::require(&*self.issuers, &account.issuer)?;
-        // Compared byte by byte with tokens, hence not trimmed.
-        if !is_line(&account.client_id) {
-            let reason = "must be 1 to 255 characters without control characters";
-            return Err(Failure::Invalid { field: "client_id", reason });
+        // Compared byte by byte with tokens, hence neither trimmed nor normalized.
+        if !is_plain_line(&account.client_id) {
+            return Err(Failure::Invalid { field: "client_id", reason: text::NO_LINE });
         }
         let display_name = text::line("display_name", &account.display_name)?;
         Ok(NewServiceAccount { display_name, ..account })

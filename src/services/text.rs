@@ -1,16 +1,15 @@
 //! What a line of text must be to be kept.
 
 use super::Failure;
-use crate::line::is_line;
+use crate::line::{is_plain_line, normalized};
 
-/// `text` without the white space around it, or what is wrong with `field`.
+/// What is wrong with a text that is no line.
+pub(super) const NO_LINE: &str = "must be 1 to 255 characters without control, invisible or unassigned characters";
+
+/// `text` without the white space around it and in its one spelling (NFC), or what is wrong with `field`.
 pub(super) fn line(field: &'static str, text: &str) -> Result<String, Failure> {
-    let text = text.trim();
-    if is_line(text) {
-        Ok(text.to_owned())
-    } else {
-        Err(Failure::Invalid { field, reason: "must be 1 to 255 characters without control characters" })
-    }
+    let text = normalized(text.trim());
+    if is_plain_line(&text) { Ok(text.into_owned()) } else { Err(Failure::Invalid { field, reason: NO_LINE }) }
 }
 
 /// As [`line`], where there may be none.

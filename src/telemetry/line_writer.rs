@@ -3,7 +3,8 @@
 //! Each thread appends to a buffer of its own, and one thread writes them all out every few milliseconds while there is something to write:
 //! no lock that workers share, no system call and no waking of a thread per line. Lines of one thread keep their order; those of two threads
 //! may trade places within these milliseconds, and each has its time. Where nobody reads the output, lines past a bound are dropped,
-//! counted, and the count is logged.
+//! counted by kind, and the count is logged. Warnings and errors have a reserve that other lines cannot fill: requests alone, of which
+//! anybody can send many, do not push them out.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,12 +12,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
+
+use super::ACCESS;
 
 /// How long a line may wait for others.
 const GATHERING: Duration = Duration::from_millis(10);
 /// How many bytes of a thread wait at the most.
 const LIMIT: usize = 1024 * 1024;
+/// How many more may be warnings and errors.
+const RESERVE: usize = 256 * 1024;
 
 type Buffer = Arc<Mutex<Vec<u8>>>;
 
@@ -25,7 +31,7 @@ static SHARED: Shared = Shared {
     output: Mutex::new(()),
     writer: OnceLock::new(),
     is_awake: AtomicBool::new(false),
-    dropped: AtomicU64::new(0),
+    dropped: [const { AtomicU64::new(0) }; KINDS.len()],
 };
 
 struct Shared {
@@ -35,7 +41,50 @@ struct Shared {
     output: Mutex<()>,
     writer: OnceLock<Thread>,
     is_awake: AtomicBool,
-    dropped: AtomicU64,
+    /// In the order of [`KINDS`].
+    dropped: [AtomicU64; KINDS.len()],
+}
+
+/// What a line is about, as far as its loss matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LineKind {
+    /// The one line of a request.
+    Request,
+    Error,
+    Warning,
+    /// Whatever is less grave.
+    Other,
+}
+
+const KINDS: [(LineKind, &str); 4] = [
+    (LineKind::Request, "request"),
+    (LineKind::Error, "error"),
+    (LineKind::Warning, "warning"),
+    (LineKind::Other, "other"),
+];
+
+impl LineKind {
+    fn of(metadata: &Metadata<'_>) -> Self {
+        match *metadata.level() {
+            Level::ERROR => Self::Error,
+            Level::WARN => Self::Warning,
+            _ if metadata.target() == ACCESS => Self::Request,
+            _ => Self::Other,
+        }
+    }
+
+    fn limit(self) -> usize {
+        match self {
+            Self::Error | Self::Warning => LIMIT + RESERVE,
+            Self::Request | Self::Other => LIMIT,
+        }
+    }
+
+    fn count_dropped(self) {
+        if let Some((_, count)) = KINDS.iter().zip(&SHARED.dropped).find(|((kind, _), _)| *kind == self) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 thread_local! {
@@ -46,9 +95,9 @@ thread_local! {
     };
 }
 
-/// How many lines were dropped because nobody read the output.
-pub(crate) fn dropped_lines() -> u64 {
-    SHARED.dropped.load(Ordering::Relaxed)
+/// How many lines of each kind were dropped because nobody read the output.
+pub(crate) fn dropped_lines() -> impl Iterator<Item = (&'static str, u64)> {
+    KINDS.iter().zip(&SHARED.dropped).map(|((_, word), count)| (*word, count.load(Ordering::Relaxed)))
 }
 
 /// Writes out all that was logged so far.
@@ -58,7 +107,7 @@ pub(crate) fn flush() {
 
 /// Appends whole lines to the buffer of the current thread.
 #[derive(Clone, Copy)]
-pub(super) struct LineWriter;
+pub(super) struct LineWriter(LineKind);
 
 impl LineWriter {
     /// Starts the thread that writes, once per process.
@@ -68,7 +117,7 @@ impl LineWriter {
             // Without a thread of its own, what is logged is written by whoever flushes.
             started.map_or_else(|_| thread::current(), |handle| handle.thread().clone())
         });
-        Self
+        Self(LineKind::Other)
     }
 }
 
@@ -78,14 +127,18 @@ impl<'a> MakeWriter<'a> for LineWriter {
     fn make_writer(&'a self) -> Self {
         *self
     }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self {
+        Self(LineKind::of(metadata))
+    }
 }
 
 impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // A thread that is ending has no buffer any more.
-        let kept = OWN.try_with(|own| append(&mut lock(own), line)).unwrap_or(false);
+        let kept = OWN.try_with(|own| append(&mut lock(own), line, self.0.limit())).unwrap_or(false);
         if !kept {
-            SHARED.dropped.fetch_add(1, Ordering::Relaxed);
+            self.0.count_dropped();
         }
         if !SHARED.is_awake.swap(true, Ordering::AcqRel)
             && let Some(writer) = SHARED.writer.get()
@@ -100,8 +153,8 @@ impl Write for LineWriter {
     }
 }
 
-fn append(buffer: &mut Vec<u8>, line: &[u8]) -> bool {
-    let fits = buffer.len() + line.len() <= LIMIT;
+fn append(buffer: &mut Vec<u8>, line: &[u8], limit: usize) -> bool {
+    let fits = buffer.len() + line.len() <= limit;
     if fits {
         buffer.extend_from_slice(line);
     }
@@ -118,7 +171,7 @@ fn run() {
         // Before the buffers are looked at: a line that comes later wakes us again.
         SHARED.is_awake.store(false, Ordering::Release);
         write_out();
-        let dropped = dropped_lines();
+        let dropped: u64 = dropped_lines().map(|(_, count)| count).sum();
         if dropped > told {
             tracing::warn!(dropped = dropped - told, "nobody read the log in time: lines were dropped");
             told = dropped;
@@ -156,8 +209,27 @@ mod tests {
     #[test]
     fn a_buffer_that_nobody_empties_stops_growing() {
         let (mut buffer, line) = (Vec::new(), vec![b'x'; 1000]);
-        let kept = (0..2000).filter(|_| append(&mut buffer, &line)).count();
+        let requests = LineKind::Request.limit();
+        let kept = (0..2000).filter(|_| append(&mut buffer, &line, requests)).count();
         assert_eq!(kept, LIMIT / line.len());
         assert!(buffer.len() <= LIMIT);
+    }
+
+    #[test]
+    fn warnings_and_errors_have_room_when_requests_have_filled_the_buffer() {
+        let mut buffer = vec![b'x'; LIMIT];
+        assert!(!append(&mut buffer, b"request", LineKind::Request.limit()));
+        assert!(append(&mut buffer, b"error", LineKind::Error.limit()));
+        let line = vec![b'x'; 1000];
+        let kept = (0..2000).filter(|_| append(&mut buffer, &line, LineKind::Warning.limit())).count();
+        assert!(kept > 0 && buffer.len() <= LIMIT + RESERVE, "they are bounded too");
+    }
+
+    #[test]
+    fn lost_line_is_counted_by_its_kind() {
+        let count = |word| dropped_lines().find(|(kind, _)| *kind == word).unwrap().1;
+        let before = (count("error"), count("request"));
+        LineKind::Error.count_dropped();
+        assert_eq!((count("error"), count("request")), (before.0 + 1, before.1));
     }
 }

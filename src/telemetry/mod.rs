@@ -5,6 +5,7 @@
 //! since its message may hold a value, and libraries that repeat what they were sent are not heard at all. Of a proved token the log
 //! tells the principal's id, the client and the issuer's short name, which is what it takes to follow up on an incident.
 
+mod connection_errors;
 mod discreet;
 mod filter;
 mod json_lines;
@@ -13,6 +14,7 @@ mod parent;
 #[cfg(feature = "otel")]
 mod traces;
 
+pub(crate) use connection_errors::connection_errors;
 pub(crate) use line_writer::dropped_lines;
 pub(crate) use parent::TraceParent;
 
@@ -80,11 +82,13 @@ fn start_without_traces(config: &LogConfig) {
     // Fails only where a subscriber is set.
     let _ = match config.format {
         LogFormat::Json => {
-            let subscriber = subscriber.fmt_fields(JsonMembers).event_format(Discreet(JsonLines)).finish();
+            let subscriber =
+                subscriber.fmt_fields(JsonMembers).event_format(Discreet::new(JsonLines, &config.level)).finish();
             filter::start(subscriber, &config.level, RequestSpans::WhereNamed)
         }
         LogFormat::Pretty => {
-            filter::start(subscriber.map_event_format(Discreet).finish(), &config.level, RequestSpans::Always)
+            let subscriber = subscriber.map_event_format(|format| Discreet::new(format, &config.level)).finish();
+            filter::start(subscriber, &config.level, RequestSpans::Always)
         }
     };
 }
@@ -103,8 +107,10 @@ fn start_with_traces(config: &Config) -> Result<bool, Cause> {
     let traces = traces::layer(traces)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(LineWriter::start());
     let lines = match config.log.format {
-        LogFormat::Json => lines.fmt_fields(JsonMembers).event_format(Discreet(JsonLines)).boxed(),
-        LogFormat::Pretty => lines.map_event_format(Discreet).boxed(),
+        LogFormat::Json => {
+            lines.fmt_fields(JsonMembers).event_format(Discreet::new(JsonLines, &config.log.level)).boxed()
+        }
+        LogFormat::Pretty => lines.map_event_format(|format| Discreet::new(format, &config.log.level)).boxed(),
     };
     let lines = lines.with_filter(EnvFilter::new(&config.log.level));
     // Fails only where a subscriber is set.

@@ -159,6 +159,65 @@ fn the_file_env_is_read_and_the_environment_wins() {
     assert!(!program.folder().join("from-file.db").exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn file_env_that_others_may_write_or_own_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let refuses = |program: &Program| {
+        let refused = program.run(&["migrate"]);
+        let complaint = refused.complaint();
+        assert!(complaint.contains(".env must be owned by the user who runs this or by root"), "{complaint}");
+        assert!(!program.folder().join("from-file.db").exists());
+    };
+    let program = Program::portcullis();
+    let file = program.folder().join(".env");
+    fs::write(&file, "DATABASE_URL=sqlite://from-file.db\n").unwrap();
+    for mode in [0o666, 0o620, 0o602] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        refuses(&program);
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    // Giving a file away is root's alone.
+    if std::os::unix::fs::chown(&file, Some(65_532), None).is_ok() {
+        refuses(&program);
+        std::os::unix::fs::chown(&file, Some(0), None).unwrap();
+    }
+    program.run(&["migrate"]).printed();
+    assert!(program.folder().join("from-file.db").is_file());
+}
+
+#[actix_web::test]
+async fn misspelt_variable_is_reported_with_the_nearest() {
+    let misspelt = |program: Program| {
+        let program =
+            program.var("SERVER_TRUSTED_PROXY", "10.0.0.0/8").var("SESSION_IDLE", "60").var("OICD_JIT", "off");
+        program
+            .var("DATABASE_SERVICE_HOST", "10.0.0.1")
+            .var("DATABASE_PORT", "tcp://10.0.0.1:5432")
+            .var("SERVER_PORT", "80")
+    };
+    let expected = [
+        "OICD_JIT is not a setting; did you mean OIDC_JIT?",
+        "SERVER_PORT is not a setting, and is ignored",
+        "SERVER_TRUSTED_PROXY is not a setting; did you mean SERVER_TRUSTED_PROXIES?",
+        "SESSION_IDLE is not a setting, and is ignored",
+    ];
+    let idp =
+        portcullis::dev::Issuer::start(portcullis::dev::IssuerOptions::new(crate::support::AUDIENCE)).await.unwrap();
+    let doctor =
+        misspelt(Program::portcullis().var("OIDC_ISSUER", idp.url()).var("OIDC_AUDIENCE", crate::support::AUDIENCE));
+    let report = doctor.run(&["doctor"]);
+    let (_service, served) = misspelt(Program::portcullis()).trusting(&idp).serve_with_log();
+    for line in expected {
+        assert!(report.output().contains(&format!("warning configuration: {line}")), "{}", report.output());
+        assert!(served.contains(line), "{served}");
+    }
+    for told in [report.output(), &served] {
+        assert_eq!(told.matches("is not a setting").count(), expected.len(), "{told}");
+    }
+}
+
 #[test]
 fn the_file_env_of_a_folder_above_is_somebody_else_s() {
     let program = Program::portcullis().below("service");
@@ -382,7 +441,7 @@ async fn every_bad_line_is_told_by_number_and_reason_and_keeps_nobody_else_out()
         [
             "line 3: subject must be 1 to 255 characters without control characters",
             "line 4: roles names a role that does not exist",
-            "line 5: expires_at must be a time as 2027-01-31T12:00:00Z",
+            "line 5: expires_at must be a time in the years 1970 to 9999 as 2030-01-31T12:00:00Z (RFC 3339)",
             "line 6: the same identity is on line 2",
             "line 7: 1 fields, where 4 are named",
             "portcullis: 5 lines were refused",

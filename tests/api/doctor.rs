@@ -23,6 +23,13 @@ fn assert_unwell(name: &str, doctor: &Program, idp: &Issuer, arguments: &[&str])
     assert_says(name, outcome.output(), idp);
 }
 
+/// Asserts that the doctor refuses `token`, and says what the file of this name says.
+fn assert_refused(name: &str, doctor: &Program, idp: &Issuer, token: &str) {
+    let outcome = doctor.run_with_input(&["doctor", "--token", "-"], token);
+    assert!(!outcome.succeeded(), "{name}: {}", outcome.output());
+    assert_says(name, outcome.output(), idp);
+}
+
 fn assert_says(name: &str, output: &str, idp: &Issuer) {
     let port = idp.url().rsplit_once(':').unwrap().1;
     let path = format!("{}/tests/api/doctor/{name}.txt", env!("CARGO_MANIFEST_DIR"));
@@ -33,6 +40,21 @@ fn assert_says(name: &str, output: &str, idp: &Issuer) {
 #[actix_web::test]
 async fn no_issuer() {
     assert_unwell("no-issuer", &Program::portcullis(), &issuer().await, &[]);
+}
+
+#[cfg(unix)]
+#[actix_web::test]
+async fn database_that_other_users_may_read_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let idp = issuer().await;
+    let doctor = doctor(&idp).var("DATABASE_URL", "sqlite://own.db");
+    assert!(doctor.run(&["migrate"]).succeeded());
+    let told = |doctor: &Program| doctor.run(&["doctor"]).output().to_owned();
+    assert!(!told(&doctor).contains("own.db"), "{}", told(&doctor));
+    std::fs::set_permissions(doctor.folder().join("own.db"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let expected = "warning database: users other than the owner have access to own.db; run `chmod 600` on it";
+    assert!(told(&doctor).contains(expected), "{}", told(&doctor));
 }
 
 #[actix_web::test]
@@ -114,8 +136,19 @@ async fn an_issuer_that_is_to_be_asked_without_a_secret_or_a_place() {
 async fn a_refused_token_is_told_up_to_the_check_that_refuses_it() {
     let idp = issuer().await;
     let elsewhere = idp.token().audience("another-service").sign();
-    assert_unwell("token-audience", &doctor(&idp), &idp, &["--token", &elsewhere]);
-    assert_unwell("token-opaque", &doctor(&idp), &idp, &["--token", "opaque"]);
+    assert_refused("token-audience", &doctor(&idp), &idp, &elsewhere);
+    assert_refused("token-opaque", &doctor(&idp), &idp, "opaque");
+}
+
+#[actix_web::test]
+async fn token_in_the_arguments_is_refused_and_not_repeated() {
+    let idp = issuer().await;
+    let token = idp.token().subject("alice").sign();
+    for arguments in [&["doctor", "--token", &token][..], &["doctor", &format!("--token={token}")]] {
+        let outcome = doctor(&idp).run(arguments);
+        assert!(outcome.complaint().contains("--token - < token.txt"), "{}", outcome.complaint());
+        assert!(!outcome.complaint().contains(&token) && outcome.output().is_empty(), "{}", outcome.complaint());
+    }
 }
 
 #[actix_web::test]
@@ -123,7 +156,7 @@ async fn a_good_token_is_told_to_its_end_and_nothing_is_made() {
     let idp = issuer().await;
     let doctor = doctor(&idp);
     let token = idp.token().subject("alice").scope("profile:read users:read").sign();
-    let outcome = doctor.run(&["doctor", "--token", &token]);
+    let outcome = doctor.run_with_input(&["doctor", "--token", "-"], &token);
     assert!(outcome.succeeded(), "{}", outcome.output());
     assert_says("token-good", outcome.output(), &idp);
     assert_eq!(std::fs::read_dir(doctor.folder()).unwrap().count(), 0);
@@ -135,7 +168,7 @@ async fn what_a_known_person_may_do_with_a_token_is_told() {
     let doctor = doctor(&idp);
     doctor.run(&["migrate"]).printed();
     let token = idp.token().subject("alice").scope("profile:read users:read").sign();
-    let outcome = doctor.run(&["doctor", "--token", &token]);
+    let outcome = doctor.run_with_input(&["doctor", "--token", "-"], &token);
     assert!(outcome.succeeded(), "{}", outcome.output());
     assert!(outcome.output().ends_with("note    principal: nobody is known by this issuer, kind and subject yet\n"));
 }

@@ -65,7 +65,7 @@ impl Flooded {
     }
 
     fn head(&self, fields: &str) -> String {
-        let fixed = "Host: a\r\nIf-Match: *\r\nContent-Type: application/json";
+        let fixed = "Host: localhost\r\nIf-Match: *\r\nContent-Type: application/json";
         format!("PATCH /api/v1/me HTTP/1.1\r\n{fixed}\r\nAuthorization: Bearer {}\r\n{fields}\r\n\r\n", self.token)
     }
 }
@@ -83,7 +83,8 @@ async fn last_status(mut stream: TcpStream) -> u16 {
 #[ignore = "wants the machine for itself: see scripts/test"]
 async fn five_hundred_slow_connections_keep_nobody_waiting() {
     let flooded = Flooded::spawn().await;
-    let heads = join_all((0..250).map(|_| flooded.connect("GET /health/live HTTP/1.1\r\nHost: a\r\nX-Slow: "))).await;
+    let heads =
+        join_all((0..250).map(|_| flooded.connect("GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Slow: "))).await;
     let body = flooded.head("Content-Length: 1000") + "{\"locale\":";
     let bodies = join_all((0..250).map(|_| flooded.connect(&body))).await;
     flooded.serves_well("with 500 slow connections").await;
@@ -135,7 +136,7 @@ async fn json_that_is_nested_too_deep_is_refused_and_overflows_nothing() {
 #[ignore = "wants the machine for itself: see scripts/test"]
 async fn a_thousand_connections_at_once_are_served() {
     let flooded = Flooded::spawn().await;
-    let live = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
+    let live = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut streams = join_all((0..1000).map(|_| flooded.connect(live))).await;
     let mut served = 0;
     for stream in &mut streams {

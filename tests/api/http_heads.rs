@@ -4,7 +4,7 @@
 use crate::support::{TestApp, raw};
 
 /// A request that would be answered from the same connection if the one before it ended early.
-const SMUGGLED: &str = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
+const SMUGGLED: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// Refused without the application: no id of ours, no body, no second answer.
 fn assert_bare(case: &str, answer: &str, status: u16) {
@@ -24,27 +24,27 @@ fn authority(app: &TestApp) -> &str {
 async fn malformed_heads_are_refused_with_a_bare_400() {
     let app = TestApp::spawn().await;
     let get = "GET /health/live HTTP/1.1\r\n";
-    let post = "POST /health/live HTTP/1.1\r\nHost: a\r\n";
+    let post = "POST /health/live HTTP/1.1\r\nHost: localhost\r\n";
     let cases = [
-        ("no version", "GET /health/live\r\nHost: a\r\n\r\n".to_owned()),
-        ("no target", "GET HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
-        ("an unknown version", "GET /health/live HTTP/2.0\r\nHost: a\r\n\r\n".to_owned()),
-        ("a space in the target", "GET /health /live HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
-        ("two spaces before the target", "GET  /health/live HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
-        ("a method that is no token", "G\"T /health/live HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
-        ("a control character in the target", "GET /health/\u{1}live HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
+        ("no version", "GET /health/live\r\nHost: localhost\r\n\r\n".to_owned()),
+        ("no target", "GET HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
+        ("an unknown version", "GET /health/live HTTP/2.0\r\nHost: localhost\r\n\r\n".to_owned()),
+        ("a space in the target", "GET /health /live HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
+        ("two spaces before the target", "GET  /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
+        ("a method that is no token", "G\"T /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
+        ("a control character in the target", "GET /health/\u{1}live HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
         ("the preface of HTTP/2 without its settings", "PRI * HTTP/2.0\r\n\r\n".to_owned()),
         ("the start of TLS", "\u{16}\u{3}\u{1}\u{2}\r\n\r\n".to_owned()),
-        ("a field without a colon", format!("{get}Host: a\r\nX-Field\r\n\r\n")),
-        ("a field without a name", format!("{get}Host: a\r\n: value\r\n\r\n")),
-        ("a space before the colon", format!("{get}Host: a\r\nX-Field : value\r\n\r\n")),
-        ("a folded field", format!("{get}Host: a\r\nX-Field: one\r\n two\r\n\r\n")),
-        ("a space before the first field", format!("{get} Host: a\r\n\r\n")),
-        ("a NUL in a field", format!("{get}Host: a\r\nX-Field: a\0b\r\n\r\n")),
-        ("a bare CR in a field", format!("{get}Host: a\r\nX-Field: a\rb\r\n\r\n")),
+        ("a field without a colon", format!("{get}Host: localhost\r\nX-Field\r\n\r\n")),
+        ("a field without a name", format!("{get}Host: localhost\r\n: value\r\n\r\n")),
+        ("a space before the colon", format!("{get}Host: localhost\r\nX-Field : value\r\n\r\n")),
+        ("a folded field", format!("{get}Host: localhost\r\nX-Field: one\r\n two\r\n\r\n")),
+        ("a space before the first field", format!("{get} Host: localhost\r\n\r\n")),
+        ("a NUL in a field", format!("{get}Host: localhost\r\nX-Field: a\0b\r\n\r\n")),
+        ("a bare CR in a field", format!("{get}Host: localhost\r\nX-Field: a\rb\r\n\r\n")),
         ("no Host", format!("{get}\r\n")),
-        ("two Hosts", format!("{get}Host: a\r\nHost: b\r\n\r\n")),
-        ("two Hosts that agree", format!("{get}Host: a\r\nhost: a\r\n\r\n")),
+        ("two Hosts", format!("{get}Host: localhost\r\nHost: b\r\n\r\n")),
+        ("two Hosts that agree", format!("{get}Host: localhost\r\nhost: localhost\r\n\r\n")),
         ("two lengths", format!("{post}Content-Length: 0\r\nContent-Length: 2\r\n\r\n{SMUGGLED}")),
         ("two lengths that agree", format!("{post}Content-Length: 2\r\nContent-Length: 2\r\n\r\nab{SMUGGLED}")),
         ("two lengths in one field", format!("{post}Content-Length: 2, 2\r\n\r\nab{SMUGGLED}")),
@@ -70,7 +70,7 @@ async fn malformed_heads_are_refused_with_a_bare_400() {
         ("identity as a coding", format!("{post}Transfer-Encoding: identity\r\n\r\n{SMUGGLED}")),
         ("a misspelt coding", format!("{post}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{SMUGGLED}")),
         ("chunks in HTTP/1.0", "POST /health/live HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned()),
-        ("a body of HTTP/1.0 without its length", "POST /health/live HTTP/1.0\r\nHost: a\r\n\r\n".to_owned()),
+        ("a body of HTTP/1.0 without its length", "POST /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n".to_owned()),
     ];
     for (case, request) in cases {
         assert_bare(case, &raw::answer(authority(&app), &request).await, 400);
@@ -80,7 +80,7 @@ async fn malformed_heads_are_refused_with_a_bare_400() {
 #[actix_web::test]
 async fn heads_that_are_too_large_are_refused_with_a_bare_431() {
     let app = TestApp::spawn().await;
-    let start = "GET /health/live HTTP/1.1\r\nHost: a\r\n";
+    let start = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n";
     // Not ended: it is refused for what has come, however much may follow.
     let endless_field = format!("{start}X-Field: {}", "x".repeat(128 * 1024 - start.len() - "X-Field: ".len()));
     let endless_target = format!("GET /{}", "x".repeat(128 * 1024 - "GET /".len()));
@@ -96,16 +96,20 @@ async fn heads_that_are_too_large_are_refused_with_a_bare_431() {
 #[actix_web::test]
 async fn heads_that_are_right_reach_the_application() {
     let app = TestApp::spawn().await;
-    let many_fields = format!("GET /health/live HTTP/1.1\r\nHost: a\r\n{}\r\n", "X-Field: x\r\n".repeat(95));
+    let many_fields = format!("GET /health/live HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X-Field: x\r\n".repeat(95));
     for (case, request) in [
         ("plain", SMUGGLED.to_owned()),
         ("an empty line before it", format!("\r\n{SMUGGLED}")),
         ("no Host in HTTP/1.0", "GET /health/live HTTP/1.0\r\n\r\n".to_owned()),
         ("96 fields", many_fields),
-        ("a length of its body", "GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab".to_owned()),
+        (
+            "a length of its body",
+            "GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nab".to_owned(),
+        ),
         (
             "chunks",
-            "GET /health/live HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n".to_owned(),
+            "GET /health/live HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+                .to_owned(),
         ),
     ] {
         let answer = raw::answer(authority(&app), &request).await;
@@ -120,8 +124,8 @@ async fn what_a_body_holds_is_not_answered() {
     let length = SMUGGLED.len();
     let chunk = format!("{length:x}\r\n{SMUGGLED}\r\n0\r\n\r\n");
     for request in [
-        format!("POST /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{SMUGGLED}"),
-        format!("POST /health/live HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}"),
+        format!("POST /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{SMUGGLED}"),
+        format!("POST /health/live HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}"),
     ] {
         let answer = raw::answer(authority(&app), &request).await;
         assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");

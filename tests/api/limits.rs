@@ -77,6 +77,27 @@ async fn a_principal_has_one_budget_whatever_token_and_address_it_comes_with() {
     assert_eq!(app.get(ME, &narrow).await.status(), 200);
 }
 
+#[actix_web::test]
+async fn edits_of_ones_own_profile_have_a_budget_of_their_own() {
+    let app = limited().var("RATE_LIMIT_PROFILE_EDITS_PER_HOUR", "2").spawn().await;
+    let edit = async |subject: &str, name: &str| {
+        let request = app.request(Method::PATCH, ME).bearer(&app.token(subject).sign()).header("If-Match", "*");
+        request.json(&serde_json::json!({ "display_name": name })).send().await
+    };
+    for name in ["One", "Two"] {
+        assert_eq!(edit("bob", name).await.status(), 200);
+    }
+    let refused = edit("bob", "Three").await;
+    assert_eq!((refused.status(), refused.problem().as_str()), (429, "rate-limited"), "{}", refused.text());
+    assert_eq!(refused.header("retry-after"), Some("1800"));
+    assert_eq!(refused.header("ratelimit-policy"), Some("\"profile-edits\";q=2;w=3600"));
+    assert_eq!(app.get(ME, &app.token("bob").sign()).await.json()["display_name"], "Two", "reading goes on");
+    assert_eq!(edit("carol", "One").await.status(), 200, "everybody else has their own");
+    app.pass(1800);
+    assert_eq!(edit("bob", "Four").await.status(), 200);
+    assert_eq!(edit("bob", "Five").await.status(), 429);
+}
+
 /// One of each, whatever the clock says: it stands still.
 #[actix_web::test]
 async fn limits_can_be_switched_off() {
@@ -99,7 +120,7 @@ fn authority(app: &TestApp) -> &str {
 
 /// The head of a request whose body is still to come.
 fn head(token: &str, fields: &str) -> String {
-    let fixed = "Host: a\r\nIf-Match: *\r\nContent-Type: application/json";
+    let fixed = "Host: localhost\r\nIf-Match: *\r\nContent-Type: application/json";
     format!("PATCH {ME} HTTP/1.1\r\n{fixed}\r\nAuthorization: Bearer {token}\r\n{fields}\r\n\r\n")
 }
 
@@ -115,7 +136,7 @@ async fn answer_and_close(app: &TestApp, sent: &str) -> String {
 #[actix_web::test]
 async fn a_head_that_does_not_end_is_answered_408() {
     let app = TestApp::setup().var("SERVER_HEAD_SECONDS", "1").spawn().await;
-    let answer = answer_and_close(&app, "GET /health/live HTTP/1.1\r\nHost: a\r\n").await;
+    let answer = answer_and_close(&app, "GET /health/live HTTP/1.1\r\nHost: localhost\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }
 

@@ -4,13 +4,18 @@ use portcullis::dev::{Issuer, IssuerOptions};
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, Service};
-use crate::support::{ALL_SCOPES, AUDIENCE, client};
+use crate::support::{ALL_SCOPES, AUDIENCE, client, raw};
 
 /// A service whose log is at its most talkative, and its issuer.
 async fn spawn() -> (Service, Issuer) {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
-    let service = Program::portcullis().trusting(&idp).var("LOG_LEVEL", "trace").serve();
+    let service = believing(Program::portcullis()).trusting(&idp).var("LOG_LEVEL", "trace").serve();
     (service, idp)
+}
+
+/// A program that takes its requests' ids from this test, as from a proxy.
+fn believing(program: Program) -> Program {
+    program.var("SERVER_TRUSTED_PROXIES", "127.0.0.1/32")
 }
 
 /// Asks, and returns the line that tells of it with all that was logged until then.
@@ -26,7 +31,7 @@ async fn ask(
         request = request.header(*name, *value);
     }
     let answer = request.send().await.unwrap();
-    assert_eq!(answer.headers()["x-request-id"], id, "the sender's id is given back");
+    assert_eq!(answer.headers()["x-request-id"], id, "the id of a trusted proxy is the request's own");
     service.logged(|event| event["target"] == "portcullis::access" && event["request_id"] == id)
 }
 
@@ -53,12 +58,26 @@ async fn a_request_is_told_in_one_line_by_route_status_and_caller() {
 }
 
 #[actix_web::test]
+async fn id_of_a_sender_that_is_no_trusted_proxy_is_only_noted() {
+    let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
+    let service = Program::portcullis().trusting(&idp).var("SERVER_TRUSTED_PROXIES", "192.0.2.0/24").serve();
+    let get = client().get(format!("{}/api/v1/me", service.url())).header("X-Request-Id", "request-0001");
+    let answer = get.send().await.unwrap();
+    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert_ne!(id, "request-0001");
+    let (line, log) = service.logged(|event| event["target"] == "portcullis::access" && event["request_id"] == *id);
+    assert_eq!(line["client_request_id"], "request-0001");
+    assert_eq!(log.matches("request-0001").count(), 1, "{log}");
+}
+
+#[actix_web::test]
 async fn every_line_of_a_request_tells_it_once_whether_or_not_the_filter_names_spans() {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
     for level in ["info", "info,portcullis=debug", "info,[request]=debug"] {
         let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
-        let (service, before) = Program::portcullis().trusting(&idp).var("LOG_LEVEL", level).serve_with_log();
+        let (service, before) =
+            believing(Program::portcullis()).trusting(&idp).var("LOG_LEVEL", level).serve_with_log();
         let bearer = format!("Bearer {}", idp.token().subject("bob").scope(ALL_SCOPES).sign());
         let fields = [("Authorization", &*bearer), ("traceparent", &*parent)];
         let (_, log) = ask(&service, "request-0001", reqwest::Method::GET, "/api/v1/me", &fields).await;
@@ -70,6 +89,27 @@ async fn every_line_of_a_request_tells_it_once_whether_or_not_the_filter_names_s
             assert_eq!(line.matches(&format!("\"trace_id\":\"{TRACE}\"")).count(), 1, "{level}: {line}");
         }
         assert!(before.contains("listening") && !before.contains("request_id"), "{level}: {before}");
+    }
+}
+
+#[actix_web::test]
+async fn malformed_requests_are_counted_and_make_no_line_of_an_error() {
+    let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
+    for (level, lines) in [("info", 0), ("info,actix_http=debug", 3)] {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let program = Program::portcullis().trusting(&idp).var("LOG_LEVEL", level).var("SERVER_MANAGEMENT_BIND", &free);
+        let service = program.serve();
+        let authority = service.url().strip_prefix("http://").unwrap().to_owned();
+        for head in ["GET / HTTP/9.9\r\n\r\n", "\u{16}\u{3}\u{1}\r\n\r\n", "GET / HTTP/1.1\r\nHost\r\n\r\n"] {
+            assert_eq!(raw::status(&authority, head).await, 400);
+        }
+        let metrics = client().get(format!("http://{free}/metrics")).send().await.unwrap().text().await.unwrap();
+        let counted = "portcullis_http_connection_errors_total{kind=\"malformed\"} 3";
+        assert!(metrics.contains(counted), "{level}: {metrics}");
+        service.terminate();
+        let (_, log, _folder) = service.end();
+        assert!(!log.contains("\"level\":\"ERROR\""), "{level}: {log}");
+        assert_eq!(log.matches("stream error").count(), lines, "{level}: {log}");
     }
 }
 

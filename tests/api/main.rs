@@ -27,6 +27,7 @@ mod fleet;
 mod floods;
 mod granting;
 mod health;
+mod hosts;
 mod http_heads;
 mod input;
 mod issuers;
@@ -45,6 +46,8 @@ mod service_accounts;
 mod sessions;
 mod shutdown;
 mod support;
+mod texts;
+mod times;
 #[cfg(feature = "otel")]
 mod traces;
 mod user_records;

@@ -30,7 +30,8 @@ async fn serve(grace: u32, shutdown: u32) -> (Service, String, Issuer) {
 async fn half_sent(service: &Service, token: &str) -> TcpStream {
     let authority = service.url().strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(authority).await.unwrap();
-    let head = format!("PATCH /api/v1/me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nIf-Match: *\r\n");
+    let head =
+        format!("PATCH /api/v1/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nIf-Match: *\r\n");
     let rest = "Content-Type: application/json\r\nContent-Length: 19\r\nExpect: 100-continue\r\n\r\n";
     stream.write_all(format!("{head}{rest}").as_bytes()).await.unwrap();
     let mut word = [0; 25];

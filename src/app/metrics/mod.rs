@@ -12,12 +12,16 @@ pub(super) use requests::{RequestMetrics, Seen};
 
 use std::net::TcpListener;
 
-use actix_web::dev::Server;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::http::header::HOST;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounterVec, Opts, Registry, TEXT_FORMAT, TextEncoder};
 
+use super::hosts::Hosts;
 use requests::Requests;
 
 /// What is counted in one service.
@@ -80,8 +84,28 @@ impl Collector for Gathered {
 
 /// Serves the metrics and nothing else. Ends with the service, not by a signal.
 pub(super) fn serve(listener: TcpListener, metrics: web::Data<Metrics>) -> std::io::Result<Server> {
-    let server = HttpServer::new(move || App::new().app_data(metrics.clone()).route("/metrics", web::get().to(show)));
+    let hosts = Hosts::of(listener.local_addr()?, None);
+    let server = HttpServer::new(move || {
+        let hosts = hosts.clone();
+        App::new()
+            .app_data(metrics.clone())
+            .route("/metrics", web::get().to(show))
+            .wrap(from_fn(move |request, next| refuse_other_hosts(hosts.clone(), request, next)))
+    });
     Ok(server.workers(1).disable_signals().listen(listener)?.run())
+}
+
+/// Answers 421 to a request by another name than those of `hosts`.
+async fn refuse_other_hosts(
+    hosts: Option<Hosts>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let asked = request.headers().get(HOST);
+    if hosts.is_some_and(|hosts| asked.is_some_and(|host| !hosts.has(host))) {
+        return Ok(request.into_response(HttpResponse::MisdirectedRequest().finish()));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 async fn show(metrics: web::Data<Metrics>) -> HttpResponse {

@@ -51,8 +51,13 @@ impl Readings {
             ),
             counter(
                 "portcullis_log_lines_dropped_total",
-                "Lines of the log that were lost because nobody read the output.",
-                [(Labels::new(), telemetry::dropped_lines())],
+                "Lines of the log that were lost because nobody read the output, by kind.",
+                telemetry::dropped_lines().map(|(kind, count)| (vec![("kind", kind.to_owned())], count)),
+            ),
+            counter(
+                "portcullis_http_connection_errors_total",
+                "Connections that ended with an error that a client can cause, by kind.",
+                telemetry::connection_errors().map(|(kind, count)| (vec![("kind", kind.to_owned())], count)),
             ),
             gauge(
                 "portcullis_build_info",

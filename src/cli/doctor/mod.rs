@@ -16,10 +16,13 @@ use crate::config::Config;
 
 use report::Report;
 
+/// What stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// A token to walk through every check; `-` reads it from standard input, where no other user of the machine sees it.
-    #[arg(long, value_name = "TOKEN|-")]
+    /// `-`: walk a token through every check, which standard input brings. In the arguments every user of the machine would see it.
+    #[arg(long, value_name = "-", allow_hyphen_values = true)]
     token: Option<String>,
     /// One JSON object instead of lines.
     #[arg(long)]
@@ -27,6 +30,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(application: &Application, arguments: Arguments) -> Result<(), CommandError> {
+    // Not for clap to check: it would repeat the token.
+    if arguments.token.as_ref().is_some_and(|given| given != STANDARD_INPUT) {
+        return Err(CommandError::TokenInArguments);
+    }
     let mut report = Report::default();
     examine(application, &arguments, &mut report).await?;
     report.print(arguments.json)?;
@@ -47,7 +54,11 @@ async fn examine(application: &Application, arguments: &Arguments, report: &mut 
         }
     };
     for variable in crate::config::unknown_variables() {
-        report.warning("configuration", format!("{variable} is not known; is it misspelt?"));
+        report.warning("configuration", variable.to_string());
+    }
+    for file in config.database.connection.url.files_open_to_others() {
+        let file = file.display();
+        report.warning("database", format!("users other than the owner have access to {file}; run `chmod 600` on it"));
     }
     let Some(oidc) = &config.oidc else {
         report.fault("configuration", "no issuer is named: set OIDC_ISSUER and OIDC_AUDIENCE, or OIDC_ISSUERS_FILE");
@@ -56,8 +67,8 @@ async fn examine(application: &Application, arguments: &Arguments, report: &mut 
     report.passed("configuration", "every setting can be used");
     let clock = Clock::system();
     let issuers = issuers::examine(&oidc.issuers, &clock, report).await?;
-    if let Some(given) = &arguments.token {
-        let token = if given == "-" { std::io::read_to_string(std::io::stdin())? } else { given.clone() };
+    if arguments.token.is_some() {
+        let token = std::io::read_to_string(std::io::stdin())?;
         token::examine(application, &config, issuers, clock, token.trim(), report).await?;
     }
     Ok(())

@@ -44,6 +44,7 @@ const REVIEWED: &[(&str, &str)] = &[
     ("models/grant.rs Role", ROLES),
     ("models/key_set.rs KeySetTurn", "an issuer's address"),
     ("models/key_set.rs StoredKeySet", PUBLIC_KEY),
+    ("oidc/claim_mapping.rs ClaimMapping", OF_OPERATOR),
     ("oidc/claim_mapping.rs MachineMark", OF_OPERATOR),
     ("oidc/claim_path.rs Place", OF_OPERATOR),
     (
@@ -70,9 +71,14 @@ const REVIEWED: &[(&str, &str)] = &[
     ("oidc/sign_in.rs SignInEndpoints", OF_PROVIDER),
     ("oidc/store.rs StoredKeySet", PUBLIC_KEY),
     ("services/actor.rs Actor", "ids, and the client, which the log tells"),
+    ("services/failure.rs Failure", "names of permissions, as scopes of an issuer too"),
     ("services/held_role.rs HeldRole", ROLES),
     ("services/issuers.rs IssuerRename", OF_OPERATOR),
     ("services/readiness.rs Part", OF_OPERATOR),
+    (
+        "services/resolved_principal.rs ResolvedPrincipal",
+        "the id of an identity; what describes a principal prints nothing",
+    ),
     ("services/roles.rs RoleDraft", ROLES),
     ("services/sessions/mod.rs SessionSettings", OF_OPERATOR),
     ("services/service_accounts.rs NewServiceAccount", OF_PROGRAM),

@@ -2,6 +2,7 @@
 
 mod attacks;
 pub mod browser;
+mod pages;
 mod provider;
 mod renewal;
 mod tokens;
@@ -46,7 +47,9 @@ async fn a_session_has_all_the_rights_of_its_person_and_they_change_with_them() 
     assert_eq!(bob.get("/api/v1/users").await.status(), 200, "at once");
     let disable = alice.scripted(Method::POST, &format!("/api/v1/users/{id}/disable")).json(&json!({}));
     assert_eq!(alice.send(disable).await.status(), 200);
-    assert_eq!(bob.get("/api/v1/users").await.problem(), "principal-disabled");
+    assert_eq!(bob.get("/api/v1/users").await.problem(), "session-ended", "disabling ends sessions");
+    let landed = bob.sign_in("bob").await;
+    assert_eq!(landed.query(), Some("error=principal-disabled"));
 }
 
 #[actix_web::test]

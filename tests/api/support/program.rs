@@ -1,6 +1,6 @@
 //! A program run as an operator runs it: in a folder of its own, with nothing in its environment but what the test sets.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -79,6 +79,16 @@ impl Program {
     /// Runs it to its end.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
         Outcome(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs it to its end, with this on its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
+        let mut command = self.command(arguments);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        // A program that refuses its arguments ends without reading.
+        let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+        Outcome(process.wait_with_output().unwrap())
     }
 
     /// Starts its service on a free port and returns once that listens.

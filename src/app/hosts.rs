@@ -1,0 +1,112 @@
+//! The names by which a listener on loopback is asked (`Host`, RFC 9112 section 3.2).
+//!
+//! A page of another site can have its own host name resolve to 127.0.0.1 (DNS rebinding): to the browser, what listens there is then of the
+//! page's origin, and the page reads the answers. Its requests still carry its host name. So a listener on loopback answers only to names of
+//! loopback, and to the name of the public URL, which a proxy on the same machine passes on. A listener elsewhere is reached by names that
+//! are not known here; it is reached by everybody, too.
+
+use std::net::{IpAddr, SocketAddr};
+
+use actix_web::http::header::HeaderValue;
+use url::Url;
+
+/// The names by which a listener on loopback may be asked.
+#[derive(Clone)]
+pub(super) struct Hosts {
+    /// The name and port that most requests spell, to be found without reading them.
+    usual: String,
+    /// The host of the public URL.
+    public: Option<String>,
+}
+
+impl Hosts {
+    /// Those of what listens at `bound` and is called `url`; `None` where that is not loopback: any name will do.
+    pub(super) fn of(bound: SocketAddr, url: Option<&str>) -> Option<Self> {
+        if !bound.ip().is_loopback() {
+            return None;
+        }
+        let url = url.and_then(|url| Url::parse(url).ok());
+        let usual = url.as_ref().map_or_else(|| bound.to_string(), |url| url.authority().to_owned());
+        Some(Self { usual, public: url.and_then(|url| Some(url.host_str()?.to_owned())) })
+    }
+
+    /// Whether `host` names what listens.
+    pub(super) fn has(&self, host: &HeaderValue) -> bool {
+        host == self.usual.as_str() || host.to_str().is_ok_and(|host| self.names(without_port(host)))
+    }
+
+    fn names(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);
+        self.public.as_ref() == Some(&name)
+            || name == "localhost"
+            || name.ends_with(".localhost")
+            || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+}
+
+/// A host without its port; the colons of an IPv6 address are in brackets.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|octet| octet.is_ascii_digit()) && !name.ends_with(':') => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(url: Option<&str>) -> Hosts {
+        Hosts::of("127.0.0.1:8080".parse().unwrap(), url).unwrap()
+    }
+
+    #[test]
+    fn names_of_loopback_are_taken_in_every_spelling() {
+        for host in [
+            "127.0.0.1:8080",
+            "127.0.0.1",
+            "127.9.9.9:1",
+            "localhost:3000",
+            "LOCALHOST",
+            "api.localhost",
+            "[::1]:8080",
+            "[::1]",
+        ] {
+            assert!(hosts(None).has(&HeaderValue::from_static(host)), "{host}");
+        }
+    }
+
+    #[test]
+    fn every_other_name_is_refused() {
+        for host in [
+            "",
+            "rebound.example",
+            "rebound.example:8080",
+            "127.0.0.1.rebound.example",
+            "localhost.rebound.example",
+            "notlocalhost",
+            "127.0.0.1@rebound.example",
+            "rebound.example@127.0.0.1",
+            "192.168.0.1:8080",
+            "0.0.0.0:8080",
+            "api.example.com",
+        ] {
+            assert!(!hosts(None).has(&HeaderValue::from_static(host)), "{host}");
+        }
+    }
+
+    #[test]
+    fn name_of_the_public_url_is_taken_with_any_port() {
+        let hosts = hosts(Some("https://api.example.com/v2"));
+        for host in ["api.example.com", "API.example.com:443", "127.0.0.1:8080"] {
+            assert!(hosts.has(&HeaderValue::from_static(host)), "{host}");
+        }
+        assert!(!hosts.has(&HeaderValue::from_static("www.api.example.com")));
+    }
+
+    #[test]
+    fn listener_for_everybody_is_asked_by_any_name() {
+        assert!(Hosts::of("0.0.0.0:8080".parse().unwrap(), None).is_none());
+    }
+}
