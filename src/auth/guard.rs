@@ -96,7 +96,8 @@ impl Authenticator {
             return Ok(Caller::with_session(claims, principal, session));
         }
         let credential = bearer::credential(request.headers())?.ok_or(Error::MissingToken)?;
-        let proved = self.verifier.prove(credential.token()?).instrument(tracing::debug_span!("verify"));
+        let sender = self.limits.client_of(request);
+        let proved = self.verifier.prove(credential.token()?, sender).instrument(tracing::debug_span!("verify"));
         self.caller_of(access, proved.await?).await
     }
 

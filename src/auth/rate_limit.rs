@@ -60,6 +60,11 @@ impl RateLimits {
         failures.take(&block(client)).err().map_or(refusal, Error::RateLimited)
     }
 
+    /// The address that stands for the client of this request, as the budgets count it; `None` where the connection has none.
+    pub(super) fn client_of(&self, request: &ServiceRequest) -> Option<IpAddr> {
+        self.proxies.client_of(request).map(block)
+    }
+
     /// Takes one request from the principal's budget.
     pub(super) fn take(&self, principal: &Arc<ResolvedPrincipal>) -> Result<(), Error> {
         let Some(requests) = &self.requests else { return Ok(()) };

@@ -27,6 +27,7 @@ mod floods;
 mod health;
 mod http_heads;
 mod input;
+mod introspection;
 mod issuers;
 mod leaks;
 mod limits;
