@@ -32,6 +32,7 @@ use super::seal::Sealer;
 use super::{Failure, Need, PrincipalService, ResolvedPrincipal};
 use cookie_token::hash;
 use counts::Counts;
+use provider_logout::ProcessedTokens;
 
 /// The longest time for which the use of a session goes unnoted.
 const NOTE_USE_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -45,6 +46,8 @@ pub struct SessionSettings {
     pub idle: TimeDelta,
     /// How long a session lasts.
     pub absolute: TimeDelta,
+    /// How long roles that came with a sign-in are honoured while the provider, asked again, says nothing of them.
+    pub roles: TimeDelta,
     /// Where the provider sends the browser back to: registered there, exactly.
     pub redirect_uri: String,
     /// Where the provider sends people who have signed out.
@@ -63,6 +66,7 @@ struct Inner {
     sealer: Sealer,
     settings: SessionSettings,
     counts: Counts,
+    processed: ProcessedTokens,
 }
 
 /// Who is behind a session's cookie.
@@ -93,7 +97,8 @@ impl SessionService {
         settings: SessionSettings,
     ) -> Self {
         let sealer = Sealer::new(&settings.keys);
-        Self(Arc::new(Inner { database, clock, login, principals, sealer, settings, counts: Counts::default() }))
+        let (counts, processed) = Default::default();
+        Self(Arc::new(Inner { database, clock, login, principals, sealer, settings, counts, processed }))
     }
 
     /// What became of sessions in this process: each event's name, and how often it was.
@@ -143,13 +148,15 @@ impl SessionService {
         self.0.counts.signed_out.add_one();
         let is_provider_next = self.0.login.end_session_url(None, None).await.is_some();
         let id_token = self.0.sealer.open(&Secret::IdToken.place(&session.id), &session.id_token);
-        let hint = id_token.map(|id_token| self.0.sealer.seal(HINT, id_token.expose_secret())).transpose()?;
+        let hint = id_token
+            .map(|id_token| self.0.sealer.seal_for_hours(HINT, id_token.expose_secret(), self.now()))
+            .transpose()?;
         Ok(SignedOut { is_provider_next, hint })
     }
 
     /// Where the browser signs out at the provider, with the hint that [`sign_out`](Self::sign_out) gave; `None` where it can't.
     pub async fn provider_logout_url(&self, hint: &str) -> Option<Url> {
-        let id_token = self.0.sealer.open(HINT, hint)?;
+        let id_token = self.0.sealer.open_of_hours(HINT, hint, self.now())?;
         self.0.login.end_session_url(Some(&id_token), self.0.settings.logged_out_url.as_ref()).await
     }
 
