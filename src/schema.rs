@@ -11,6 +11,7 @@ diesel::table! {
         outcome -> Text,
         request_id -> Nullable<Text>,
         changes -> Text,
+        actor_identity -> Nullable<Text>,
     }
 }
 

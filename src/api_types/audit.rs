@@ -20,6 +20,8 @@ pub(crate) struct AuditEventResponse {
     at: String,
     /// The principal who acted; null for the command line and the service itself.
     actor: Option<String>,
+    /// The id of the actor's identity that the token or session was issued for: which of several linked ones acted.
+    actor_identity: Option<String>,
     /// The client that they acted through.
     client: Option<String>,
     /// What was done.
@@ -46,6 +48,7 @@ impl From<AuditEntry> for AuditEventResponse {
             id: event.id.to_string(),
             at: moment(event.at),
             actor: event.actor.map(|actor| actor.to_string()),
+            actor_identity: event.actor_identity,
             client: event.client,
             action: event.action.as_str(),
             target: event.target.as_str().to_owned(),

@@ -55,6 +55,7 @@ pub(super) struct State {
     issuers: web::Data<TrustedIssuers>,
     me: web::Data<MeService>,
     pub(super) metrics: web::Data<Metrics>,
+    rates: web::Data<RateLimits>,
     readiness: web::Data<ReadinessService>,
     resource: web::Data<ProtectedResource>,
     roles: web::Data<RoleService>,
@@ -82,8 +83,9 @@ impl State {
         let proxies = Arc::new(TrustedProxies::new(config.limits.trusted_proxies.clone()));
         let rates = config.rate_limit;
         let rates = RateLimits::new(rates.failures, rates.requests, Arc::clone(&proxies), &clock);
+        let rates = web::Data::new(rates);
         let authenticator =
-            web::Data::new(Authenticator::new(clock.clone(), verifier, principals, sessions.clone(), rates));
+            web::Data::new(Authenticator::new(clock.clone(), verifier, principals, sessions.clone(), rates.clone()));
         let readings = Readings {
             clock: clock.clone(),
             issuers: issuers.clone(),
@@ -112,6 +114,7 @@ impl State {
             issuers: web::Data::new(issuers.clone()),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
             metrics,
+            rates,
             readiness,
             resource,
             my_sessions: web::Data::new(MySessionService::new(database.clone(), clock.clone(), config.session_idle())),
@@ -145,6 +148,7 @@ impl State {
             .app_data(self.issuers.clone())
             .app_data(self.me.clone())
             .app_data(self.metrics.of_worker())
+            .app_data(self.rates.clone())
             .app_data(self.readiness.clone())
             .app_data(self.my_sessions.clone())
             .app_data(self.resource.clone())

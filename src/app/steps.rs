@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::web;
 use serde_json::{Map, Value};
 
 use super::{Application, IssuerReload, StartError};
@@ -35,7 +36,7 @@ impl Steps {
         let issuers = keys.issuers().clone();
         let verifier = || TokenVerifier::new(issuers.clone(), clock.clone());
         let principals = PrincipalService::new(database, clock.clone(), declared, config.bootstrap_admin);
-        let unlimited = RateLimits::new(None, None, Arc::new(TrustedProxies::new(Vec::new())), &clock);
+        let unlimited = web::Data::new(RateLimits::new(None, None, Arc::new(TrustedProxies::new(Vec::new())), &clock));
         let authenticator = Authenticator::new(clock.clone(), verifier(), principals, None, unlimited);
         Ok(Self { authenticator, verifier: verifier(), issuers, _keys: keys })
     }

@@ -30,6 +30,16 @@ pub const PUBLIC: Access = Access::Public;
 /// [`Access::Authenticated`], for registering.
 pub const AUTHENTICATED: Access = Access::Authenticated;
 
+impl Access {
+    /// The permission that it asks for, if it asks for one.
+    pub(crate) const fn permission(self) -> Option<Permission> {
+        match self {
+            Self::Public | Self::Authenticated => None,
+            Self::Requires(permission) => Some(permission),
+        }
+    }
+}
+
 impl From<Permission> for Access {
     fn from(permission: Permission) -> Self {
         Self::Requires(permission)

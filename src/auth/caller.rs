@@ -7,11 +7,12 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use std::future::{Ready, ready};
 
+use super::access::Access;
 use crate::error::Error;
 use crate::models::PrincipalId;
 use crate::models::permission::Permission;
 use crate::oidc::{Claims, SubjectKind};
-use crate::services::{Actor, ResolvedPrincipal, SessionView};
+use crate::services::{Actor, Decision, ResolvedPrincipal, SessionView, decide, is_delegated};
 
 /// Who is behind a request: only the guard makes one, so a handler that holds it runs for a proved, active principal.
 ///
@@ -21,26 +22,19 @@ pub struct Caller {
     claims: Arc<Claims>,
     principal: Arc<ResolvedPrincipal>,
     session: Option<Rc<SessionView>>,
-}
-
-/// Whether a caller may use a permission, and if not, what is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// Delegated and granted.
-    Allowed,
-    /// The token does not carry the scope. Told first where both are missing: a role would not help.
-    MissingScope,
-    /// No role grants it.
-    MissingPermission,
+    /// The permission of the route, if it asks for one.
+    admitted_for: Option<Permission>,
 }
 
 impl Caller {
-    pub(super) fn new(claims: Arc<Claims>, principal: Arc<ResolvedPrincipal>) -> Self {
-        Self { claims, principal, session: None }
+    /// A caller of a route with this access, whom the guard has yet to admit.
+    pub(super) fn new(access: Access, claims: Arc<Claims>, principal: Arc<ResolvedPrincipal>) -> Self {
+        Self { claims, principal, session: None, admitted_for: access.permission() }
     }
 
-    pub(super) fn with_session(claims: Arc<Claims>, principal: Arc<ResolvedPrincipal>, session: SessionView) -> Self {
-        Self { claims, principal, session: Some(Rc::new(session)) }
+    /// The same caller, who came by the cookie of a session.
+    pub(super) fn with_session(self, session: SessionView) -> Self {
+        Self { session: Some(Rc::new(session)), ..self }
     }
 
     /// The local principal's id: what to store as the owner of things.
@@ -64,15 +58,9 @@ impl Caller {
         self.decide(permission) == Decision::Allowed
     }
 
-    /// The rule at the centre: an intersection, so that no client exceeds its user and no user exceeds their roles.
+    /// Whether both allow it, and if not, which of them does not.
     pub(crate) fn decide(&self, permission: Permission) -> Decision {
-        if !self.is_delegated(permission) {
-            Decision::MissingScope
-        } else if !self.principal.grants(permission) {
-            Decision::MissingPermission
-        } else {
-            Decision::Allowed
-        }
+        decide(&self.claims, &self.principal, permission)
     }
 
     /// Whether the token's client may use the permission at all.
@@ -93,21 +81,10 @@ impl Caller {
         &self.principal
     }
 
-    /// The caller as the one who changes something.
+    /// The caller as the actor of a change, bounded by this request's token and roles.
     pub(crate) fn actor(&self, request_id: String) -> Actor {
-        Actor {
-            principal: Some(*self.principal_id()),
-            client: self.client_id().map(str::to_owned),
-            permissions: self.principal.permissions(),
-            request_id: Some(request_id),
-        }
+        Actor::of_request(Arc::clone(&self.claims), Arc::clone(&self.principal), self.admitted_for, request_id)
     }
-}
-
-/// Whether a token's client may use the permission at all: by scope, as a first-party client, or because the issuer does not delegate
-/// by scope.
-pub(crate) fn is_delegated(claims: &Claims, permission: Permission) -> bool {
-    claims.is_first_party() || claims.are_scopes_unused() || claims.scopes().contains(permission.name())
 }
 
 impl FromRequest for Caller {

@@ -66,6 +66,9 @@ pub(crate) fn of(error: &Error, resource: &ProtectedResource) -> Option<BearerCh
         Error::MissingScope { scope, .. } => {
             Some(bare.with_error(ErrorCode::InsufficientScope, &error.detail()).with_scope(scope.clone()))
         }
+        Error::Refused(Failure::InsufficientScope { spelled, .. }) => {
+            Some(bare.with_error(ErrorCode::InsufficientScope, &error.detail()).with_scope(spelled.join(" ")))
+        }
         _ if error.problem() == problem::INVALID_TOKEN => {
             Some(bare.with_error(ErrorCode::InvalidToken, &error.detail()))
         }

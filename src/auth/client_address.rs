@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderName;
 use ipnet::IpNet;
@@ -23,7 +24,7 @@ impl TrustedProxies {
 
     /// The client's address: the last one that no trusted proxy has. Whoever is not trusted can claim what they like to the left of it.
     /// `None` where the connection has no address.
-    pub(crate) fn client_of(&self, request: &ServiceRequest) -> Option<IpAddr> {
+    pub(crate) fn client_of(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
         let fields: Vec<_> = request.headers().get_all(FORWARDED_FOR).collect();
         let entries = fields.iter().rev().flat_map(|field| field.to_str().unwrap_or("?").rsplit(','));
@@ -77,7 +78,7 @@ mod tests {
         let proxies = TrustedProxies::new(["10.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap()).into());
         let request = TestRequest::default().peer_addr(format!("{peer}:1234").parse().unwrap());
         let request = fields.iter().fold(request, |request, field| request.append_header((FORWARDED_FOR, *field)));
-        proxies.client_of(&request.to_srv_request()).unwrap().to_string()
+        proxies.client_of(&request.to_http_request()).unwrap().to_string()
     }
 
     #[test]

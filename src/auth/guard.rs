@@ -8,14 +8,14 @@ use actix_web::web;
 use tracing::Instrument;
 
 use super::access::Access;
-use super::bearer;
-use super::caller::{Caller, Decision};
+use super::bearer::{self, Credential};
+use super::caller::Caller;
 use super::rate_limit::RateLimits;
 use super::session::{BrowserSessions, Jar};
 use crate::Clock;
 use crate::error::Error;
 use crate::oidc::{Claims, TokenVerifier};
-use crate::services::{Need, PrincipalService, SessionHolder};
+use crate::services::{Decision, Failure, Need, PrincipalService, SessionHolder};
 
 /// Proves credentials: what the guard needs, one per process.
 pub(crate) struct Authenticator {
@@ -24,7 +24,7 @@ pub(crate) struct Authenticator {
     principals: PrincipalService,
     /// `None` where nobody signs in with a browser.
     sessions: Option<web::Data<BrowserSessions>>,
-    limits: RateLimits,
+    limits: web::Data<RateLimits>,
 }
 
 impl Authenticator {
@@ -33,7 +33,7 @@ impl Authenticator {
         verifier: TokenVerifier,
         principals: PrincipalService,
         sessions: Option<web::Data<BrowserSessions>>,
-        limits: RateLimits,
+        limits: web::Data<RateLimits>,
     ) -> Self {
         Self { clock, verifier, principals, sessions, limits }
     }
@@ -52,23 +52,29 @@ impl Authenticator {
     pub(super) fn recognize(&self, access: Access, request: &ServiceRequest) -> Recognition {
         match self.recall(access, request) {
             Ok(caller) => Recognition::Settled(self.let_in(access, caller)),
-            Err(claims) => Recognition::Pending(claims),
+            Err(claims) => match claims.as_ref().and_then(|claims| self.recall_refusal(access, request, claims)) {
+                Some(refusal) => Recognition::Settled(Err(refusal)),
+                None => Recognition::Pending(claims),
+            },
         }
     }
 
-    /// The caller of a request that was not [recognized](Self::recognize), if there is one who may have what asks for this access.
+    /// The caller of a request that was not [recognized](Self::recognize), if there is one who may have what asks for this access: by its
+    /// bearer token or, where there is no `Authorization` at all, by its session.
+    ///
+    /// The budget of the request's address is asked before anything that costs. A request without a credential does not take from it.
     pub(super) async fn admit(
         &self,
         access: Access,
         request: &ServiceRequest,
         claims: Option<Arc<Claims>>,
     ) -> Result<Caller, Error> {
-        let authenticated = match claims {
-            Some(claims) => self.caller_of(access, claims).await,
-            None => self.authenticate(access, request).await,
+        let caller = match self.session_cookie(request) {
+            // Boxed: whoever comes with a token would carry it along.
+            Some((sessions, cookie)) => Box::pin(self.by_session(access, request, sessions, cookie)).await,
+            None => self.by_token(access, request, claims).await,
         };
-        let caller = authenticated.map_err(|refusal| self.limits.after_refusal(request, refusal))?;
-        self.let_in(access, caller)
+        self.let_in(access, caller?)
     }
 
     /// The caller whose bearer token and principal are remembered, without waiting for anything; else the claims, where the token is.
@@ -77,26 +83,74 @@ impl Authenticator {
         let now = self.clock.microseconds();
         let claims = self.verifier.recall(credential.as_presented(), now).ok_or(None)?;
         match self.principals.recall(&claims, access.need(), now) {
-            Some(principal) => Ok(Caller::new(claims, principal)),
+            Some(principal) => Ok(Caller::new(access, claims, principal)),
             None => Err(Some(claims)),
         }
     }
 
-    /// The caller behind what could not be [recalled](Self::recall): the request's bearer token or, where there is no `Authorization`
-    /// at all, its session; or why there is none.
-    async fn authenticate(&self, access: Access, request: &ServiceRequest) -> Result<Caller, Error> {
-        if let Some(sessions) = &self.sessions
-            && !request.headers().contains_key(AUTHORIZATION)
-            && let Some(token) = sessions.cookies.read(request.request(), Jar::Session)?
-        {
-            sessions.check_page(request.method(), request.headers())?;
-            // Boxed: whoever comes with a token would carry it along.
-            let holder = Box::pin(sessions.service.resolve(&token, access.need())).await?;
-            let SessionHolder { claims, principal, session } = holder;
-            return Ok(Caller::with_session(claims, principal, session));
+    /// What a request is answered whose token is good, but whose principal is known to be refused.
+    fn recall_refusal(&self, access: Access, request: &ServiceRequest, claims: &Claims) -> Option<Error> {
+        let refused = self.principals.recall_refusal(claims, access.need(), self.clock.microseconds())?;
+        let credential = bearer::credential(request.headers()).ok().flatten()?;
+        Some(self.limits.refuse_remembered(request.request(), credential.as_presented(), refused))
+    }
+
+    /// The session's cookie of a request that has no `Authorization`, and what knows sessions.
+    fn session_cookie(&self, request: &ServiceRequest) -> Option<(&BrowserSessions, Result<String, Error>)> {
+        let sessions = self.sessions.as_ref().filter(|_| !request.headers().contains_key(AUTHORIZATION))?;
+        let cookie = sessions.cookies.read(request.request(), Jar::Session).transpose()?;
+        Some((sessions, cookie))
+    }
+
+    /// The caller by a session's cookie, or why there is none.
+    async fn by_session(
+        &self,
+        access: Access,
+        request: &ServiceRequest,
+        sessions: &BrowserSessions,
+        cookie: Result<String, Error>,
+    ) -> Result<Caller, Error> {
+        let cookie = cookie.map_err(|malformed| self.limits.refuse_unreadable(request.request(), malformed))?;
+        sessions.check_page(request.method(), request.headers())?;
+        // Not counted: each tab of a person whose session has just ended asks again and again, which costs nothing and must not keep
+        // their network out. The first of these requests was counted.
+        if sessions.service.has_ended(&cookie) {
+            return Err(Failure::SessionEnded.into());
         }
-        let credential = bearer::credential(request.headers())?.ok_or(Error::MissingToken)?;
-        let sender = self.limits.client_of(request);
+        let attempt = self.limits.begin(request.request(), cookie.as_bytes())?;
+        let holder = sessions.service.resolve(&cookie, access.need()).await.map_err(Error::from);
+        attempt.settle(&holder);
+        let SessionHolder { claims, principal, session } = holder?;
+        Ok(Caller::new(access, claims, principal).with_session(session))
+    }
+
+    /// The caller by a bearer token that could not be [recalled](Self::recall), or why there is none. `claims` are the token's where it is
+    /// proved already, and only its principal is to be found.
+    async fn by_token(
+        &self,
+        access: Access,
+        request: &ServiceRequest,
+        claims: Option<Arc<Claims>>,
+    ) -> Result<Caller, Error> {
+        let credential = bearer::credential(request.headers())
+            .map_err(|malformed| self.limits.refuse_unreadable(request.request(), malformed.into()))?
+            .ok_or(Error::MissingToken)?;
+        let attempt = self.limits.begin(request.request(), credential.as_presented())?;
+        let caller = match claims {
+            Some(claims) => self.caller_of(access, claims).await,
+            None => self.prove(access, request, credential).await,
+        };
+        attempt.settle(&caller);
+        caller
+    }
+
+    async fn prove(
+        &self,
+        access: Access,
+        request: &ServiceRequest,
+        credential: Credential<'_>,
+    ) -> Result<Caller, Error> {
+        let sender = self.limits.client_of(request.request());
         let proved = self.verifier.prove(credential.token()?, sender).instrument(tracing::debug_span!("verify"));
         self.caller_of(access, proved.await?).await
     }
@@ -111,7 +165,7 @@ impl Authenticator {
     async fn caller_of(&self, access: Access, claims: Arc<Claims>) -> Result<Caller, Error> {
         let resolved = self.principals.resolve_for(&claims, access.need()).instrument(tracing::debug_span!("resolve"));
         let principal = resolved.await?;
-        Ok(Caller::new(claims, principal))
+        Ok(Caller::new(access, claims, principal))
     }
 
     /// Lets an authenticated caller in, who may have what asks for this access and has not asked too often.

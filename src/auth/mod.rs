@@ -17,7 +17,6 @@ pub use access::{AUTHENTICATED, Access, Api, Operation, PUBLIC};
 pub use caller::Caller;
 pub use catalogue::{RegistrationError, RegistrationFault};
 
-pub(crate) use caller::{Decision, is_delegated};
 pub(crate) use client_address::TrustedProxies;
 pub(crate) use guard::Authenticator;
 pub(crate) use rate_limit::RateLimits;

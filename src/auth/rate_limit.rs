@@ -1,30 +1,38 @@
 //! How often a client may ask.
 //!
-//! Two budgets, each refilled evenly over a minute (GCRA). One is of an address, and only credentials that turn out wrong take from it:
-//! so whoever shares an address with an attacker is served as before, and a refused guess is answered 429 once there were too many. The
-//! other is of a principal, and every request takes from it. Both remember a bounded number of clients; those not seen for longest
-//! are forgotten first, with what they had used up.
+//! Two budgets, each refilled evenly over a minute. One is of a principal, and every request takes from it. The other is of an address,
+//! and refused credentials take from it. It is asked before a credential costs anything: when it is spent, a request from that address
+//! is answered 429 without a signature check, a query or a question to the provider. Three kinds of request are not its concern:
+//!
+//! - one without any credential guesses nothing and costs nothing;
+//! - one whose credential is known from memory to be good has been admitted before this budget is asked;
+//! - one whose credential was [good the last time](GoodCredentials) is checked as ever, so that whoever shares an address with an
+//!   attacker is served as before.
+//!
+//! A refusal that is known from memory counts as well, but it may use only [half](Share::Half) of the budget: it costs nothing, and a
+//! program that was disabled and asks in a loop must not keep everyone else behind the same address from signing in.
+//!
+//! Both remember a bounded number of clients; those not seen for longest are forgotten first, with what they had used up.
 
-use std::convert::Infallible;
-use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+mod address;
+mod credentials;
+mod requests;
+
+use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::ops::Add;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServiceRequest;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::{NotKeyed, StateStore};
-use governor::{Quota, RateLimiter, clock};
-use quick_cache::sync::Cache;
+use actix_web::HttpRequest;
+
+use address::{AddressBudget, Reservation, Share};
+use credentials::{GoodCredentials, Pass};
+use requests::RequestBudget;
 
 use super::client_address::TrustedProxies;
 use crate::Clock;
-use crate::error::{Error, Limited};
-use crate::models::PrincipalId;
-use crate::services::{ResolvedPrincipal, Tally};
+use crate::error::Error;
+use crate::services::{RefusedPrincipal, ResolvedPrincipal};
 
 /// How many clients each budget remembers.
 const CLIENTS: usize = 100_000;
@@ -33,9 +41,29 @@ const WINDOW: u32 = 60;
 
 /// The budgets of a service.
 pub(crate) struct RateLimits {
-    failures: Option<Budget<Used<IpAddr>>>,
-    requests: Option<Budget<UsedByPrincipals>>,
+    failures: Option<Failures>,
+    requests: Option<RequestBudget>,
     proxies: Arc<TrustedProxies>,
+}
+
+/// What bounds refused credentials.
+struct Failures {
+    addresses: AddressBudget,
+    good: GoodCredentials,
+}
+
+/// One credential that is about to be checked, and its place in the budget.
+///
+/// Dropped without being [settled](Self::settle), because its sender has gone, it counts as refused.
+pub(crate) struct Attempt<'a>(Option<Bounded<'a>>);
+
+struct Bounded<'a> {
+    failures: &'a Failures,
+    /// `None` where it is good once at the most.
+    credential: Option<&'a [u8]>,
+    reservation: Reservation<'a>,
+    /// Where the budget is spent and the credential was good the last time.
+    _pass: Option<Pass>,
 }
 
 impl RateLimits {
@@ -46,23 +74,14 @@ impl RateLimits {
         proxies: Arc<TrustedProxies>,
         clock: &Clock,
     ) -> Self {
-        Self {
-            failures: failures.map(|quota| Budget::new("address", quota, Used::default(), clock)),
-            requests: requests.map(|quota| Budget::new("principal", quota, UsedByPrincipals::default(), clock)),
-            proxies,
-        }
+        let failures = failures
+            .map(|quota| Failures { addresses: AddressBudget::new(quota, clock), good: GoodCredentials::default() });
+        Self { failures, requests: requests.map(|quota| RequestBudget::new(quota, clock)), proxies }
     }
 
-    /// What a request whose credential was refused is answered: why, or that its address has sent too many such.
-    pub(super) fn after_refusal(&self, request: &ServiceRequest, refusal: Error) -> Error {
-        let Some(failures) = self.failures.as_ref().filter(|_| refusal.is_wrong_credential()) else { return refusal };
-        let Some(client) = self.proxies.client_of(request) else { return refusal };
-        failures.take(&block(client)).err().map_or(refusal, Error::RateLimited)
-    }
-
-    /// The address that stands for the client of this request, as the budgets count it; `None` where the connection has none.
-    pub(super) fn client_of(&self, request: &ServiceRequest) -> Option<IpAddr> {
-        self.proxies.client_of(request).map(block)
+    /// The address that stands for the client of this request; `None` where the connection has none.
+    pub(super) fn client_of(&self, request: &HttpRequest) -> Option<IpAddr> {
+        self.proxies.client_of(request).map(address::customer)
     }
 
     /// Takes one request from the principal's budget.
@@ -70,170 +89,114 @@ impl RateLimits {
         let Some(requests) = &self.requests else { return Ok(()) };
         requests.take(principal).map_err(Error::RateLimited)
     }
+
+    /// Asks the budget of the request's address whether `credential` may be checked. To be called before that costs anything.
+    pub(crate) fn begin<'a>(&'a self, request: &HttpRequest, credential: &'a [u8]) -> Result<Attempt<'a>, Error> {
+        self.reserve(request, Some(credential))
+    }
+
+    /// As [`begin`](Self::begin), for a credential that is good once at the most, so that to have been good counts for nothing.
+    pub(crate) fn begin_once(&self, request: &HttpRequest) -> Result<Attempt<'_>, Error> {
+        self.reserve(request, None)
+    }
+
+    fn reserve<'a>(&'a self, request: &HttpRequest, credential: Option<&'a [u8]>) -> Result<Attempt<'a>, Error> {
+        let Some((failures, client)) = self.failures_of(request) else { return Ok(Attempt(None)) };
+        let (reservation, pass) = match failures.addresses.reserve(client, Share::Whole) {
+            Ok(reservation) => (reservation, None),
+            Err(limited) => {
+                let pass = credential.and_then(|credential| failures.good.pass(credential));
+                let pass = pass.ok_or(Error::RateLimited(limited))?;
+                (failures.addresses.overdraw(client), Some(pass))
+            }
+        };
+        Ok(Attempt(Some(Bounded { failures, credential, reservation, _pass: pass })))
+    }
+
+    /// What a request is answered whose credential can't even be read: why, or that its address has sent too many bad ones.
+    pub(super) fn refuse_unreadable(&self, request: &HttpRequest, refusal: Error) -> Error {
+        self.refuse(request, Share::Whole, refusal)
+    }
+
+    /// What a request is answered whose principal is known from memory to be refused: why, or that there were too many such requests.
+    pub(super) fn refuse_remembered(
+        &self,
+        request: &HttpRequest,
+        credential: &[u8],
+        refused: RefusedPrincipal,
+    ) -> Error {
+        if let Some(Err(limited)) = refused.principal.map(|principal| self.take(&principal)) {
+            return limited;
+        }
+        if let Some(failures) = &self.failures {
+            failures.good.remove(credential);
+        }
+        self.refuse(request, Share::Half, refused.why.into())
+    }
+
+    fn refuse(&self, request: &HttpRequest, share: Share, refusal: Error) -> Error {
+        let Some((failures, client)) = self.failures_of(request) else { return refusal };
+        match failures.addresses.reserve(client, share) {
+            Ok(reservation) => {
+                reservation.charge();
+                refusal
+            }
+            Err(limited) => Error::RateLimited(limited),
+        }
+    }
+
+    /// `None` where nothing is bounded: there is no budget, or the connection has no address.
+    fn failures_of(&self, request: &HttpRequest) -> Option<(&Failures, IpAddr)> {
+        Some((self.failures.as_ref()?, self.proxies.client_of(request)?))
+    }
 }
 
-/// Whom an address stands for: one network of IPv6 is one customer's, who can take any address in it.
-fn block(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+impl Attempt<'_> {
+    /// Counts the attempt if `outcome` refuses the credential, and gives its place back otherwise: what is good costs nothing, and
+    /// neither does an outage of ours, of which nobody knows whether the credential is good.
+    pub(crate) fn settle<T>(self, outcome: &Result<T, Error>) {
+        match outcome {
+            Ok(_) => self.pass(),
+            Err(error) if error.refuses_credential() => self.refuse(),
+            Err(_) => self.give_back(),
+        }
+    }
+
+    /// Counts the attempt.
+    pub(crate) fn refuse(self) {
+        self.forget();
+        if let Some(bounded) = self.0 {
+            bounded.reservation.charge();
+        }
+    }
+
+    /// Gives the place back: the credential was good, and is good no more.
+    pub(crate) fn use_up(self) {
+        self.forget();
+        self.give_back();
+    }
+
+    fn pass(self) {
+        if let Some(Bounded { failures, credential: Some(credential), .. }) = &self.0 {
+            failures.good.add(credential);
+        }
+        self.give_back();
+    }
+
+    fn forget(&self) {
+        if let Some(Bounded { failures, credential: Some(credential), .. }) = &self.0 {
+            failures.good.remove(credential);
+        }
+    }
+
+    fn give_back(self) {
+        if let Some(bounded) = self.0 {
+            bounded.reservation.release();
         }
     }
 }
 
-/// One budget for each client.
-struct Budget<S: StateStore> {
-    name: &'static str,
-    quota: NonZeroU32,
-    limiter: RateLimiter<S::Key, S, Ticks, NoOpMiddleware<Tick>>,
-}
-
-impl<S: StateStore<Key: Hash + Eq + Clone>> Budget<S> {
-    fn new(name: &'static str, quota: NonZeroU32, used: S, clock: &Clock) -> Self {
-        let limiter = RateLimiter::new(Quota::per_minute(quota), used, Ticks(clock.clone()));
-        Self { name, quota, limiter }
-    }
-
-    fn take(&self, client: &S::Key) -> Result<(), Limited> {
-        self.limiter.check_key(client).map_err(|refused| {
-            let wait = refused.wait_time_from(clock::Clock::now(self.limiter.clock()));
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            Limited { budget: self.name, quota: self.quota.get(), window: WINDOW, wait: seconds.max(1) }
-        })
-    }
-}
-
-/// What each client has used up.
-struct Used<K> {
-    tallies: Cache<K, Tally>,
-    next: Mutex<Tally>,
-}
-
-impl<K: Hash + Eq> Default for Used<K> {
-    fn default() -> Self {
-        Self { tallies: Cache::new(CLIENTS), next: Mutex::default() }
-    }
-}
-
-impl<K: Hash + Eq + Clone> Used<K> {
-    fn of(&self, client: &K) -> Tally {
-        let fresh = || Ok::<_, Infallible>(self.next.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let Ok(tally) = self.tallies.get_or_insert_with(client, fresh);
-        tally
-    }
-}
-
-impl<K: Hash + Eq + Clone> StateStore for Used<K> {
-    type Key = K;
-
-    fn measure_and_replace<T, F, E>(&self, key: &K, f: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        self.of(key).state().measure_and_replace(&NotKeyed::NonKey, f)
-    }
-}
-
-/// What each principal has used up, which whoever is remembered leads to straight.
-#[derive(Default)]
-struct UsedByPrincipals(Used<PrincipalId>);
-
-impl StateStore for UsedByPrincipals {
-    type Key = Arc<ResolvedPrincipal>;
-
-    fn measure_and_replace<T, F, E>(&self, key: &Self::Key, f: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let tally = key.tally().get_or_init(|| self.0.of(key.id()));
-        tally.state().measure_and_replace(&NotKeyed::NonKey, f)
-    }
-}
-
-/// Our clock, as the limiter reads it.
-struct Ticks(Clock);
-
-/// Nanoseconds on a clock that never goes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Tick(u64);
-
-impl clock::Clock for Ticks {
-    type Instant = Tick;
-
-    fn now(&self) -> Tick {
-        Tick(u64::try_from(self.0.steady().as_nanos()).unwrap_or(u64::MAX))
-    }
-}
-
-impl Add<Nanos> for Tick {
-    type Output = Self;
-
-    fn add(self, nanos: Nanos) -> Self {
-        Self(self.0.saturating_add(nanos.as_u64()))
-    }
-}
-
-impl clock::Reference for Tick {
-    fn duration_since(&self, earlier: Self) -> Nanos {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0)).into()
-    }
-
-    fn saturating_sub(&self, duration: Nanos) -> Self {
-        Self(self.0.checked_sub(duration.as_u64()).unwrap_or(self.0))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::DateTime;
-
-    use super::*;
-
-    fn budget(quota: u32) -> (Budget<Used<IpAddr>>, Clock) {
-        let clock = Clock::manual(DateTime::UNIX_EPOCH);
-        (Budget::new("address", NonZeroU32::new(quota).unwrap(), Used::default(), &clock), clock)
-    }
-
-    fn taken(budget: &Budget<Used<IpAddr>>, client: &str) -> Result<(), u64> {
-        budget.take(&block(client.parse().unwrap())).map_err(|limited| limited.wait)
-    }
-
-    #[test]
-    fn a_budget_is_spent_at_once_and_refilled_evenly() {
-        let (budget, clock) = budget(4);
-        for _ in 0..4 {
-            assert_eq!(taken(&budget, "192.0.2.7"), Ok(()));
-        }
-        assert_eq!(taken(&budget, "192.0.2.7"), Err(15));
-        assert_eq!(taken(&budget, "192.0.2.8"), Ok(()), "another client has its own");
-        clock.advance(Duration::from_millis(14_999));
-        assert_eq!(taken(&budget, "192.0.2.7"), Err(1), "rounded up, never to nothing");
-        clock.advance(Duration::from_millis(1));
-        assert_eq!(taken(&budget, "192.0.2.7"), Ok(()));
-        assert_eq!(taken(&budget, "192.0.2.7"), Err(15));
-        clock.advance(Duration::from_secs(600));
-        for _ in 0..4 {
-            assert_eq!(taken(&budget, "192.0.2.7"), Ok(()), "no more than the budget is saved up");
-        }
-        assert_eq!(taken(&budget, "192.0.2.7"), Err(15));
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_client() {
-        let (budget, _clock) = budget(1);
-        assert_eq!(taken(&budget, "2001:db8:1:2::1"), Ok(()));
-        assert_eq!(taken(&budget, "2001:db8:1:2:ffff::9"), Err(60));
-        assert_eq!(taken(&budget, "2001:db8:1:3::1"), Ok(()));
-    }
-
-    #[test]
-    fn the_number_of_clients_that_are_remembered_is_bounded() {
-        let (budget, _clock) = budget(1);
-        for number in 0..u32::try_from(CLIENTS).unwrap() * 2 {
-            assert!(budget.take(&IpAddr::from(number.to_be_bytes())).is_ok());
-        }
-        assert!(budget.limiter.into_state_store().tallies.len() <= CLIENTS);
-    }
+/// Rounded up, and never nothing.
+fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }

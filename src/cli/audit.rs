@@ -54,7 +54,6 @@ fn time(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
-    let declared = application.declared_permissions()?;
     let audit = AuditService::new(application.open_database(config)?, Clock::system());
     match arguments.command {
         Command::Export { since, until, format: Format::Jsonl } => {
@@ -63,7 +62,7 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
             export(&audit, filter).await
         }
         Command::Prune { before } => {
-            let removed = audit.prune(&Actor::command_line(&declared), before).await?;
+            let removed = audit.prune(&Actor::command_line(), before).await?;
             println!("removed {removed} events");
             Ok(())
         }
@@ -74,6 +73,7 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
 const PAGE: u16 = 1_000;
 
 async fn export(audit: &AuditService, filter: AuditFilter) -> Result<(), CommandError> {
+    audit.note_export(&Actor::command_line(), &filter).await?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut after = None;
     loop {

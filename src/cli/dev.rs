@@ -161,7 +161,7 @@ fn session_key() -> Result<String, DevError> {
 /// Programs are never made from a token, so the issuer's machine is registered here as an admin would do it.
 async fn register_machine(application: &Application, config: &Config, issuer_url: &str) -> Result<(), CommandError> {
     let declared = Arc::new(application.declared_permissions()?);
-    let actor = Actor::command_line(&declared);
+    let actor = Actor::command_line();
     let database = application.open_database(config)?;
     let accounts = ServiceAccountService::new(database, Clock::system(), declared, vec![issuer_url.to_owned()]);
     let account = NewServiceAccount {

@@ -30,7 +30,7 @@ enum Command {
 
 pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
     let Command::Rename { old, new, dry_run } = arguments.command;
-    let actor = Actor::command_line(&application.declared_permissions()?);
+    let actor = Actor::command_line();
     let issuers = IssuerService::new(application.open_database(config)?, Clock::system());
     if !config.oidc.as_ref().is_some_and(|oidc| oidc.trusts(&new)) {
         eprintln!(

@@ -45,7 +45,7 @@ enum Command {
 
 pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
     let declared = std::sync::Arc::new(application.declared_permissions()?);
-    let actor = Actor::command_line(&declared);
+    let actor = Actor::command_line();
     let issuers = config.issuers();
     let only = if let [only] = issuers.as_slice() { only.clone() } else { String::new() };
     let accounts = ServiceAccountService::new(application.open_database(config)?, Clock::system(), declared, issuers);

@@ -1,16 +1,18 @@
 //! `portcullis users`: what an operator needs without the API, above all the way back in.
 
+use std::io::{self, BufWriter, Write};
+
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
 use super::table::{self, printable};
 use super::{CommandError, users_import};
 use crate::Clock;
-use crate::api_types::{UserDetailResponse, UserExportResponse, UserResponse, rfc3339};
+use crate::api_types::{AuditEventResponse, UserDetailResponse, UserExportResponse, UserResponse, rfc3339};
 use crate::app::Application;
 use crate::config::Config;
 use crate::models::{Moment, Principal, PrincipalId};
-use crate::services::{Actor, HeldRole, KnownPrincipal, UserExport, UserService};
+use crate::services::{Actor, HeldRole, KnownPrincipal, UserService};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -80,13 +82,13 @@ enum Command {
 
 pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
     let declared = std::sync::Arc::new(application.declared_permissions()?);
-    let actor = Actor::command_line(&declared);
+    let actor = Actor::command_line();
     let users = UserService::new(application.open_database(config)?, Clock::system(), declared, config.issuers());
     let changed = match arguments.command {
         Command::List { json } => return list(&users, json).await,
         Command::Show { id, json } => return show(users.find(id).await?, json),
         Command::Grant { id, role, expires_at } => users.grant_role(&actor, id, &role, expires_at, None).await?,
-        Command::Export { id } => return export(users.export(id).await?),
+        Command::Export { id } => return export(&users, &actor, id).await,
         Command::Import(arguments) => {
             let only_issuer = <[String; 1]>::try_from(config.issuers()).map(|[only]| only).ok();
             return users_import::run(&users, &actor, only_issuer, arguments).await;
@@ -106,9 +108,26 @@ fn describe(user: &KnownPrincipal) {
     println!("{} is {}, with the roles: {}", user.principal().id, user.principal().status, roles.join(", "));
 }
 
-fn export(export: UserExport) -> Result<(), CommandError> {
-    println!("{}", serde_json::to_string_pretty(&UserExportResponse::from(export))?);
-    Ok(())
+/// Prints all that is stored on a user, the audit trail a page at a time.
+async fn export(users: &UserService, actor: &Actor, id: PrincipalId) -> Result<(), CommandError> {
+    let export = UserExportResponse::from(users.export(actor, id).await?);
+    let (opening, closing) = export.around_audit_events()?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    write!(out, "{opening}").map_err(CommandError::Print)?;
+    let (mut after, mut separator) = (None, "");
+    loop {
+        let page = users.history(id, after, PAGE).await?;
+        for entry in page.items {
+            write!(out, "{separator}").map_err(CommandError::Print)?;
+            serde_json::to_writer(&mut out, &AuditEventResponse::from(entry))?;
+            separator = ",";
+        }
+        after = page.next;
+        if after.is_none() {
+            writeln!(out, "{closing}").map_err(CommandError::Print)?;
+            return out.flush().map_err(CommandError::Print);
+        }
+    }
 }
 
 fn show(user: KnownPrincipal, json: bool) -> Result<(), CommandError> {

@@ -103,6 +103,8 @@ impl Touched {
 pub struct Changes {
     latest: AtomicU64,
     everyone: AtomicU64,
+    /// When rows of principals were seen to have changed.
+    rows: AtomicU64,
     subjects: Box<[AtomicU64]>,
 }
 
@@ -111,6 +113,7 @@ impl Default for Changes {
         Self {
             latest: AtomicU64::new(0),
             everyone: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
             subjects: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -145,6 +148,19 @@ impl Changes {
     pub fn is_unchanged(&self, subject: Subject, mark: Mark) -> bool {
         Mark(self.place_of(subject).load(Ordering::SeqCst)) <= mark
             && Mark(self.everyone.load(Ordering::SeqCst)) <= mark
+    }
+
+    /// Tells that another replica has changed rows of principals: by one of them somebody may be known who was not before.
+    #[cfg(any(test, feature = "postgres"))]
+    pub fn note_rows(&self) {
+        let now = self.latest.fetch_add(1, Ordering::SeqCst) + 1;
+        self.rows.fetch_max(now, Ordering::SeqCst);
+    }
+
+    /// Whether what belonged to no subject after `mark` belongs to none still. Whatever makes a subject known by something new touches
+    /// everyone.
+    pub fn is_nothing_new(&self, mark: Mark) -> bool {
+        Mark(self.everyone.load(Ordering::SeqCst)) <= mark && Mark(self.rows.load(Ordering::SeqCst)) <= mark
     }
 
     /// Whether everything that was read after `mark` is as it was.
@@ -187,7 +203,7 @@ mod tests {
         let before = changes.mark();
         changes.note(Touched::One(one));
         assert!(!changes.is_unchanged(one, before));
-        assert!(changes.is_unchanged(other, before));
+        assert!(changes.is_unchanged(other, before) && changes.is_nothing_new(before));
         assert!(!changes.is_all_unchanged(before));
         assert!(changes.is_unchanged(one, changes.mark()));
     }
@@ -210,6 +226,9 @@ mod tests {
         assert!(changes.is_unchanged(one, before) && changes.is_all_unchanged(before));
         changes.note(Touched::Everyone);
         assert!(!changes.is_unchanged(one, before) && !changes.is_unchanged(other, before));
+        assert!(!changes.is_nothing_new(before) && changes.is_nothing_new(changes.mark()));
+        let (before, _) = (changes.mark(), changes.note_rows());
+        assert!(!changes.is_nothing_new(before) && changes.is_unchanged(one, before));
         assert!(changes.is_unchanged(one, changes.mark()));
     }
 

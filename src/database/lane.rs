@@ -49,6 +49,8 @@ pub(super) struct Lane {
     name: &'static str,
     /// How many wait for their turn.
     waiting: Arc<AtomicU64>,
+    /// How many transactions were begun.
+    begun: Arc<AtomicU64>,
 }
 
 impl Lane {
@@ -83,8 +85,8 @@ impl Lane {
             .error_handler(Box::new(LogRefusedConnections))
             .build_unchecked(manager);
         let turns = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
-        let (queue, waiting) = (Queue::default(), Arc::default());
-        Ok(Self { pool, turns, queue, config: Arc::clone(config), opened, name, waiting })
+        let (queue, waiting, begun) = (Queue::default(), Arc::default(), Arc::default());
+        Ok(Self { pool, turns, queue, config: Arc::clone(config), opened, name, waiting, begun })
     }
 
     /// How busy it is.
@@ -92,7 +94,8 @@ impl Lane {
         let size = u64::from(self.pool.max_size());
         let free = u64::try_from(self.turns.available_permits()).unwrap_or(size);
         let in_use = size.saturating_sub(free);
-        PoolUsage { pool: self.name, size, in_use, waiting: self.waiting.load(Ordering::Relaxed) }
+        let (waiting, transactions) = (self.waiting.load(Ordering::Relaxed), self.begun.load(Ordering::Relaxed));
+        PoolUsage { pool: self.name, size, in_use, waiting, transactions }
     }
 
     /// Runs `work` as one transaction on a blocking thread, inside the caller's span, sends what `notice` says with it if it is kept, and
@@ -247,7 +250,10 @@ impl Lane {
             let wait = end.saturating_duration_since(Instant::now());
             let mut link = self.pool.get_timeout(wait).map_err(DatabaseError::unavailable)?;
             match link.begin(purpose, &self.config) {
-                Ok(()) => return Ok(link),
+                Ok(()) => {
+                    self.begun.fetch_add(1, Ordering::Relaxed);
+                    return Ok(link);
+                }
                 Err(cause) if is_lost(&cause) && tries > 0 => {
                     tracing::debug!(%cause, "a connection was lost while nobody used it");
                     tries -= 1;

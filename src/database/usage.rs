@@ -13,6 +13,8 @@ pub struct PoolUsage {
     pub in_use: u64,
     /// How many wait for their turn.
     pub waiting: u64,
+    /// How many it has begun since the start.
+    pub transactions: u64,
 }
 
 /// Counts one who waits, until it is dropped: also where the wait is given up half-way.

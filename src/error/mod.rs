@@ -189,9 +189,15 @@ impl Error {
         }
     }
 
-    /// Whether it refuses a credential as such: what somebody who guesses would be answered.
-    pub(crate) fn is_wrong_credential(&self) -> bool {
-        matches!(self.problem(), problem::INVALID_TOKEN | problem::INVALID_REQUEST)
+    /// Whether it refuses the credential that the request came with, so that another one might be let in. An outage does not, and
+    /// neither does a right that is missing.
+    pub(crate) fn refuses_credential(&self) -> bool {
+        match self {
+            Self::MalformedCredential(_) => true,
+            Self::Token(rejection) => !rejection.is_our_outage(),
+            Self::Refused(failure) => failure.refuses_credential(),
+            _ => false,
+        }
     }
 
     /// The reason for the log and for counting, finer than the problem's code where that says too little.
@@ -219,7 +225,9 @@ fn problem_of(failure: &Failure) -> &'static Problem {
         Failure::PrincipalPending => &problem::PRINCIPAL_PENDING,
         Failure::PrincipalDeleted => &problem::PRINCIPAL_DELETED,
         Failure::TokenRevoked => &problem::INVALID_TOKEN,
-        Failure::AboveYourRights { .. } => &problem::ABOVE_YOUR_RIGHTS,
+        Failure::InsufficientPrivilege { .. } => &problem::ABOVE_YOUR_RIGHTS,
+        Failure::InsufficientScope { .. } => &problem::INSUFFICIENT_SCOPE,
+        Failure::OwnRights => &problem::OWN_RIGHTS,
         Failure::NoSuchUser | Failure::NoSuchIdentity | Failure::NoSuchServiceAccount | Failure::NoSuchRole => {
             &problem::NOT_FOUND
         }

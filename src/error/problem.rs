@@ -57,8 +57,9 @@ problems! {
     PRINCIPAL_DELETED: FORBIDDEN, "principal-deleted", "This account was deleted";
     UNKNOWN_PRINCIPAL: FORBIDDEN, "unknown-principal", "This account is not known here";
     NOT_A_PERSON: FORBIDDEN, "not-a-person", "This is for people";
-    ABOVE_YOUR_RIGHTS: FORBIDDEN, "above-your-rights", "This touches rights that you do not hold";
-    OWN_IDENTITY: FORBIDDEN, "own-identity", "Nobody links an identity to themselves";
+    ABOVE_YOUR_RIGHTS: FORBIDDEN, "above-your-rights", "You do not hold all affected permissions";
+    OWN_RIGHTS: FORBIDDEN, "own-rights", "You cannot extend your own rights";
+    OWN_IDENTITY: FORBIDDEN, "own-identity", "You cannot link an identity to yourself";
     CROSS_ORIGIN: FORBIDDEN, "cross-origin", "Pages of this origin may not send this";
     CROSS_SITE: FORBIDDEN, "cross-site-request", "The request does not come from a page that may act here";
     SESSIONS_OFF: NOT_FOUND, "sessions-off", "Nobody signs in here";

@@ -33,6 +33,8 @@ text_enum! {
         RestoreUser = "user.restore",
         /// What was known of a deleted user was removed for good.
         PurgeUser = "user.purge",
+        /// All that is stored on a user was exported.
+        ExportUser = "user.export",
         /// Somebody who was purged may come again.
         ReadmitUser = "user.readmit",
         /// An identity was linked to a user.
@@ -49,6 +51,8 @@ text_enum! {
         UpdateRole = "role.update",
         /// A role was deleted.
         DeleteRole = "role.delete",
+        /// The trail was exported.
+        ExportAudit = "audit.export",
         /// Old events were removed from the trail.
         PruneAudit = "audit.prune",
         /// Somebody signed in with a browser.
@@ -107,6 +111,8 @@ pub struct AuditEvent {
     pub at: Moment,
     /// Who; `None` for the command line and the service itself.
     pub actor: Option<PrincipalId>,
+    /// The id of the actor's identity that the token or session was issued for: which of several linked ones acted.
+    pub actor_identity: Option<String>,
     /// By which client.
     pub client: Option<String>,
     /// What.
@@ -128,6 +134,7 @@ impl AuditEvent {
             id: AuditEventId::generate(),
             at,
             actor: None,
+            actor_identity: None,
             client: None,
             action,
             target: target.into(),

@@ -60,7 +60,7 @@ impl From<PrincipalId> for AuditTarget {
 }
 
 /// Names an event: a UUID of version 7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, AsExpression, FromSqlRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub struct AuditEventId(Uuid);
 

@@ -115,13 +115,21 @@ pub const PROFILE_READ: Permission = Permission::new("profile:read", "Read one's
 pub const PROFILE_WRITE: Permission = Permission::new("profile:write", "Change one's own profile.");
 /// Read every user.
 pub const USERS_READ: Permission = Permission::new("users:read", "Read every user.");
-/// Change users, their status and their roles.
+/// Change users and their status, and grant roles that one holds in full.
 pub const USERS_WRITE: Permission =
-    Permission::new("users:write", "Change users, their status and their roles.").administrative();
+    Permission::new("users:write", "Change users and their status, and grant roles that one holds in full.")
+        .administrative();
+/// Link and unlink identities of other users, which is to decide who signs in as them.
+pub const IDENTITIES_WRITE: Permission =
+    Permission::new("identities:write", "Link and unlink the identities by which other users sign in.")
+        .administrative();
 /// Read roles and what they grant.
 pub const ROLES_READ: Permission = Permission::new("roles:read", "Read roles and what they grant.");
 /// Create, change and delete roles.
 pub const ROLES_WRITE: Permission = Permission::new("roles:write", "Create, change and delete roles.").administrative();
+/// Grant roles without administrative permissions, whether one holds what they grant or not.
+pub const ROLES_ASSIGN: Permission =
+    Permission::new("roles:assign", "Grant any role without administrative permissions.").administrative();
 /// Read every service account.
 pub const SERVICE_ACCOUNTS_READ: Permission = Permission::new("service-accounts:read", "Read every service account.");
 /// Register and change service accounts.
@@ -131,13 +139,15 @@ pub const SERVICE_ACCOUNTS_WRITE: Permission =
 pub const AUDIT_READ: Permission = Permission::new("audit:read", "Read the audit trail.");
 
 /// The permissions of the service itself.
-pub const BUILT_IN: [Permission; 9] = [
+pub const BUILT_IN: [Permission; 11] = [
     PROFILE_READ,
     PROFILE_WRITE,
     USERS_READ,
     USERS_WRITE,
+    IDENTITIES_WRITE,
     ROLES_READ,
     ROLES_WRITE,
+    ROLES_ASSIGN,
     SERVICE_ACCOUNTS_READ,
     SERVICE_ACCOUNTS_WRITE,
     AUDIT_READ,

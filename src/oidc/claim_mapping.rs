@@ -1,5 +1,7 @@
 //! Where an issuer's tokens carry what, and what makes their bearer a program.
 
+use std::collections::BTreeSet;
+
 use super::ClaimPath;
 use super::rule::{Facts, Judged, RoleRule, Rule};
 use super::strict_json::{Json, Object};
@@ -27,8 +29,47 @@ pub struct ClaimMapping {
     pub machine_mark: MachineMark,
     /// Roles that follow from what the claims say.
     pub role_rules: Vec<RoleRule>,
-    /// Whether `admin` may come from a token at all.
-    pub allows_admin_role: bool,
+    /// What parts several role names in one text; without it a text is one name.
+    pub roles_separator: Option<Separator>,
+    /// The roles with administrative permissions that may come from a token.
+    pub administrative_roles: BTreeSet<String>,
+}
+
+/// What parts role names in one text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Separator {
+    /// U+0020.
+    Space,
+    /// A comma, with or without spaces around it.
+    Comma,
+    /// A semicolon, with or without spaces around it.
+    Semicolon,
+    /// A vertical line, with or without spaces around it.
+    Pipe,
+}
+
+impl Separator {
+    /// The variant of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "space" => Some(Self::Space),
+            "comma" => Some(Self::Comma),
+            "semicolon" => Some(Self::Semicolon),
+            "pipe" => Some(Self::Pipe),
+            _ => None,
+        }
+    }
+
+    /// The parts of `text`, without spaces around them.
+    pub(super) fn split(self, text: &str) -> impl Iterator<Item = &str> {
+        let separator = match self {
+            Self::Space => ' ',
+            Self::Comma => ',',
+            Self::Semicolon => ';',
+            Self::Pipe => '|',
+        };
+        text.split(separator).map(str::trim)
+    }
 }
 
 /// What tells a program from a person. A client id has to be there besides: it names the program.

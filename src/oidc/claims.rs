@@ -58,7 +58,8 @@ pub(super) struct Terms {
     pub(super) issuer_name: Box<str>,
     pub(super) scope_prefix: Box<str>,
     pub(super) scopes_unused: bool,
-    pub(super) admin_allowed: bool,
+    /// The roles with administrative permissions that its tokens may carry.
+    pub(super) administrative_roles: BTreeSet<String>,
     pub(super) jit: JitMode,
     /// How the issuer stands by now.
     pub(super) standing: Arc<Standing>,
@@ -159,9 +160,10 @@ impl Claims {
         format!("{}{permission}", self.terms.scope_prefix)
     }
 
-    /// Whether `admin` may be among the roles that the token carries.
-    pub fn is_admin_allowed(&self) -> bool {
-        self.terms.admin_allowed
+    /// The roles with administrative permissions that this issuer may give by its tokens; any other such role counts only as a stored
+    /// grant.
+    pub fn administrative_roles(&self) -> &BTreeSet<String> {
+        &self.terms.administrative_roles
     }
 
     /// What becomes of this issuer's people when they come for the first time.
@@ -228,7 +230,7 @@ impl Claims {
                 issuer_name: "test".into(),
                 scope_prefix: "".into(),
                 scopes_unused: false,
-                admin_allowed: false,
+                administrative_roles: BTreeSet::new(),
                 jit: JitMode::Active,
                 standing: Arc::default(),
             }),
@@ -247,9 +249,13 @@ impl Claims {
         Self { roles: Arc::new(roles.iter().map(ToString::to_string).collect()), ..self }
     }
 
-    pub(crate) fn with_admin_allowed(mut self) -> Self {
-        Arc::make_mut(&mut self.terms).admin_allowed = true;
+    pub(crate) fn with_administrative_role(mut self, role: &str) -> Self {
+        Arc::make_mut(&mut self.terms).administrative_roles.insert(role.to_owned());
         self
+    }
+
+    pub(crate) fn with_scopes(self, scopes: &[&str]) -> Self {
+        Self { scopes: Arc::new(scopes.iter().map(ToString::to_string).collect()), ..self }
     }
 
     pub(crate) fn with_jit(mut self, jit: JitMode) -> Self {

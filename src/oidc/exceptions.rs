@@ -10,14 +10,20 @@ impl IssuerSettings {
         let told = [
             (self.scope_mode == ScopeMode::RolesOnly, "this issuer does not delegate by scope: roles decide alone"),
             (self.accepts_id_tokens, "ID tokens of this issuer are taken"),
-            (self.mapping.allows_admin_role, "the role admin may come from this issuer's tokens"),
             (
                 unnamed,
                 "opaque access tokens of this issuer are taken for whatever service they were given out, where it does not say",
             ),
             (trusts_active, "what this issuer calls active is taken, though it names neither kind nor audience"),
         ];
+        let roles = self.mapping.administrative_roles.iter();
+        let roles = roles.map(|role| format!("tokens of this issuer may carry the role {role}"));
         let hosts = self.plain_http.hosts.iter().map(|host| format!("{host} may be asked by plain http"));
-        told.iter().filter(|(holds, _)| *holds).map(|(_, sentence)| (*sentence).to_owned()).chain(hosts).collect()
+        told.iter()
+            .filter(|(holds, _)| *holds)
+            .map(|(_, sentence)| (*sentence).to_owned())
+            .chain(roles)
+            .chain(hosts)
+            .collect()
     }
 }

@@ -5,7 +5,7 @@
 use super::gaps::Gap;
 use super::strict_json::{Json, Object};
 use super::subject::name;
-use super::{ClaimMapping, ClaimPath, Profile};
+use super::{ClaimMapping, ClaimPath, Profile, Separator};
 
 /// The delegated scopes that start with `prefix`, without it, in any order and as often as they are there, from the first of `places` that is there: a text split at U+0020 only
 /// (RFC 6749 section 3.3), or a list of texts.
@@ -20,12 +20,19 @@ pub(super) fn scopes<'a>(claims: &'a Object<'a>, places: &[ClaimPath], prefix: &
     }
 }
 
-/// The role names at `path`: a list of texts, a text with spaces or commas between, an object whose member names they are, or a
-/// list of objects with a `name`.
-pub(super) fn roles<'a>(claims: &'a Object<'a>, path: &ClaimPath) -> Result<Vec<&'a str>, Gap> {
+/// The role names at `path`: a list of texts, an object whose member names they are, a list of objects with a `name`, or a text. A text is
+/// one name, unless a separator is configured: a group called `billing admin` must not give the role `admin`.
+pub(super) fn roles<'a>(
+    claims: &'a Object<'a>,
+    path: &ClaimPath,
+    separator: Option<Separator>,
+) -> Result<Vec<&'a str>, Gap> {
     let value = path.find(claims).ok_or_else(|| absent_or_cut_off(claims, path.first_member()))?;
     let mut names: Vec<&str> = match value {
-        Json::Text(text) => text.split([' ', ',']).collect(),
+        Json::Text(text) => match separator {
+            Some(separator) => separator.split(text).collect(),
+            None => vec![text],
+        },
         Json::Object(members) => members.names().collect(),
         Json::List(list) => list.iter().map(role_name).collect::<Option<_>>().ok_or(Gap::Malformed)?,
         _ => return Err(Gap::Malformed),
@@ -102,7 +109,7 @@ mod tests {
     }
 
     fn roles_of(claims: Value) -> Result<BTreeSet<String>, Gap> {
-        owned(roles(&Object::of(&claims), &"roles".parse().unwrap()))
+        owned(roles(&Object::of(&claims), &"roles".parse().unwrap(), None))
     }
 
     #[test]
@@ -128,14 +135,24 @@ mod tests {
     }
 
     #[test]
-    fn roles_come_in_four_shapes() {
-        for shape in [
-            json!(["a", "b"]),
-            json!("a b"),
-            json!("a, b"),
-            json!({ "a": {}, "b": null }),
-            json!([{ "name": "a" }, { "name": "b", "id": 1 }]),
-        ] {
+    fn a_text_is_one_role_name_unless_a_separator_is_configured() {
+        let roles_of = |text: &str, separator| {
+            let claims = json!({ "roles": text });
+            owned(roles(&Object::of(&claims), &"roles".parse().unwrap(), separator)).unwrap()
+        };
+        assert_eq!(roles_of("billing admin", None), set(&["billing admin"]));
+        assert_eq!(roles_of("a,admin", None), set(&["a,admin"]));
+        assert_eq!(roles_of("a  b,c", Some(Separator::Space)), set(&["a", "b,c"]));
+        assert_eq!(roles_of("a, b c,", Some(Separator::Comma)), set(&["a", "b c"]));
+        assert_eq!(roles_of("a;b ; c", Some(Separator::Semicolon)), set(&["a", "b", "c"]));
+        assert_eq!(roles_of("a|b", Some(Separator::Pipe)), set(&["a", "b"]));
+    }
+
+    #[test]
+    fn roles_come_in_three_shapes_with_several_names() {
+        for shape in
+            [json!(["a", "b"]), json!({ "a": {}, "b": null }), json!([{ "name": "a" }, { "name": "b", "id": 1 }])]
+        {
             assert_eq!(roles_of(json!({ "roles": shape })), Ok(set(&["a", "b"])), "{shape}");
         }
         assert_eq!(roles_of(json!({ "roles": [] })), Ok(set(&[])));
@@ -163,7 +180,7 @@ mod tests {
 
     #[test]
     fn groups_can_be_cut_off_without_a_place_to_ask() {
-        let groups = |claims: Value| owned(roles(&Object::of(&claims), &ClaimPath::member("groups")));
+        let groups = |claims: Value| owned(roles(&Object::of(&claims), &ClaimPath::member("groups"), None));
         assert_eq!(groups(json!({ "hasgroups": true })), Err(Gap::CutOff));
         assert_eq!(groups(json!({ "hasgroups": "true" })), Err(Gap::CutOff));
         assert_eq!(groups(json!({ "hasgroups": false })), Err(Gap::Absent));

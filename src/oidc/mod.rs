@@ -54,7 +54,7 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use check::Check;
-pub use claim_mapping::{ClaimMapping, MachineMark};
+pub use claim_mapping::{ClaimMapping, MachineMark, Separator};
 pub use claim_path::ClaimPath;
 pub use claims::{Claims, Profile, SubjectKind};
 pub use extra_authorities::ExtraAuthorities;

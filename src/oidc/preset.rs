@@ -3,6 +3,8 @@
 //! A preset is where a configuration starts from; each of its values can be replaced. docs/identity-providers.md says for each what
 //! has to be set up on the provider's side.
 
+use std::collections::BTreeSet;
+
 use super::{ClaimMapping, ClaimPath, MachineMark, ScopeMode};
 
 macro_rules! presets {
@@ -91,7 +93,8 @@ impl Preset {
             email_verified: ClaimPath::member(self.email_verified()),
             machine_mark: self.machine_mark(),
             role_rules: Vec::new(),
-            allows_admin_role: false,
+            roles_separator: None,
+            administrative_roles: BTreeSet::new(),
         }
     }
 

@@ -14,6 +14,7 @@ const ACCEPTED: &str = "accepted";
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     accepted: AtomicU64,
+    signature_checks: AtomicU64,
     /// Behind a lock, which those with a known token never meet.
     refused: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -26,6 +27,15 @@ impl Verdicts {
     pub(super) fn refuse(&self, rejection: &Rejection) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         *refused.entry(rejection.code()).or_default() += 1;
+    }
+
+    /// Counts a signature that is about to be checked, the dearest step of a verdict.
+    pub(super) fn check_signature(&self) {
+        self.signature_checks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn signature_checks(&self) -> u64 {
+        self.signature_checks.load(Ordering::Relaxed)
     }
 
     pub(super) fn counts(&self) -> Vec<(&'static str, u64)> {
@@ -42,6 +52,8 @@ pub struct IssuerReport {
     pub short_name: String,
     /// How often its tokens were judged, by verdict: `accepted`, or a rejection's code.
     pub verdicts: Vec<(&'static str, u64)>,
+    /// How often the signature of one of its tokens was checked, of whatever kind of token.
+    pub signature_checks: u64,
     /// How often claims of its proved tokens gave nothing, by reason: `absent`, `malformed` or `cut-off`.
     pub gaps: [(&'static str, u64); 3],
     /// How its keys stand.

@@ -45,6 +45,7 @@ impl TrustedIssuer {
         IssuerReport {
             short_name: self.settings.short_name.clone(),
             verdicts: self.standing.verdicts.counts(),
+            signature_checks: self.standing.verdicts.signature_checks(),
             gaps: self.gaps.counts(),
             keys: self.keys.state(),
         }
@@ -143,7 +144,9 @@ impl TrustedIssuer {
         let delegates =
             |place| kind == SubjectKind::Machine && self.settings.mapping.machine_scopes.as_ref() == Some(place);
         let named = places.iter().filter(|place| !delegates(place));
-        let named = named.flat_map(|place| self.or_nothing(place, mapping::roles(claims, place)));
+        let named = named.flat_map(|place| {
+            self.or_nothing(place, mapping::roles(claims, place, self.settings.mapping.roles_separator))
+        });
         named.chain(self.ruled_roles(claims)).collect()
     }
 
@@ -181,7 +184,7 @@ fn terms(settings: &IssuerSettings, canonical: &str, standing: &Arc<Standing>) -
         issuer_name: settings.short_name.as_str().into(),
         scope_prefix: settings.scope_prefix.as_str().into(),
         scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
-        admin_allowed: settings.mapping.allows_admin_role,
+        administrative_roles: settings.mapping.administrative_roles.clone(),
         jit: settings.jit,
         standing: Arc::clone(standing),
     }

@@ -1,6 +1,6 @@
 //! The issuers whose tokens are taken, as of now: replaced whole when the configuration is read again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -57,6 +57,16 @@ impl TrustedIssuers {
     /// The canonical issuers, in the order of the configuration.
     pub fn canonical_issuers(&self) -> Vec<String> {
         self.0.table.load().issuers.iter().flat_map(|issuer| issuer.settings.canonical_issuers()).collect()
+    }
+
+    /// The roles with administrative permissions that tokens of a canonical issuer may carry.
+    pub fn administrative_roles(&self, canonical: &str) -> BTreeSet<String> {
+        let table = self.0.table.load();
+        let issuer = table
+            .issuers
+            .iter()
+            .find(|issuer| issuer.settings.canonical_issuers().iter().any(|known| known == canonical));
+        issuer.map(|issuer| issuer.settings.mapping.administrative_roles.clone()).unwrap_or_default()
     }
 
     /// What the issuers put before a permission to spell the scope: each once, in the order of the configuration.

@@ -229,6 +229,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     ) -> Result<(), Rejection> {
         let signature = token.signature()?;
         let key = issuer.keys.find(header.key_id.as_deref(), header.algorithm).await?;
+        issuer.standing.verdicts.check_signature();
         if !key.verifies(token.signed_text, &signature) {
             return Err(Rejection::BadSignature);
         }

@@ -1,17 +1,27 @@
-//! What the audit trail says of one principal, as somebody who did things and as somebody to whom things were done.
+//! What the audit trail says of one principal, as actor and as target.
 
-use diesel::prelude::*;
+use diesel::QueryResult;
 
 use crate::database::DbConnection;
-use crate::models::{AuditEvent, AuditTarget, PrincipalId};
-use crate::schema::{audit_events, audit_repetitions};
+use crate::models::{AuditEvent, AuditFilter, AuditOrder, AuditPlace, AuditTarget, PrincipalId};
 
-/// The events that name a principal, oldest first, each with how often it was repeated.
-pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<(AuditEvent, Option<i64>)>> {
-    audit_events::table
-        .left_join(audit_repetitions::table.on(audit_repetitions::event_id.eq(audit_events::id)))
-        .filter(audit_events::actor.eq(principal).or(audit_events::target.eq(AuditTarget::from(principal))))
-        .order((audit_events::at, audit_events::id))
-        .select((AuditEvent::as_select(), audit_repetitions::times.nullable()))
-        .load(conn)
+use super::audit_events;
+
+/// Up to `limit` events that name a principal, oldest first, from the one after `after`.
+///
+/// Each side walks an index of its own: a condition on either would sort the whole history for every page.
+pub fn list(
+    conn: &mut DbConnection,
+    principal: PrincipalId,
+    after: Option<AuditPlace>,
+    limit: i64,
+) -> QueryResult<Vec<AuditEvent>> {
+    let as_actor = AuditFilter { actor: Some(principal), ..AuditFilter::default() };
+    let as_target = AuditFilter { target: Some(AuditTarget::from(principal)), ..AuditFilter::default() };
+    let mut events = audit_events::list(conn, &as_actor, AuditOrder::OldestFirst, after, limit)?;
+    events.extend(audit_events::list(conn, &as_target, AuditOrder::OldestFirst, after, limit)?);
+    events.sort_by_key(|event| (event.at, event.id));
+    events.dedup_by_key(|event| event.id);
+    events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(events)
 }

@@ -29,20 +29,30 @@ pub fn find_for_update(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<
 
 /// The principal linked to this identity, if there is one.
 pub fn find_by_identity(conn: &mut DbConnection, identity: &IdentityKey) -> QueryResult<Option<Principal>> {
+    Ok(find_linked(conn, identity)?.map(|(principal, _)| principal))
+}
+
+/// The principal linked to this identity, with the id of the identity.
+pub fn find_linked(conn: &mut DbConnection, identity: &IdentityKey) -> QueryResult<Option<(Principal, String)>> {
     let linked = identities::table
         .inner_join(principals::table)
         .filter(identities::issuer.eq(&identity.issuer))
         .filter(identities::kind.eq(identity.kind))
         .filter(identities::subject.eq(&identity.subject));
-    directly!(conn => linked.select(Principal::as_select()).get_result(conn)).optional()
+    directly!(conn => linked.select((Principal::as_select(), identities::id)).get_result(conn)).optional()
 }
 
 /// The same, held as by [`find_for_update`].
-pub fn find_by_identity_for_update(conn: &mut DbConnection, identity: &IdentityKey) -> QueryResult<Option<Principal>> {
-    let found = find_by_identity(conn, identity)?;
+pub fn find_linked_for_update(
+    conn: &mut DbConnection,
+    identity: &IdentityKey,
+) -> QueryResult<Option<(Principal, String)>> {
+    let found = find_linked(conn, identity)?;
     match (&*conn, found) {
         #[cfg(feature = "postgres")]
-        (DbConnection::Postgres(_), Some(principal)) => find_for_update(conn, principal.id),
+        (DbConnection::Postgres(_), Some((principal, identity))) => {
+            Ok(find_for_update(conn, principal.id)?.map(|held| (held, identity)))
+        }
         (_, found) => Ok(found),
     }
 }

@@ -12,13 +12,13 @@ use crate::api_types::{
     BackchannelLogoutRequest, CallbackQuery, LoginQuery, LogoutResponse, Prompt, SessionResponse, WhoResponse,
 };
 use crate::auth::session::{BrowserSessions, Jar};
-use crate::auth::{AUTHENTICATED, Api, Caller, PUBLIC};
+use crate::auth::{AUTHENTICATED, Api, Caller, PUBLIC, RateLimits};
 use crate::error::Error;
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::LoginAnswer;
 use crate::op;
 use crate::request_id::RequestId;
-use crate::services::{Arrival, Completion, Failure, LoginRefusal};
+use crate::services::{Arrival, Completion, Failure, LoginRefusal, SignedOut};
 
 /// Where the provider sends browsers back to.
 pub(crate) const CALLBACK_PATH: &str = "/auth/callback";
@@ -79,6 +79,7 @@ fn not_a_destination() -> Error {
             headers(("Location" = String, description = "What was `return_to`")),
         ),
         (status = 404, description = "Nobody signs in here"),
+        (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
 async fn callback(
@@ -86,10 +87,13 @@ async fn callback(
     query: web::Query<CallbackQuery>,
     request_id: RequestId,
     sessions: Sessions,
+    limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
     let (sessions, query, device) = (on(sessions)?, query.into_inner(), device(&request));
     let jars = sessions.cookies;
     let (pending, former) = (jars.read(&request, Jar::Login)?, jars.read(&request, Jar::Session)?);
+    // Before the sealed state is opened, and the provider is asked about a code that may be made up.
+    let attempt = limits.begin_once(&request)?;
     let arrival = Arrival {
         pending: pending.as_deref(),
         answer: LoginAnswer { state: query.state, issuer: query.iss },
@@ -99,7 +103,12 @@ async fn callback(
         device: device.as_deref(),
         request_id: request_id.to_string(),
     };
-    let Completion { outcome, return_to, pending } = sessions.service.complete(arrival).await?;
+    let completed = sessions.service.complete(arrival).await.map_err(Error::from);
+    match &completed {
+        Ok(completion) if completion.refuses_credential() => attempt.refuse(),
+        completed => attempt.settle(completed),
+    }
+    let Completion { outcome, return_to, pending } = completed?;
     let return_to = return_to.unwrap_or_else(|| sessions.origins.home());
     let pending = pending.and_then(|pending| jars.set(Jar::Login, pending)).unwrap_or_else(|| jars.forget(Jar::Login));
     match outcome {
@@ -164,15 +173,24 @@ async fn show(caller: Caller, declared: web::Data<DeclaredPermissions>) -> web::
         (status = 200, body = LogoutResponse),
         (status = 403, description = "It does not come from a page that may act here"),
         (status = 404, description = "Nobody signs in here"),
+        (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
-async fn logout(request: HttpRequest, request_id: RequestId, sessions: Sessions) -> Result<HttpResponse, Error> {
+async fn logout(
+    request: HttpRequest,
+    request_id: RequestId,
+    sessions: Sessions,
+    limits: web::Data<RateLimits>,
+) -> Result<HttpResponse, Error> {
     let sessions = on(sessions)?;
     sessions.check_page(request.method(), request.headers())?;
-    let token = sessions.cookies.read(&request, Jar::Session)?;
-    let signed_out = sessions.service.sign_out(token.as_deref(), request_id.to_string()).await?;
-    let hint = signed_out.hint.and_then(|hint| sessions.cookies.set(Jar::Logout, hint));
-    let is_provider_next = signed_out.is_provider_next && hint.is_some();
+    let signed_out = match sessions.cookies.read(&request, Jar::Session)? {
+        Some(cookie) => end_session(&sessions, &limits, &request, &cookie, request_id).await?,
+        None => None,
+    };
+    let is_provider_next = signed_out.as_ref().is_some_and(|signed_out| signed_out.is_provider_next);
+    let hint = signed_out.and_then(|signed_out| sessions.cookies.set(Jar::Logout, signed_out.hint?));
+    let is_provider_next = is_provider_next && hint.is_some();
     let mut response = HttpResponse::Ok();
     response.cookie(sessions.cookies.forget(Jar::Session));
     if let Some(hint) = hint {
@@ -180,6 +198,28 @@ async fn logout(request: HttpRequest, request_id: RequestId, sessions: Sessions)
     }
     Ok(response
         .json(LogoutResponse { end_session_url: is_provider_next.then(|| sessions.origins.address(LOGOUT_PATH)) }))
+}
+
+/// Ends the session of this cookie; `None` where there is no such session. A cookie that leads to none counts as refused, whatever is
+/// answered: it was looked for.
+async fn end_session(
+    sessions: &BrowserSessions,
+    limits: &RateLimits,
+    request: &HttpRequest,
+    cookie: &str,
+    request_id: RequestId,
+) -> Result<Option<SignedOut>, Error> {
+    if sessions.service.has_ended(cookie) {
+        return Ok(None);
+    }
+    let attempt = limits.begin(request, cookie.as_bytes())?;
+    let signed_out = sessions.service.sign_out(cookie, request_id.to_string()).await.map_err(Error::from);
+    match &signed_out {
+        Ok(None) => attempt.refuse(),
+        Ok(Some(_)) => attempt.use_up(),
+        failed => attempt.settle(failed),
+    }
+    signed_out
 }
 
 /// Sends a browser that has just signed out here to sign out at the provider. What the provider needs for that, an ID token, goes by
@@ -191,12 +231,23 @@ async fn logout(request: HttpRequest, request_id: RequestId, sessions: Sessions)
         (status = 303, description = "To the provider", headers(("Location" = String, description = "The provider's page"))),
         (status = 400, description = "This browser has not just signed out"),
         (status = 404, description = "Nobody signs in here"),
+        (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
-async fn logout_at_provider(request: HttpRequest, sessions: Sessions) -> Result<HttpResponse, Error> {
+async fn logout_at_provider(
+    request: HttpRequest,
+    sessions: Sessions,
+    limits: web::Data<RateLimits>,
+) -> Result<HttpResponse, Error> {
     let sessions = on(sessions)?;
     let hint = sessions.cookies.read(&request, Jar::Logout)?.ok_or(Failure::LoginFailed)?;
-    let url = sessions.service.provider_logout_url(&hint).await;
+    let attempt = limits.begin_once(&request)?;
+    let opened = sessions.service.open_hint(&hint).ok_or_else(|| Error::from(Failure::LoginFailed));
+    attempt.settle(&opened);
+    let url = match opened {
+        Ok(id_token) => sessions.service.provider_logout_url(&id_token).await,
+        Err(_) => None,
+    };
     let address = url.map_or_else(|| sessions.origins.home(), String::from);
     Ok(go_to(&address, [sessions.cookies.forget(Jar::Logout)]))
 }
@@ -211,14 +262,20 @@ async fn logout_at_provider(request: HttpRequest, sessions: Sessions) -> Result<
         (status = 400, description = "It is no logout token for this service"),
         (status = 404, description = "Nobody signs in here"),
         (status = 503, description = "It can't be checked at the moment"),
+        (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
 async fn backchannel_logout(
+    request: HttpRequest,
     form: Result<web::Form<BackchannelLogoutRequest>, ActixError>,
     sessions: Sessions,
+    limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
     let sessions = on(sessions)?;
     let form = form.map_err(|_| Error::InvalidBody("The body must be a form with one `logout_token`.".to_owned()))?;
-    sessions.service.provider_signed_out(&form.logout_token).await?;
+    let attempt = limits.begin_once(&request)?;
+    let ended = sessions.service.provider_signed_out(&form.logout_token).await.map_err(Error::from);
+    attempt.settle(&ended);
+    ended?;
     Ok(HttpResponse::Ok().finish())
 }

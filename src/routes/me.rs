@@ -5,13 +5,13 @@ use actix_web::web;
 use super::json_object::JsonObject;
 use super::preconditions::RequiredVersion;
 use crate::api_types::{self, AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest, Versioned};
-use crate::auth::{AUTHENTICATED, Api, Caller, Decision};
+use crate::auth::{AUTHENTICATED, Api, Caller};
 use crate::error::Error;
 use crate::models::ProfileField;
 use crate::models::permission::{DeclaredPermissions, PROFILE_READ, PROFILE_WRITE, Permission};
 use crate::op;
 use crate::request_id::RequestId;
-use crate::services::{MeService, ProfileEdit};
+use crate::services::{Decision, MeService, ProfileEdit};
 
 pub(super) fn register(api: &mut Api) {
     api.get("/api/v1/me", PROFILE_READ, op!(show)).patch("/api/v1/me", PROFILE_WRITE, op!(update)).get(

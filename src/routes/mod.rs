@@ -15,6 +15,7 @@ mod preconditions;
 mod roles;
 mod service_account_standing;
 mod service_accounts;
+mod user_export;
 mod user_identities;
 mod user_list;
 mod user_records;
@@ -38,6 +39,7 @@ pub(crate) fn register(api: &mut Api) {
     roles::register(api);
     service_account_standing::register(api);
     service_accounts::register(api);
+    user_export::register(api);
     user_identities::register(api);
     user_list::register(api);
     user_records::register(api);

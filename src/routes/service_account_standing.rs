@@ -58,7 +58,8 @@ async fn access(
     Ok(web::Json(PrincipalAccessResponse::new(&access, &declared, |permission| resource.scopes([permission]))))
 }
 
-/// Shuts a program out, whatever its token says. Disabling twice is disabling once.
+/// Shuts a program out, whatever its token says. Tokens issued until now stay refused when it is enabled again. Disabling twice is
+/// disabling once.
 #[utoipa::path(
     post,
     path = "",

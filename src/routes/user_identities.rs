@@ -9,7 +9,7 @@ use crate::api_types::{IdentitiesResponse, IdentityRequest, IdentityResponse, Ve
 use crate::auth::{Api, Caller};
 use crate::error::Error;
 use crate::models::PrincipalId;
-use crate::models::permission::{USERS_READ, USERS_WRITE};
+use crate::models::permission::{IDENTITIES_WRITE, USERS_READ};
 use crate::op;
 use crate::request_id::RequestId;
 use crate::services::UserService;
@@ -17,9 +17,9 @@ use crate::services::UserService;
 const IDENTITIES: &str = "/api/v1/users/{id}/identities";
 
 pub(super) fn register(api: &mut Api) {
-    api.get(IDENTITIES, USERS_READ, op!(list)).post(IDENTITIES, USERS_WRITE, op!(add)).delete(
+    api.get(IDENTITIES, USERS_READ, op!(list)).post(IDENTITIES, IDENTITIES_WRITE, op!(add)).delete(
         "/api/v1/users/{id}/identities/{identity_id}",
-        USERS_WRITE,
+        IDENTITIES_WRITE,
         op!(remove),
     );
 }
@@ -39,9 +39,10 @@ async fn list(
     Ok(Versioned::new(version, IdentitiesResponse { items: identities.into_iter().map(Into::into).collect() }))
 }
 
-/// Lets a person come in by one identity more. Tokens issued to them until now are refused from now on.
+/// Links one more identity to a person, who can sign in by it from now on. Sessions and tokens issued until now are refused.
 ///
-/// Nobody does so for themselves. Linking what is linked changes nothing.
+/// Whoever signs in by the identity gets all that the person may do, so the rules of granting apply to it; one's own account is refused.
+/// Linking an identity that is linked already changes nothing.
 #[utoipa::path(
     post,
     path = "",

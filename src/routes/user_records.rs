@@ -11,7 +11,7 @@ use crate::api_types::{
 use crate::auth::{Api, Caller};
 use crate::error::Error;
 use crate::models::PrincipalId;
-use crate::models::permission::USERS_WRITE;
+use crate::models::permission::{IDENTITIES_WRITE, USERS_WRITE};
 use crate::op;
 use crate::request_id::RequestId;
 use crate::services::{KnownPrincipal, UserService};
@@ -23,7 +23,7 @@ pub(super) fn register(api: &mut Api) {
         .patch("/api/v1/users/{id}", USERS_WRITE, op!(update))
         .delete("/api/v1/users/{id}", USERS_WRITE, op!(delete))
         .post("/api/v1/users/{id}/restore", USERS_WRITE, op!(restore))
-        .post("/api/v1/users/readmit", USERS_WRITE, op!(readmit));
+        .post("/api/v1/users/readmit", IDENTITIES_WRITE, op!(readmit));
 }
 
 /// Adds a person before they first come, so that they find their roles when they do.
@@ -91,7 +91,7 @@ async fn update(
     Ok(users.update(&actor, id.into_inner(), edit.0.into(), version.0).await?.into())
 }
 
-/// Deletes a person: they are shut out at once and can be restored for 30 days. Then all that is held on them is removed but a keyed
+/// Deletes a person: they are shut out at once, their sessions end, and they can be restored for 30 days. Then all that is held on them is removed but a keyed
 /// hash of each identity, which keeps them out until an administrator readmits them.
 #[utoipa::path(
     delete,
@@ -119,7 +119,8 @@ async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Restores a person who was deleted in the last 30 days, with roles and identities, as what they were before.
+/// Restores a person who was deleted in the last 30 days, with roles and identities, as what they were before. Sessions and tokens from
+/// before stay refused. The rules of granting apply to all that the person holds.
 #[utoipa::path(
     post,
     path = "",

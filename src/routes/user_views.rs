@@ -1,9 +1,8 @@
-//! What is known of a person besides their record: roles, what they come to, and everything at once.
+//! The roles of a person, and what follows from them.
 
-use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 
-use crate::api_types::{GrantsResponse, PrincipalAccessResponse, UserExportResponse, Versioned};
+use crate::api_types::{GrantsResponse, PrincipalAccessResponse, Versioned};
 use crate::auth::Api;
 use crate::auth::resource::ProtectedResource;
 use crate::error::Error;
@@ -13,9 +12,11 @@ use crate::op;
 use crate::services::UserService;
 
 pub(super) fn register(api: &mut Api) {
-    api.get("/api/v1/users/{id}/roles", USERS_READ, op!(roles))
-        .get("/api/v1/users/{id}/access", USERS_READ, op!(access))
-        .get("/api/v1/users/{id}/export", USERS_READ, op!(export));
+    api.get("/api/v1/users/{id}/roles", USERS_READ, op!(roles)).get(
+        "/api/v1/users/{id}/access",
+        USERS_READ,
+        op!(access),
+    );
 }
 
 /// The roles that a person was granted, ended ones too, and those that the last token seen carried. The ETag is the person's.
@@ -45,21 +46,4 @@ async fn access(
 ) -> Result<web::Json<PrincipalAccessResponse>, Error> {
     let access = users.access(id.into_inner()).await?;
     Ok(web::Json(PrincipalAccessResponse::new(&access, &declared, |permission| resource.scopes([permission]))))
-}
-
-/// All that is held on one person, as a file: for whoever asks what is known of them. Works for the deleted until they are purged.
-#[utoipa::path(
-    get,
-    path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    responses((status = 200, body = UserExportResponse), (status = 404, description = "No such person")),
-)]
-async fn export(id: web::Path<PrincipalId>, users: web::Data<UserService>) -> Result<HttpResponse, Error> {
-    let id = id.into_inner();
-    let export = users.export(id).await?;
-    let disposition = ContentDisposition {
-        disposition: DispositionType::Attachment,
-        parameters: vec![DispositionParam::Filename(format!("user-{id}.json"))],
-    };
-    Ok(HttpResponse::Ok().insert_header(disposition).json(UserExportResponse::from(export)))
 }

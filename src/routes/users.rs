@@ -36,7 +36,7 @@ async fn show(
     Ok(users.find(id.into_inner()).await?.into())
 }
 
-/// Shuts a person out, whatever their token says. Disabling twice is disabling once.
+/// Shuts a person out and ends their sessions, whatever their token says. Disabling twice is disabling once.
 #[utoipa::path(
     post,
     path = "",
@@ -61,7 +61,8 @@ async fn disable(
     Ok(users.disable(&actor, id.into_inner(), request.0.reason, version.0).await?.into())
 }
 
-/// Lets a person in who is disabled or waits for approval.
+/// Lets a person in who is disabled or waits for approval. Tokens and sessions from before they were disabled stay refused: they sign
+/// in again.
 #[utoipa::path(
     post,
     path = "",
@@ -104,6 +105,9 @@ async fn revoke(
 }
 
 /// Grants a role, or changes when the grant ends.
+///
+/// A role with administrative permissions can be granted by a caller who may use all of these with this token; any other role by a caller
+/// with `roles:assign`, or who may use all that it grants. Nobody grants a role to themselves.
 #[utoipa::path(
     put,
     path = "",

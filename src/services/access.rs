@@ -7,7 +7,8 @@ use crate::repositories::grants;
 
 use super::directory::Directory;
 use super::kind::Kind;
-use super::{Failure, KnownPrincipal, held_role, principal_edit};
+use super::principal_edit::{self, Rules};
+use super::{Failure, KnownPrincipal};
 
 /// A principal with every role that counts, those of the last token seen too, and every grant, those that have ended too.
 #[derive(Clone, Debug)]
@@ -23,11 +24,12 @@ pub struct PrincipalAccess {
 impl<K: Kind> Directory<K> {
     /// What a principal may do and why.
     pub async fn access(&self, id: PrincipalId) -> Result<PrincipalAccess, Failure> {
-        let (permissions, now) = (self.permissions.clone(), self.clock.now());
+        let (permissions, issuers, now) = (self.permissions.clone(), self.issuers.clone(), self.clock.now());
         self.database
             .read(move |conn| {
                 let found = principal_edit::find::<K>(conn, id)?;
-                let roles = held_role::list(conn, &permissions, id, &found.claim_roles.0, now)?;
+                let rules = Rules { permissions: &permissions, issuers: &*issuers };
+                let roles = rules.held(conn, &found, now)?;
                 Ok(PrincipalAccess {
                     known: KnownPrincipal::new(found, roles),
                     grants: grants::list(conn, id)?,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::clock::Clock;
-use crate::database::{Database, DbConnection};
+use crate::database::{Database, DbConnection, Touched};
 use crate::models::{AuditAction, AuditEvent, AuditFilter, AuditOrder, AuditPlace, AuditTarget, Moment};
 use crate::repositories::audit_events;
 
@@ -50,6 +50,16 @@ impl AuditService {
             .await
     }
 
+    /// Notes in the trail that it is exported, from `since` on and before `until` where that is set.
+    pub async fn note_export(&self, actor: &Actor, filter: &AuditFilter) -> Result<(), Failure> {
+        let bound = |moment: Option<Moment>| moment.map(|moment| moment.utc().to_rfc3339());
+        let event = actor
+            .event(self.clock.now().into(), AuditAction::ExportAudit, AuditTarget::trail())
+            .with("since", bound(filter.since))
+            .with("until", bound(filter.until));
+        self.database.write_touching(move |conn| Ok((audit_events::append(conn, &event)?, Touched::Nobody))).await
+    }
+
     /// Removes the events before `before`, to the second, and says how many. Leaves an event that tells so, without which the
     /// database would refuse. Fails with [`Failure::Invalid`] when `before` is yet to come.
     pub async fn prune(&self, actor: &Actor, before: DateTime<Utc>) -> Result<usize, Failure> {
@@ -70,7 +80,7 @@ impl AuditService {
     }
 }
 
-fn counted(conn: &mut DbConnection, events: Vec<AuditEvent>) -> Result<Vec<AuditEntry>, Failure> {
+pub(super) fn counted(conn: &mut DbConnection, events: Vec<AuditEvent>) -> Result<Vec<AuditEntry>, Failure> {
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
     let repetitions: HashMap<_, _> = audit_events::list_repetitions(conn, &ids)?.into_iter().collect();
     let count = |event: &AuditEvent| repetitions.get(&event.id).unwrap_or(&0) + 1;

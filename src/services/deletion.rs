@@ -13,7 +13,7 @@ use super::{Actor, Failure};
 pub(super) const RESTORABLE_FOR: TimeDelta = TimeDelta::days(30);
 
 impl<K: Kind> Directory<K> {
-    /// Deletes a principal, from the next request on.
+    /// Deletes a principal, from the next request on. Its sessions end and its tokens stay void when it is restored.
     pub async fn delete(&self, actor: &Actor, id: PrincipalId, if_match: Option<i64>) -> Result<(), Failure> {
         let change = Change { action: K::ACTIONS.delete, id, if_match };
         self.change(actor, change, |edit| edit.delete()).await.map(drop)
@@ -28,7 +28,8 @@ impl<K: Kind> Directory<K> {
 
 impl Edit<'_> {
     fn delete(&mut self) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_principal()?;
+        self.require_authority_over_principal()?;
+        self.end_access()?;
         let before = self.principal.status;
         self.principal.status = PrincipalStatus::Deleted;
         self.principal.deleted_from = Some(before);
@@ -38,7 +39,7 @@ impl Edit<'_> {
     }
 
     fn restore(&mut self, unknown: fn() -> Failure) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_principal()?;
+        self.require_grantable_principal()?;
         let Some(deleted_at) = self.principal.deleted_at else { return Ok(None) };
         // Whoever is due to be purged is gone, though nobody has come by to do it yet.
         if deleted_at.utc() + RESTORABLE_FOR <= self.now {

@@ -15,7 +15,7 @@ use crate::models::{AuditAction, Changes, Moment, PrincipalId};
 
 use super::kind::Kind;
 use super::known_issuers::KnownIssuers;
-use super::principal_edit::{self, Change, Edit};
+use super::principal_edit::{self, Change, Edit, Rules};
 use super::{Actor, Failure, refusal, rights, text};
 
 /// The principals of one kind, as admins manage them. Cheap to clone.
@@ -53,7 +53,7 @@ impl<K: Kind> Directory<K> {
             .await
     }
 
-    /// Shuts a principal out, from the next request on.
+    /// Shuts a principal out, from the next request on. Its sessions end and its tokens stay void when it is enabled again.
     pub async fn disable(
         &self,
         actor: &Actor,
@@ -78,7 +78,7 @@ impl<K: Kind> Directory<K> {
         self.change(actor, change, |edit| edit.revoke_tokens()).await
     }
 
-    /// Gives a principal a role, until `expires_at` if there is one. Takes the place of an earlier grant of the role by hand or by
+    /// Gives another principal a role, until `expires_at` if there is one. Takes the place of an earlier grant of the role by hand or by
     /// `BOOTSTRAP_ADMIN`.
     pub async fn grant_role(
         &self,
@@ -115,12 +115,16 @@ impl<K: Kind> Directory<K> {
         W: FnOnce(&mut Edit<'_>) -> Result<Option<Changes>, Failure> + Send + 'static,
     {
         let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
-        let touched = Touched::one(&change.id);
+        let issuers = Arc::clone(&self.issuers);
+        // A new identity may have been refused as unknown: there is no principal yet that the change could name.
+        let is_link = change.action == AuditAction::LinkIdentity;
+        let touched = if is_link { Touched::Everyone } else { Touched::one(&change.id) };
         let outcome = self
             .database
             .write_touching(move |conn| {
-                let changed =
-                    rights::keep_an_admin(conn, |conn| change.apply::<K>(conn, &by, &permissions, now, work))?;
+                let by = by.as_of(conn, &permissions, now)?;
+                let rules = Rules { permissions: &permissions, issuers: &*issuers };
+                let changed = rights::keep_an_admin(conn, |conn| change.apply::<K>(conn, &by, rules, now, work))?;
                 let known = principal_edit::with_roles(conn, &permissions, changed, now)?;
                 Ok::<_, Failure>((K::view(conn, known)?, touched))
             })

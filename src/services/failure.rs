@@ -70,12 +70,23 @@ pub enum Failure {
     /// The caller's: there is no such role.
     #[error("there is no such role")]
     NoSuchRole,
-    /// The caller's: the change would give or touch administrative permissions that the actor's own roles lack.
-    #[error("the change bears on permissions that you do not hold: {}", .missing.join(", "))]
-    AboveYourRights {
+    /// The caller's: the change would give or affect permissions that no role of the actor grants.
+    #[error("The change affects permissions that none of your roles grants: {}.", quoted(.missing))]
+    InsufficientPrivilege {
         /// The permissions that the actor lacks, in the order of their names.
         missing: Vec<&'static str>,
     },
+    /// The caller's: the change would give or affect permissions that the actor's roles grant and its token does not delegate.
+    #[error("The change needs scopes that the access token does not carry: {}. Ask the provider for them.", quoted(.missing))]
+    InsufficientScope {
+        /// The permissions that are not delegated, in the order of their names.
+        missing: Vec<&'static str>,
+        /// The same as the issuer of the token spells them.
+        spelled: Vec<String>,
+    },
+    /// The caller's: the change would add to the actor's own rights, or prolong them.
+    #[error("You cannot add to your own rights or prolong them. Ask another administrator.")]
+    OwnRights,
     /// The caller's: the last admin cannot be shut out, demoted or given an end.
     #[error("this is the last admin; make another one first")]
     LastAdmin,
@@ -95,7 +106,7 @@ pub enum Failure {
     #[error("this is the last identity; link another one first, or delete the user")]
     LastIdentity,
     /// The caller's: who could link an identity to themselves could keep a way in that nobody gave them.
-    #[error("nobody links an identity to themselves; ask another administrator")]
+    #[error("You cannot link an identity to yourself. Ask another administrator.")]
     OwnIdentity,
     /// An admin's: the identity is that of somebody who was purged, and stays out until an admin lifts that.
     #[error("the identity is that of somebody who was deleted for good; readmit it first")]
@@ -120,6 +131,28 @@ pub enum Failure {
         /// What it must be.
         reason: &'static str,
     },
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl Failure {
+    /// Whether it refuses the credential that was presented: what stands for a person or a program, whichever kind it is.
+    pub fn refuses_credential(&self) -> bool {
+        match self {
+            Self::UnknownPrincipal
+            | Self::UnregisteredProgram
+            | Self::PrincipalDisabled
+            | Self::PrincipalPending
+            | Self::PrincipalDeleted
+            | Self::TokenRevoked
+            | Self::SessionEnded
+            | Self::LoginFailed => true,
+            Self::BadLogin(rejection) | Self::BadLogoutToken(rejection) => !rejection.is_our_outage(),
+            _ => false,
+        }
+    }
 }
 
 impl From<DatabaseError> for Failure {

@@ -14,6 +14,7 @@ use crate::models::{
 use crate::oidc::{Claims, JitMode, SubjectKind};
 use crate::repositories::{audit_events, grants, identities, principals};
 
+use super::held_role::ClaimedRoles;
 use super::{Failure, provider_profile};
 
 /// How long a principal may come and go before it is noted again that it was seen.
@@ -26,7 +27,7 @@ const KEEP_ROLES_FOR: TimeDelta = TimeDelta::minutes(1);
 /// One presentation of a proved token.
 pub(super) struct Contact {
     pub(super) identity: IdentityKey,
-    /// The role names that the token carries and that count: `admin` only where its issuer may say so.
+    /// The role names that the token carries.
     pub(super) roles: BTreeSet<String>,
     pub(super) jit: JitMode,
     pub(super) now: DateTime<Utc>,
@@ -35,17 +36,18 @@ pub(super) struct Contact {
 
 impl Contact {
     pub(super) fn new(claims: &Claims, now: DateTime<Utc>) -> Self {
-        let kind = match claims.kind() {
-            SubjectKind::Human => PrincipalKind::Human,
-            SubjectKind::Machine => PrincipalKind::Machine,
-        };
         Self {
-            identity: IdentityKey { issuer: claims.issuer().to_owned(), kind, subject: claims.subject().to_owned() },
-            roles: counted_roles(claims).cloned().collect(),
+            identity: identity_of(claims),
+            roles: claims.roles().clone(),
             jit: claims.jit(),
             now,
             claims: claims.clone(),
         }
+    }
+
+    /// The role names that the token carries, as they count here.
+    pub(super) fn claimed_roles(&self) -> ClaimedRoles<'_> {
+        ClaimedRoles::new(&self.roles, self.claims.administrative_roles())
     }
 
     fn issued_at(&self) -> Option<DateTime<Utc>> {
@@ -62,9 +64,13 @@ impl Contact {
     }
 }
 
-/// The role names that a token carries and that count, in their order: `admin` only where its issuer may say so.
-pub(super) fn counted_roles(claims: &Claims) -> impl Iterator<Item = &String> {
-    claims.roles().iter().filter(|role| claims.is_admin_allowed() || *role != ADMIN)
+/// The identity that a token presents.
+pub(super) fn identity_of(claims: &Claims) -> IdentityKey {
+    let kind = match claims.kind() {
+        SubjectKind::Human => PrincipalKind::Human,
+        SubjectKind::Machine => PrincipalKind::Machine,
+    };
+    IdentityKey { issuer: claims.issuer().to_owned(), kind, subject: claims.subject().to_owned() }
 }
 
 /// Whether a token that was issued then is no older than the last one that `principal` was described by. One that does not tell its
@@ -94,7 +100,7 @@ pub(super) fn is_plain(principal: &Principal, claims: &Claims, is_same: bool, no
     let is_profile_same = is_same && issued_at.is_some();
     admit_at(principal, issued_at, now, false).is_ok()
         && !is_due(principal, now)
-        && (!may_keep_roles(principal, now) || principal.claim_roles.0.iter().eq(counted_roles(claims)))
+        && (!may_keep_roles(principal, now) || principal.claim_roles.0 == *claims.roles())
         && (is_profile_same
             || principal.kind != PrincipalKind::Human
             || !is_news(principal, issued_at, now)
@@ -104,8 +110,12 @@ pub(super) fn is_plain(principal: &Principal, claims: &Claims, is_same: bool, no
 /// Until when a presentation that [is plain](is_plain) stays so, while neither `principal` nor `claims` change. `None` where that is
 /// for each time to say.
 pub(super) fn plain_until(principal: &Principal, claims: &Claims) -> Option<DateTime<Utc>> {
+    // Whoever is not admitted is refused each time, for a reason that is found each time.
+    if principal.status != PrincipalStatus::Active {
+        return None;
+    }
     // Without its age a token is news every now and then; role names that differ wait to be noted.
-    if claims.issued_at().is_none() || !principal.claim_roles.0.iter().eq(counted_roles(claims)) {
+    if claims.issued_at().is_none() || principal.claim_roles.0 != *claims.roles() {
         return None;
     }
     let due = principal.last_seen_at?.utc() + NOTICE_EVERY;
@@ -155,7 +165,12 @@ pub(super) fn admit(principal: &Principal, contact: &Contact, is_bootstrap: bool
     admit_at(principal, contact.issued_at(), contact.now, is_bootstrap)
 }
 
-fn admit_at(
+/// As [`admit`], of a principal that is remembered; `BOOTSTRAP_ADMIN` is not, while there is none.
+pub(super) fn admit_again(principal: &Principal, claims: &Claims, now: DateTime<Utc>) -> Result<(), Failure> {
+    admit_at(principal, claims.issued_at(), now, false)
+}
+
+pub(super) fn admit_at(
     principal: &Principal,
     issued_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
@@ -174,14 +189,6 @@ fn admit_at(
             }
             _ => Ok(()),
         },
-    }
-}
-
-/// Why somebody whom nobody knows is not let in.
-pub(super) fn unknown(contact: &Contact) -> Failure {
-    match contact.identity.kind {
-        PrincipalKind::Human => Failure::UnknownPrincipal,
-        PrincipalKind::Machine => Failure::UnregisteredProgram,
     }
 }
 
@@ -246,7 +253,11 @@ pub(super) fn save_observed(
 }
 
 /// Makes the principal of a person never seen before, with the role that new people get.
-pub(super) fn make_person(conn: &mut DbConnection, contact: &Contact, jit: JitMode) -> Result<Principal, Failure> {
+pub(super) fn make_person(
+    conn: &mut DbConnection,
+    contact: &Contact,
+    jit: JitMode,
+) -> Result<(Principal, Identity), Failure> {
     let status = match jit {
         JitMode::Active => PrincipalStatus::Active,
         JitMode::Pending => PrincipalStatus::Pending,
@@ -257,11 +268,12 @@ pub(super) fn make_person(conn: &mut DbConnection, contact: &Contact, jit: JitMo
     observe(&mut person, contact);
     person.version = 1;
     principals::insert(conn, &person)?;
-    identities::insert(conn, &Identity::new(person.id, &contact.identity, now))?;
+    let identity = Identity::new(person.id, &contact.identity, now);
+    identities::insert(conn, &identity)?;
     grants::insert(conn, &given_by_service(person.id, MEMBER, GrantSource::Manual, now))?;
     let event = AuditEvent::new(now, AuditAction::CreateUser, person.id).with("status", status.as_str());
     audit_events::append(conn, &event)?;
-    Ok(person)
+    Ok((person, identity))
 }
 
 /// Makes `principal` an active admin, because there is none.

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 
 use crate::database::DbConnection;
-use crate::models::permission::{DeclaredPermissions, PermissionSet};
+use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet};
 use crate::models::{GrantSource, Moment, Principal, PrincipalId, computed_permissions};
+use crate::oidc::Claims;
 use crate::repositories::{grants, roles};
 
 /// Where a held role comes from.
@@ -80,13 +81,44 @@ pub(super) fn union(roles: &[HeldRole]) -> PermissionSet {
     roles.iter().flat_map(|role| role.permissions.iter().copied()).collect()
 }
 
-/// The roles that `principal` holds at `now`: stored grants that have not ended, and those of `claimed` that are roles here.
-/// Whether `admin` may be among those is settled by whoever read the claims.
+/// The role names that a token carries.
+#[derive(Clone, Copy)]
+pub(super) struct ClaimedRoles<'a> {
+    /// All of them.
+    names: &'a BTreeSet<String>,
+    /// The roles that the token's issuer may give although they hold administrative permissions.
+    administrative: &'a BTreeSet<String>,
+}
+
+impl<'a> ClaimedRoles<'a> {
+    /// Those of proved claims.
+    pub(super) fn of(claims: &'a Claims) -> Self {
+        Self { names: claims.roles(), administrative: claims.administrative_roles() }
+    }
+
+    /// `names`, of which those in `administrative` count though they hold administrative permissions.
+    pub(super) fn new(names: &'a BTreeSet<String>, administrative: &'a BTreeSet<String>) -> Self {
+        Self { names, administrative }
+    }
+
+    /// None, which leaves the stored grants.
+    pub(super) fn none() -> Self {
+        static NONE: BTreeSet<String> = BTreeSet::new();
+        Self { names: &NONE, administrative: &NONE }
+    }
+
+    /// Whether a role of this name counts, given what it grants.
+    fn counts(self, name: &str, permissions: &PermissionSet) -> bool {
+        self.administrative.contains(name) || !permissions.iter().any(Permission::is_administrative)
+    }
+}
+
+/// The roles that `principal` holds at `now`: stored grants that have not ended, and those of `claimed` that are roles here and count.
 pub(super) fn list(
     conn: &mut DbConnection,
     declared: &DeclaredPermissions,
     principal: PrincipalId,
-    claimed: &BTreeSet<String>,
+    claimed: ClaimedRoles<'_>,
     now: DateTime<Utc>,
 ) -> QueryResult<Vec<HeldRole>> {
     let mut held = Vec::new();
@@ -95,9 +127,20 @@ pub(super) fn list(
             add(&mut held, declared, name, RoleSource::Grant(source), expires_at, permission);
         }
     }
-    if !claimed.is_empty() {
-        for (name, permission) in roles::list_with_permissions(conn, claimed)? {
-            add(&mut held, declared, name, RoleSource::Claim, None, permission);
+    if !claimed.names.is_empty() {
+        let mut by_claim = Vec::new();
+        for (name, permission) in roles::list_with_permissions(conn, claimed.names)? {
+            add(&mut by_claim, declared, name, RoleSource::Claim, None, permission);
+        }
+        for role in by_claim {
+            if claimed.counts(&role.name, &role.permissions) {
+                held.push(role);
+            } else {
+                tracing::warn!(
+                    role = role.name,
+                    "ignoring a role that a token carries: it holds administrative permissions and `administrative_roles` of the token's issuer does not name it"
+                );
+            }
         }
         held.sort_by(|a, b| a.name.cmp(&b.name));
     }

@@ -51,7 +51,7 @@ impl<T> Once<T> {
         identify: fn(&T) -> (PrincipalId, i64),
         create: impl FnOnce(&mut DbConnection) -> Result<T, Failure>,
     ) -> Result<Answer, Failure> {
-        let (Some(key), Some(caller)) = (&self.key, actor.principal) else {
+        let (Some(key), Some(caller)) = (&self.key, actor.principal()) else {
             return Ok(self.told(identify, &create(conn)?));
         };
         let caller = caller.to_string();

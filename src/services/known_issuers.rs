@@ -1,5 +1,7 @@
 //! Whose people and programs can be entered here.
 
+use std::collections::BTreeSet;
+
 use super::Failure;
 use crate::oidc::TrustedIssuers;
 
@@ -7,17 +9,28 @@ use crate::oidc::TrustedIssuers;
 pub trait KnownIssuers: Send + Sync {
     /// Whether tokens of this canonical issuer are taken at the moment.
     fn know(&self, issuer: &str) -> bool;
+
+    /// The roles with administrative permissions that tokens of this canonical issuer may carry.
+    fn administrative_roles(&self, issuer: &str) -> BTreeSet<String>;
 }
 
 impl KnownIssuers for TrustedIssuers {
     fn know(&self, issuer: &str) -> bool {
         self.canonical_issuers().iter().any(|known| known == issuer)
     }
+
+    fn administrative_roles(&self, issuer: &str) -> BTreeSet<String> {
+        TrustedIssuers::administrative_roles(self, issuer)
+    }
 }
 
 impl KnownIssuers for Vec<String> {
     fn know(&self, issuer: &str) -> bool {
         self.iter().any(|known| known == issuer)
+    }
+
+    fn administrative_roles(&self, _: &str) -> BTreeSet<String> {
+        BTreeSet::new()
     }
 }
 

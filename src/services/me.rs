@@ -53,7 +53,7 @@ impl MeService {
     /// Fails with [`Failure::StaleVersion`] when the profile is not at version `if_match`, with [`Failure::Invalid`] when a value
     /// cannot be kept, and with [`Failure::NotAPerson`] for a program, which is described by an admin.
     pub async fn update(&self, actor: &Actor, edit: ProfileEdit, if_match: Option<i64>) -> Result<Principal, Failure> {
-        let id = actor.principal.ok_or(Failure::NoSuchUser)?;
+        let id = actor.principal().ok_or(Failure::NoSuchUser)?;
         let edit = edit.checked()?;
         let (actor, now) = (actor.clone(), Moment::from(self.clock.now()));
         self.database

@@ -6,6 +6,7 @@
 mod access;
 mod actor;
 mod audit;
+mod decision;
 mod deletion;
 mod directory;
 mod failure;
@@ -51,6 +52,7 @@ mod tests;
 pub use access::PrincipalAccess;
 pub use actor::Actor;
 pub use audit::{AuditEntry, AuditService};
+pub use decision::Decision;
 pub use failure::Failure;
 pub use held_role::{HeldRole, KnownPrincipal};
 pub use idempotency::{Answer, Once};
@@ -66,6 +68,7 @@ pub use roles::{KnownVersion, RoleDraft, RoleService, RoleWithPermissions};
 pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
 pub use sessions::{
     Arrival, Completion, LoginRefusal, MySessionService, SessionHolder, SessionService, SessionSettings, SessionView,
+    SignedOut,
 };
 pub use user_creation::{NewIdentity, NewUser};
 pub use user_export::UserExport;
@@ -73,4 +76,6 @@ pub use user_import::{ImportMode, Imported};
 pub use user_update::UserEdit;
 pub use users::UserService;
 
+pub(crate) use decision::{decide, is_delegated};
+pub(crate) use principal_cache::RefusedPrincipal;
 pub(crate) use tally::Tally;

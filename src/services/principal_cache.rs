@@ -1,7 +1,9 @@
 //! Principals that came lately, so that the next request of one costs no transaction.
 //!
-//! What is remembered is what a reading transaction found: a principal and the roles it holds with the role names of one token. It is
-//! used only for a presentation that would change nothing, and no longer than
+//! What is remembered is what a reading transaction found: a principal and the roles it holds with the role names of one token; or that
+//! nobody has the identity ([`UnknownIdentities`]). Whether the principal is admitted is decided anew with every presentation, so a
+//! refusal that is repeated costs no more than an admission. What is remembered is used only for a presentation that would change
+//! nothing, and no longer than
 //!
 //! - nobody has changed the principal, or everyone, since before it was read ([`Changes`]); for whoever `BOOTSTRAP_ADMIN` names, nobody
 //!   at all, for what they are depends on whether there is an admin;
@@ -10,25 +12,31 @@
 //! - and while changes of other replicas can't be looked for, the time that the operator allows since they last could, and not at all where
 //!   an administrative permission is asked for.
 
-use std::collections::BTreeSet;
-use std::hash::{Hash, Hasher};
+mod key;
+mod unknown;
+mod weight;
+
 use std::mem::size_of;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use quick_cache::DefaultHashBuilder;
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, Equivalent, Weighter};
 
 use crate::database::{Changes, Freshness, Knowledge, Mark, Subject};
 use crate::finds::{Finds, MemoryReading};
-use crate::models::Principal;
+use crate::models::IdentityKey;
 use crate::models::permission::Permission;
-use crate::oidc::{Claims, SubjectKind};
+use crate::oidc::Claims;
 use crate::shared_sets::SharedSets;
 
-use super::first_contact::{self, Plain, counted_roles};
+use super::first_contact::{self, Plain};
 use super::seats::Seats;
-use super::{KnownPrincipal, ResolvedPrincipal};
+use super::{Failure, KnownPrincipal, ResolvedPrincipal};
+use key::{Key, Presented};
+pub(super) use unknown::Unknown;
+use unknown::UnknownIdentities;
+use weight::{ByBytes, bytes_of};
 
 /// How long a principal is remembered, whatever happens.
 const MAX_AGE: TimeDelta = TimeDelta::seconds(60);
@@ -42,6 +50,7 @@ const EXPECTED: usize = 1024;
 /// The latest principals.
 pub(super) struct PrincipalCache {
     entries: Cache<Key, Arc<ResolvedPrincipal>, ByBytes>,
+    unknown: UnknownIdentities,
     /// Those whose presentation stays plain [for a while](Plain::lasts).
     seats: Seats<ResolvedPrincipal>,
     /// What their roles grant: few of them differ in that.
@@ -62,14 +71,12 @@ pub enum Need {
     Administrative,
 }
 
-/// How a principal was presented.
-#[derive(PartialEq, Eq)]
-struct Key {
-    issuer: String,
-    kind: SubjectKind,
-    subject: String,
-    /// The role names that counted.
-    roles: BTreeSet<String>,
+/// A principal that is known from memory to be refused.
+pub(crate) struct RefusedPrincipal {
+    /// `None` where nobody has the identity.
+    pub(crate) principal: Option<Arc<ResolvedPrincipal>>,
+    /// Why it is refused.
+    pub(crate) why: Failure,
 }
 
 /// What a remembered principal rests on.
@@ -81,11 +88,8 @@ pub(super) struct Remembered {
     /// Taken before it was read.
     mark: Mark,
     is_named_admin: bool,
-    /// When it was read. These times are in microseconds since 1970.
-    since: i64,
-    /// [`MAX_AGE`] later.
-    fresh_until: i64,
-    /// When the first of what it has ends by itself.
+    age: Age,
+    /// When the first of what it has ends by itself, in microseconds since 1970.
     ends: i64,
     /// Which presentations are as plain as the one that it was read for.
     plain: Plain,
@@ -93,17 +97,31 @@ pub(super) struct Remembered {
     bytes: usize,
 }
 
+/// When something was read, in microseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+struct Age {
+    since: i64,
+    /// [`MAX_AGE`] later.
+    fresh_until: i64,
+}
+
+impl Age {
+    fn of(now: DateTime<Utc>) -> Self {
+        Self { since: now.timestamp_micros(), fresh_until: (now + MAX_AGE).timestamp_micros() }
+    }
+}
+
 impl PrincipalCache {
     pub(super) fn new(changes: Arc<Changes>, freshness: Arc<Freshness>) -> Self {
         let entries =
             Cache::with(EXPECTED, MAX_BYTES, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        let (seats, granted, finds) = Default::default();
-        Self { entries, seats, granted, changes, finds, freshness, stale_for: 0 }
+        let (unknown, seats, granted, finds) = Default::default();
+        Self { entries, unknown, seats, granted, changes, finds, freshness, stale_for: 0 }
     }
 
     /// How it stands.
     pub(super) fn reading(&self) -> MemoryReading {
-        self.finds.reading(self.entries.len())
+        self.finds.reading(self.entries.len() + self.unknown.len())
     }
 
     /// The same, which goes on for so long where changes of others can't be looked for.
@@ -121,11 +139,41 @@ impl PrincipalCache {
     pub(super) fn find(&self, claims: &Arc<Claims>, now: i64, need: Need) -> Option<Arc<ResolvedPrincipal>> {
         let found = self.at_seat(claims, now, need).or_else(|| self.look_up(claims, now, need));
         if found.is_some() {
-            self.finds.hit()
-        } else {
-            self.finds.miss()
+            self.finds.hit();
         }
         found
+    }
+
+    /// Why the principal behind `claims` is not admitted, where that is known from memory and is so still `now`.
+    pub(super) fn find_refusal(&self, claims: &Claims, now: i64, need: Need) -> Option<RefusedPrincipal> {
+        let refused = self.refused(claims, now, need).or_else(|| self.unknown_identity(claims, now, need));
+        if refused.is_some() {
+            self.finds.hit();
+        }
+        refused
+    }
+
+    fn refused(&self, claims: &Claims, now: i64, need: Need) -> Option<RefusedPrincipal> {
+        let found = self.entries.get(&Presented(claims))?;
+        let entry = found.remembered.as_ref()?;
+        if !self.is_good(entry, now, need) {
+            return None;
+        }
+        let moment = DateTime::from_timestamp_micros(now)?;
+        let why = first_contact::admit_again(found.principal(), claims, moment).err()?;
+        Some(RefusedPrincipal { principal: Some(found), why })
+    }
+
+    fn unknown_identity(&self, claims: &Claims, now: i64, need: Need) -> Option<RefusedPrincipal> {
+        let entry = self.unknown.find(&first_contact::identity_of(claims))?;
+        let is_good = entry.is_unchanged(&self.changes) && self.is_timely(entry.age, now, need);
+        let why = entry.what.refusal(claims).filter(|_| is_good)?;
+        Some(RefusedPrincipal { principal: None, why })
+    }
+
+    /// To be called where nothing was found and the database has to be asked.
+    pub(super) fn note_miss(&self) {
+        self.finds.miss();
     }
 
     /// Whoever was found with these very claims before.
@@ -157,49 +205,55 @@ impl PrincipalCache {
     }
 
     fn is_good(&self, entry: &Remembered, now: i64, need: Need) -> bool {
-        entry.is_unchanged(&self.changes) && self.is_timely(entry, now, need)
+        entry.is_unchanged(&self.changes) && now < entry.ends && self.is_timely(entry.age, now, need)
     }
 
-    fn is_timely(&self, entry: &Remembered, now: i64, need: Need) -> bool {
-        if now < entry.since || entry.ends <= now {
+    fn is_timely(&self, age: Age, now: i64, need: Need) -> bool {
+        if now < age.since {
             return false;
         }
         match self.freshness.knowledge(now) {
-            Knowledge::Current => now < entry.fresh_until,
+            Knowledge::Current => now < age.fresh_until,
             Knowledge::Until(_) if need == Need::Administrative => false,
             Knowledge::Until(looked_at) => {
                 // Whoever was remembered when it was last looked was so still.
-                let is_as_of_look = (entry.since..entry.fresh_until).contains(&looked_at);
-                let known_at = if is_as_of_look { looked_at } else { entry.since };
+                let is_as_of_look = (age.since..age.fresh_until).contains(&looked_at);
+                let known_at = if is_as_of_look { looked_at } else { age.since };
                 now < known_at.saturating_add(self.stale_for)
             }
         }
     }
 
-    /// Remembers who `claims` presented, as read after `mark`, and returns who that is.
+    /// Remembers who `claims` presented, admitted or not, as read after `mark`, and returns who that is.
     pub(super) fn keep(
         &self,
         claims: &Arc<Claims>,
         known: KnownPrincipal,
+        identity: &str,
         mark: Mark,
         is_named_admin: bool,
         now: DateTime<Utc>,
     ) -> Arc<ResolvedPrincipal> {
         let subject = Subject::of(&known.principal().id);
-        let (since, fresh_until) = (now.timestamp_micros(), (now + MAX_AGE).timestamp_micros());
-        let ends = end_of_what_holds(&known).map_or(i64::MAX, |end| end.timestamp_micros());
+        let age = Age::of(now);
+        let ends = end_of_what_holds(&known, now).map_or(i64::MAX, |end| end.timestamp_micros());
         let plain = Plain::of(known.principal(), claims);
         let observed = Arc::clone(claims);
         let key = Key::of(claims);
-        let bytes = bytes_of_key(&key) + bytes_of(&known) + size_of::<(Key, ResolvedPrincipal)>() + observed.bytes();
-        let entry = Remembered { observed, subject, mark, is_named_admin, since, fresh_until, ends, plain, bytes };
+        let bytes = key.bytes() + bytes_of(&known) + size_of::<(Key, ResolvedPrincipal)>() + observed.bytes();
+        let entry = Remembered { observed, subject, mark, is_named_admin, age, ends, plain, bytes };
         let is_unchanged = entry.is_unchanged(&self.changes);
         let granted = self.granted.share(known.permissions().into_iter().collect::<Vec<_>>());
-        let resolved = Arc::new(ResolvedPrincipal::new(known, granted, Some(entry)));
+        let resolved = Arc::new(ResolvedPrincipal::new(known, identity, granted, Some(entry)));
         if is_unchanged {
             self.entries.insert(key, Arc::clone(&resolved));
         }
         resolved
+    }
+
+    /// Remembers that nobody has this identity, as read after `mark`.
+    pub(super) fn keep_unknown(&self, identity: &IdentityKey, what: Unknown, mark: Mark, now: DateTime<Utc>) {
+        self.unknown.keep(identity, what, mark, Age::of(now));
     }
 }
 
@@ -213,88 +267,10 @@ impl Remembered {
     }
 }
 
-/// When the first of what a principal has ends by itself: a grant or the account.
-fn end_of_what_holds(known: &KnownPrincipal) -> Option<DateTime<Utc>> {
+/// When the first of what a principal has ends by itself: a grant or the account. What has ended before holds nothing any more.
+fn end_of_what_holds(known: &KnownPrincipal, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let grants = known.roles().iter().filter_map(|role| role.expires_at);
-    grants.chain(known.principal().expires_at).map(|end| end.utc()).min()
-}
-
-/// The claims as a key to be found by.
-struct Presented<'a>(&'a Claims);
-
-impl Hash for Presented<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let claims = self.0;
-        hash(claims.issuer(), claims.kind(), claims.subject(), counted_roles(claims), state);
-    }
-}
-
-impl Equivalent<Key> for Presented<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        let claims = self.0;
-        claims.subject() == key.subject
-            && claims.kind() == key.kind
-            && claims.issuer() == key.issuer
-            && key.roles.iter().eq(counted_roles(claims))
-    }
-}
-
-impl Key {
-    fn of(claims: &Claims) -> Self {
-        Self {
-            issuer: claims.issuer().to_owned(),
-            kind: claims.kind(),
-            subject: claims.subject().to_owned(),
-            roles: counted_roles(claims).cloned().collect(),
-        }
-    }
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        hash(&self.issuer, self.kind, &self.subject, self.roles.iter(), state);
-    }
-}
-
-fn hash<'a>(
-    issuer: &str,
-    kind: SubjectKind,
-    subject: &str,
-    roles: impl Iterator<Item = &'a String>,
-    state: &mut impl Hasher,
-) {
-    (issuer, kind, subject).hash(state);
-    roles.for_each(|role| role.hash(state));
-}
-
-/// Weighs what is remembered by the memory that it takes, roughly. The least weight bounds the number as well.
-#[derive(Clone)]
-struct ByBytes;
-
-impl Weighter<Key, Arc<ResolvedPrincipal>> for ByBytes {
-    fn weight(&self, _: &Key, entry: &Arc<ResolvedPrincipal>) -> u64 {
-        let bytes = entry.remembered.as_ref().map_or(0, |remembered| remembered.bytes);
-        u64::try_from(bytes).unwrap_or(u64::MAX).max(MAX_BYTES / MAX_PRINCIPALS)
-    }
-}
-
-/// What the allocator takes for a short text, or adds to a longer one.
-const PER_TEXT: usize = 40;
-
-fn bytes_of_key(key: &Key) -> usize {
-    let roles: usize = key.roles.iter().map(|role| role.len() + PER_TEXT).sum();
-    key.issuer.len() + key.subject.len() + roles
-}
-
-fn bytes_of(known: &KnownPrincipal) -> usize {
-    let Principal { display_name, given_name, family_name, username, email, locale, .. } = known.principal();
-    let texts = [display_name, given_name, family_name, username, email, locale];
-    // Twice: the provider's words are kept beside those that are shown.
-    let texts: usize = texts.into_iter().flatten().map(|text| 2 * (text.len() + PER_TEXT)).sum();
-    let roles = known.roles().iter();
-    let roles: usize =
-        roles.map(|role| size_of::<super::HeldRole>() + role.name.len() + role.permissions.len() * PER_TEXT).sum();
-    size_of::<KnownPrincipal>() + texts + roles
+    grants.chain(known.principal().expires_at).map(|end| end.utc()).filter(|end| now < *end).min()
 }
 
 #[cfg(test)]

@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::database::DbConnection;
-use crate::models::permission::DeclaredPermissions;
+use crate::models::permission::{DeclaredPermissions, PermissionSet};
 use crate::models::{
     AuditAction, Changes, DisabledBy, Grant, GrantSource, Moment, Principal, PrincipalId, PrincipalStatus, ProfileField,
 };
-use crate::repositories::{audit_events, grants, principals, sessions};
+use crate::repositories::{audit_events, grants, identities, principals, sessions};
 
+use super::held_role::{self, ClaimedRoles};
 use super::kind::Kind;
-use super::{Actor, Failure, KnownPrincipal, held_role, rights};
+use super::known_issuers::KnownIssuers;
+use super::{Actor, Failure, HeldRole, KnownPrincipal, rights};
 
 /// What is to be changed, and from which version.
 #[derive(Clone, Copy)]
@@ -28,7 +30,7 @@ impl Change {
         self,
         conn: &mut DbConnection,
         actor: &Actor,
-        permissions: &DeclaredPermissions,
+        rules: Rules<'_>,
         now: DateTime<Utc>,
         work: impl FnOnce(&mut Edit<'_>) -> Result<Option<Changes>, Failure>,
     ) -> Result<Principal, Failure> {
@@ -40,7 +42,7 @@ impl Change {
         if self.if_match.is_some_and(|version| version != principal.version) {
             return Err(Failure::StaleVersion);
         }
-        let mut edit = Edit { conn, actor, permissions, principal, now };
+        let mut edit = Edit { conn, actor, rules, principal, now };
         if let Some(changes) = work(&mut edit)? {
             let now = Moment::from(edit.now);
             edit.principal.mark_edited(now);
@@ -53,21 +55,50 @@ impl Change {
     }
 }
 
+/// What rights are computed from, besides the database.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub(super) permissions: &'a DeclaredPermissions,
+    pub(super) issuers: &'a dyn KnownIssuers,
+}
+
+impl Rules<'_> {
+    /// The roles that a principal holds, those of the last token seen among them. Which issuer's token that was is not stored: a role
+    /// with administrative permissions counts if one of the principal's issuers may give it.
+    pub(super) fn held(
+        self,
+        conn: &mut DbConnection,
+        principal: &Principal,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<HeldRole>, Failure> {
+        let claimed = &principal.claim_roles.0;
+        let mut administrative = BTreeSet::new();
+        if !claimed.is_empty() {
+            for identity in identities::list(conn, principal.id)? {
+                administrative.append(&mut self.issuers.administrative_roles(&identity.issuer));
+            }
+        }
+        let claimed = ClaimedRoles::new(claimed, &administrative);
+        Ok(held_role::list(conn, self.permissions, principal.id, claimed, now)?)
+    }
+}
+
 /// A principal being changed. Each method returns what changed, or `None` when all was so already.
 pub(super) struct Edit<'a> {
     pub(super) conn: &'a mut DbConnection,
     pub(super) actor: &'a Actor,
-    permissions: &'a DeclaredPermissions,
+    rules: Rules<'a>,
     pub(super) principal: Principal,
     pub(super) now: DateTime<Utc>,
 }
 
 impl Edit<'_> {
     pub(super) fn disable(&mut self, reason: Option<String>) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_principal()?;
+        self.require_authority_over_principal()?;
         if self.principal.disabled_by == Some(DisabledBy::Admin) {
             return Ok(None);
         }
+        self.end_access()?;
         let before = self.principal.status;
         self.principal.status = PrincipalStatus::Disabled;
         self.principal.disabled_by = Some(DisabledBy::Admin);
@@ -76,7 +107,7 @@ impl Edit<'_> {
     }
 
     pub(super) fn enable(&mut self) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_principal()?;
+        self.require_authority_over_principal()?;
         if self.principal.status == PrincipalStatus::Active {
             return Ok(None);
         }
@@ -88,9 +119,14 @@ impl Edit<'_> {
     }
 
     pub(super) fn revoke_tokens(&mut self) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_principal()?;
+        self.require_authority_over_principal()?;
+        self.end_access()
+    }
+
+    /// Ends every session and voids every token issued so far: whatever lets the principal in again, these stay refused.
+    pub(super) fn end_access(&mut self) -> Result<Option<Changes>, Failure> {
         sessions::delete_all(self.conn, self.principal.id)?;
-        // `iat` is in whole seconds: only from the next one on can a token be told from those of this one.
+        // `iat` has whole seconds: a token of this second can't be distinguished from one that is issued later in it.
         let not_before = Moment::from(self.now.trunc_subsecs(0) + TimeDelta::seconds(1));
         if self.principal.not_before.is_some_and(|set| set >= not_before) {
             return Ok(None);
@@ -99,19 +135,29 @@ impl Edit<'_> {
         Ok(Some(changes([("not_before", not_before.utc().to_rfc3339())])))
     }
 
-    /// Gives the account an end, moves it, or takes it away. One that has passed ends the account at once.
+    /// Gives the account an end, moves it, or takes it away. One that has passed ends the account at once; tokens and sessions from
+    /// before an end that has passed stay void when it is moved.
     pub(super) fn set_expiry(&mut self, expires_at: Option<Moment>) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_principal()?;
-        if self.principal.expires_at == expires_at {
+        self.require_authority_over_principal()?;
+        let before = self.principal.expires_at;
+        if before == expires_at {
             return Ok(None);
         }
+        let prolongs = before.is_some_and(|before| expires_at.is_none_or(|end| end > before));
+        if prolongs && self.actor.is(self.principal.id) {
+            return Err(Failure::OwnRights);
+        }
+        let had_ended = self.principal.has_expired(self.now);
         self.principal.expires_at = expires_at;
+        if had_ended || self.principal.has_expired(self.now) {
+            self.end_access()?;
+        }
         Ok(Some(changes([("expires_at", expires_at.map(|end| end.utc().to_rfc3339()))])))
     }
 
     /// Sets the name to show. A name is personal, so the trail only says that it changed.
     pub(super) fn rename(&mut self, display_name: Option<String>) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_principal()?;
+        self.require_authority_over_principal()?;
         if self.principal.display_name == display_name {
             return Ok(None);
         }
@@ -120,7 +166,12 @@ impl Edit<'_> {
     }
 
     pub(super) fn grant(&mut self, role: &str, expires_at: Option<Moment>) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_role(role)?;
+        let given = self.permissions_of_role(role)?;
+        if self.actor.is(self.principal.id) {
+            return Err(Failure::OwnRights);
+        }
+        rights::require_grantable(self.actor, &given)?;
+        self.require_authority_over_principal()?;
         let given = grants::list_given_here(self.conn, self.principal.id, role)?;
         if let [only] = given.as_slice()
             && only.source == GrantSource::Manual
@@ -134,7 +185,7 @@ impl Edit<'_> {
             role: role.to_owned(),
             source: GrantSource::Manual,
             source_ref: String::new(),
-            granted_by: self.actor.principal,
+            granted_by: self.actor.principal(),
             granted_at: self.now.into(),
             expires_at,
         };
@@ -144,7 +195,9 @@ impl Edit<'_> {
     }
 
     pub(super) fn revoke(&mut self, role: &str) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_role(role)?;
+        let taken = self.permissions_of_role(role)?;
+        rights::require_authority_over(self.actor, &taken)?;
+        self.require_authority_over_principal()?;
         if grants::list_given_here(self.conn, self.principal.id, role)?.is_empty() {
             return Ok(None);
         }
@@ -152,16 +205,23 @@ impl Edit<'_> {
         Ok(Some(changes([("role", role.to_owned())])))
     }
 
-    /// What the principal may do is touched: by stored roles, and by those of the last token seen.
-    pub(super) fn require_reach_over_principal(&mut self) -> Result<(), Failure> {
-        let claimed = &self.principal.claim_roles.0;
-        let held = held_role::list(self.conn, self.permissions, self.principal.id, claimed, self.now)?;
-        rights::require_reach(self.actor, &held_role::union(&held))
+    /// Fails unless the actor holds the administrative permissions of the principal, those by its last token among them.
+    pub(super) fn require_authority_over_principal(&mut self) -> Result<(), Failure> {
+        let held = self.rules.held(self.conn, &self.principal, self.now)?;
+        rights::require_authority_over(self.actor, &held_role::union(&held))
     }
 
-    fn require_reach_over_role(&mut self, role: &str) -> Result<(), Failure> {
-        let touched = rights::permissions_of_role(self.conn, self.permissions, role)?.ok_or(Failure::NoSuchRole)?;
-        rights::require_reach(self.actor, &touched)
+    /// Fails unless the actor may give all that the principal holds: for a change that lets somebody in with it. What every new user
+    /// gets is given by the service.
+    pub(super) fn require_grantable_principal(&mut self) -> Result<(), Failure> {
+        for role in self.rules.held(self.conn, &self.principal, self.now)? {
+            rights::require_grantable_at_entry(self.actor, &role.name, &role.permissions)?;
+        }
+        Ok(())
+    }
+
+    fn permissions_of_role(&mut self, role: &str) -> Result<PermissionSet, Failure> {
+        rights::permissions_of_role(self.conn, self.rules.permissions, role)?.ok_or(Failure::NoSuchRole)
     }
 }
 
@@ -190,7 +250,7 @@ pub(super) fn with_roles(
     principal: Principal,
     now: DateTime<Utc>,
 ) -> Result<KnownPrincipal, Failure> {
-    let roles = held_role::list(conn, permissions, principal.id, &BTreeSet::new(), now)?;
+    let roles = held_role::list(conn, permissions, principal.id, ClaimedRoles::none(), now)?;
     Ok(KnownPrincipal::new(principal, roles))
 }
 

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use diesel::QueryResult;
 
 use crate::clock::Clock;
-use crate::database::{Database, DbConnection, Touched};
+use crate::database::{Database, DbConnection, Mark, Touched};
 use crate::finds::MemoryReading;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{IdentityKey, Principal, PrincipalId, PrincipalKind};
@@ -15,7 +15,7 @@ use crate::oidc::{Claims, JitMode};
 use crate::repositories::{grants, principals};
 
 use super::first_contact::{self, Contact};
-use super::principal_cache::{Need, PrincipalCache};
+use super::principal_cache::{Need, PrincipalCache, RefusedPrincipal, Unknown};
 use super::{Failure, HeldRole, KnownPrincipal, ResolvedPrincipal, held_role, tombstones};
 
 /// Finds the principal behind a token, and makes it where policy says so. Cheap to clone.
@@ -38,6 +38,8 @@ struct Rules {
 /// A principal as a contact finds it.
 struct Sighting {
     principal: Principal,
+    /// The id of the identity that it was found by.
+    identity: String,
     roles: Vec<HeldRole>,
     is_bootstrap: bool,
 }
@@ -81,15 +83,16 @@ impl PrincipalService {
 
     /// The principal behind `claims` and the roles it holds with this token.
     ///
-    /// A plain known person costs one reading transaction, and none who came lately ([`PrincipalCache`]). A person never seen before is
+    /// A plain known person costs one reading transaction, and none who came lately ([`PrincipalCache`]); so does one who is refused. A person never seen before is
     /// made in a writing transaction, which looks again first: any number of first requests at once leave one row.
     /// Fails when the principal is not known or not to be let in, and when the token was issued before the principal's tokens were
     /// revoked.
     pub async fn resolve_for(&self, claims: &Arc<Claims>, need: Need) -> Result<Arc<ResolvedPrincipal>, Failure> {
-        match self.recall(claims, need, self.clock.microseconds()) {
+        let now = self.clock.microseconds();
+        match self.recall(claims, need, now) {
             Some(known) => Ok(known),
             // Boxed: whoever is remembered would carry it along.
-            None => Box::pin(self.look(claims)).await,
+            None => Box::pin(self.look_unless_refused(claims, need, now)).await,
         }
     }
 
@@ -99,25 +102,54 @@ impl PrincipalService {
         self.cache.find(claims, now, need)
     }
 
+    /// Why the principal behind `claims` is not admitted, if it was refused lately and would be `now`: without waiting.
+    pub(crate) fn recall_refusal(&self, claims: &Claims, need: Need, now: i64) -> Option<RefusedPrincipal> {
+        self.cache.find_refusal(claims, now, need)
+    }
+
+    async fn look_unless_refused(
+        &self,
+        claims: &Arc<Claims>,
+        need: Need,
+        now: i64,
+    ) -> Result<Arc<ResolvedPrincipal>, Failure> {
+        match self.recall_refusal(claims, need, now) {
+            Some(refused) => Err(refused.why),
+            None => self.look(claims).await,
+        }
+    }
+
     async fn look(&self, claims: &Arc<Claims>) -> Result<Arc<ResolvedPrincipal>, Failure> {
+        self.cache.note_miss();
         let now = self.clock.now();
         let contact = Arc::new(Contact::new(claims, now));
         let mark = self.cache.mark();
-        if let Some(sighting) = self.sight(&contact).await? {
-            first_contact::admit(&sighting.principal, &contact, sighting.is_bootstrap)?;
-            let observed = first_contact::observe(&mut sighting.principal.clone(), &contact);
-            if !sighting.is_bootstrap && !observed.is_something() {
+        if let Some(sighting) = self.sight_or_keep_unknown(&contact, mark).await? {
+            let admitted = first_contact::admit(&sighting.principal, &contact, sighting.is_bootstrap);
+            let has_news = || first_contact::observe(&mut sighting.principal.clone(), &contact).is_something();
+            if admitted.is_err() || !sighting.is_bootstrap && !has_news() {
                 let known = KnownPrincipal::new(sighting.principal, sighting.roles);
                 let is_named_admin = self.rules.names_admin(&contact.identity);
-                return Ok(self.cache.keep(claims, known, mark, is_named_admin, now));
+                let kept = self.cache.keep(claims, known, &sighting.identity, mark, is_named_admin, now);
+                return admitted.map(|()| kept);
             }
-        } else if !self.rules.may_make(&contact) {
-            return Err(first_contact::unknown(&contact));
         }
         let sighting = self.record(&contact).await?;
         // Only now, outside the transaction: what was recorded is kept though the answer may be no.
         first_contact::admit(&sighting.principal, &contact, false)?;
-        Ok(Arc::new(ResolvedPrincipal::once(KnownPrincipal::new(sighting.principal, sighting.roles))))
+        let known = KnownPrincipal::new(sighting.principal, sighting.roles);
+        Ok(Arc::new(ResolvedPrincipal::once(known, &sighting.identity)))
+    }
+
+    /// Who has the identity; `None` where nobody has it yet, and this contact may change that. Remembers where it may not.
+    async fn sight_or_keep_unknown(&self, contact: &Arc<Contact>, mark: Mark) -> Result<Option<Sighting>, Failure> {
+        let unknown = match self.sight(contact).await {
+            Ok(None) if !self.rules.may_make(contact) => Unknown::Never,
+            Err(Failure::PrincipalDeleted) => Unknown::Purged,
+            sighted => return sighted,
+        };
+        self.cache.keep_unknown(&contact.identity, unknown, mark, contact.now);
+        Err(unknown.failure(contact.identity.kind))
     }
 
     /// As [`resolve`](Self::resolve), without making, noting or changing anything: `None` where nobody is known yet.
@@ -130,7 +162,7 @@ impl PrincipalService {
 
     async fn sight(&self, contact: &Arc<Contact>) -> Result<Option<Sighting>, Failure> {
         let (rules, contact) = (Arc::clone(&self.rules), Arc::clone(contact));
-        self.database.read(move |conn| sight(conn, &rules, &contact, principals::find_by_identity)).await
+        self.database.read(move |conn| sight(conn, &rules, &contact, principals::find_linked)).await
     }
 
     async fn record(&self, contact: &Arc<Contact>) -> Result<Sighting, Failure> {
@@ -172,10 +204,10 @@ impl Rules {
 }
 
 /// How `find` looks for the principal of an identity: to read it, or to write it as well.
-type Find = fn(&mut DbConnection, &IdentityKey) -> QueryResult<Option<Principal>>;
+type Find = fn(&mut DbConnection, &IdentityKey) -> QueryResult<Option<(Principal, String)>>;
 
 fn sight(conn: &mut DbConnection, rules: &Rules, contact: &Contact, find: Find) -> Result<Option<Sighting>, Failure> {
-    let Some(principal) = find(conn, &contact.identity)? else {
+    let Some((principal, identity)) = find(conn, &contact.identity)? else {
         return match tombstones::find(conn, &contact.identity)? {
             Some(_) => Err(Failure::PrincipalDeleted),
             None => Ok(None),
@@ -185,13 +217,13 @@ fn sight(conn: &mut DbConnection, rules: &Rules, contact: &Contact, find: Find) 
         // An account that ends is no counted admin, so bootstrapping it would settle nothing.
         && principal.expires_at.is_none()
         && !grants::has_counted_admin(conn)?;
-    let roles = held_role::list(conn, &rules.permissions, principal.id, &contact.roles, contact.now)?;
-    Ok(Some(Sighting { principal, roles, is_bootstrap }))
+    let roles = held_role::list(conn, &rules.permissions, principal.id, contact.claimed_roles(), contact.now)?;
+    Ok(Some(Sighting { principal, identity, roles, is_bootstrap }))
 }
 
 /// Looks again and does what is to be done. Also says whether the principal is new.
 fn record(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<(Sighting, bool), Failure> {
-    let (mut sighting, is_new) = match sight(conn, rules, contact, principals::find_by_identity_for_update)? {
+    let (mut sighting, is_new) = match sight(conn, rules, contact, principals::find_linked_for_update)? {
         Some(sighting) => (sighting, false),
         None => (make(conn, rules, contact)?, true),
     };
@@ -206,7 +238,7 @@ fn record(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<(
     if sighting.is_bootstrap {
         first_contact::make_first_admin(conn, &mut sighting.principal, contact)?;
         let id = sighting.principal.id;
-        sighting.roles = held_role::list(conn, &rules.permissions, id, &contact.roles, contact.now)?;
+        sighting.roles = held_role::list(conn, &rules.permissions, id, contact.claimed_roles(), contact.now)?;
     }
     Ok((sighting, is_new))
 }
@@ -214,9 +246,9 @@ fn record(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<(
 fn make(conn: &mut DbConnection, rules: &Rules, contact: &Contact) -> Result<Sighting, Failure> {
     let is_bootstrap = rules.names_admin(&contact.identity) && !grants::has_counted_admin(conn)?;
     let jit = if is_bootstrap { JitMode::Active } else { contact.jit };
-    let principal = first_contact::make_person(conn, contact, jit)?;
-    let roles = held_role::list(conn, &rules.permissions, principal.id, &contact.roles, contact.now)?;
-    Ok(Sighting { principal, roles, is_bootstrap })
+    let (principal, identity) = first_contact::make_person(conn, contact, jit)?;
+    let roles = held_role::list(conn, &rules.permissions, principal.id, contact.claimed_roles(), contact.now)?;
+    Ok(Sighting { principal, identity: identity.id().to_owned(), roles, is_bootstrap })
 }
 
 fn log_first_contact(id: PrincipalId) {

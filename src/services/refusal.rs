@@ -11,8 +11,8 @@ use super::{Actor, Failure};
 /// How long the same act, refused again, is counted with its first refusal.
 const COUNT_FOR: TimeDelta = TimeDelta::minutes(1);
 
-/// Adds to the audit trail that `failure` refused the act, if it is such a refusal: rights that do not reach, the
-/// last admin, or somebody's own identity.
+/// Adds to the audit trail that `failure` refused the act, if it is such a refusal: insufficient rights, the last admin, or an actor's own
+/// identity or rights.
 ///
 /// The refused transaction left nothing behind, so its trace takes one of its own. Losing it does not change the answer.
 pub(super) async fn record(
@@ -23,7 +23,15 @@ pub(super) async fn record(
     now: Moment,
     failure: &Failure,
 ) {
-    if !matches!(failure, Failure::AboveYourRights { .. } | Failure::LastAdmin | Failure::OwnIdentity) {
+    let is_recorded = matches!(
+        failure,
+        Failure::InsufficientPrivilege { .. }
+            | Failure::InsufficientScope { .. }
+            | Failure::LastAdmin
+            | Failure::OwnIdentity
+            | Failure::OwnRights
+    );
+    if !is_recorded {
         return;
     }
     let mut event = actor.event(now, action, target).with("refusal", failure.to_string());

@@ -16,6 +16,8 @@ use crate::models::permission::{Permission, PermissionSet};
 #[derive(Debug)]
 pub struct ResolvedPrincipal {
     id: PrincipalId,
+    /// The id of the identity that it was found by.
+    identity: Box<str>,
     /// Everything that its roles grant.
     granted: Arc<PermissionSet>,
     tally: OnceLock<Tally>,
@@ -25,20 +27,31 @@ pub struct ResolvedPrincipal {
 }
 
 impl ResolvedPrincipal {
-    /// Of one request only.
-    pub(super) fn once(known: KnownPrincipal) -> Self {
+    /// Of one request only, found by the identity of this id.
+    pub(super) fn once(known: KnownPrincipal, identity: &str) -> Self {
         let granted = Arc::new(known.permissions());
-        Self::new(known, granted, None)
+        Self::new(known, identity, granted, None)
     }
 
     /// `granted` is everything that its roles grant.
-    pub(super) fn new(known: KnownPrincipal, granted: Arc<PermissionSet>, remembered: Option<Remembered>) -> Self {
-        Self { id: known.principal().id, granted, tally: OnceLock::new(), remembered, known: Box::new(known) }
+    pub(super) fn new(
+        known: KnownPrincipal,
+        identity: &str,
+        granted: Arc<PermissionSet>,
+        remembered: Option<Remembered>,
+    ) -> Self {
+        let (id, identity) = (known.principal().id, identity.into());
+        Self { id, identity, granted, tally: OnceLock::new(), remembered, known: Box::new(known) }
     }
 
     /// The principal's id.
     pub fn id(&self) -> &PrincipalId {
         &self.id
+    }
+
+    /// The id of the identity that it was found by: which of its linked identities acts.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Whether some role of it grants `permission`.

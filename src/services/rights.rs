@@ -1,20 +1,56 @@
-//! What nobody may do: reach above their own rights, or leave the service without an admin.
+//! What an actor may do to the rights of others, and that an admin is always left.
+//!
+//! Both rules compare with what the actor *effectively* holds, so a token delegates no more by an administrative operation than it
+//! delegates directly. `docs/access.md` states them with examples.
 
 use crate::database::DbConnection;
-use crate::models::computed_permissions;
-use crate::models::permission::{DeclaredPermissions, PermissionSet};
+use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet, ROLES_ASSIGN};
+use crate::models::{MEMBER, computed_permissions};
 use crate::repositories::{grants, roles};
 
 use super::{Actor, Failure};
 
-/// Fails unless `actor` holds every administrative permission of `touched`. The others are free to give and take.
-pub(super) fn require_reach(actor: &Actor, touched: &PermissionSet) -> Result<(), Failure> {
-    let missing: Vec<_> = touched
-        .difference(&actor.permissions)
-        .filter(|permission| permission.is_administrative())
-        .map(|permission| permission.name())
-        .collect();
-    if missing.is_empty() { Ok(()) } else { Err(Failure::AboveYourRights { missing }) }
+/// Fails unless `actor` effectively holds every administrative permission of `touched`: to change a principal or a role that holds them.
+pub(super) fn require_authority_over(actor: &Actor, touched: &PermissionSet) -> Result<(), Failure> {
+    let lacking = touched.iter().copied().filter(|held| held.is_administrative() && !actor.may(*held));
+    refuse(actor, lacking)
+}
+
+/// Fails unless `actor` may give every permission of `given` to another principal: it effectively holds the permission or, for one
+/// that is not administrative, `roles:assign`.
+pub(super) fn require_grantable(actor: &Actor, given: &PermissionSet) -> Result<(), Failure> {
+    let assigns = actor.may(ROLES_ASSIGN);
+    let is_free = |permission: Permission| assigns && !permission.is_administrative();
+    let lacking = given.iter().copied().filter(|permission| !is_free(*permission) && !actor.may(*permission));
+    refuse(actor, lacking)
+}
+
+/// The same for a role that comes with being let in. `member` is what the service gives to every new user: only what somebody made
+/// administrative of it has to be held.
+pub(super) fn require_grantable_at_entry(actor: &Actor, role: &str, given: &PermissionSet) -> Result<(), Failure> {
+    if role == MEMBER { require_authority_over(actor, given) } else { require_grantable(actor, given) }
+}
+
+/// Names what is missing: permissions that no role of the actor grants or, where its roles would suffice, the scopes that its token lacks.
+fn refuse(actor: &Actor, lacking: impl Iterator<Item = Permission>) -> Result<(), Failure> {
+    let (mut missing, mut scopes) = (PermissionSet::new(), PermissionSet::new());
+    for permission in lacking {
+        if actor.is_granted(permission) {
+            scopes.insert(permission);
+        } else if !permission.is_administrative() && actor.is_granted(ROLES_ASSIGN) {
+            scopes.insert(ROLES_ASSIGN);
+        } else {
+            missing.insert(permission);
+        }
+    }
+    if !missing.is_empty() {
+        Err(Failure::InsufficientPrivilege { missing: missing.iter().map(Permission::name).collect() })
+    } else if !scopes.is_empty() {
+        let spelled = scopes.iter().map(|permission| actor.spelled_scope(*permission)).collect();
+        Err(Failure::InsufficientScope { missing: scopes.iter().map(Permission::name).collect(), spelled })
+    } else {
+        Ok(())
+    }
 }
 
 /// What the role of this name grants, or `None` when there is no such role.

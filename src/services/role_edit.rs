@@ -31,7 +31,8 @@ impl RoleEdit<'_> {
         if roles::find(self.conn, self.name)?.is_some() {
             return Err(Failure::StaleVersion);
         }
-        let permissions = self.gained(draft)?;
+        let permissions = self.permissions_of(draft)?;
+        self.require_grantable(&permissions)?;
         let role = Role {
             name: self.name.to_owned(),
             summary: text::line("summary", &draft.summary)?,
@@ -56,8 +57,9 @@ impl RoleEdit<'_> {
         if computed_permissions(self.name, self.permissions).is_some() {
             return Err(Failure::BuiltInRole { reason: "what it grants follows from the permissions that there are" });
         }
-        rights::require_reach(self.actor, &before.permissions)?;
-        let permissions = self.gained(draft)?;
+        rights::require_authority_over(self.actor, &before.permissions)?;
+        let permissions = self.permissions_of(draft)?;
+        self.require_grantable(&permissions.difference(&before.permissions).copied().collect())?;
         let summary = text::line("summary", &draft.summary)?;
         if permissions == before.permissions && summary == before.role.summary {
             return Ok(before);
@@ -78,7 +80,7 @@ impl RoleEdit<'_> {
         if before.role.built_in {
             return Err(Failure::BuiltInRole { reason: "it cannot be deleted" });
         }
-        rights::require_reach(self.actor, &before.permissions)?;
+        rights::require_authority_over(self.actor, &before.permissions)?;
         let count = grants::count_holders(self.conn, self.name, self.now)?;
         if count > 0 && !force {
             return Err(Failure::RoleGranted { count });
@@ -97,13 +99,20 @@ impl RoleEdit<'_> {
         if is_current { Ok(found) } else { Err(Failure::StaleVersion) }
     }
 
-    /// The permissions that the draft names, if they are the actor's to give.
-    fn gained(&self, draft: &RoleDraft) -> Result<PermissionSet, Failure> {
+    fn permissions_of(&self, draft: &RoleDraft) -> Result<PermissionSet, Failure> {
         let found: Option<PermissionSet> = draft.permissions.iter().map(|name| self.permissions.find(name)).collect();
-        let gained =
-            found.ok_or(Failure::Invalid { field: "permissions", reason: "names a permission that there is not" })?;
-        rights::require_reach(self.actor, &gained)?;
-        Ok(gained)
+        found.ok_or(Failure::Invalid { field: "permissions", reason: "names a permission that there is not" })
+    }
+
+    /// Fails unless the actor may give `added` to the holders of the role, of which it may be one itself.
+    fn require_grantable(&self, added: &PermissionSet) -> Result<(), Failure> {
+        let adds_to_own = |permission: &Permission| {
+            permission.is_administrative() || !self.actor.is_granted_without(self.name, *permission)
+        };
+        if self.actor.has_role(self.name) && added.iter().any(adds_to_own) {
+            return Err(Failure::OwnRights);
+        }
+        rights::require_grantable(self.actor, added)
     }
 
     fn list_permissions(&mut self, permissions: &PermissionSet) -> Result<(), Failure> {

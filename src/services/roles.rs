@@ -1,7 +1,7 @@
 //! Roles: the built-in ones and those that admins make.
 //!
 //! What `admin` and `auditor` grant follows from the declared permissions, so they can't be edited; no built-in role can be deleted.
-//! Nobody edits or deletes a role that grants, or would grant, an administrative permission that they lack.
+//! An edit gives what it adds to every holder of the role, so the rules of granting hold for it (`docs/access.md`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -111,10 +111,12 @@ impl RoleService {
         W: FnOnce(&mut RoleEdit<'_>) -> Result<T, Failure> + Send + 'static,
     {
         let (by, role, permissions) = (actor.clone(), name.to_owned(), Arc::clone(&self.permissions));
-        let now = Moment::from(self.clock.now());
+        let at = self.clock.now();
+        let now = Moment::from(at);
         let outcome = self
             .database
             .write(move |conn| {
+                let by = by.as_of(conn, &permissions, at)?;
                 let mut edit = RoleEdit { conn, actor: &by, permissions: &permissions, name: &role, now };
                 work(&mut edit)
             })

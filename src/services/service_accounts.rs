@@ -17,7 +17,7 @@ use crate::repositories::{audit_events, grants, principals};
 use super::directory::Directory;
 use super::kind::Program;
 use super::principal_edit::{Change, together};
-use super::{Actor, Answer, Failure, HeldRole, Once, Page, known_issuers, refusal, rights, text, user_creation};
+use super::{Actor, Answer, Failure, HeldRole, Once, Page, known_issuers, refusal, text, user_creation};
 
 /// What an admin says to register a program.
 #[derive(Clone, Debug)]
@@ -57,11 +57,18 @@ pub type ServiceAccountService = Directory<Program>;
 
 impl ServiceAccountService {
     /// Registers a program. Fails with [`Failure::Invalid`] when a member cannot be accepted, with [`Failure::Conflict`] when the
-    /// client id is registered for the issuer, and with [`Failure::AboveYourRights`] when a role is not the actor's to give.
+    /// client id is registered for the issuer, and with [`Failure::InsufficientPrivilege`] or
+    /// [`Failure::InsufficientScope`] when a role is not the actor's to give.
     pub async fn register(&self, actor: &Actor, account: NewServiceAccount) -> Result<ServiceAccount, Failure> {
         let account = self.checked(account)?;
-        let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now().into());
-        let outcome = self.database.write(move |conn| register(conn, &by, &permissions, account, now)).await;
+        let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
+        let outcome = self
+            .database
+            .write(move |conn| {
+                let by = by.as_of(conn, &permissions, now)?;
+                register(conn, &by, &permissions, account, now.into())
+            })
+            .await;
         self.record_refused_registration(actor, &outcome).await;
         outcome
     }
@@ -79,6 +86,7 @@ impl ServiceAccountService {
         let outcome = self
             .database
             .write(move |conn| {
+                let by = by.as_of(conn, &permissions, now)?;
                 once.run(conn, &by, now, identify, |conn| register(conn, &by, &permissions, account, now.into()))
             })
             .await;
@@ -143,7 +151,7 @@ fn register(
     new: NewServiceAccount,
     now: Moment,
 ) -> Result<ServiceAccount, Failure> {
-    require_reach_over_roles(conn, actor, permissions, &new.roles)?;
+    user_creation::require_grantable(conn, actor, permissions, &new.roles)?;
     let identity = IdentityKey::machine(new.issuer, new.client_id);
     if principals::find_by_identity(conn, &identity)?.is_some() {
         return Err(Failure::Conflict { field: "client_id" });
@@ -164,27 +172,13 @@ fn register(
     Ok(ServiceAccount { principal: program, issuer: identity.issuer, client_id: identity.subject })
 }
 
-pub(super) fn require_reach_over_roles(
-    conn: &mut DbConnection,
-    actor: &Actor,
-    permissions: &DeclaredPermissions,
-    roles: &BTreeSet<String>,
-) -> Result<(), Failure> {
-    for role in roles {
-        let touched = rights::permissions_of_role(conn, permissions, role)?
-            .ok_or(Failure::Invalid { field: "roles", reason: "names a role that does not exist" })?;
-        rights::require_reach(actor, &touched)?;
-    }
-    Ok(())
-}
-
 pub(super) fn grant(actor: &Actor, principal: PrincipalId, role: &str, now: Moment) -> Grant {
     Grant {
         principal_id: principal,
         role: role.to_owned(),
         source: GrantSource::Manual,
         source_ref: String::new(),
-        granted_by: actor.principal,
+        granted_by: actor.principal(),
         granted_at: now,
         expires_at: None,
     }

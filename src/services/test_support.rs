@@ -9,11 +9,14 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
-use super::{Actor, KnownPrincipal, MeService, PrincipalService, PurgeService, ServiceAccountService, UserService};
+use super::{
+    Actor, KnownPrincipal, MeService, PrincipalService, PurgeService, ResolvedPrincipal, ServiceAccountService,
+    UserService,
+};
 use crate::clock::Clock;
 use crate::database::testing::TestDatabase;
 use crate::database::{Database, DatabaseError, DbConnection};
-use crate::models::permission::DeclaredPermissions;
+use crate::models::permission::{DeclaredPermissions, Permission};
 use crate::models::{IdentityKey, PrincipalId};
 use crate::oidc::{Claims, JitMode, SubjectKind};
 use crate::repositories::grants;
@@ -114,13 +117,26 @@ impl World {
     }
 
     pub(super) fn command_line(&self) -> Actor {
-        Actor::command_line(&self.permissions)
+        Actor::command_line()
     }
 
-    /// This person acting through the API.
+    /// This person acting through the API, with a token that carries every scope.
     pub(super) async fn actor(&self, id: PrincipalId) -> Actor {
-        let permissions = self.user(id).await.permissions();
-        Actor { principal: Some(id), client: Some("spa".into()), permissions, request_id: Some("r1".into()) }
+        let scopes: Vec<_> = self.permissions.all().map(|permission| permission.name()).collect();
+        self.actor_with(id, &scopes).await
+    }
+
+    /// This person acting through the API, with a token that carries these scopes.
+    pub(super) async fn actor_with(&self, id: PrincipalId, scopes: &[&str]) -> Actor {
+        self.admitted(id, scopes, None).await
+    }
+
+    /// The same, on a route that asks for `permission`.
+    pub(super) async fn admitted(&self, id: PrincipalId, scopes: &[&str], permission: Option<Permission>) -> Actor {
+        let (identities, _) = self.users.identities(id).await.unwrap();
+        let claims = Arc::new(self.person(&identities[0].subject).with_scopes(scopes));
+        let principal = Arc::new(ResolvedPrincipal::once(self.user(id).await, identities[0].id()));
+        Actor::of_request(claims, principal, permission, "r1".into())
     }
 
     pub(super) async fn user(&self, id: PrincipalId) -> KnownPrincipal {

@@ -13,10 +13,10 @@ use crate::models::{
 };
 use crate::repositories::{audit_events, grants, identities, principals};
 
-use super::service_accounts::{grant, require_reach_over_roles};
+use super::service_accounts::grant;
 use super::{
     Actor, Answer, Failure, KnownPrincipal, Once, ProfileEdit, UserService, known_issuers, me, principal_edit, refusal,
-    text, tombstones,
+    rights, text, tombstones,
 };
 
 /// The most identities that a user is made with.
@@ -53,15 +53,18 @@ impl UserService {
     /// under the same key.
     ///
     /// Fails with [`Failure::Invalid`] when a member cannot be accepted, with [`Failure::Conflict`] when an identity is linked to
-    /// somebody, with [`Failure::Tombstoned`] when it is that of somebody purged, and with [`Failure::AboveYourRights`] when a role
-    /// is not the actor's to give.
+    /// somebody, with [`Failure::Tombstoned`] when it is that of somebody purged, and with [`Failure::InsufficientPrivilege`] or
+    /// [`Failure::InsufficientScope`] when a role is not the actor's to give.
     pub async fn create(&self, actor: &Actor, user: NewUser, once: Once<KnownPrincipal>) -> Result<Answer, Failure> {
         let (user, now) = (self.checked(user)?, self.clock.now());
         let (by, permissions) = (actor.clone(), self.permissions.clone());
         let identify = |user: &KnownPrincipal| (user.principal().id, user.principal().version);
         let outcome = self
             .database
-            .write(move |conn| once.run(conn, &by, now, identify, |conn| create(conn, &by, &permissions, user, now)))
+            .write(move |conn| {
+                let by = by.as_of(conn, &permissions, now)?;
+                once.run(conn, &by, now, identify, |conn| create(conn, &by, &permissions, user, now))
+            })
             .await;
         if let Err(failure) = &outcome {
             let (action, target) = (AuditAction::CreateUser, AuditTarget::users());
@@ -111,7 +114,7 @@ pub(super) fn create(
     now: DateTime<Utc>,
 ) -> Result<KnownPrincipal, Failure> {
     let roles = new.roles.clone().unwrap_or_else(|| BTreeSet::from([MEMBER.to_owned()]));
-    require_reach_over_roles(conn, actor, permissions, &roles)?;
+    require_grantable(conn, actor, permissions, &roles)?;
     let (identities, moment) = (new.identities.clone(), Moment::from(now));
     let user = described(new, moment);
     principals::insert(conn, &user)?;
@@ -128,6 +131,21 @@ pub(super) fn create(
         .with("roles", roles.into_iter().collect::<Vec<_>>());
     audit_events::append(conn, &event)?;
     principal_edit::with_roles(conn, permissions, user, now)
+}
+
+/// Fails unless `actor` may let somebody in with these roles.
+pub(super) fn require_grantable(
+    conn: &mut DbConnection,
+    actor: &Actor,
+    permissions: &DeclaredPermissions,
+    roles: &BTreeSet<String>,
+) -> Result<(), Failure> {
+    for role in roles {
+        let given = rights::permissions_of_role(conn, permissions, role)?
+            .ok_or(Failure::Invalid { field: "roles", reason: "names a role that does not exist" })?;
+        rights::require_grantable_at_entry(actor, role, &given)?;
+    }
+    Ok(())
 }
 
 fn described(new: NewUser, now: Moment) -> Principal {

@@ -1,36 +1,52 @@
-//! All that is held on one person.
+//! All that is stored on one person.
 
-use crate::models::{Grant, Identity, Principal, PrincipalId};
-use crate::repositories::{audit_history, grants, identities};
+use crate::database::Touched;
+use crate::models::permission::AUDIT_READ;
+use crate::models::{AuditAction, AuditEvent, AuditPlace, Grant, Identity, Principal, PrincipalId};
+use crate::repositories::{audit_events, audit_history, grants, identities};
 
 use super::kind::Person;
-use super::{AuditEntry, Failure, UserService, principal_edit};
+use super::{Actor, AuditEntry, Failure, Page, UserService, audit, principal_edit};
 
-/// All that is held on one person, who may be deleted but not purged.
+/// All that is stored on one person, who may be deleted but not purged. The audit trail is [read in pages](UserService::history).
 pub struct UserExport {
-    /// What describes them.
+    /// The person's description.
     pub user: Principal,
-    /// By what they come in.
+    /// The identities by which the person signs in.
     pub identities: Vec<Identity>,
-    /// The roles they were given, those that have ended too.
+    /// The roles that were granted, those that have ended too.
     pub grants: Vec<Grant>,
-    /// What they did and what was done to them, oldest first.
-    pub events: Vec<AuditEntry>,
+    /// Whether the actor may read the audit trail.
+    pub has_history: bool,
 }
 
 impl UserService {
-    /// All that is held on one person.
-    pub async fn export(&self, id: PrincipalId) -> Result<UserExport, Failure> {
+    /// All that is stored on one person, but for the audit trail. The export itself is in the trail.
+    pub async fn export(&self, actor: &Actor, id: PrincipalId) -> Result<UserExport, Failure> {
+        let has_history = actor.may(AUDIT_READ);
+        let event = actor.event(self.clock.now().into(), AuditAction::ExportUser, id).with("audit_events", has_history);
+        let export = self.database.write_beside(move |conn| {
+            let user = principal_edit::find_even_deleted::<Person>(conn, id)?;
+            audit_events::append(conn, &event)?;
+            let (identities, grants) = (identities::list(conn, id)?, grants::list(conn, id)?);
+            Ok::<_, Failure>((UserExport { user, identities, grants, has_history }, Touched::Nobody))
+        });
+        export.await
+    }
+
+    /// Up to `limit` events of the audit trail that name a principal as actor or target, oldest first, from the one after `after`.
+    /// For callers who hold `audit:read`.
+    pub async fn history(
+        &self,
+        id: PrincipalId,
+        after: Option<AuditPlace>,
+        limit: u16,
+    ) -> Result<Page<AuditEntry, AuditPlace>, Failure> {
         self.database
             .read(move |conn| {
-                let entry =
-                    |(event, repeated): (_, Option<i64>)| AuditEntry { event, count: 1 + repeated.unwrap_or(0) };
-                Ok(UserExport {
-                    user: principal_edit::find_even_deleted::<Person>(conn, id)?,
-                    identities: identities::list(conn, id)?,
-                    grants: grants::list(conn, id)?,
-                    events: audit_history::list(conn, id)?.into_iter().map(entry).collect(),
-                })
+                let found = audit_history::list(conn, id, after, i64::from(limit) + 1)?;
+                let Page { items, next } = Page::cut(found, limit, AuditEvent::place);
+                Ok(Page { items: audit::counted(conn, items)?, next })
             })
             .await
     }

@@ -1,11 +1,13 @@
 //! By which identities a user comes in, and who may come again.
 
-use crate::models::{AuditAction, Changes, Identity, IdentityKey, PrincipalId};
+use std::collections::BTreeSet;
+
+use crate::models::{AuditAction, AuditTarget, Changes, Identity, IdentityKey, MEMBER, PrincipalId};
 use crate::repositories::{audit_events, identities};
 
 use super::kind::Person;
 use super::principal_edit::{self, Change, Edit, changes, together};
-use super::{Actor, Failure, NewIdentity, UserService, tombstones, user_creation};
+use super::{Actor, Failure, NewIdentity, UserService, refusal, tombstones, user_creation};
 
 /// An identity of a user.
 #[derive(Clone, Debug)]
@@ -69,35 +71,44 @@ impl UserService {
     /// Lets somebody come again who was purged, as somebody new. Returns whether they were kept out.
     pub async fn readmit(&self, actor: &Actor, identity: NewIdentity) -> Result<bool, Failure> {
         self.check_identity(&identity)?;
-        let (actor, now) = (actor.clone(), self.clock.now().into());
-        self.database
+        let (by, permissions, now) = (actor.clone(), self.permissions.clone(), self.clock.now());
+        let outcome = self
+            .database
             .write(move |conn| {
+                let by = by.as_of(conn, &permissions, now)?;
+                user_creation::require_grantable(conn, &by, &permissions, &BTreeSet::from([MEMBER.to_owned()]))?;
                 let purged = tombstones::lift(conn, &identity.key())?;
                 if let Some(purged) = purged {
-                    audit_events::append(conn, &actor.event(now, AuditAction::ReadmitUser, purged))?;
+                    audit_events::append(conn, &by.event(now.into(), AuditAction::ReadmitUser, purged))?;
                 }
                 Ok(purged.is_some())
             })
-            .await
+            .await;
+        if let Err(failure) = &outcome {
+            let (action, target) = (AuditAction::ReadmitUser, AuditTarget::users());
+            refusal::record(&self.database, actor, action, target, now.into(), failure).await;
+        }
+        outcome
     }
 }
 
 impl Edit<'_> {
     fn link_identity(&mut self, key: &IdentityKey) -> Result<Option<Changes>, Failure> {
-        if self.actor.principal == Some(self.principal.id) {
+        if self.actor.is(self.principal.id) {
             return Err(Failure::OwnIdentity);
         }
-        self.require_reach_over_principal()?;
+        // The identity's owner gets all that the user holds.
+        self.require_grantable_principal()?;
         if identities::list(self.conn, self.principal.id)?.iter().any(|identity| identity.key() == *key) {
             return Ok(None);
         }
         let identity = user_creation::link(self.conn, self.principal.id, key, self.now.into())?;
-        let revoked = self.revoke_tokens()?;
+        let revoked = self.end_access()?;
         Ok(together([Some(told(&identity)), revoked]))
     }
 
     fn unlink_identity(&mut self, id: &str) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_principal()?;
+        self.require_authority_over_principal()?;
         let linked = identities::list(self.conn, self.principal.id)?;
         let identity = linked.iter().find(|identity| identity.id() == id).ok_or(Failure::NoSuchIdentity)?;
         if linked.len() == 1 {

@@ -58,6 +58,7 @@ impl UserService {
         let outcome = self
             .database
             .write_at_leisure(move |conn| {
+                let actor = actor.as_of(conn, &permissions, now).map_err(Undone::Failed)?;
                 let outcome = import_all(conn, &actor, &permissions, people, now).map_err(Undone::Failed)?;
                 match mode {
                     ImportMode::Keep => Ok(outcome),

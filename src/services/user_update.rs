@@ -49,7 +49,7 @@ impl UserService {
 
 impl Edit<'_> {
     fn describe(&mut self, edit: UserEdit) -> Result<Option<Changes>, Failure> {
-        self.require_reach_over_principal()?;
+        self.require_authority_over_principal()?;
         let mut fields = me::apply(&mut self.principal, edit.profile);
         fields.extend(self.rename_account(edit.username)?);
         fields.extend(self.readdress(edit.email)?);

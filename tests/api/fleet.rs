@@ -110,6 +110,26 @@ async fn a_change_of_which_no_notice_tells_bites_within_6_seconds() {
     assert!(p99 <= Duration::from_secs(6), "{p99:?}");
 }
 
+/// Nobody has it at first, which is remembered; and no change names it.
+#[actix_web::test]
+#[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
+async fn identity_that_is_linked_without_a_notice_is_let_in_within_6_seconds() {
+    let fleet = Fleet::start(1, Way::Proxy, &[("OIDC_JIT", "off")]).await;
+    let (replica, admin) = (fleet.replica(0), fleet.admin());
+    assert_eq!(replica.get(USERS, &admin).await.status(), 200);
+    let identity = json!({ "issuer": fleet.idp.url(), "subject": "bob" });
+    let made = replica.post(USERS, &admin, json!({ "identities": [identity] })).await;
+    assert_eq!(made.status(), 201, "{}", made.text());
+    let (id, token) = (made.json()["id"].as_str().unwrap().to_owned(), fleet.token("bob-too").sign());
+    assert_eq!(replica.get(ME, &token).await.problem(), "unknown-principal");
+    fleet.database.execute(&format!("UPDATE identities SET subject = 'bob-too' WHERE principal_id = '{id}'"));
+    fleet.database.execute(&format!(
+        "UPDATE principals SET version = version + 1, changed_at = timezone('UTC', clock_timestamp()) WHERE id = '{id}'"
+    ));
+    let taken = until(replica, ME, &token, 200).await;
+    assert!(taken <= Duration::from_secs(6), "{taken:?}");
+}
+
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
 async fn a_role_that_is_changed_without_a_notice_bites_too() {

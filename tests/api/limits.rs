@@ -23,10 +23,11 @@ fn assert_limited(reply: &Reply, budget: &str, quota: u32, wait: u32) {
 }
 
 #[actix_web::test]
-async fn an_address_that_guesses_is_told_to_wait_and_good_tokens_from_it_are_served() {
+async fn address_that_guesses_is_told_to_wait_and_known_good_tokens_from_it_are_served() {
     let app = limited().var("RATE_LIMIT_FAILURES_PER_MINUTE", "3").spawn().await;
-    let known = app.token("bob").sign();
+    let (known, narrow) = (app.token("bob").sign(), app.token("bob").scope("profile:read").sign());
     assert_eq!(app.get(ME, &known).await.status(), 200);
+    assert_eq!(app.get("/api/v1/users", &narrow).await.status(), 403);
     let forged = app.token("bob").signed_by(&SigningKey::generate(Algorithm::Es256)).sign();
     for guess in [&*forged, "guess", "an other one"] {
         assert!(matches!(app.get(ME, guess).await.status(), 400 | 401));
@@ -34,11 +35,11 @@ async fn an_address_that_guesses_is_told_to_wait_and_good_tokens_from_it_are_ser
     assert_limited(&app.get(ME, &forged).await, "address", 3, 20);
     assert_limited(&app.get(ME, "guess").await, "address", 3, 20);
     assert_eq!(app.get(ME, &known).await.status(), 200, "a token that was proved before");
-    assert_eq!(app.get(ME, &app.token("carol").sign()).await.status(), 200, "one that proves good now");
-    let narrow = app.token("bob").scope("profile:read").sign();
+    assert_limited(&app.get(ME, &app.token("carol").sign()).await, "address", 3, 20);
     assert_eq!(app.get("/api/v1/users", &narrow).await.status(), 403, "one that is good and may not");
     assert_eq!(app.get_without_token(ME).await.status(), 401, "who sends none guesses nothing");
     app.pass(20);
+    assert_eq!(app.get(ME, &app.token("carol").sign()).await.status(), 200, "what is good takes nothing");
     assert_eq!(app.get(ME, &forged).await.status(), 401);
     assert_limited(&app.get(ME, &forged).await, "address", 3, 20);
 }

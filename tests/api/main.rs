@@ -13,6 +13,7 @@ mod architecture;
 mod audit;
 mod authorization;
 mod challenges;
+mod cheap_refusals;
 mod command_line;
 mod cors;
 mod dev_issuer;
@@ -24,6 +25,7 @@ mod first_contact;
 #[cfg(feature = "postgres")]
 mod fleet;
 mod floods;
+mod granting;
 mod health;
 mod http_heads;
 mod input;

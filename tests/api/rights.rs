@@ -13,7 +13,7 @@ use crate::support::{ALL_SCOPES, TestApp};
 /// Roles and what they grant, written down once more.
 const ROLES: [(&str, &str); 3] = [
     ("auditor", "audit:read profile:read roles:read service-accounts:read users:read"),
-    ("user-manager", "roles:read service-accounts:read service-accounts:write users:read users:write"),
+    ("user-manager", "roles:assign roles:read service-accounts:read service-accounts:write users:read users:write"),
     ("member", "profile:read profile:write"),
 ];
 

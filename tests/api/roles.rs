@@ -30,7 +30,7 @@ async fn built_in_roles_are_listed_with_what_they_grant() {
     assert_eq!(listed["items"][2]["permissions"], json!(["profile:read", "profile:write"]));
     let auditor = listed["items"][1]["permissions"].as_array().unwrap();
     assert!(auditor.iter().all(|permission| permission.as_str().unwrap().ends_with(":read")), "{auditor:?}");
-    assert_eq!(listed["items"][0]["permissions"].as_array().unwrap().len(), 9);
+    assert_eq!(listed["items"][0]["permissions"].as_array().unwrap().len(), 11);
 }
 
 #[actix_web::test]
@@ -125,7 +125,7 @@ async fn built_in_roles_stay() {
 #[actix_web::test]
 async fn nobody_edits_a_role_into_or_out_of_rights_that_they_lack() {
     let app = TestApp::spawn().await;
-    app.make_role("role-keeper", &["roles:read", "roles:write"]).await;
+    app.make_role("role-keeper", &["roles:read", "roles:write", "users:read"]).await;
     app.make_role("operator", &["users:write"]).await;
     let bob = app.introduce("bob").await;
     let grant = format!("/api/v1/users/{bob}/roles/role-keeper");
@@ -134,11 +134,15 @@ async fn nobody_edits_a_role_into_or_out_of_rights_that_they_lack() {
     assert_eq!(put(&app, &keeper, "reader", ("If-None-Match", "*"), &["users:read"]).await.status(), 201);
     for (name, condition, permissions) in [
         ("writer", ("If-None-Match", "*"), &["users:write"][..]),
-        ("role-keeper", ("If-Match", "*"), &["roles:write", "users:write"]),
+        ("auditors", ("If-None-Match", "*"), &["audit:read"]),
         ("operator", ("If-Match", "*"), &[]),
     ] {
         let refused = put(&app, &keeper, name, condition, permissions).await;
         assert_eq!((refused.status(), refused.problem().as_str()), (403, "above-your-rights"), "{name}");
+    }
+    for added in ["users:write", "audit:read"] {
+        let refused = put(&app, &keeper, "role-keeper", ("If-Match", "*"), &["roles:write", added]).await;
+        assert_eq!((refused.status(), refused.problem().as_str()), (403, "own-rights"), "{added}");
     }
     let refused = app.request(Method::DELETE, &path("operator")).bearer(&keeper).header("If-Match", "*").send().await;
     assert_eq!(refused.problem(), "above-your-rights");

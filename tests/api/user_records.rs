@@ -83,6 +83,7 @@ async fn the_deleted_are_found_by_their_status_and_come_again_when_restored() {
     assert_eq!(listed.json()["items"][0]["id"], json!(bob));
     let restored = app.post(&format!("{path}/restore"), &app.admin(), json!({})).await;
     assert_eq!((restored.status(), &restored.json()["status"]), (200, &json!("active")));
+    app.pass(1);
     assert_eq!(app.introduce("bob").await, bob);
 }
 
@@ -108,14 +109,18 @@ async fn nobody_edits_deletes_or_links_who_holds_rights_that_they_lack() {
     for (method, path, body) in [
         (Method::PATCH, path.clone(), json!({ "display_name": "x" })),
         (Method::DELETE, path.clone(), json!({})),
-        (Method::POST, format!("{path}/identities"), identity.clone()),
         (Method::POST, USERS.to_owned(), admin_to_be),
     ] {
         let request = app.request(method, &path).bearer(&app.token("bob").sign()).header("If-Match", "*");
         let refused = request.json(&body).send().await;
         assert_eq!((refused.status(), refused.problem().as_str()), (403, "above-your-rights"), "{path}");
     }
-    let own = app.post(&format!("{USERS}/{bob}/identities"), &app.token("bob").sign(), identity).await;
+    app.make_role("linker", &["identities:write"]).await;
+    assert_eq!(app.put(&format!("{USERS}/{bob}/roles/linker"), &app.admin(), json!({})).await.status(), 200);
+    let by_bob = app.token("bob").sign();
+    let linked = app.post(&format!("{path}/identities"), &by_bob, identity.clone()).await;
+    assert_eq!((linked.status(), linked.problem().as_str()), (403, "above-your-rights"));
+    let own = app.post(&format!("{USERS}/{bob}/identities"), &by_bob, identity).await;
     assert_eq!((own.status(), own.problem().as_str()), (403, "own-identity"));
 }
 
@@ -138,7 +143,12 @@ async fn an_identity_is_added_once_and_the_last_one_stays() {
 #[actix_web::test]
 async fn access_tells_the_roles_behind_a_permission_and_the_scope_that_a_token_needs_besides() {
     let app = TestApp::setup().var("OIDC_SCOPE_PREFIX", "api/").spawn().await;
-    let admin = app.idp.token().subject("alice").scope("api/users:read api/users:write api/profile:read").sign();
+    let admin = app
+        .idp
+        .token()
+        .subject("alice")
+        .scope("api/users:read api/users:write api/roles:assign api/profile:read")
+        .sign();
     let bob = app.get("/api/v1/me", &app.idp.token().subject("bob").scope("api/profile:read").sign()).await;
     let path = format!("{USERS}/{}", bob.json()["id"].as_str().unwrap());
     assert_eq!(app.put(&format!("{path}/roles/auditor"), &admin, json!({})).await.status(), 200);

@@ -59,7 +59,7 @@ async function served(path, token) {
 }
 
 async function register(issuer, clientId) {
-  const { access_token: token } = await signIn(provider.issuer, 'alice', 'service-accounts:write');
+  const { access_token: token } = await signIn(provider.issuer, 'alice', 'service-accounts:write roles:assign');
   const body = { issuer, client_id: clientId, display_name: clientId, roles: ['auditor'] };
   const answer = await call(service, '/api/v1/service-accounts', { method: 'POST', token, body });
   assert.equal(answer.status, 201, JSON.stringify(answer.body));

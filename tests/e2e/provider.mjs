@@ -26,7 +26,7 @@ export const SIGN_IN = { id: 'sign-in', secret: randomBytes(32).toString('base64
 export const REDIRECT_URI = 'https://app.example.test/callback';
 
 const API_SCOPES = [
-  'profile:read', 'profile:write', 'users:read', 'users:write', 'roles:read', 'roles:write',
+  'profile:read', 'profile:write', 'users:read', 'users:write', 'identities:write', 'roles:read', 'roles:write', 'roles:assign',
   'service-accounts:read', 'service-accounts:write', 'audit:read',
 ].join(' ');
 

@@ -65,7 +65,7 @@ for (const [client, how] of [['nightly', 'a secret'], ['exporter', 'a signed ass
 
     const registered = await call(service, '/api/v1/service-accounts', {
       method: 'POST',
-      token: await tokenOf('alice', 'service-accounts:write'),
+      token: await tokenOf('alice', 'service-accounts:write roles:assign'),
       body: { issuer: provider.issuer, client_id: client, display_name: `The ${client}`, roles: ['auditor'] },
     });
     assert.equal(registered.status, 201, JSON.stringify(registered.body));

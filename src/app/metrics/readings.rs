@@ -9,7 +9,7 @@ use super::families::{Labels, counter, gauge, to_f64};
 use crate::Clock;
 use crate::auth::Authenticator;
 use crate::auth::session::BrowserSessions;
-use crate::database::Database;
+use crate::database::{Database, PoolUsage};
 use crate::finds::MemoryReading;
 use crate::oidc::{IssuerReport, KeySetCondition, TrustedIssuers};
 use crate::telemetry;
@@ -38,7 +38,7 @@ impl Readings {
     /// All that is read, now.
     pub(super) fn families(&self) -> Vec<MetricFamily> {
         let reports = self.issuers.reports();
-        let mut families = vec![self.verdicts(&reports), gaps(&reports)];
+        let mut families = vec![self.verdicts(&reports), signature_checks(&reports), gaps(&reports)];
         families.extend(self.keys(&reports));
         families.extend(self.memories());
         families.extend(self.pools());
@@ -149,12 +149,16 @@ impl Readings {
         ))
     }
 
-    fn pools(&self) -> [MetricFamily; 3] {
+    fn pools(&self) -> [MetricFamily; 4] {
         let usage = self.database.usage();
-        let each = |count: fn(&crate::database::PoolUsage) -> u64| {
-            usage.iter().map(move |pool| (vec![("pool", pool.pool.to_owned())], to_f64(count(pool))))
-        };
+        let pool = |pool: &PoolUsage| vec![("pool", pool.pool.to_owned())];
+        let each = |count: fn(&PoolUsage) -> u64| usage.iter().map(move |usage| (pool(usage), to_f64(count(usage))));
         [
+            counter(
+                "portcullis_database_transactions_total",
+                "Transactions that a pool has begun.",
+                usage.iter().map(|usage| (pool(usage), usage.transactions)),
+            ),
             gauge(
                 "portcullis_database_connections",
                 "How many transactions a pool can run at once.",
@@ -172,6 +176,14 @@ impl Readings {
             ),
         ]
     }
+}
+
+fn signature_checks(reports: &[IssuerReport]) -> MetricFamily {
+    counter(
+        "portcullis_signature_checks_total",
+        "Signatures of tokens that were checked, by the issuer's short name.",
+        reports.iter().map(|report| (vec![issuer(report)], report.signature_checks)),
+    )
 }
 
 fn gaps(reports: &[IssuerReport]) -> MetricFamily {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use super::report::Report;
 use crate::Clock;
 use crate::app::Application;
-use crate::auth::is_delegated;
 use crate::cli::CommandError;
 use crate::config::Config;
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{Claims, SubjectKind, TokenVerifier, TrustedIssuers};
-use crate::services::{KnownPrincipal, PrincipalService};
+use crate::services::{KnownPrincipal, PrincipalService, is_delegated};
 
 const ABOUT: &str = "token";
 

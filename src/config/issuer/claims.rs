@@ -1,23 +1,29 @@
 //! What an issuer's tokens carry and mean, where a configuration says more than the preset, and what they must say.
 
+use std::collections::BTreeSet;
+
 use super::block::Block;
 use crate::config::faults::Faults;
 use crate::models::ADMIN;
-use crate::oidc::{ClaimMapping, ClaimPath, MachineMark, Preset, Requirement, RoleRule, Rule};
+use crate::oidc::{ClaimMapping, ClaimPath, MachineMark, Preset, Requirement, RoleRule, Rule, Separator};
 
 /// The preset's mapping, with what `roles_claim`, `[issuer.claims]` and `[[issuer.role_rules]]` say in its place.
 pub(super) fn mapping(block: &mut Block, preset: Preset, faults: &mut Faults) -> Option<ClaimMapping> {
     let mut mapping = preset.mapping();
     let allows_admin_role = block.flag("allow_admin_role", false, faults);
-    mapping.allows_admin_role = allows_admin_role == Some(true);
+    let named = block.list("administrative_roles", faults).into_iter().map(|(_, role)| role);
+    mapping.administrative_roles = named.chain((allows_admin_role == Some(true)).then(|| ADMIN.to_owned())).collect();
+    let separator = |text: &str| Separator::from_word(text).map(Some);
+    let separator = block.parse("roles_separator", None, "`space`, `comma`, `semicolon` or `pipe`", separator, faults);
+    mapping.roles_separator = separator.flatten();
     replace_all(&mut mapping.roles, block, "roles_claim", faults);
     for claims in block.blocks("claims", faults) {
         replace(&mut mapping, claims, faults);
     }
     for rule in block.blocks("role_rules", faults) {
-        mapping.role_rules.extend(role_rule(rule, mapping.allows_admin_role, faults));
+        mapping.role_rules.extend(role_rule(rule, &mapping.administrative_roles, faults));
     }
-    allows_admin_role.map(|_| mapping)
+    (allows_admin_role.is_some() && separator.is_some()).then_some(mapping)
 }
 
 /// What `[[issuer.required]]` demands. `None` where a part of it can't be read.
@@ -84,12 +90,12 @@ fn machine_mark(mut block: Block, faults: &mut Faults) -> Option<MachineMark> {
     }
 }
 
-fn role_rule(mut block: Block, allows_admin_role: bool, faults: &mut Faults) -> Option<RoleRule> {
+fn role_rule(mut block: Block, administrative: &BTreeSet<String>, faults: &mut Faults) -> Option<RoleRule> {
     let place = block.place_of("role");
     let role = block.text("role", "", faults)?;
     if role.is_empty() {
         faults.add(place, "the name of a role");
-    } else if role == ADMIN && !allows_admin_role {
+    } else if role == ADMIN && !administrative.contains(ADMIN) {
         faults.add(place, "another role than `admin`, unless the issuer has `allow_admin_role = true`");
     }
     let when = rule(&mut block, faults);

@@ -20,7 +20,7 @@ fn faults(text: &str) -> Vec<String> {
 const LEAST: &str = "[[issuer]]\nissuer = 'https://id.example.com'\naudiences = ['api']\n";
 
 /// What a block can hold.
-const SETTINGS: [&str; 21] = [
+const SETTINGS: [&str; 23] = [
     "issuer",
     "name",
     "preset",
@@ -38,7 +38,9 @@ const SETTINGS: [&str; 21] = [
     "scope_mode",
     "scope_prefix",
     "first_party_clients",
+    "roles_separator",
     "allow_admin_role",
+    "administrative_roles",
     "claims",
     "role_rules",
     "required",
@@ -124,7 +126,7 @@ fn every_setting_reaches_its_place() {
     assert_eq!(mapping.roles, [place("/a/roles"), place("b")]);
     assert_eq!((mapping.email, mapping.email_verified), (place("upn"), place("/x/verified")));
     assert!(matches!(mapping.machine_mark, MachineMark::Rule(_)));
-    assert!(mapping.allows_admin_role);
+    assert!(mapping.administrative_roles.contains("admin"));
     assert_eq!(mapping.role_rules[0].role, "admin");
     assert_eq!(&*settings.requirements[0].message, "Verify your address.");
 }

@@ -140,7 +140,11 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
             self.changes.note(Touched::Everyone);
         } else {
             let is_news = |(id, changed_at): &(&String, &NaiveDateTime)| seen.principals.get(*id) != Some(*changed_at);
-            principals.iter().filter(is_news).for_each(|(id, _)| self.changes.note(Touched::one(id)));
+            let mut news = principals.iter().filter(is_news).peekable();
+            if news.peek().is_some() {
+                self.changes.note_rows();
+            }
+            news.for_each(|(id, _)| self.changes.note(Touched::one(id)));
         }
         *seen = Seen { principals, roles: Some(roles) };
         self.freshness.succeed(now);

@@ -87,6 +87,7 @@ pub(super) async fn prove_for_client(
     let validity = Validity::check(&claims, now)?;
     let signature = token.signature()?;
     let key = issuer.keys.find(header.key_id.as_deref(), header.algorithm).await?;
+    issuer.standing.verdicts.check_signature();
     if !key.verifies(token.signed_text, &signature) {
         return Err(Rejection::BadSignature);
     }

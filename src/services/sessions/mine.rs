@@ -89,7 +89,7 @@ impl MySessionService {
     }
 
     async fn end_some(&self, actor: &Actor, one: Option<String>) -> Result<(), Failure> {
-        let Some(principal) = actor.principal else { return Ok(()) };
+        let Some(principal) = actor.principal() else { return Ok(()) };
         let (actor, now) = (actor.clone(), Moment::from(self.clock.now()));
         let ended = self.database.write_beside(move |conn| {
             let ended = match &one {

@@ -1,12 +1,14 @@
 //! Browser sessions: people sign in at the provider, and a cookie stands for that from then on.
 //!
-//! A session is a row, so it ends for every replica at once. The cookie holds a random text of which the row has the hash; the provider's
-//! tokens are in the row, sealed with a key that is not in the database. Whoever reads one of the two can do nothing with it.
+//! A session is a row, so it ends for every replica at once. The cookie holds a random id of which the row has the hash, and a tag by
+//! which a forged one is refused without a query; the provider's tokens are in the row, sealed with a key that is not in the database.
+//! Whoever reads one of the two can do nothing with it.
 //!
 //! What is written here goes by one row in one statement, so it waits for nobody else's turn to write.
 
 mod cookie_token;
 mod counts;
+mod ended;
 mod mine;
 mod provider_logout;
 mod renewal;
@@ -30,8 +32,9 @@ use crate::repositories::{audit_events, sessions};
 
 use super::seal::Sealer;
 use super::{Failure, Need, PrincipalService, ResolvedPrincipal};
-use cookie_token::hash;
+use cookie_token::CookieTokens;
 use counts::Counts;
+use ended::EndedSessions;
 use provider_logout::ProcessedTokens;
 
 /// The longest time for which the use of a session goes unnoted.
@@ -64,6 +67,8 @@ struct Inner {
     login: LoginClient,
     principals: PrincipalService,
     sealer: Sealer,
+    cookies: CookieTokens,
+    ended: EndedSessions,
     settings: SessionSettings,
     counts: Counts,
     processed: ProcessedTokens,
@@ -96,9 +101,20 @@ impl SessionService {
         principals: PrincipalService,
         settings: SessionSettings,
     ) -> Self {
-        let sealer = Sealer::new(&settings.keys);
-        let (counts, processed) = Default::default();
-        Self(Arc::new(Inner { database, clock, login, principals, sealer, settings, counts, processed }))
+        let (sealer, cookies) = (Sealer::new(&settings.keys), CookieTokens::new(&settings.keys));
+        let (ended, counts, processed) = Default::default();
+        Self(Arc::new(Inner {
+            database,
+            clock,
+            login,
+            principals,
+            sealer,
+            cookies,
+            ended,
+            settings,
+            counts,
+            processed,
+        }))
     }
 
     /// What became of sessions in this process: each event's name, and how often it was.
@@ -106,12 +122,26 @@ impl SessionService {
         self.0.counts.read()
     }
 
+    /// Whether this cookie is genuine and its session was found to have ended a short time ago. Costs no query.
+    pub(crate) fn has_ended(&self, cookie: &str) -> bool {
+        self.0.ended.contains(cookie, self.now())
+    }
+
     /// Whoever has the session of this cookie.
     ///
     /// Fails with [`Failure::SessionEnded`] when there is none or it has ended, as the provider may have decided just now; else as
-    /// [`PrincipalService::resolve_for`].
-    pub async fn resolve(&self, token: &str, need: Need) -> Result<SessionHolder, Failure> {
-        let session = self.find(token).await?;
+    /// [`PrincipalService::resolve_for`]. A forged cookie costs no query.
+    pub async fn resolve(&self, cookie: &str, need: Need) -> Result<SessionHolder, Failure> {
+        let hash = self.0.cookies.authenticate(cookie).ok_or(Failure::SessionEnded)?;
+        let holder = self.holder(hash, need).await;
+        if let Err(Failure::SessionEnded) = holder {
+            self.0.ended.add(cookie, self.now());
+        }
+        holder
+    }
+
+    async fn holder(&self, hash: String, need: Need) -> Result<SessionHolder, Failure> {
+        let session = self.find(hash).await?;
         let session = self.renewed(session).await?;
         self.note_use(&session).await?;
         let claims = Arc::new(self.claims_of(&session).ok_or(Failure::SessionEnded)?);
@@ -128,9 +158,24 @@ impl SessionService {
         Ok(SessionHolder { claims, principal, session: SessionView::of(&session, self.0.settings.idle) })
     }
 
-    /// Ends the session of this cookie, if there is one. The provider's own goes on until the browser has been there.
-    pub async fn sign_out(&self, token: Option<&str>, request_id: String) -> Result<SignedOut, Failure> {
-        let Some(hash) = token.map(hash) else { return Ok(SignedOut { is_provider_next: false, hint: None }) };
+    /// Ends the session of this cookie; `None` where there is no such session. The provider's own goes on until the browser has been
+    /// there. A forged cookie costs no query.
+    pub async fn sign_out(&self, cookie: &str, request_id: String) -> Result<Option<SignedOut>, Failure> {
+        let Some(hash) = self.0.cookies.authenticate(cookie) else { return Ok(None) };
+        let ended = self.end_own(hash, request_id).await?;
+        self.0.ended.add(cookie, self.now());
+        let Some(session) = ended else { return Ok(None) };
+        self.0.counts.signed_out.add_one();
+        let is_provider_next = self.0.login.end_session_url(None, None).await.is_some();
+        let id_token = self.0.sealer.open(&Secret::IdToken.place(&session.id), &session.id_token);
+        let hint = id_token
+            .map(|id_token| self.0.sealer.seal_for_hours(HINT, id_token.expose_secret(), self.now()))
+            .transpose()?;
+        Ok(Some(SignedOut { is_provider_next, hint }))
+    }
+
+    /// Deletes the session of this hash, and returns it if there was one.
+    async fn end_own(&self, hash: String, request_id: String) -> Result<Option<Session>, Failure> {
         let now = Moment::from(self.now());
         let ended = self.0.database.write_beside(move |conn| {
             let Some(session) = sessions::find_by_token(conn, &hash)? else { return Ok((None, Touched::Nobody)) };
@@ -144,24 +189,21 @@ impl SessionService {
             audit_events::append(conn, &event)?;
             Ok::<_, Failure>((Some(session), Touched::Nobody))
         });
-        let Some(session) = ended.await? else { return Ok(SignedOut { is_provider_next: false, hint: None }) };
-        self.0.counts.signed_out.add_one();
-        let is_provider_next = self.0.login.end_session_url(None, None).await.is_some();
-        let id_token = self.0.sealer.open(&Secret::IdToken.place(&session.id), &session.id_token);
-        let hint = id_token
-            .map(|id_token| self.0.sealer.seal_for_hours(HINT, id_token.expose_secret(), self.now()))
-            .transpose()?;
-        Ok(SignedOut { is_provider_next, hint })
+        ended.await
     }
 
-    /// Where the browser signs out at the provider, with the hint that [`sign_out`](Self::sign_out) gave; `None` where it can't.
-    pub async fn provider_logout_url(&self, hint: &str) -> Option<Url> {
-        let id_token = self.0.sealer.open_of_hours(HINT, hint, self.now())?;
-        self.0.login.end_session_url(Some(&id_token), self.0.settings.logged_out_url.as_ref()).await
+    /// The ID token that the hint of [`sign_out`](Self::sign_out) holds; `None` if this service did not make the hint.
+    pub fn open_hint(&self, hint: &str) -> Option<SecretString> {
+        self.0.sealer.open_of_hours(HINT, hint, self.now())
     }
 
-    async fn find(&self, token: &str) -> Result<Session, Failure> {
-        let (hash, now, idle) = (hash(token), self.now(), self.0.settings.idle);
+    /// Where the browser signs out at the provider, with the ID token of its [hint](Self::open_hint); `None` where it can't.
+    pub async fn provider_logout_url(&self, id_token: &SecretString) -> Option<Url> {
+        self.0.login.end_session_url(Some(id_token), self.0.settings.logged_out_url.as_ref()).await
+    }
+
+    async fn find(&self, hash: String) -> Result<Session, Failure> {
+        let (now, idle) = (self.now(), self.0.settings.idle);
         let session = self.0.database.read(move |conn| Ok::<_, Failure>(sessions::find_by_token(conn, &hash)?)).await?;
         session.filter(|session| !is_over(session, idle, now)).ok_or(Failure::SessionEnded)
     }

@@ -12,7 +12,7 @@ use crate::oidc::{LoginAnswer, LoginError, PendingLogin, SignedIn};
 use crate::repositories::{audit_events, sessions};
 use crate::services::{Failure, Need};
 
-use super::{Secret, SessionService, cookie_token, json};
+use super::{Secret, SessionService, json};
 
 /// How long the provider's pages may take.
 const PENDING_FOR: TimeDelta = TimeDelta::minutes(10);
@@ -68,6 +68,14 @@ pub struct Completion {
     pub return_to: Option<String>,
     /// The sign-ins that are still under way, sealed; `None` where there are none.
     pub pending: Option<String>,
+}
+
+impl Completion {
+    /// Whether what came back from the provider does not lead to somebody who is let in. A person who changed their mind presents
+    /// nothing that could be refused.
+    pub fn refuses_credential(&self) -> bool {
+        matches!(&self.outcome, Err(LoginRefusal::Failure(failure)) if failure.refuses_credential())
+    }
 }
 
 /// Why there is no session.
@@ -132,11 +140,11 @@ impl SessionService {
         signed_in: &SignedIn,
         arrival: &Arrival<'_>,
     ) -> Result<String, Failure> {
-        let (token, now) = (cookie_token::random()?, self.now());
+        let (cookie, now) = (self.0.cookies.issue()?, self.now());
         let mut session = self.session(principal, signed_in, now)?;
-        session.token_hash = cookie_token::hash(&token);
+        session.token_hash = cookie.hash;
         session.device = arrival.device.map(|device| device.chars().take(MAX_DEVICE).collect());
-        let former = arrival.former.map(cookie_token::hash);
+        let former = arrival.former.and_then(|former| self.0.cookies.authenticate(former));
         let mut event =
             AuditEvent::new(now.into(), AuditAction::BeginSession, principal).with("session", session.id.clone());
         event.actor = Some(principal);
@@ -152,7 +160,7 @@ impl SessionService {
         });
         opened.await?;
         self.0.counts.opened.add_one();
-        Ok(token)
+        Ok(cookie.value)
     }
 
     /// All of a session but its cookie.

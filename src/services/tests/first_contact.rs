@@ -156,7 +156,7 @@ async fn claim_roles_count_with_their_token_only_and_never_make_an_admin() {
 #[tokio::test]
 async fn an_issuer_that_may_makes_admins_by_claim_who_do_not_count() {
     let world = World::new();
-    let claims = world.person("alice").with_roles(&["admin"]).with_admin_allowed();
+    let claims = world.person("alice").with_roles(&["admin"]).with_administrative_role("admin");
     let known = world.principals.resolve(&claims).await.unwrap();
     assert_eq!(names(&known), BTreeSet::from(["admin", "member"]));
     assert!(!world.has_counted_admin().await);

@@ -89,6 +89,9 @@ async fn a_program_has_the_life_cycle_of_a_person() {
     accounts.disable(&cli, id, Some("stolen secret".into()), None).await.unwrap();
     assert!(matches!(resolve().await, Err(Failure::PrincipalDisabled)));
     accounts.enable(&cli, id, None).await.unwrap();
+    assert!(matches!(resolve().await, Err(Failure::TokenRevoked)), "tokens from before stay void");
+    world.pass(1);
+    assert!(resolve().await.is_ok());
     accounts.revoke(&cli, id, None).await.unwrap();
     assert!(matches!(resolve().await, Err(Failure::TokenRevoked)));
     world.pass(1);
@@ -103,6 +106,8 @@ async fn a_program_has_the_life_cycle_of_a_person() {
     world.pass(5);
     assert!(matches!(resolve().await, Err(Failure::PrincipalDisabled)));
     accounts.update(&cli, id, ServiceAccountEdit { expires_at: Some(None), ..Default::default() }, None).await.unwrap();
+    assert!(matches!(resolve().await, Err(Failure::TokenRevoked)), "tokens from before the end stay void");
+    world.pass(1);
     assert!(resolve().await.is_ok());
     let trail =
         ["register", "disable", "enable", "revoke-tokens"].map(|action| format!("service-account.{action} done"));
@@ -129,7 +134,7 @@ async fn a_program_that_holds_what_the_actor_lacks_is_out_of_reach() {
     let new = NewServiceAccount { roles: BTreeSet::from(["admin".to_owned()]), ..reporter() };
     let id = accounts.register(&world.command_line(), new).await.unwrap().principal.id;
     let manager = world.actor(world.known_with("manager", "user-manager").await).await;
-    let above = |outcome: Result<_, Failure>| matches!(outcome, Err(Failure::AboveYourRights { .. }));
+    let above = |outcome: Result<_, Failure>| matches!(outcome, Err(Failure::InsufficientPrivilege { .. }));
     let end = ServiceAccountEdit { expires_at: Some(Some(world.now())), ..Default::default() };
     assert!(above(accounts.update(&manager, id, end, None).await));
     assert!(above(accounts.disable(&manager, id, None, None).await));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::test_support::{ISSUER, World, names};
 use super::super::{Actor, Answer, Failure, KnownPrincipal, NewIdentity, NewUser, Once, ProfileEdit, UserEdit};
-use crate::models::{AuditAction, EmailState, Origin, PrincipalId, PrincipalStatus, ProfileField};
+use crate::models::{EmailState, Origin, PrincipalId, PrincipalStatus, ProfileField};
 use crate::oidc::Profile;
 use crate::repositories::identities;
 
@@ -288,18 +288,47 @@ async fn access_names_the_roles_behind_each_permission() {
 }
 
 #[tokio::test]
-async fn an_export_holds_what_was_done_by_and_to_a_person_deleted_or_not() {
+async fn export_holds_what_was_done_by_and_to_a_person_deleted_or_not() {
     let world = World::new();
     let root = world.known_with("root", "admin").await;
     let bob = world.known("bob").await;
     world.users.disable(&world.actor(root).await, bob, None, None).await.unwrap();
     world.users.delete(&world.command_line(), bob, None).await.unwrap();
-    let export = world.users.export(bob).await.unwrap();
+    let export = world.users.export(&world.command_line(), bob).await.unwrap();
     assert_eq!((export.user.id, export.identities.len(), export.grants.len()), (bob, 1, 1));
-    let actions: Vec<_> = export.events.iter().map(|entry| entry.event.action.as_str()).collect();
-    assert_eq!(actions, ["user.create", "user.disable", "user.delete"]);
-    let of_root = world.users.export(root).await.unwrap().events;
-    assert!(
-        of_root.iter().any(|entry| entry.event.target == bob.into() && entry.event.action == AuditAction::DisableUser)
-    );
+    assert!(export.has_history);
+    assert_eq!(history(&world, bob, 100).await, ["user.create", "user.disable", "user.delete", "user.export"]);
+    assert!(history(&world, root, 100).await.contains(&"user.disable".to_owned()));
+}
+
+#[tokio::test]
+async fn history_in_pages_holds_each_event_once_in_order() {
+    let world = World::new();
+    let root = world.known_with("root", "admin").await;
+    let (bob, by_root) = (world.known("bob").await, world.actor(root).await);
+    // Root is the actor of some events, the target of others, and both in one.
+    for _ in 0..3 {
+        world.users.disable(&by_root, bob, None, None).await.unwrap();
+        world.users.grant_role(&world.command_line(), root, "auditor", None, None).await.unwrap();
+        world.users.enable(&by_root, bob, None).await.unwrap();
+        world.users.revoke_role(&by_root, root, "auditor", None).await.unwrap();
+    }
+    let whole = history(&world, root, 100).await;
+    assert_eq!(whole.len(), 2 + 4 * 3, "{whole:?}");
+    for limit in [1, 2, 3, 5] {
+        assert_eq!(history(&world, root, limit).await, whole, "pages of {limit}");
+    }
+}
+
+/// The actions of a principal's history, read in pages of `limit`.
+async fn history(world: &World, id: PrincipalId, limit: u16) -> Vec<String> {
+    let (mut actions, mut after) = (Vec::new(), None);
+    loop {
+        let page = world.users.history(id, after, limit).await.unwrap();
+        actions.extend(page.items.iter().map(|entry| entry.event.action.as_str().to_owned()));
+        after = page.next;
+        if after.is_none() {
+            return actions;
+        }
+    }
 }

@@ -31,8 +31,8 @@ use reqwest::Method;
 pub const AUDIENCE: &str = "https://api.example.test";
 
 /// Every permission of the service as scopes: what a token delegates unless a test says less.
-pub const ALL_SCOPES: &str = "profile:read profile:write users:read users:write roles:read roles:write service-accounts:read \
-                              service-accounts:write audit:read";
+pub const ALL_SCOPES: &str = "profile:read profile:write users:read users:write identities:write roles:read roles:write \
+                              roles:assign service-accounts:read service-accounts:write audit:read";
 
 /// A running service with all that it needs.
 pub struct TestApp {

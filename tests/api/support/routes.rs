@@ -46,7 +46,14 @@ pub fn registered() -> Vec<RouteLine> {
 pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("target-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let mut target = path.replace("{file:.*}", "").replace("{path:.*}", "elsewhere").replace("{role}", "auditor");
+    let mut target = path.replace("{file:.*}", "").replace("{path:.*}", "elsewhere");
+    if target.contains("{role}") {
+        // Granting needs what the role grants; taking it away needs less.
+        if method == "PUT" {
+            app.make_role(&name, &[]).await;
+        }
+        target = target.replace("{role}", if method == "PUT" { &name } else { "auditor" });
+    }
     if target.contains("{id}") {
         let is_program = path.contains("/service-accounts/");
         let id = if is_program { app.register_machine(&name, &[]).await } else { app.introduce(&name).await };
@@ -72,7 +79,7 @@ pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
             request.header("If-Match", "*").json(&json!({ "display_name": name }))
         }
         ("PUT", "/api/v1/roles/{name}") => {
-            request.header("If-None-Match", "*").json(&json!({ "summary": "Helps.", "permissions": ["users:read"] }))
+            request.header("If-None-Match", "*").json(&json!({ "summary": "Helps.", "permissions": [] }))
         }
         ("PATCH" | "DELETE", "/api/v1/users/{id}") => request.header("If-Match", "*").json(&json!({})),
         ("POST", "/api/v1/users") => {

@@ -1,0 +1,36 @@
+//! How much memory a remembered principal takes.
+
+use std::mem::size_of;
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+
+use super::key::Key;
+use super::{MAX_BYTES, MAX_PRINCIPALS};
+use crate::models::Principal;
+use crate::services::{HeldRole, KnownPrincipal, ResolvedPrincipal};
+
+/// Weighs what is remembered by the memory that it takes, roughly. The least weight bounds the number as well.
+#[derive(Clone)]
+pub(super) struct ByBytes;
+
+impl Weighter<Key, Arc<ResolvedPrincipal>> for ByBytes {
+    fn weight(&self, _: &Key, entry: &Arc<ResolvedPrincipal>) -> u64 {
+        let bytes = entry.remembered.as_ref().map_or(0, |remembered| remembered.bytes);
+        u64::try_from(bytes).unwrap_or(u64::MAX).max(MAX_BYTES / MAX_PRINCIPALS)
+    }
+}
+
+/// What the allocator takes for a short text, or adds to a longer one.
+pub(super) const PER_TEXT: usize = 40;
+
+pub(super) fn bytes_of(known: &KnownPrincipal) -> usize {
+    let Principal { display_name, given_name, family_name, username, email, locale, .. } = known.principal();
+    let texts = [display_name, given_name, family_name, username, email, locale];
+    // Twice: the provider's words are kept beside those that are shown.
+    let texts: usize = texts.into_iter().flatten().map(|text| 2 * (text.len() + PER_TEXT)).sum();
+    let roles = known.roles().iter();
+    let roles: usize =
+        roles.map(|role| size_of::<HeldRole>() + role.name.len() + role.permissions.len() * PER_TEXT).sum();
+    size_of::<KnownPrincipal>() + texts + roles
+}

@@ -1,0 +1,215 @@
+//! A thousand bad credentials of each kind beyond the budget, and what they cost.
+
+use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use portcullis::dev::{Algorithm, SigningKey};
+use reqwest::Method;
+
+use super::place::{ME, Place, Work, address, from};
+use crate::sessions::browser::{Browser, signed_in};
+use crate::support::Request;
+
+const BUDGET: u32 = 20;
+const BEYOND: usize = 1_000;
+/// How many are under way at once.
+const AT_ONCE: usize = 50;
+
+/// Sends the whole budget and a thousand more from an address of their own, and has good tokens answered meanwhile.
+async fn flood(place: &Place, kind: &str, number: u8, request: impl Fn(usize) -> Request) -> Vec<u16> {
+    let (here, elsewhere) = (address(number), address(number + 100));
+    let known = place.app.token("carol").sign();
+    assert_eq!(place.get(&here, &known).await.status(), 200, "{kind}");
+    let before = place.work().await;
+    let (mut statuses, total) = (Vec::new(), usize::try_from(BUDGET).unwrap() + BEYOND);
+    for first in (0..total).step_by(AT_ONCE) {
+        let bad = (first..total.min(first + AT_ONCE)).map(|n| from(request(n), &here));
+        statuses.extend(join_all(bad).await.iter().map(|reply| reply.status()));
+        assert_eq!(place.get(&here, &known).await.status(), 200, "{kind}: a known token from the same address");
+    }
+    let work = place.work().await.since(before);
+    assert!(is_within_budget(work), "{kind}: {work:?}");
+    let good = place.get(&elsewhere, &format!("good-{number}")).await;
+    assert_eq!(good.status(), 200, "{kind}: a good opaque token from elsewhere");
+    statuses
+}
+
+fn is_within_budget(Work { signatures, transactions, questions }: Work) -> bool {
+    [signatures, transactions, questions].iter().all(|count| *count <= f64::from(BUDGET))
+}
+
+/// As [`flood`], where what is beyond the budget is answered 429.
+async fn limited_flood(place: &Place, kind: &str, number: u8, request: impl Fn(usize) -> Request) {
+    let statuses = flood(place, kind, number, request).await;
+    let limited = statuses.iter().filter(|status| **status == 429).count();
+    assert!(limited >= BEYOND, "{kind}: {limited} of {} are answered 429", statuses.len());
+    assert!(limited < statuses.len(), "{kind}: none was answered by what it is");
+}
+
+#[actix_web::test]
+async fn bad_tokens_beyond_the_budget_cost_nothing() {
+    let place = Place::with_budget(BUDGET).await;
+    let app = &place.app;
+    let get = |token: &str| app.request(Method::GET, ME).bearer(token);
+    let stranger = SigningKey::generate(Algorithm::Es256);
+    // Each is another one, by the part of its signature that is changed.
+    let many =
+        |token: String| move |n: usize| format!("{}{:04}", &token[..token.len() - 10], n) + &token[token.len() - 6..];
+    let other_signature = many(app.token("bob").sign());
+    limited_flood(&place, "forged", 1, |n| get(&other_signature(n))).await;
+    let other_key = many(app.token("bob").signed_by(&stranger).sign());
+    limited_flood(&place, "of another key", 2, |n| get(&other_key(n))).await;
+    let unknown_key = many(app.token("bob").kid("published-by-nobody").sign());
+    limited_flood(&place, "of an unknown key", 3, |n| get(&unknown_key(n))).await;
+    let expired = many(app.token("bob").expires_in(-3600).sign());
+    limited_flood(&place, "expired", 4, |n| get(&expired(n))).await;
+    limited_flood(&place, "malformed", 5, |n| get(&format!("a.b.{n}"))).await;
+    limited_flood(&place, "no token at all", 6, |n| get(&format!("not one token {n}"))).await;
+    limited_flood(&place, "opaque", 7, |n| get(&format!("opaque-{n}"))).await;
+}
+
+#[actix_web::test]
+async fn bad_cookies_and_logout_tokens_beyond_the_budget_cost_nothing() {
+    let place = Place::with_budget(BUDGET).await;
+    let app = &place.app;
+    let get = |path: &str, cookie: &str| app.request(Method::GET, path).header("Cookie", cookie);
+    let forged = |n: usize| format!("session={n:0>86}");
+    limited_flood(&place, "forged cookie", 1, |n| get(ME, &forged(n))).await;
+    limited_flood(&place, "forged cookie at the sign-out", 2, |n| {
+        let out = app.request(Method::POST, "/auth/logout").header("Cookie", &forged(n));
+        out.header("Origin", app.url()).header("X-Requested-With", "fetch")
+    })
+    .await;
+    let mut browser = signed_in(app, "bob").await;
+    let ended = format!("session={}", browser.session().unwrap());
+    browser.send(browser.scripted(Method::DELETE, "/api/v1/me/sessions")).await;
+    assert_eq!(browser.who().await.problem(), "session-ended");
+    let statuses = flood(&place, "cookie of an ended session", 3, |_| get(ME, &ended)).await;
+    assert!(statuses.iter().all(|status| *status == 401), "from memory");
+    let logout_token = app.idp.logout_token().subject("bob").sign();
+    limited_flood(&place, "forged logout token", 4, |n| {
+        let body = format!("logout_token={}{n:06}", &logout_token[..logout_token.len() - 6]);
+        app.request(Method::POST, "/auth/backchannel-logout").body("application/x-www-form-urlencoded", &body)
+    })
+    .await;
+    limited_flood(&place, "bad logout hint", 5, |n| get("/auth/logout", &format!("logout=made-up-{n}"))).await;
+    limited_flood(&place, "bad login state", 6, |n| {
+        get(&format!("/auth/callback?state=s{n}&code=c"), &format!("login=made-up-{n}"))
+    })
+    .await;
+    // In earnest begun, and answered with a code that is made up: the provider is asked.
+    let mut browser = Browser::new(app);
+    let page = browser.begin("/auth/login?return_to=/app").await;
+    let back = browser.agree(&page, "bob").await;
+    let (state, login) = (back.split_once("state=").unwrap().1, format!("login={}", browser.cookies["login"]));
+    let state = state.split('&').next().unwrap();
+    let issuer = app.idp.url();
+    limited_flood(&place, "code that is made up", 7, |n| {
+        get(&format!("/auth/callback?state={state}&iss={issuer}&code=c{n}"), &login)
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn refused_principals_beyond_the_budget_cost_nothing() {
+    let place = Place::with_budget(BUDGET).await;
+    let app = &place.app;
+    let get = |token: &str| app.request(Method::GET, ME).bearer(token);
+    // Of each principal some tokens, more than the budget, all of them good.
+    let tokens = |subject: &str| -> Vec<String> {
+        (0..50).map(|n| app.token(subject).claim("jti", n.to_string()).sign()).collect()
+    };
+    for (number, subject, act) in [(1, "erin", "disable"), (2, "frank", "delete"), (3, "grace", "revoke")] {
+        if act == "delete" {
+            let id = app.introduce(subject).await;
+            app.request(Method::DELETE, &format!("/api/v1/users/{id}"))
+                .bearer(&app.admin())
+                .header("If-Match", "*")
+                .send()
+                .await;
+        } else {
+            place.shut_out(subject, act).await;
+        }
+        let all = tokens(subject);
+        limited_flood(&place, &format!("{act}, one token"), number, |_| get(&all[0])).await;
+        limited_flood(&place, &format!("{act}, many tokens"), number + 10, |n| get(&all[n % all.len()])).await;
+    }
+    let programs: Vec<_> = (0..50).map(|n| app.machine_token(&format!("program-{n}")).sign()).collect();
+    limited_flood(&place, "unregistered program", 4, |_| get(&programs[0])).await;
+    limited_flood(&place, "unregistered programs", 14, |n| get(&programs[n % programs.len()])).await;
+    let mut browser = signed_in(app, "bob").await;
+    let cookie = format!("session={}", browser.session().unwrap());
+    let id = browser.who().await.json()["id"].as_str().unwrap().to_owned();
+    place.act(&format!("/api/v1/users/{id}/disable")).await;
+    // That its principal is refused is known from here on: what each of them costs is a look for the session.
+    assert!(matches!(browser.who().await.status(), 401 | 403));
+    flood(&place, "cookie of a disabled person", 5, |_| app.request(Method::GET, ME).header("Cookie", &cookie)).await;
+}
+
+#[actix_web::test]
+async fn unknown_and_pending_people_beyond_the_budget_cost_nothing() {
+    for jit in ["off", "pending"] {
+        let place = Place::with(BUDGET, |setup| setup.var("OIDC_JIT", jit)).await;
+        let app = &place.app;
+        for subject in ["carol", "dave"] {
+            let body = serde_json::json!({
+                "identities": [{ "issuer": app.idp.url(), "subject": subject }], "display_name": subject,
+            });
+            let made = app.post("/api/v1/users", &app.admin(), body).await;
+            assert_eq!(made.status(), 201, "{}", made.text());
+        }
+        let get = |token: &str| app.request(Method::GET, ME).bearer(token);
+        let one = app.token("ivan").sign();
+        assert_eq!(app.get(ME, &one).await.status(), 403);
+        limited_flood(&place, jit, 1, |_| get(&one)).await;
+    }
+}
+
+/// A budget that is looked at before and charged after would let all of them through at once.
+#[actix_web::test]
+async fn attempts_at_once_cost_no_more_than_the_budget() {
+    let place = Place::with_budget(6).await;
+    let here = address(1);
+    place.provider.hold(true);
+    let ask = async |n: usize| place.get(&here, &format!("opaque-{n}")).await.status();
+    let mut asking: FuturesUnordered<_> = (0..60).map(ask).collect();
+    let mut statuses = Vec::new();
+    while statuses.len() < 54 {
+        statuses.push(asking.next().await.unwrap());
+    }
+    assert!(statuses.iter().all(|status| *status == 429), "while the others wait: {statuses:?}");
+    assert!(place.provider.questions() <= 6);
+    place.provider.hold(false);
+    let rest: Vec<u16> = asking.collect().await;
+    assert_eq!(rest, [401; 6]);
+    assert!(place.provider.questions() <= 6);
+}
+
+/// It passes a spent budget, as long as nobody knows that it is good no more.
+#[actix_web::test]
+async fn credential_that_was_good_costs_few_checks_beyond_the_budget_however_many_come_at_once() {
+    let (place, here) = (Place::with_budget(BUDGET).await, address(1));
+    let mut browser = signed_in(&place.app, "bob").await;
+    let cookie = browser.session().unwrap().to_owned();
+    assert_eq!(place.get_by_cookie(&here, &cookie).await.status(), 200);
+    browser.send(browser.scripted(Method::DELETE, "/api/v1/me/sessions")).await;
+    let before = place.work().await;
+    let statuses = join_all((0..200).map(|_| place.get_by_cookie(&here, &cookie))).await;
+    assert!(statuses.iter().all(|reply| matches!(reply.status(), 401 | 429)));
+    let work = place.work().await.since(before);
+    assert!(work.transactions <= f64::from(BUDGET + 8), "{work:?}");
+}
+
+/// The control: without a budget each of them costs what it costs, so the counters count.
+#[actix_web::test]
+async fn without_a_budget_each_bad_credential_costs_its_work() {
+    let place = Place::without_budget().await;
+    let forged = place.app.token("bob").sign();
+    let before = place.work().await;
+    for n in 0..30 {
+        let forged = format!("{}{n:04}{}", &forged[..forged.len() - 10], &forged[forged.len() - 6..]);
+        assert_eq!(place.get(&address(1), &forged).await.status(), 401);
+        assert_eq!(place.get(&address(1), &format!("opaque-{n}")).await.status(), 401);
+    }
+    let work = place.work().await.since(before);
+    assert_eq!((work.signatures, work.questions), (30.0, 30.0));
+}
