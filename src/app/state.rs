@@ -187,6 +187,7 @@ fn browser_sessions(
         keys: config.keys.clone(),
         idle: config.idle,
         absolute: config.absolute,
+        roles: config.roles,
         redirect_uri: origins.address(CALLBACK_PATH),
         logged_out_url: config.logged_out_url.clone(),
     };

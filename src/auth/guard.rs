@@ -138,14 +138,20 @@ impl Authenticator {
         let attempt = self.limits.begin(request.request(), credential.as_presented())?;
         let caller = match claims {
             Some(claims) => self.caller_of(access, claims).await,
-            None => self.prove(access, credential).await,
+            None => self.prove(access, request, credential).await,
         };
         attempt.settle(&caller);
         caller
     }
 
-    async fn prove(&self, access: Access, credential: Credential<'_>) -> Result<Caller, Error> {
-        let proved = self.verifier.prove(credential.token()?).instrument(tracing::debug_span!("verify"));
+    async fn prove(
+        &self,
+        access: Access,
+        request: &ServiceRequest,
+        credential: Credential<'_>,
+    ) -> Result<Caller, Error> {
+        let sender = self.limits.client_of(request.request());
+        let proved = self.verifier.prove(credential.token()?, sender).instrument(tracing::debug_span!("verify"));
         self.caller_of(access, proved.await?).await
     }
 

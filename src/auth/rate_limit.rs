@@ -79,6 +79,11 @@ impl RateLimits {
         Self { failures, requests: requests.map(|quota| RequestBudget::new(quota, clock)), proxies }
     }
 
+    /// The address that stands for the client of this request; `None` where the connection has none.
+    pub(super) fn client_of(&self, request: &HttpRequest) -> Option<IpAddr> {
+        self.proxies.client_of(request).map(address::customer)
+    }
+
     /// Takes one request from the principal's budget.
     pub(super) fn take(&self, principal: &Arc<ResolvedPrincipal>) -> Result<(), Error> {
         let Some(requests) = &self.requests else { return Ok(()) };

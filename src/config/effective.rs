@@ -196,7 +196,8 @@ mod tests {
         let spelt = variables().filter_map(|variable| {
             let default = defaults[variable].strip_prefix('`')?.strip_suffix('`')?;
             // They may be set only where the provider is asked about tokens.
-            let is_for_introspection = ["OIDC_INTROSPECTION_AUTH", "OIDC_TRUST_ACTIVE"].contains(&variable);
+            let is_for_introspection =
+                ["OIDC_INTROSPECTION_AUTH", "OIDC_INTROSPECTION_REQUIRE_AUD", "OIDC_TRUST_ACTIVE"].contains(&variable);
             (!default.contains('`') && !is_for_introspection).then_some((variable, default))
         });
         let spelt: Vec<_> = spelt.collect();

@@ -79,6 +79,7 @@ section!(RawOidc, "OIDC_", {
     jit: "JIT",
     first_party_clients: "FIRST_PARTY_CLIENTS",
     opaque: "OPAQUE",
+    opaque_prefix: "OPAQUE_PREFIX",
     introspect: "INTROSPECT",
     introspection_url: "INTROSPECTION_URL",
     introspection_client_id: "INTROSPECTION_CLIENT_ID",
@@ -86,6 +87,7 @@ section!(RawOidc, "OIDC_", {
     introspection_client_secret: "INTROSPECTION_CLIENT_SECRET",
     introspection_private_key: "INTROSPECTION_PRIVATE_KEY",
     introspection_private_key_id: "INTROSPECTION_PRIVATE_KEY_ID",
+    introspection_require_aud: "INTROSPECTION_REQUIRE_AUD",
     trust_active: "TRUST_ACTIVE",
     extra_ca: "EXTRA_CA",
     client_id: "CLIENT_ID",
@@ -107,6 +109,7 @@ section!(RawSession, "SESSION_", {
     allowed_origins: "ALLOWED_ORIGINS",
     idle_seconds: "IDLE_SECONDS",
     absolute_seconds: "ABSOLUTE_SECONDS",
+    roles_seconds: "ROLES_SECONDS",
     logged_out_url: "LOGGED_OUT_URL",
 });
 section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });

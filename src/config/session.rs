@@ -17,6 +17,8 @@ use super::server::ServerConfig;
 /// Bytes of a key: AES-256.
 const KEY_BYTES: usize = 32;
 const ABSOLUTE: TimeDelta = TimeDelta::hours(12);
+/// As long as a session goes on while the provider can't be asked at all.
+const ROLES: TimeDelta = TimeDelta::hours(1);
 const KEY_RULE: &str = "32 random bytes in base64 (`openssl rand -base64 32`); during a rotation two, the new one first, with a comma between";
 
 /// The browser sessions of people who sign in here.
@@ -30,6 +32,8 @@ pub(crate) struct SessionConfig {
     pub(crate) idle: TimeDelta,
     /// How long a session lasts.
     pub(crate) absolute: TimeDelta,
+    /// How long roles from a sign-in are honoured while the provider says nothing of them.
+    pub(crate) roles: TimeDelta,
     /// Where the provider sends people who have signed out.
     pub(crate) logged_out_url: Option<Url>,
 }
@@ -50,6 +54,7 @@ impl SessionConfig {
         let idle = faults.parse("SESSION_IDLE_SECONDS", raw.idle_seconds, Self::IDLE, "seconds, from 60 on", seconds);
         let absolute =
             faults.parse("SESSION_ABSOLUTE_SECONDS", raw.absolute_seconds, ABSOLUTE, "seconds, from 60 on", seconds);
+        let roles = faults.parse("SESSION_ROLES_SECONDS", raw.roles_seconds, ROLES, "seconds, from 60 on", seconds);
         let logged_out_url =
             faults.parse("SESSION_LOGGED_OUT_URL", raw.logged_out_url, None, "an http or https URL", |text| {
                 Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")).map(Some)
@@ -65,7 +70,14 @@ impl SessionConfig {
         if server.is_some_and(|server| !server.is_https() && !server.is_loopback()) {
             faults.add("SERVER_PUBLIC_URL", "https where people sign in (SESSION_KEY): a cookie has to be secret");
         }
-        Some(Self { keys, allowed_origins, idle: idle?, absolute: absolute?, logged_out_url: logged_out_url? })
+        Some(Self {
+            keys,
+            allowed_origins,
+            idle: idle?,
+            absolute: absolute?,
+            roles: roles?,
+            logged_out_url: logged_out_url?,
+        })
     }
 }
 

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Subjects share this many places. Two that share one are touched together, which costs a read and nothing else.
 const PLACES: usize = 4096;
+/// How many subjects one change names at the most; a change of more bears on everyone.
+const MOST_NAMED: usize = 64;
 
 /// A moment in the order of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,12 +44,14 @@ impl Write for Fnv {
 }
 
 /// Whom a change bears on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
     /// Nothing that anybody may remember.
     Nobody,
     /// This one, and nobody else.
     One(Subject),
+    /// These, and nobody else.
+    Several(Vec<Subject>),
     /// Whoever it may be.
     Everyone,
 }
@@ -58,11 +62,29 @@ impl Touched {
         Self::One(Subject::of(id))
     }
 
+    /// The subjects of these ids, and nobody else; nobody where there are none.
+    pub fn each<'a, I: Display + 'a>(ids: impl IntoIterator<Item = &'a I>) -> Self {
+        Self::of(ids.into_iter().map(Subject::of).collect())
+    }
+
+    fn of(subjects: Vec<Subject>) -> Self {
+        match subjects.as_slice() {
+            [] => Self::Nobody,
+            [one] => Self::One(*one),
+            several if several.len() > MOST_NAMED => Self::Everyone,
+            _ => Self::Several(subjects),
+        }
+    }
+
     /// How replicas tell each other; `None` where there is nothing to tell.
-    pub(super) fn to_notice(self) -> Option<String> {
+    pub(super) fn to_notice(&self) -> Option<String> {
         match self {
             Self::Nobody => None,
             Self::One(Subject(place)) => Some(place.to_string()),
+            Self::Several(subjects) => {
+                let places: Vec<_> = subjects.iter().map(|Subject(place)| place.to_string()).collect();
+                Some(places.join(","))
+            }
             Self::Everyone => Some("*".to_owned()),
         }
     }
@@ -70,10 +92,9 @@ impl Touched {
     /// What another replica told. What is not understood, a newer one's words, may bear on everyone.
     #[cfg(any(test, feature = "postgres"))]
     pub(super) fn of_notice(text: &str) -> Self {
-        match text.parse() {
-            Ok(place) if place < PLACES => Self::One(Subject(place)),
-            _ => Self::Everyone,
-        }
+        let subject = |text: &str| text.parse().ok().filter(|place| *place < PLACES).map(Subject);
+        let subjects: Option<Vec<_>> = text.split(',').map(subject).collect();
+        subjects.map_or(Self::Everyone, Self::of)
     }
 }
 
@@ -106,19 +127,27 @@ impl Changes {
 
     /// Tells whom a change touched. To be called once it can be seen by whoever reads, or may be.
     pub fn note(&self, touched: Touched) {
-        let place = match touched {
-            Touched::Nobody => return,
-            Touched::One(Subject(place)) => self.subjects.get(place).unwrap_or(&self.everyone),
-            Touched::Everyone => &self.everyone,
-        };
+        match touched {
+            Touched::Nobody => {}
+            Touched::One(subject) => self.note_at(self.place_of(subject)),
+            Touched::Several(subjects) => subjects.into_iter().for_each(|subject| self.note_at(self.place_of(subject))),
+            Touched::Everyone => self.note_at(&self.everyone),
+        }
+    }
+
+    fn place_of(&self, subject: Subject) -> &AtomicU64 {
+        self.subjects.get(subject.0).unwrap_or(&self.everyone)
+    }
+
+    fn note_at(&self, place: &AtomicU64) {
         let now = self.latest.fetch_add(1, Ordering::SeqCst) + 1;
         place.fetch_max(now, Ordering::SeqCst);
     }
 
     /// Whether what was read of `subject` after `mark` is as it was.
     pub fn is_unchanged(&self, subject: Subject, mark: Mark) -> bool {
-        let place = self.subjects.get(subject.0).unwrap_or(&self.everyone);
-        Mark(place.load(Ordering::SeqCst)) <= mark && Mark(self.everyone.load(Ordering::SeqCst)) <= mark
+        Mark(self.place_of(subject).load(Ordering::SeqCst)) <= mark
+            && Mark(self.everyone.load(Ordering::SeqCst)) <= mark
     }
 
     /// Tells that another replica has changed rows of principals: by one of them somebody may be known who was not before.
@@ -151,11 +180,16 @@ mod tests {
 
     #[test]
     fn a_notice_says_whom_it_is_about_and_in_doubt_everyone() {
-        for touched in [Touched::one(&"bob"), Touched::Everyone] {
+        let several = Touched::each(&["bob", "carol"]);
+        assert!(matches!(&several, Touched::Several(subjects) if subjects.len() == 2));
+        for touched in [Touched::one(&"bob"), several, Touched::Everyone] {
             assert_eq!(Touched::of_notice(&touched.to_notice().unwrap()), touched);
         }
         assert_eq!(Touched::Nobody.to_notice(), None);
-        for strange in ["", "4096", "-1", "bob"] {
+        assert_eq!(Touched::each::<&str>(&[]), Touched::Nobody);
+        assert_eq!(Touched::each(&["bob"]), Touched::one(&"bob"));
+        assert_eq!(Touched::each(&(0..65).collect::<Vec<_>>()), Touched::Everyone);
+        for strange in ["", "4096", "-1", "bob", "1,", "1,4096", "1 2"] {
             assert_eq!(Touched::of_notice(strange), Touched::Everyone, "{strange}");
         }
         // Replicas of different builds tell each other: this place may never change.
@@ -172,6 +206,16 @@ mod tests {
         assert!(changes.is_unchanged(other, before) && changes.is_nothing_new(before));
         assert!(!changes.is_all_unchanged(before));
         assert!(changes.is_unchanged(one, changes.mark()));
+    }
+
+    #[test]
+    fn a_change_of_several_touches_each_of_them_and_nobody_else() {
+        let (changes, (one, other)) = (Changes::default(), two());
+        let third = Subject::of(&3);
+        let before = changes.mark();
+        changes.note(Touched::Several(vec![one, third]));
+        assert!(!changes.is_unchanged(one, before) && !changes.is_unchanged(third, before));
+        assert!(changes.is_unchanged(other, before));
     }
 
     #[test]

@@ -200,7 +200,7 @@ impl Database {
         let (to_others, origin) = (Arc::clone(&told), Arc::clone(&self.0.origin));
         let notice = move || to_others.get()?.to_notice().map(|told| format!("{origin} {told}"));
         // Where the commit failed as well: whether it did can be in doubt.
-        let note = move || told.get().into_iter().for_each(|touched| changes.note(*touched));
+        let note = move || told.get().into_iter().for_each(|touched| changes.note(touched.clone()));
         if purpose == Purpose::WriteBeside && !self.is_shared() {
             return self.0.writer.shared_transaction(work, note).await;
         }

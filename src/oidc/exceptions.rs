@@ -6,9 +6,14 @@ impl IssuerSettings {
     /// A sentence for each thing that is allowed this issuer and not others.
     pub fn exceptions(&self) -> Vec<String> {
         let trusts_active = self.introspection.as_ref().is_some_and(|asked| asked.trust_active);
+        let unnamed = self.introspection.as_ref().is_some_and(|asked| asked.opaque && !asked.requires_audience);
         let told = [
             (self.scope_mode == ScopeMode::RolesOnly, "this issuer does not delegate by scope: roles decide alone"),
             (self.accepts_id_tokens, "ID tokens of this issuer are taken"),
+            (
+                unnamed,
+                "opaque access tokens of this issuer are taken for whatever service they were given out, where it does not say",
+            ),
             (trusts_active, "what this issuer calls active is taken, though it names neither kind nor audience"),
         ];
         let roles = self.mapping.administrative_roles.iter();

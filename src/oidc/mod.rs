@@ -6,7 +6,7 @@
 //! A token comes in by `compact` (its form) and `header`; `audience`, `validity`, `token_kind` and `subject` check its claims;
 //! `key_set` finds the key. What the claims mean is `trusted_issuer`'s to say: by `mapping`, and by each `rule` of the configuration;
 //! a `preset` knows where well-known providers put what, and `gaps` counts what gave nothing; `report` has all that is counted. Keys come in by `refresher`, which asks a `provider` through
-//! `fetch`; `key_document` and `jwk` decide which of them are admitted.
+//! `fetch`; `key_document` and `jwk` decide which of them are admitted. `discovered` keeps what else an issuer's metadata says.
 
 mod algorithm;
 mod audience;
@@ -16,6 +16,7 @@ mod claim_mapping;
 mod claim_path;
 mod claims;
 mod compact;
+mod discovered;
 mod exceptions;
 mod extra_authorities;
 mod fetch;
@@ -27,6 +28,7 @@ mod key_document;
 mod key_set;
 mod login;
 mod mapping;
+mod opaque;
 mod plain_http;
 mod preset;
 mod proved_tokens;

@@ -2,6 +2,8 @@
 //!
 //! Addresses come from configuration, or from metadata that names the configured issuer octet by octet.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use url::Url;
 
@@ -74,6 +76,8 @@ pub(super) enum ProviderError {
         "the metadata at {0} has no URLs for `authorization_endpoint` and `token_endpoint` that may be asked: people can't sign in there"
     )]
     NoLogin(Url),
+    #[error("the metadata could not be had within {} seconds", .0.as_secs_f32())]
+    TooSlow(Duration),
     #[error("the key set at {url} cannot be used: {cause}")]
     BadKeySet { url: Url, cause: DocumentError },
     #[error("the configured key set cannot be used: {0}")]

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::Mutex;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::provider::Provider;
+use super::discovered::Discovered;
+use super::provider::{Provider, ProviderError};
 use super::{IssuerSettings, ProviderClient};
 use crate::Clock;
-
-/// How long after a failed attempt the issuer is left alone: whoever opens a page makes us ask.
-const COOLDOWN: TimeDelta = TimeDelta::seconds(30);
 
 /// What the authorization code flow needs to know of an issuer (RFC 6749 section 3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,46 +20,25 @@ pub struct SignInEndpoints {
     pub token: Url,
 }
 
-/// Finds out where one issuer signs people in: asks when somebody first wants to know, and not again once it is known.
-pub struct SignInPlace {
-    provider: Provider,
-    clock: Clock,
-    known: Mutex<Known>,
-}
-
-enum Known {
-    Nothing,
-    Failed(DateTime<Utc>),
-    Endpoints(Arc<SignInEndpoints>),
-}
+/// Finds out where one issuer signs people in.
+pub struct SignInPlace(Discovered<SignInEndpoints>);
 
 impl SignInPlace {
     /// The place of the issuer of `settings`, which is not asked yet.
     pub fn new(settings: &IssuerSettings, client: ProviderClient, clock: Clock) -> Self {
-        Self { provider: Provider::new(settings, client), clock, known: Mutex::new(Known::Nothing) }
+        Self(Discovered::new(Provider::new(settings, client), clock, read))
     }
 
     /// The endpoints; `None` while the issuer does not tell them, which is logged.
     pub async fn endpoints(&self) -> Option<Arc<SignInEndpoints>> {
-        // Held while asking, so that all who want to know share one question.
-        let mut known = self.known.lock().await;
-        match &*known {
-            Known::Endpoints(endpoints) => return Some(Arc::clone(endpoints)),
-            Known::Failed(at) if self.clock.now() < *at + COOLDOWN => return None,
-            Known::Nothing | Known::Failed(_) => {}
-        }
-        match self.provider.sign_in_endpoints().await {
-            Ok((authorization, token)) => {
-                let endpoints = Arc::new(SignInEndpoints { authorization, token });
-                *known = Known::Endpoints(Arc::clone(&endpoints));
-                Some(endpoints)
-            }
-            Err(error) => {
-                let issuer = self.provider.issuer();
-                tracing::warn!(issuer, %error, "an issuer does not say where people sign in");
-                *known = Known::Failed(self.clock.now());
-                None
-            }
-        }
+        self.0.get().await.ok()
     }
+}
+
+fn read(provider: Arc<Provider>) -> BoxFuture<'static, Result<SignInEndpoints, ProviderError>> {
+    async move {
+        let (authorization, token) = provider.sign_in_endpoints().await?;
+        Ok(SignInEndpoints { authorization, token })
+    }
+    .boxed()
 }

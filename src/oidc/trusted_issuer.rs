@@ -32,7 +32,7 @@ pub(super) struct TrustedIssuer {
 impl TrustedIssuer {
     pub(super) fn new(settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
-        let relying_party = RelyingParty::new(&settings, client.provider_client()).map(Arc::new);
+        let relying_party = RelyingParty::new(&settings, client.provider_client(), client.clock()).map(Arc::new);
         let standing = Arc::new(Standing::new(Arc::clone(keys.in_use())));
         let of = |canonical: &String| Arc::new(terms(&settings, canonical, &standing));
         let terms = settings.canonical_issuers().iter().map(of).collect();
@@ -104,6 +104,14 @@ impl TrustedIssuer {
     pub(super) fn terms_of(&self, canonical: &str) -> Arc<Terms> {
         let known = self.terms.iter().find(|terms| &*terms.issuer == canonical);
         known.map_or_else(|| Arc::new(terms(&self.settings, canonical, &self.standing)), Arc::clone)
+    }
+
+    /// The terms of its one canonical issuer; `None` where it has several.
+    pub(super) fn only_terms(&self) -> Option<&Arc<Terms>> {
+        match self.terms.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
     }
 
     /// How many scopes and roles these claims would hold if they were proved; none where they name nobody.

@@ -114,7 +114,8 @@ impl TrustedIssuers {
         let mut endpoints = Vec::new();
         for issuer in &table.issuers {
             if let Some(introspector) = issuer.introspector() {
-                let endpoint = introspector.endpoint().await.cloned().map_err(|error| error.to_string());
+                let endpoint =
+                    introspector.endpoint().await.map(|url| (*url).clone()).map_err(|error| error.to_string());
                 endpoints.push((issuer.settings.short_name.clone(), endpoint));
             }
         }
@@ -159,7 +160,21 @@ impl Table {
     }
 
     /// The one issuer that tokens which are no JWT are taken to, and who asks it.
-    pub(super) fn issuer_of_opaque(&self) -> Option<(&Arc<Terms>, &TrustedIssuer, &Introspector)> {
-        self.by_name.values().find_map(|(terms, issuer)| Some((terms, &**issuer, issuer.asked_about_opaque()?)))
+    pub(super) fn issuer_of_opaque(&self) -> Option<(&TrustedIssuer, &Introspector)> {
+        self.issuers.iter().find_map(|issuer| Some((&**issuer, issuer.asked_about_opaque()?)))
+    }
+
+    /// The terms of the canonical issuer that `issuer` means by its answer about an opaque token. Where it has several, one for each
+    /// tenant, the answer has to say which (`iss`, RFC 7662 section 2.2): the same subject is another person at each.
+    pub(super) fn terms_of_answer<'a>(
+        &'a self,
+        issuer: &'a TrustedIssuer,
+        answer: &Object<'_>,
+    ) -> Result<&'a Arc<Terms>, Rejection> {
+        if answer.contains_key("iss") {
+            let (terms, named) = self.issuer_of(answer)?;
+            return if std::ptr::eq(named, issuer) { Ok(terms) } else { Err(Rejection::UnknownIssuer) };
+        }
+        issuer.only_terms().ok_or(Rejection::UnknownIssuer)
     }
 }

@@ -3,6 +3,7 @@
 //! Cheap checks come first, so that only a token that is right in all else can make its issuer be asked for a key. Nothing that is
 //! read before the signature is verified leaves this module. A token that was proved lately is known again ([`ProvedTokens`]).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::claims::Terms;
@@ -15,7 +16,7 @@ use super::token_kind::Expected;
 use super::trusted_issuer::TrustedIssuer;
 use super::trusted_issuers::Table;
 use super::validity::Validity;
-use super::{Check, Claims, Introspector, Rejection, TrustedIssuers, audience, token_kind};
+use super::{Check, Claims, Introspector, Rejection, TrustedIssuers, audience, opaque, token_kind};
 use crate::Clock;
 use crate::finds::MemoryReading;
 use chrono::{DateTime, Utc};
@@ -42,7 +43,7 @@ impl TokenVerifier {
     pub async fn verify(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
         match self.recall(unverified_token.as_bytes(), self.clock.microseconds()) {
             Some(claims) => Ok(claims),
-            None => self.prove(unverified_token).await,
+            None => self.prove(unverified_token, None).await,
         }
     }
 
@@ -55,10 +56,11 @@ impl TokenVerifier {
     /// The claims of a token that passes every check, which is remembered from then on.
     ///
     /// Waits only where the token is right in all else but its key is not known, or where its issuer has to be asked about it, and
-    /// never longer than that may take.
-    pub(crate) async fn prove(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
+    /// never longer than that may take. `sender` is the client address that the token came from, where that is known: none may have too
+    /// many questions asked at once.
+    pub(crate) async fn prove(&self, unverified_token: &str, sender: Option<IpAddr>) -> Result<Arc<Claims>, Rejection> {
         let table = self.issuers.table();
-        let mut examination = self.examination(&table, |_| {});
+        let mut examination = Examination { sender, ..self.examination(&table, |_| {}) };
         let verdict = examination.of(unverified_token).await;
         let counts = examination.named.map_or(self.issuers.strangers(), |issuer| &issuer.standing.verdicts);
         verdict.as_ref().map_or_else(|rejection| counts.refuse(rejection), |_| counts.accept());
@@ -82,7 +84,7 @@ impl TokenVerifier {
 
     fn examination<'a, P: FnMut(Check)>(&'a self, table: &'a Table, passed: P) -> Examination<'a, P> {
         let headers = &self.headers;
-        Examination { table, headers, now: self.clock.now(), passed, named: None, grounds: None }
+        Examination { table, headers, now: self.clock.now(), passed, sender: None, named: None, grounds: None }
     }
 }
 
@@ -92,6 +94,7 @@ struct Examination<'a, P> {
     headers: &'a KnownHeaders,
     now: DateTime<Utc>,
     passed: P,
+    sender: Option<IpAddr>,
     /// Whom the token names, or whoever gives out such tokens.
     named: Option<&'a TrustedIssuer>,
     /// The header, and what the verdict rests on, where it may be remembered: what an issuer was asked about is remembered there.
@@ -124,7 +127,10 @@ impl<P: FnMut(Check)> Examination<'_, P> {
             // What the token leaves out is judged when its issuer has told it.
             Validity::check(&unverified_claims, self.now)?;
             self.signature(issuer, header, &token).await?;
-            let claims = Box::pin(self.ask(introspector, terms, text, unverified_claims)).await?;
+            let claims = Box::pin(self.ask(introspector, text, unverified_claims)).await?;
+            if self.table.issuer_of(&claims)?.0.issuer != terms.issuer {
+                return Err(Rejection::UnknownIssuer);
+            }
             let (subject, validity) = self.judge(issuer, header, &claims)?;
             return self.accept(terms, issuer, &claims, subject, validity);
         }
@@ -156,14 +162,17 @@ impl<P: FnMut(Check)> Examination<'_, P> {
 
     /// A token that says nothing itself: the issuer that gives out such tokens says what it means.
     async fn of_opaque(&mut self, token: &str) -> Result<Claims, Rejection> {
-        let (terms, issuer, introspector) = self.table.issuer_of_opaque().ok_or(Rejection::NotASignedJwt)?;
+        let (issuer, introspector) = self.table.issuer_of_opaque().ok_or(Rejection::NotASignedJwt)?;
         self.named = Some(issuer);
+        let settings = introspector.settings();
+        opaque::check(token, &settings.opaque_prefix)?;
         (self.passed)(Check::Issuer);
-        let claims = self.ask(introspector, terms, token, Object::default()).await?;
+        let claims = self.ask(introspector, token, Object::default()).await?;
+        let terms = self.table.terms_of_answer(issuer, &claims)?;
         let says_access_token = token_kind::check_answer(&claims)?;
         (self.passed)(Check::Kind);
-        let is_enough = says_access_token || introspector.settings().trust_active;
-        if claims.contains_key("aud") || !is_enough {
+        let may_be_unnamed = settings.trust_active || (says_access_token && !settings.requires_audience);
+        if claims.contains_key("aud") || !may_be_unnamed {
             audience::check(&claims, &issuer.settings.audiences, &issuer.settings.allowed_clients)?;
         }
         (self.passed)(Check::Audience);
@@ -177,16 +186,12 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     async fn ask<'c>(
         &mut self,
         introspector: &Introspector,
-        terms: &Arc<Terms>,
         token: &str,
         mut claims: Object<'c>,
     ) -> Result<Object<'c>, Rejection> {
-        let answer = introspector.ask(token).await?;
+        let answer = introspector.ask(token, self.sender).await?;
         token_kind::check_answer(&answer)?;
         claims.extend(&answer);
-        if claims.contains_key("iss") && self.table.issuer_of(&claims)?.0.issuer != terms.issuer {
-            return Err(Rejection::UnknownIssuer);
-        }
         (self.passed)(Check::Active);
         Ok(claims)
     }

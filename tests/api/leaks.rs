@@ -273,7 +273,7 @@ async fn send_what_cannot_be_used(app: &TestApp, notes: &Notes) {
 
 /// Every way in which a provider fails, with tokens waiting for it.
 async fn fail_at_the_provider(app: &TestApp, notes: &Notes) {
-    for token in ["marked-fails", "marked-nonsense"] {
+    for token in ["marked-token-fails", "marked-token-nonsense"] {
         assert_eq!(app.get("/api/v1/me", token).await.status(), 503);
     }
     let unknown_key = async || {

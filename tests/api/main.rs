@@ -30,6 +30,7 @@ mod health;
 mod hosts;
 mod http_heads;
 mod input;
+mod introspection;
 mod issuers;
 mod leaks;
 mod limits;

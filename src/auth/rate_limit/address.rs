@@ -175,6 +175,12 @@ fn lock(used: &Mutex<Used>) -> MutexGuard<'_, Used> {
     used.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What stands for the client of this address: a network of IPv6 is one customer's, who can take any address in it.
+pub(super) fn customer(client: IpAddr) -> IpAddr {
+    let [.., narrowest] = networks(client);
+    narrowest.unwrap_or(client)
+}
+
 /// What an address is counted as, the widest network first.
 fn networks(client: IpAddr) -> [Option<IpAddr>; 3] {
     match client {

@@ -17,6 +17,8 @@ const SETTINGS: &[&str] = &[
     "introspection_private_key",
     "introspection_private_key_file",
     "introspection_private_key_id",
+    "introspection_require_aud",
+    "opaque_prefix",
     "trust_active",
 ];
 
@@ -35,13 +37,18 @@ pub(super) fn read(
     let url = endpoint(block, "introspection_url", plain_http, faults);
     let client_id = client_id(block, faults);
     let credential = credential(block, faults);
+    let rule = "the characters that each opaque token of the issuer starts with, as `ory_at_`";
+    let opaque_prefix = block.parse("opaque_prefix", String::new(), rule, opaque_prefix, faults);
+    let requires_audience = block.flag("introspection_require_aud", true, faults);
     let trust_active = block.flag("trust_active", false, faults);
     Some(Some(IntrospectionSettings {
         url: url?,
         client_id: client_id?,
         credential: credential?,
         opaque,
+        opaque_prefix: opaque_prefix?,
         always,
+        requires_audience: requires_audience?,
         trust_active: trust_active?,
     }))
 }
@@ -52,6 +59,11 @@ fn always(text: &str) -> Option<bool> {
         "opaque" => Some(false),
         _ => None,
     }
+}
+
+/// Visible ASCII, as in the tokens themselves.
+fn opaque_prefix(text: &str) -> Option<String> {
+    (!text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())).then(|| text.to_owned())
 }
 
 /// Whether nothing was written that waits for somebody to ask.
@@ -156,7 +168,7 @@ mod tests {
     #[test]
     fn a_secret_goes_into_the_header_unless_the_form_is_wanted() {
         let asked = introspection(&[OPAQUE, ID, SECRET]).unwrap();
-        assert!(asked.opaque && !asked.always && !asked.trust_active);
+        assert!(asked.opaque && !asked.always && !asked.trust_active && asked.requires_audience);
         assert!(matches!(asked.credential, ClientCredential::SecretBasic(_)));
         let post = ("OIDC_INTROSPECTION_AUTH", "client_secret_post");
         let asked = introspection(&[("OIDC_INTROSPECT", "always"), ID, SECRET, post]).unwrap();
@@ -175,6 +187,8 @@ mod tests {
             (vec![OPAQUE, ID, by_key, not_a_key], "OIDC_INTROSPECTION_PRIVATE_KEY"),
             (vec![OPAQUE, ID, SECRET, ("OIDC_INTROSPECTION_URL", "http://id.example.com/")], "OIDC_INTROSPECTION_URL"),
             (vec![("OIDC_INTROSPECT", "sometimes")], "OIDC_INTROSPECT"),
+            (vec![OPAQUE, ID, SECRET, ("OIDC_OPAQUE_PREFIX", "ory at")], "OIDC_OPAQUE_PREFIX"),
+            (vec![OPAQUE, ID, SECRET, ("OIDC_INTROSPECTION_REQUIRE_AUD", "no")], "OIDC_INTROSPECTION_REQUIRE_AUD"),
         ] {
             let told = config(&vars).unwrap_err();
             assert!(told.contains(&format!("{place} must be")), "{told}");

@@ -1,26 +1,33 @@
 //! Asking an issuer about a token (RFC 7662): what a token that says nothing itself means, or whether one that does is still good.
 //!
 //! An answer counts only if it is a clean 200; anything else means that the token could not be judged, which is never its bearer's
-//! fault. At most 32 questions are open at once, one per token, and answers are remembered for a minute at the most. What the answer
-//! says of the token is judged by the verifier, as the claims of a JWT are.
+//! fault. At most 32 questions are open at once, one per token, and divided so that no client address takes the places of the others
+//! (`places`); answers are remembered for a minute at the most (`cache`). No caller waits longer than one question may take. What the
+//! answer says of the token is judged by the verifier, as the claims of a JWT are.
 
 mod answer;
 mod assertion_key;
 mod cache;
+mod places;
 mod request;
 mod settings;
 
 pub use assertion_key::AssertionKey;
 pub use settings::{ClientCredential, IntrospectionSettings};
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use tokio::sync::{OnceCell, Semaphore};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::discovered::Discovered;
 use super::fetch::{FETCH_TIMEOUT, FetchError};
 use super::provider::{Provider, ProviderError};
 use super::strict_json::Object;
@@ -30,9 +37,7 @@ use crate::finds::MemoryReading;
 
 use answer::{BadAnswer, Expected};
 use cache::VerdictCache;
-
-/// How many questions to one issuer are open at once.
-const MAX_IN_FLIGHT: usize = 32;
+use places::{MAX_OPEN, Places};
 
 /// Asks one issuer about tokens.
 pub struct Introspector {
@@ -41,25 +46,28 @@ pub struct Introspector {
     algorithms: Vec<Algorithm>,
     plain_http: PlainHttp,
     keys: KeySet,
-    provider: Provider,
     client: ProviderClient,
     clock: Clock,
-    endpoint: OnceCell<Url>,
-    in_flight: Semaphore,
+    endpoint: Discovered<Url>,
+    places: Places,
     cache: VerdictCache,
+    /// How long a caller waits at the most: for a place, for the endpoint and for the answer.
+    limit: Duration,
 }
 
 /// Why an issuer could not be asked. The texts are for the operator.
 #[derive(Debug, thiserror::Error)]
 enum IntrospectionError {
     #[error(transparent)]
-    Provider(#[from] ProviderError),
+    Provider(#[from] Arc<ProviderError>),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Answer(#[from] BadAnswer),
-    #[error("{MAX_IN_FLIGHT} questions to the issuer are open and none was answered")]
+    #[error("of the {MAX_OPEN} questions that may be open none that this one could follow was answered in time")]
     Busy,
+    #[error("the issuer did not answer within {} seconds", .0.as_secs_f32())]
+    TooSlow(Duration),
     #[error("the key of the client could not sign")]
     Signing,
 }
@@ -88,21 +96,27 @@ impl IntrospectionClient {
         &self.client
     }
 
+    /// The clock that answers are judged by.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Who asks the issuer of `settings`, whose signed answers `keys` verify; `None` where it is not to be asked.
     pub(super) fn introspector(&self, settings: &IssuerSettings, keys: &KeySet) -> Option<Introspector> {
         let client = settings.client(&self.client);
+        let provider = Provider::new(settings, client.clone());
         Some(Introspector {
             settings: settings.introspection.clone()?,
             issuer: settings.issuer.clone(),
             algorithms: settings.algorithms.clone(),
             plain_http: settings.plain_http.clone(),
             keys: keys.clone(),
-            provider: Provider::new(settings, client.clone()),
             client,
             clock: self.clock.clone(),
-            endpoint: OnceCell::new(),
-            in_flight: Semaphore::new(MAX_IN_FLIGHT),
+            endpoint: Discovered::new(provider, self.clock.clone(), read_endpoint),
+            places: Places::new(),
             cache: VerdictCache::new(self.hash_key.clone()),
+            limit: FETCH_TIMEOUT,
         })
     }
 }
@@ -119,31 +133,36 @@ impl Introspector {
     }
 
     /// What the issuer says of `token`, which is active; its members are as yet unjudged. Refused where it is not active, and where
-    /// the issuer could not be asked.
-    pub(super) async fn ask(&self, token: &str) -> Result<Arc<Object<'static>>, Rejection> {
-        let now = self.clock.now();
-        let answer = async {
-            match self.ask_now(token).await {
-                Ok(Some(claims)) => Ok(Arc::new(claims)),
-                Ok(None) => Err(Rejection::NotActive),
-                Err(error) => {
-                    tracing::warn!(issuer = self.issuer, %error, "an issuer could not be asked about a token");
-                    Err(Rejection::IntrospectionUnavailable)
-                }
+    /// the issuer could not be asked. `sender` is the client address that the token came from, where that is known.
+    pub(super) async fn ask(&self, token: &str, sender: Option<IpAddr>) -> Result<Arc<Object<'static>>, Rejection> {
+        let (now, deadline) = (self.clock.now(), Instant::now() + self.limit);
+        let ask = async |was_active| match self.ask_now(token, sender, was_active, deadline).await {
+            Ok(Some(claims)) => Ok(Arc::new(claims)),
+            Ok(None) => Err(Rejection::NotActive),
+            Err(error) => {
+                tracing::warn!(issuer = self.issuer, %error, "an issuer could not be asked about a token");
+                Err(Rejection::IntrospectionUnavailable)
             }
         };
-        self.cache.get_or_ask(token, now, answer).await
+        self.cache.get_or_ask(token, now, deadline, ask).await
     }
 
-    async fn ask_now(&self, token: &str) -> Result<Option<Object<'static>>, IntrospectionError> {
-        let _permit = tokio::time::timeout(FETCH_TIMEOUT, self.in_flight.acquire())
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or(IntrospectionError::Busy)?;
+    async fn ask_now(
+        &self,
+        token: &str,
+        sender: Option<IpAddr>,
+        was_active: bool,
+        deadline: Instant,
+    ) -> Result<Option<Object<'static>>, IntrospectionError> {
+        let place = timeout_at(deadline, self.places.take(sender, was_active)).await;
+        let _place = place.ok().and_then(Result::ok).ok_or(IntrospectionError::Busy)?;
+        timeout_at(deadline, self.question(token)).await.map_err(|_| IntrospectionError::TooSlow(self.limit))?
+    }
+
+    async fn question(&self, token: &str) -> Result<Option<Object<'static>>, IntrospectionError> {
         let url = self.endpoint().await?;
         let request = request::build(&self.settings, token, &self.issuer, self.clock.now())?;
-        let answer = self.client.post(url, &self.plain_http, request).await?;
+        let answer = self.client.post(&url, &self.plain_http, request).await?;
         let expected = Expected {
             issuer: &self.issuer,
             client_id: &self.settings.client_id,
@@ -154,13 +173,17 @@ impl Introspector {
         Ok(answer::read(&answer.media_type, &answer.body, &expected).await?)
     }
 
-    /// Where to ask: as configured, or as the metadata says, which is read once.
-    pub(super) async fn endpoint(&self) -> Result<&Url, ProviderError> {
+    /// Where to ask: as configured, or as the metadata says.
+    pub(super) async fn endpoint(&self) -> Result<Arc<Url>, Arc<ProviderError>> {
         match &self.settings.url {
-            Some(url) => Ok(url),
-            None => self.endpoint.get_or_try_init(|| self.provider.introspection_endpoint()).await,
+            Some(url) => Ok(Arc::new(url.clone())),
+            None => self.endpoint.get().await,
         }
     }
+}
+
+fn read_endpoint(provider: Arc<Provider>) -> BoxFuture<'static, Result<Url, ProviderError>> {
+    async move { provider.introspection_endpoint().await }.boxed()
 }
 
 #[cfg(test)]

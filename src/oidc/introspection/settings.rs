@@ -16,8 +16,13 @@ pub struct IntrospectionSettings {
     pub credential: ClientCredential,
     /// Whether tokens that are no JWT are taken to this issuer. One issuer at most can have them: such a token does not say whose it is.
     pub opaque: bool,
+    /// What the opaque tokens of this issuer start with; any other is refused without a question. Empty where nothing is known of it.
+    pub opaque_prefix: String,
     /// Whether the issuer is asked about its JWTs as well, once their signature is proved.
     pub always: bool,
+    /// Whether an opaque token's audience has to be named, and ours. Without it an answer may leave the audience out where it says that
+    /// the token is an access token; one that names an audience has to name ours all the same.
+    pub requires_audience: bool,
     /// Whether "active" is enough where the answer says neither what kind of token it is nor for which audience. Some issuers call
     /// refresh and ID tokens active too.
     pub trust_active: bool,

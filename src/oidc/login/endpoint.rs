@@ -1,6 +1,8 @@
 //! The provider's endpoints as a client sees them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::FutureExt;
@@ -16,13 +18,14 @@ use oauth2::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use tokio::sync::OnceCell;
 use url::Url;
 
 use super::answer::secret;
 use super::{LoginError, LoginSettings};
+use crate::Clock;
+use crate::oidc::discovered::Discovered;
 use crate::oidc::fetch::FetchError;
-use crate::oidc::provider::{LoginEndpoints, Provider};
+use crate::oidc::provider::{LoginEndpoints, Provider, ProviderError};
 use crate::oidc::{IssuerSettings, PlainHttp, ProviderClient};
 use crate::opaque::prints_nothing;
 
@@ -32,9 +35,8 @@ const NONCE_BYTES: u32 = 16;
 /// Our client at one issuer.
 pub(in crate::oidc) struct RelyingParty {
     settings: LoginSettings,
-    provider: Provider,
     line: Line,
-    endpoints: OnceCell<LoginEndpoints>,
+    endpoints: Discovered<LoginEndpoints>,
 }
 
 /// Asks the provider what the `oauth2` crate wants to know.
@@ -94,13 +96,13 @@ type OAuthClient = Client<
 
 impl RelyingParty {
     /// The client that the settings have for people to sign in by.
-    pub(in crate::oidc) fn new(settings: &IssuerSettings, client: &ProviderClient) -> Option<Self> {
+    pub(in crate::oidc) fn new(settings: &IssuerSettings, client: &ProviderClient, clock: &Clock) -> Option<Self> {
         let client = settings.client(client);
+        let provider = Provider::new(settings, client.clone());
         Some(Self {
             settings: settings.login.clone()?,
-            provider: Provider::new(settings, client.clone()),
             line: Line { client, plain_http: settings.plain_http.clone() },
-            endpoints: OnceCell::new(),
+            endpoints: Discovered::new(provider, clock.clone(), read_endpoints),
         })
     }
 
@@ -168,10 +170,9 @@ impl RelyingParty {
         Some(url)
     }
 
-    /// As the metadata says, which is read once.
-    async fn endpoints(&self) -> Result<&LoginEndpoints, LoginError> {
-        let endpoints = self.endpoints.get_or_try_init(|| self.provider.login_endpoints()).await;
-        endpoints.map_err(|error| LoginError::unavailable(&error))
+    /// As the metadata says.
+    async fn endpoints(&self) -> Result<Arc<LoginEndpoints>, LoginError> {
+        self.endpoints.get().await.map_err(|error| LoginError::unavailable(&error))
     }
 
     async fn oauth_client(&self) -> Result<OAuthClient, LoginError> {
@@ -186,8 +187,17 @@ impl RelyingParty {
     }
 }
 
+fn read_endpoints(provider: Arc<Provider>) -> BoxFuture<'static, Result<LoginEndpoints, ProviderError>> {
+    async move { provider.login_endpoints().await }.boxed()
+}
+
 fn address(redirect_uri: &str) -> Result<RedirectUrl, LoginError> {
     RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| LoginError::NotOurs)
+}
+
+/// `expires_in` (RFC 6749 section 5.1), which can be any number: what is more than can be counted is as long as can be.
+pub(super) fn lifetime(expires_in: Duration) -> TimeDelta {
+    TimeDelta::from_std(expires_in).unwrap_or(TimeDelta::MAX)
 }
 
 /// Nothing that the provider wrote is repeated but an error code that is known.
@@ -208,6 +218,6 @@ fn read(answer: Result<TokenAnswer, RequestTokenError<FetchError, BasicErrorResp
         access_token: token(answer.access_token().secret()),
         id_token: answer.extra_fields().id_token.as_ref().map(token),
         refresh_token: answer.refresh_token().map(|refresh_token| token(refresh_token.secret())),
-        good_for: answer.expires_in().and_then(|good_for| TimeDelta::from_std(good_for).ok()),
+        good_for: answer.expires_in().map(lifetime),
     })
 }

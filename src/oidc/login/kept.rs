@@ -20,6 +20,8 @@ pub struct KeptClaims {
     roles: BTreeSet<String>,
     profile: KeptProfile,
     issued_at: Option<DateTime<Utc>>,
+    /// When the provider last said which roles they have.
+    roles_told_at: DateTime<Utc>,
 }
 
 /// [`Profile`], owned.
@@ -62,7 +64,7 @@ impl KeptProfile {
 }
 
 impl KeptClaims {
-    pub(super) fn of(claims: &Claims) -> Self {
+    pub(super) fn of(claims: &Claims, now: DateTime<Utc>) -> Self {
         Self {
             issuer: claims.issuer().to_owned(),
             subject: claims.subject().to_owned(),
@@ -71,17 +73,24 @@ impl KeptClaims {
             roles: claims.roles().clone(),
             profile: KeptProfile::of(&claims.profile()),
             issued_at: claims.issued_at,
+            roles_told_at: now,
         }
     }
 
+    /// When the provider last said which roles they have; `None` where it gives them none, so that nothing can have grown old.
+    pub fn roles_told_at(&self) -> Option<DateTime<Utc>> {
+        (!self.roles.is_empty()).then_some(self.roles_told_at)
+    }
+
     /// The same person with the roles of a newer access token.
-    pub(super) fn with_rights_of(&self, newer: &Claims) -> Self {
+    pub(super) fn with_rights_of(&self, newer: &Claims, now: DateTime<Utc>) -> Self {
         Self {
             issuer: newer.issuer().to_owned(),
             subject: newer.subject().to_owned(),
             scopes: newer.scopes().clone(),
             roles: newer.roles().clone(),
             issued_at: newer.issued_at,
+            roles_told_at: now,
             ..self.clone()
         }
     }

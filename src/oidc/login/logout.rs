@@ -26,6 +26,8 @@ pub struct LogoutNotice {
     pub provider_session: Option<String>,
     /// When it was written.
     pub issued_at: DateTime<Utc>,
+    /// Until when it can be used.
+    pub expires_at: DateTime<Utc>,
 }
 
 prints_nothing!(LogoutNotice);
@@ -60,6 +62,7 @@ pub(super) async fn read(
         provider_subject,
         subject,
         provider_session,
+        expires_at: proved.validity.expires_at,
         issued_at: proved.validity.issued_at.ok_or(Rejection::MalformedTime)?,
     })
 }

@@ -17,7 +17,7 @@ pub use settings::LoginSettings;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -146,31 +146,33 @@ impl LoginClient {
         let id_token = tokens.id_token.as_ref().ok_or(Rejection::NotASignedJwt)?;
         let proved = self.prove(&table, &issuer, &party, id_token, Some(pending.nonce())).await?;
         let claims = self.claims(&issuer, &party, &proved, &tokens).await?;
-        let issued_at = proved.validity.issued_at.unwrap_or_else(|| self.clock.now());
+        let now = self.clock.now();
+        let issued_at = proved.validity.issued_at.unwrap_or(now);
         Ok(SignedIn {
-            kept: KeptClaims::of(&claims),
+            kept: KeptClaims::of(&claims, now),
             claims: Arc::new(claims),
             provider_subject: proved.provider_subject,
             provider_session: proved.provider_session,
             issued_at,
-            good_until: tokens.good_for.map_or(proved.validity.expires_at, |good_for| self.clock.now() + good_for),
+            good_until: tokens.good_for.map_or(proved.validity.expires_at, |good_for| later(now, good_for)),
             refresh_token: tokens.refresh_token,
             id_token: id_token.clone(),
         })
     }
 
-    /// Asks the provider whether it stands by a sign-in. It may say less than the first time: what it does not repeat stays.
+    /// Asks the provider whether it stands by a sign-in. It may say less than the first time: what it does not repeat stays, and
+    /// [`KeptClaims::roles_told_at`] says since when.
     pub async fn refresh(&self, before: &KeptClaims, refresh_token: &SecretString) -> Result<Refreshed, LoginError> {
         let table = self.issuers.table();
         let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
-        let tokens = party.refresh(refresh_token).await?;
+        let (tokens, now) = (party.refresh(refresh_token).await?, self.clock.now());
         let kept = match &tokens.id_token {
             Some(id_token) => {
                 let proved = self.prove(&table, &issuer, &party, id_token, None).await?;
-                KeptClaims::of(&self.claims(&issuer, &party, &proved, &tokens).await?)
+                KeptClaims::of(&self.claims(&issuer, &party, &proved, &tokens).await?, now)
             }
             None => match self.access_claims(&tokens).await? {
-                Some(claims) => before.with_rights_of(&claims),
+                Some(claims) => before.with_rights_of(&claims, now),
                 None => before.clone(),
             },
         };
@@ -244,6 +246,30 @@ impl LoginClient {
             Err(unmet @ Rejection::RequirementUnmet(_)) => Err(unmet),
             Err(outage) if outage.is_our_outage() => Err(outage),
             Err(_) => Ok(None),
+        }
+    }
+}
+
+/// `now` and so much later: the end of all time where that is no moment. The number is the provider's, and can be any.
+fn later(now: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    now.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_lifetime_that_a_provider_can_write_ends_at_a_moment(seconds in any::<u64>(), shift in 0_u32..64) {
+            let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+            // Shifted, so that short ones are tried too.
+            let good_for = endpoint::lifetime(Duration::from_secs(seconds >> shift));
+            prop_assert!(later(now, good_for) >= now);
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::oidc::testing::{AUDIENCE, MemoryStore, NOW, ScriptedProvider, Signing
 use crate::oidc::{Algorithm, ClientCredential, IntrospectionSettings, SubjectKind};
 
 const ENDPOINT: &str = "/introspect";
+const OPAQUE: &str = "an-opaque-access-token";
 
 /// One issuer that is asked about its tokens.
 struct Scene {
@@ -32,7 +33,9 @@ impl Scene {
             client_id: "api".into(),
             credential: ClientCredential::SecretBasic(SecretString::from("secret")),
             opaque: false,
+            opaque_prefix: String::new(),
             always: false,
+            requires_audience: true,
             trust_active: false,
         };
         change(&mut introspection);
@@ -51,7 +54,7 @@ impl Scene {
     /// What becomes of an opaque token of which the issuer says this. Each token is asked about anew.
     async fn outcome(&self, answer: &Value) -> Result<Arc<Claims>, Rejection> {
         self.answer(answer);
-        let token = format!("opaque-{}", self.provider.asked(ENDPOINT));
+        let token = format!("{OPAQUE}-{}", self.provider.asked(ENDPOINT));
         self.verifier.verify(&token).await
     }
 
@@ -102,7 +105,7 @@ async fn what_the_issuer_says_of_an_opaque_token_are_its_claims() {
 async fn an_encrypted_token_is_opaque_to_us() {
     let scene = Scene::opaque().await;
     scene.answer(&active());
-    assert!(scene.verifier.verify("a.b.c.d.e").await.is_ok());
+    assert!(scene.verifier.verify("header.key.iv.text.tag").await.is_ok());
 }
 
 #[tokio::test]
@@ -137,10 +140,22 @@ async fn what_says_that_it_is_no_access_token_is_refused() {
 }
 
 #[tokio::test]
-async fn an_audience_must_be_ours_where_it_is_named_or_nothing_else_tells_the_kind() {
+async fn audience_must_be_named_and_ours() {
     let scene = Scene::opaque().await;
-    assert!(scene.outcome(&active_without(&["aud"])).await.is_ok());
     assert!(scene.outcome(&active_without(&["token_type"])).await.is_ok());
+    assert_eq!(scene.refusal(&active_without(&["aud"])).await, Rejection::WrongAudience);
+    assert_eq!(scene.refusal(&active_without(&["aud", "token_type"])).await, Rejection::WrongAudience);
+    assert_eq!(scene.refusal(&active_with("aud", json!("another"))).await, Rejection::WrongAudience);
+}
+
+#[tokio::test]
+async fn audience_may_be_left_out_of_an_access_token_only_where_the_operator_says_so() {
+    let scene = Scene::with(|introspection| {
+        introspection.opaque = true;
+        introspection.requires_audience = false;
+    })
+    .await;
+    assert!(scene.outcome(&active_without(&["aud"])).await.is_ok());
     assert_eq!(scene.refusal(&active_without(&["aud", "token_type"])).await, Rejection::WrongAudience);
     assert_eq!(scene.refusal(&active_with("aud", json!("another"))).await, Rejection::WrongAudience);
 }
@@ -164,6 +179,50 @@ async fn an_answer_that_names_another_issuer_is_refused() {
     assert!(scene.outcome(&active_with("iss", json!(scene.provider.url))).await.is_ok());
 }
 
+/// An issuer with these tenants, of which none has an address of its own.
+async fn of_tenants(tenants: &[&str]) -> Scene {
+    let mut scene = Scene::opaque().await;
+    let (client, keys) = (introspection_client(&clock()), MemoryStore::default());
+    let keys = scene.provider.key_set(&Arc::new(keys), &clock());
+    let mut settings = scene.provider.settings();
+    settings.introspection =
+        scene.verifier.issuers.table().issuer_of_opaque().map(|(_, asked)| asked.settings().clone());
+    settings.issuer = format!("{}/{}", scene.provider.url, crate::oidc::TENANT_PLACE);
+    settings.tenants = tenants.iter().map(|tenant| (*tenant).to_owned()).collect();
+    scene.verifier = TokenVerifier::new(TrustedIssuers::new([(settings, keys)], client), clock());
+    scene
+}
+
+#[tokio::test]
+async fn answer_of_an_issuer_with_tenants_says_which_of_them_it_means() {
+    let scene = of_tenants(&["a", "b", "c", "d"]).await;
+    for tenant in ["a", "b", "c", "d"] {
+        let issuer = format!("{}/{tenant}", scene.provider.url);
+        let claims = scene.outcome(&active_with("iss", json!(issuer))).await.unwrap();
+        assert_eq!(claims.issuer(), issuer);
+    }
+    assert_eq!(scene.refusal(&active()).await, Rejection::UnknownIssuer, "it could be any of the four");
+    let other = json!(format!("{}/e", scene.provider.url));
+    assert_eq!(scene.refusal(&active_with("iss", other)).await, Rejection::UnknownIssuer);
+    let only = of_tenants(&["a"]).await;
+    assert_eq!(only.outcome(&active()).await.unwrap().issuer(), format!("{}/a", only.provider.url));
+}
+
+#[tokio::test]
+async fn issuer_is_not_asked_about_what_cannot_be_its_token() {
+    let scene = Scene::with(|introspection| {
+        introspection.opaque = true;
+        introspection.opaque_prefix = "ory_at_".to_owned();
+    })
+    .await;
+    scene.answer(&active());
+    for token in ["opaque", OPAQUE, "ory_at_short", "ory_at_with a space in it"] {
+        assert_eq!(scene.verifier.verify(token).await.unwrap_err(), Rejection::NotASignedJwt, "{token}");
+    }
+    assert_eq!(scene.provider.asked(ENDPOINT), 0);
+    assert!(scene.verifier.verify("ory_at_0123456789").await.is_ok());
+}
+
 #[tokio::test]
 async fn who_an_opaque_token_speaks_of_is_judged_as_in_a_jwt() {
     let scene = Scene::opaque().await;
@@ -176,13 +235,13 @@ async fn who_an_opaque_token_speaks_of_is_judged_as_in_a_jwt() {
 async fn an_issuer_that_cannot_be_asked_is_not_the_bearers_fault() {
     let scene = Scene::opaque().await;
     scene.provider.answer(ENDPOINT, 500, "");
-    assert_eq!(scene.verifier.verify("opaque").await.unwrap_err(), Rejection::IntrospectionUnavailable);
+    assert_eq!(scene.verifier.verify(OPAQUE).await.unwrap_err(), Rejection::IntrospectionUnavailable);
 }
 
 #[tokio::test]
 async fn without_an_issuer_of_opaque_tokens_none_is_taken_anywhere() {
     let scene = Scene::always().await;
-    assert_eq!(scene.verifier.verify("opaque").await.unwrap_err(), Rejection::NotASignedJwt);
+    assert_eq!(scene.verifier.verify(OPAQUE).await.unwrap_err(), Rejection::NotASignedJwt);
     assert_eq!(scene.provider.asked(ENDPOINT), 0);
 }
 
@@ -246,7 +305,7 @@ async fn what_the_issuer_was_asked_about_is_remembered_nowhere_else() {
     let scene = Scene::with(|settings| (settings.always, settings.opaque) = (true, true)).await;
     scene.answer(&active());
     let jwt = scene.lightweight(|_| {});
-    for token in [jwt.as_str(), "opaque"] {
+    for token in [jwt.as_str(), OPAQUE] {
         scene.verifier.verify(token).await.unwrap();
         scene.verifier.verify(token).await.unwrap();
         let now = scene.verifier.clock.microseconds();

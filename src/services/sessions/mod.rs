@@ -35,6 +35,7 @@ use super::{Failure, Need, PrincipalService, ResolvedPrincipal};
 use cookie_token::CookieTokens;
 use counts::Counts;
 use ended::EndedSessions;
+use provider_logout::ProcessedTokens;
 
 /// The longest time for which the use of a session goes unnoted.
 const NOTE_USE_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -48,6 +49,8 @@ pub struct SessionSettings {
     pub idle: TimeDelta,
     /// How long a session lasts.
     pub absolute: TimeDelta,
+    /// How long roles that came with a sign-in are honoured while the provider, asked again, says nothing of them.
+    pub roles: TimeDelta,
     /// Where the provider sends the browser back to: registered there, exactly.
     pub redirect_uri: String,
     /// Where the provider sends people who have signed out.
@@ -68,6 +71,7 @@ struct Inner {
     ended: EndedSessions,
     settings: SessionSettings,
     counts: Counts,
+    processed: ProcessedTokens,
 }
 
 /// Who is behind a session's cookie.
@@ -98,8 +102,19 @@ impl SessionService {
         settings: SessionSettings,
     ) -> Self {
         let (sealer, cookies) = (Sealer::new(&settings.keys), CookieTokens::new(&settings.keys));
-        let (ended, counts) = (EndedSessions::default(), Counts::default());
-        Self(Arc::new(Inner { database, clock, login, principals, sealer, cookies, ended, settings, counts }))
+        let (ended, counts, processed) = Default::default();
+        Self(Arc::new(Inner {
+            database,
+            clock,
+            login,
+            principals,
+            sealer,
+            cookies,
+            ended,
+            settings,
+            counts,
+            processed,
+        }))
     }
 
     /// What became of sessions in this process: each event's name, and how often it was.
@@ -153,7 +168,9 @@ impl SessionService {
         self.0.counts.signed_out.add_one();
         let is_provider_next = self.0.login.end_session_url(None, None).await.is_some();
         let id_token = self.0.sealer.open(&Secret::IdToken.place(&session.id), &session.id_token);
-        let hint = id_token.map(|id_token| self.0.sealer.seal(HINT, id_token.expose_secret())).transpose()?;
+        let hint = id_token
+            .map(|id_token| self.0.sealer.seal_for_hours(HINT, id_token.expose_secret(), self.now()))
+            .transpose()?;
         Ok(Some(SignedOut { is_provider_next, hint }))
     }
 
@@ -177,7 +194,7 @@ impl SessionService {
 
     /// The ID token that the hint of [`sign_out`](Self::sign_out) holds; `None` if this service did not make the hint.
     pub fn open_hint(&self, hint: &str) -> Option<SecretString> {
-        self.0.sealer.open(HINT, hint)
+        self.0.sealer.open_of_hours(HINT, hint, self.now())
     }
 
     /// Where the browser signs out at the provider, with the ID token of its [hint](Self::open_hint); `None` where it can't.

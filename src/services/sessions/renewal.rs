@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use crate::database::Touched;
 use crate::models::{Moment, Session, SessionRenewal};
-use crate::oidc::{LoginError, Refreshed};
+use crate::oidc::{KeptClaims, LoginError, Refreshed};
 use crate::repositories::sessions;
 use crate::services::Failure;
 
@@ -55,6 +55,13 @@ impl SessionService {
         // Sealed by a key that is gone.
         let (Some(kept), Some(refresh_token)) = (kept, refresh_token) else { return self.end(session).await };
         match self.0.login.refresh(&kept, &refresh_token).await {
+            Ok(refreshed) if self.has_old_roles(&refreshed.kept, now) => {
+                tracing::info!(
+                    session = session.id,
+                    "the identity provider stands by a session and no longer says which roles its person has"
+                );
+                self.end(session).await
+            }
             Ok(refreshed) => self.save(session, refreshed, now).await,
             Err(error) if is_outage(&error) => {
                 tracing::warn!(session = session.id, %error, "the identity provider could not be asked about a session");
@@ -66,6 +73,12 @@ impl SessionService {
                 self.end(session).await
             }
         }
+    }
+
+    /// Whether the roles that the provider once told are too old to be relied on. Nothing tells whether it has taken them away since, so
+    /// the person signs in again.
+    fn has_old_roles(&self, kept: &KeptClaims, now: DateTime<Utc>) -> bool {
+        kept.roles_told_at().is_some_and(|told_at| now >= told_at + self.0.settings.roles)
     }
 
     async fn save(&self, session: Session, refreshed: Refreshed, now: DateTime<Utc>) -> Result<Session, Failure> {

@@ -194,14 +194,14 @@ impl SessionService {
     }
 
     fn open_pending(&self, sealed: Option<&str>) -> Vec<Pending> {
-        let opened = sealed.and_then(|sealed| self.0.sealer.open(PENDING, sealed));
+        let opened = sealed.and_then(|sealed| self.0.sealer.open_of_hours(PENDING, sealed, self.now()));
         let all: Option<Vec<Pending>> = opened.and_then(|opened| serde_json::from_str(opened.expose_secret()).ok());
         let is_new = |pending: &Pending| self.now() < pending.begun_at + PENDING_FOR;
         all.unwrap_or_default().into_iter().filter(is_new).collect()
     }
 
     fn seal_pending(&self, all: &[Pending]) -> Result<String, Failure> {
-        self.0.sealer.seal(PENDING, json(&all)?.expose_secret())
+        self.0.sealer.seal_for_hours(PENDING, json(&all)?.expose_secret(), self.now())
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::browser::{Browser, location, parameter, setup, signed_in, spawn, with};
 use super::tokens::id_token;
-use crate::support::{Reply, TestApp};
+use crate::support::scrape::Metrics;
+use crate::support::{Reply, TestApp, start_time};
 
 #[actix_web::test]
 async fn what_the_provider_refuses_ends_at_the_destination_with_its_code() {
@@ -217,4 +218,139 @@ async fn a_logout_token_that_is_none_for_us_ends_nothing() {
     }
     assert_eq!(tell(&app, &good().sign()).await.status(), 200, "while the right one does");
     assert_eq!(browser.who().await.problem(), "session-ended");
+}
+
+#[actix_web::test]
+async fn sign_ins_share_one_failed_look_up_of_the_provider() {
+    let app = spawn().await;
+    app.introduce("bob").await;
+    let before = app.idp.discovery().requests();
+    app.idp.discovery().fail(500);
+    app.idp.discovery().hold();
+    let browsers = futures_util::future::join_all((0..50).map(|_| app.get_without_token("/auth/login")));
+    let answer = async {
+        app.idp.discovery().wait_for_requests(before + 1).await;
+        app.idp.discovery().release();
+    };
+    let (replies, ()) = futures_util::future::join(browsers, answer).await;
+    for reply in replies {
+        assert_eq!((reply.status(), reply.problem().as_str()), (503, "provider-unavailable"));
+        assert_eq!(reply.header("retry-after"), Some("5"));
+    }
+    assert_eq!(app.idp.discovery().requests(), before + 1);
+    app.idp.discovery().reset();
+    assert_eq!(Browser::new(&app).get("/auth/login").await.status(), 503, "the provider is left alone for a while");
+    app.pass(5);
+    assert_eq!(Browser::new(&app).get("/auth/login").await.status(), 303);
+}
+
+#[actix_web::test]
+async fn sign_in_page_that_moves_is_found_without_a_restart() {
+    let app = spawn().await;
+    let path = async || Browser::new(&app).begin("/auth/login").await.path().to_owned();
+    assert_eq!(path().await, "/authorize");
+    let mut moved = app.idp.discovery_document();
+    moved["authorization_endpoint"] = json!(format!("{}/elsewhere", app.idp.url()));
+    app.idp.discovery().serve(moved.to_string());
+    app.pass(599);
+    assert_eq!(path().await, "/authorize");
+    app.pass(1);
+    while path().await != "/elsewhere" {}
+}
+
+#[actix_web::test]
+async fn lifetime_that_is_no_time_ends_with_the_session() {
+    let app = spawn().await;
+    for expires_in in [9_223_372_036_854_775_u64, 9_007_199_254_740_993, u64::MAX, 400_000_000_000] {
+        let mut browser = Browser::new(&app);
+        let page = browser.begin("/auth/login").await;
+        let back = browser.agree(&page, "bob").await;
+        let id_token = id_token(&app.idp, &page).subject("bob").sign();
+        let answer = json!({
+            "access_token": "opaque", "token_type": "Bearer", "expires_in": expires_in, "id_token": id_token,
+        });
+        app.idp.token_endpoint().serve(answer.to_string());
+        browser.arrive(&back).await;
+        app.idp.token_endpoint().reset();
+        let who = browser.who().await;
+        assert_eq!(who.json()["session"]["ends_at"], "2030-01-02T15:04:05Z", "{expires_in}: {}", who.text());
+    }
+}
+
+/// How often a principal had to be read.
+async fn principals_read(app: &TestApp) -> f64 {
+    Metrics::of(app).await.count("portcullis_cache_misses_total", &[("cache", "principals")])
+}
+
+#[actix_web::test]
+async fn logout_token_makes_nobody_be_read_anew_but_whom_it_names() {
+    let app = setup().var("SERVER_MANAGEMENT_BIND", "127.0.0.1:0").spawn().await;
+    if app.database().is_server() {
+        // There all who changed lately are read anew once more when the poll comes round, whatever happens in between.
+        return;
+    }
+    let others: Vec<_> = ["alice", "carol", "dave", "erin"].map(|name| app.token(name).sign()).into();
+    let reads_of_others = async || {
+        let before = principals_read(&app).await;
+        for token in &others {
+            assert_eq!(app.get("/api/v1/me", token).await.status(), 200);
+        }
+        principals_read(&app).await - before
+    };
+    app.introduce("bob").await;
+    // They come for the first time, are read, and are known from then on.
+    for _ in 0..2 {
+        reads_of_others().await;
+    }
+    assert_eq!(reads_of_others().await, 0.0);
+
+    assert_eq!(tell(&app, &app.idp.logout_token().subject("stranger").sign()).await.status(), 200);
+    assert_eq!(reads_of_others().await, 0.0, "nobody is known by that name");
+    let logout_token = app.idp.logout_token().subject("bob").sign();
+    assert_eq!(tell(&app, &logout_token).await.status(), 200);
+    // One may by chance share a place with bob among those that are told apart; four never do.
+    assert!(reads_of_others().await <= 2.0);
+
+    app.pass(1);
+    let bob = app.token("bob").sign();
+    for _ in 0..2 {
+        assert_eq!(app.get("/api/v1/me", &bob).await.status(), 200);
+    }
+    let before = principals_read(&app).await;
+    // The same once more, and another that says the same.
+    for told in [logout_token, app.idp.logout_token().subject("bob").issued_at(start_time()).sign()] {
+        assert_eq!(tell(&app, &told).await.status(), 200);
+        assert_eq!(app.get("/api/v1/me", &bob).await.status(), 200);
+    }
+    assert_eq!(reads_of_others().await, 0.0);
+    assert_eq!(principals_read(&app).await, before, "it changes nothing");
+}
+
+#[cfg(feature = "postgres")]
+#[actix_web::test]
+async fn logout_token_undoes_no_edit_that_is_under_way() {
+    use portcullis::diesel::connection::SimpleConnection;
+    use portcullis::diesel::{Connection, PgConnection};
+
+    let app = spawn().await;
+    if !app.database().is_server() {
+        // SQLite has one writer.
+        return;
+    }
+    let bob = app.introduce("bob").await;
+    let mut edit = PgConnection::establish(&app.database().url()).unwrap();
+    let change = format!("BEGIN; UPDATE principals SET locale = 'fr' WHERE id = '{bob}'");
+    edit.batch_execute(&change).unwrap();
+    let logout_token = app.idp.logout_token().subject("bob").sign();
+    let commit = async {
+        let waiting = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while app.database().count(waiting) == 0 {
+            portcullis::actix_web::rt::task::yield_now().await;
+        }
+        edit.batch_execute("COMMIT").unwrap();
+    };
+    let (told, ()) = futures_util::future::join(tell(&app, &logout_token), commit).await;
+    assert_eq!(told.status(), 200, "{}", told.text());
+    assert_eq!(app.database().count(&format!("principals WHERE id = '{bob}' AND locale = 'fr'")), 1);
+    assert_eq!(app.database().count(&format!("principals WHERE id = '{bob}' AND not_before IS NOT NULL")), 1);
 }

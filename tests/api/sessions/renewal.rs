@@ -191,3 +191,42 @@ async fn a_session_never_becomes_somebody_elses() {
     let people = app.get("/api/v1/users", &app.admin()).await.json();
     assert_eq!(people["items"].as_array().unwrap().len(), 2, "nobody but bob and alice has come in: {people}");
 }
+
+/// A session of bob's that began with a role from the provider, which then answers each refresh with `answer`. Returns how many
+/// times ten minutes it lasted, up to seven.
+async fn tens_of_minutes(app: &TestApp, roles: serde_json::Value, answer: impl Fn() -> serde_json::Value) -> u32 {
+    let mut browser = Browser::new(app);
+    let page = browser.begin("/auth/login?return_to=/app").await;
+    let back = browser.agree(&page, "bob").await;
+    let first = json!({
+        "access_token": app.token("bob").claim("roles", roles).sign(), "token_type": "Bearer", "expires_in": 300,
+        "id_token": super::tokens::id_token(&app.idp, &page).subject("bob").sign(), "refresh_token": "first",
+    });
+    app.idp.token_endpoint().serve(first.to_string());
+    browser.arrive(&back).await;
+    let mut lasted = 0;
+    while lasted < 7 {
+        app.pass(TEN_MINUTES);
+        app.idp.token_endpoint().serve(answer().to_string());
+        let who = browser.who().await;
+        if who.status() != 200 {
+            assert_eq!(who.problem(), "session-ended");
+            break;
+        }
+        lasted += 1;
+    }
+    app.idp.token_endpoint().reset();
+    lasted
+}
+
+#[actix_web::test]
+async fn roles_that_the_provider_no_longer_tells_end_the_session_after_an_hour() {
+    let app = super::browser::setup().var("OIDC_ROLES_CLAIM", "roles").spawn().await;
+    let silent = || json!({ "access_token": "opaque", "token_type": "Bearer" });
+    let telling = || json!({ "access_token": app.token("bob").claim("roles", json!(["auditor"])).sign(), "token_type": "Bearer" });
+    assert_eq!(tens_of_minutes(&app, json!(["auditor"]), silent).await, 5, "the sixth is after an hour");
+    assert_eq!(tens_of_minutes(&app, json!([]), silent).await, 7, "what was given here is read anew each time");
+    assert_eq!(tens_of_minutes(&app, json!(["auditor"]), telling).await, 7);
+    let patient = super::browser::setup().var("OIDC_ROLES_CLAIM", "roles").var("SESSION_ROLES_SECONDS", "7200");
+    assert_eq!(tens_of_minutes(&patient.spawn().await, json!(["auditor"]), silent).await, 7);
+}
