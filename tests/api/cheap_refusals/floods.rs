@@ -155,6 +155,8 @@ async fn refused_principals_beyond_the_budget_cost_nothing() {
     let cookie = format!("session={}", browser.session().unwrap());
     let id = browser.who().await.json()["id"].as_str().unwrap().to_owned();
     place.act(&format!("/api/v1/users/{id}/disable")).await;
+    // From here on the cookie is not known to be good any more.
+    assert!(matches!(browser.who().await.status(), 401 | 403));
     // A look for the session, and one for its principal.
     flood(&place, "cookie of a disabled person", 5, 2.0, |_| app.request(Method::GET, ME).header("Cookie", &cookie))
         .await;
