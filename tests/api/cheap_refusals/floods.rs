@@ -14,11 +14,21 @@ const BEYOND: usize = 1_000;
 /// How many are under way at once.
 const AT_ONCE: usize = 50;
 
-/// Sends the whole budget and a thousand more from an address of their own, and has good tokens answered meanwhile.
-async fn flood(place: &Place, kind: &str, number: u8, request: impl Fn(usize) -> Request) -> Vec<u16> {
+/// Sends the whole budget and a thousand more from an address of their own, and has good tokens answered meanwhile. Each credential
+/// within the budget may cost so many queries.
+async fn flood(
+    place: &Place,
+    kind: &str,
+    number: u8,
+    queries_each: f64,
+    request: impl Fn(usize) -> Request,
+) -> Vec<u16> {
     let (here, elsewhere) = (address(number), address(number + 100));
     let known = place.app.token("carol").sign();
-    assert_eq!(place.get(&here, &known).await.status(), 200, "{kind}");
+    // Made by the first request, and remembered by the second.
+    for _ in 0..2 {
+        assert_eq!(place.get(&here, &known).await.status(), 200, "{kind}");
+    }
     let before = place.work().await;
     let (mut statuses, total) = (Vec::new(), usize::try_from(BUDGET).unwrap() + BEYOND);
     for first in (0..total).step_by(AT_ONCE) {
@@ -27,7 +37,12 @@ async fn flood(place: &Place, kind: &str, number: u8, request: impl Fn(usize) ->
         assert_eq!(place.get(&here, &known).await.status(), 200, "{kind}: a known token from the same address");
     }
     let work = place.work().await.since(before);
-    assert!(is_within_budget(work), "{kind}: {work:?}");
+    // A server's changed rows are polled, those of this process too: whoever the good token is of may be read once more for that.
+    let reread = if place.app.database().is_server() { 1.0 } else { 0.0 };
+    assert!(
+        is_within_budget(Work { transactions: (work.transactions - reread) / queries_each, ..work }),
+        "{kind}: {work:?}"
+    );
     let good = place.get(&elsewhere, &format!("good-{number}")).await;
     assert_eq!(good.status(), 200, "{kind}: a good opaque token from elsewhere");
     statuses
@@ -39,7 +54,7 @@ fn is_within_budget(Work { signatures, transactions, questions }: Work) -> bool 
 
 /// As [`flood`], where what is beyond the budget is answered 429.
 async fn limited_flood(place: &Place, kind: &str, number: u8, request: impl Fn(usize) -> Request) {
-    let statuses = flood(place, kind, number, request).await;
+    let statuses = flood(place, kind, number, 1.0, request).await;
     let limited = statuses.iter().filter(|status| **status == 429).count();
     assert!(limited >= BEYOND, "{kind}: {limited} of {} are answered 429", statuses.len());
     assert!(limited < statuses.len(), "{kind}: none was answered by what it is");
@@ -83,7 +98,7 @@ async fn bad_cookies_and_logout_tokens_beyond_the_budget_cost_nothing() {
     let ended = format!("session={}", browser.session().unwrap());
     browser.send(browser.scripted(Method::DELETE, "/api/v1/me/sessions")).await;
     assert_eq!(browser.who().await.problem(), "session-ended");
-    let statuses = flood(&place, "cookie of an ended session", 3, |_| get(ME, &ended)).await;
+    let statuses = flood(&place, "cookie of an ended session", 3, 1.0, |_| get(ME, &ended)).await;
     assert!(statuses.iter().all(|status| *status == 401), "from memory");
     let logout_token = app.idp.logout_token().subject("bob").sign();
     limited_flood(&place, "forged logout token", 4, |n| {
@@ -140,9 +155,11 @@ async fn refused_principals_beyond_the_budget_cost_nothing() {
     let cookie = format!("session={}", browser.session().unwrap());
     let id = browser.who().await.json()["id"].as_str().unwrap().to_owned();
     place.act(&format!("/api/v1/users/{id}/disable")).await;
-    // That its principal is refused is known from here on: what each of them costs is a look for the session.
+    // From here on the cookie is not known to be good any more.
     assert!(matches!(browser.who().await.status(), 401 | 403));
-    flood(&place, "cookie of a disabled person", 5, |_| app.request(Method::GET, ME).header("Cookie", &cookie)).await;
+    // A look for the session, and one for its principal.
+    flood(&place, "cookie of a disabled person", 5, 2.0, |_| app.request(Method::GET, ME).header("Cookie", &cookie))
+        .await;
 }
 
 #[actix_web::test]
@@ -186,17 +203,22 @@ async fn attempts_at_once_cost_no_more_than_the_budget() {
 
 /// It passes a spent budget, as long as nobody knows that it is good no more.
 #[actix_web::test]
-async fn credential_that_was_good_costs_few_checks_beyond_the_budget_however_many_come_at_once() {
-    let (place, here) = (Place::with_budget(BUDGET).await, address(1));
-    let mut browser = signed_in(&place.app, "bob").await;
-    let cookie = browser.session().unwrap().to_owned();
-    assert_eq!(place.get_by_cookie(&here, &cookie).await.status(), 200);
-    browser.send(browser.scripted(Method::DELETE, "/api/v1/me/sessions")).await;
-    let before = place.work().await;
-    let statuses = join_all((0..200).map(|_| place.get_by_cookie(&here, &cookie))).await;
-    assert!(statuses.iter().all(|reply| matches!(reply.status(), 401 | 429)));
-    let work = place.work().await.since(before);
-    assert!(work.transactions <= f64::from(BUDGET + 8), "{work:?}");
+async fn credential_that_was_good_has_eight_checks_at_once_past_a_spent_budget() {
+    let (place, here) = (Place::with_budget(6).await, address(1));
+    assert_eq!(place.get(&here, "good-opaque").await.status(), 200);
+    place.provider.revoke_all();
+    place.app.pass(61);
+    place.provider.hold(true);
+    let ask = async |_: usize| place.get(&here, "good-opaque").await.status();
+    let mut asking: FuturesUnordered<_> = (0..60).map(ask).collect();
+    let mut statuses = Vec::new();
+    while statuses.len() < 60 - 6 - 8 {
+        statuses.push(asking.next().await.unwrap());
+    }
+    assert!(statuses.iter().all(|status| *status == 429), "while the others wait: {statuses:?}");
+    place.provider.hold(false);
+    let rest: Vec<u16> = asking.collect().await;
+    assert_eq!(rest, [401; 14]);
 }
 
 /// The control: without a budget each of them costs what it costs, so the counters count.
