@@ -6,6 +6,8 @@ mod caller;
 pub(crate) mod catalogue;
 pub(crate) mod challenge;
 mod client_address;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod guard;
 pub(crate) mod openapi;
 mod rate_limit;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -91,10 +92,7 @@ struct Import<'a> {
     users: &'a UserService,
     actor: &'a Actor,
     mode: ImportMode,
-    /// The issuer of lines that name none.
-    only_issuer: Option<String>,
-    /// Where each identity was first seen.
-    seen: HashMap<(String, String), u64>,
+    lines: Lines,
     batch: Vec<(u64, NewUser)>,
     report: Report,
     progress: ProgressBar,
@@ -110,8 +108,8 @@ pub(super) async fn run(
     let file = File::open(file).map_err(ImportError::from)?;
     let progress = ProgressBar::new(file.metadata().map_err(ImportError::from)?.len()).with_style(style());
     let mode = if dry_run { ImportMode::DryRun } else { ImportMode::Keep };
-    let (seen, batch, report) = (HashMap::new(), Vec::with_capacity(BATCH), Report::default());
-    let mut import = Import { users, actor, mode, only_issuer, seen, batch, report, progress };
+    let (lines, batch, report) = (Lines::new(only_issuer), Vec::with_capacity(BATCH), Report::default());
+    let mut import = Import { users, actor, mode, lines, batch, report, progress };
     import.read(Reader::from_reader(file)).await?;
     import.progress.finish_and_clear();
     import.report.tell(mode, json)?;
@@ -129,16 +127,15 @@ fn style() -> ProgressStyle {
 
 impl Import<'_> {
     async fn read(&mut self, mut reader: Reader<File>) -> Result<(), CommandError> {
-        let columns = reader.headers().map_err(ImportError::from)?.clone();
-        let is_known = |column: &str| COLUMNS.contains(&column);
-        if !columns.iter().all(is_known) || !columns.iter().any(|column| column == "subject") {
-            return Err(ImportError::Columns.into());
-        }
+        let columns = columns(&mut reader)?;
         let mut record = StringRecord::new();
         loop {
             match reader.read_record(&mut record) {
                 Ok(false) => return self.flush().await,
-                Ok(true) => self.take(line_number(record.position()), record.deserialize(Some(&columns))),
+                Ok(true) => match self.lines.person(&record, &columns) {
+                    Ok(person) => self.batch.push((line_number(record.position()), person)),
+                    Err(reason) => self.refuse(line_number(record.position()), reason),
+                },
                 // Not of this line alone: nothing can be read any more.
                 Err(error) if error.is_io_error() => return Err(ImportError::from(error).into()),
                 Err(error) => self.refuse(line_number(error.position()), unreadable(&error)),
@@ -150,15 +147,52 @@ impl Import<'_> {
         }
     }
 
-    fn take(&mut self, number: u64, line: csv::Result<Line>) {
-        let person = line.map_err(|error| unreadable(&error)).and_then(|line| self.person(number, line));
-        match person {
-            Ok(person) => self.batch.push((number, person)),
-            Err(reason) => self.refuse(number, reason),
+    async fn flush(&mut self) -> Result<(), CommandError> {
+        let (numbers, people): (Vec<u64>, Vec<NewUser>) = self.batch.drain(..).unzip();
+        let outcome = self.users.import(self.actor, people, self.mode).await?;
+        for (number, imported) in numbers.into_iter().zip(outcome) {
+            match imported {
+                Ok(Imported::Added) => self.report.added += 1,
+                Ok(Imported::AlreadyThere) => self.report.already_there += 1,
+                Err(failure) => self.refuse(number, failure.to_string()),
+            }
         }
+        Ok(())
     }
 
-    fn person(&mut self, number: u64, line: Line) -> Result<NewUser, String> {
+    fn refuse(&mut self, line: u64, reason: String) {
+        self.report.refused.push(Refused { line, reason });
+    }
+}
+
+/// The columns that the first line names.
+pub(super) fn columns<R: Read>(reader: &mut Reader<R>) -> Result<StringRecord, ImportError> {
+    let columns = reader.headers()?.clone();
+    let is_known = |column: &str| COLUMNS.contains(&column);
+    if columns.iter().all(is_known) && columns.iter().any(|column| column == "subject") {
+        Ok(columns)
+    } else {
+        Err(ImportError::Columns)
+    }
+}
+
+/// Reads lines as people, each identity once.
+pub(super) struct Lines {
+    /// The issuer of lines that name none.
+    only_issuer: Option<String>,
+    /// Where each identity was first seen.
+    seen: HashMap<(String, String), u64>,
+}
+
+impl Lines {
+    pub(super) fn new(only_issuer: Option<String>) -> Self {
+        Self { only_issuer, seen: HashMap::new() }
+    }
+
+    /// The person that a record describes, or why it is refused.
+    pub(super) fn person(&mut self, record: &StringRecord, columns: &StringRecord) -> Result<NewUser, String> {
+        let number = line_number(record.position());
+        let line: Line = record.deserialize(Some(columns)).map_err(|error| unreadable(&error))?;
         let Line { issuer, subject, display_name, given_name, family_name, locale, .. } = line;
         let issuer = issuer.or_else(|| self.only_issuer.clone()).ok_or("issuer is missing")?;
         let first = *self.seen.entry((issuer.clone(), subject.clone())).or_insert(number);
@@ -182,23 +216,6 @@ impl Import<'_> {
             identities: vec![NewIdentity { issuer, subject }],
             roles: (!roles.is_empty()).then_some(roles),
         })
-    }
-
-    async fn flush(&mut self) -> Result<(), CommandError> {
-        let (numbers, people): (Vec<u64>, Vec<NewUser>) = self.batch.drain(..).unzip();
-        let outcome = self.users.import(self.actor, people, self.mode).await?;
-        for (number, imported) in numbers.into_iter().zip(outcome) {
-            match imported {
-                Ok(Imported::Added) => self.report.added += 1,
-                Ok(Imported::AlreadyThere) => self.report.already_there += 1,
-                Err(failure) => self.refuse(number, failure.to_string()),
-            }
-        }
-        Ok(())
-    }
-
-    fn refuse(&mut self, line: u64, reason: String) {
-        self.report.refused.push(Refused { line, reason });
     }
 }
 

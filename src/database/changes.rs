@@ -5,7 +5,8 @@
 //! ended has an older mark, however long it takes, so it cannot put back what was so before.
 
 use std::fmt::{self, Display, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Subjects share this many places. Two that share one are touched together, which costs a read and nothing else.
 const PLACES: usize = 4096;
@@ -87,15 +88,20 @@ pub struct Changes {
 
 impl Default for Changes {
     fn default() -> Self {
-        Self {
-            latest: AtomicU64::new(0),
-            everyone: AtomicU64::new(0),
-            subjects: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Self::with_places(PLACES)
     }
 }
 
 impl Changes {
+    /// With fewer places, those without one share that of everyone.
+    pub(super) fn with_places(places: usize) -> Self {
+        Self {
+            latest: AtomicU64::new(0),
+            everyone: AtomicU64::new(0),
+            subjects: (0..places).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
     /// Now. To be taken before what is to be remembered is read.
     pub fn mark(&self) -> Mark {
         Mark(self.latest.load(Ordering::SeqCst))

@@ -19,6 +19,8 @@ mod compact;
 mod exceptions;
 mod extra_authorities;
 mod fetch;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gaps;
 mod header;
 mod introspection;

@@ -5,55 +5,44 @@
 //! may trade places within these milliseconds, and each has its time. Where nobody reads the output, lines past a bound are dropped,
 //! counted, and the count is logged.
 
+mod shared;
+
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use shared::{Buffer, Shared, append};
+
 /// How long a line may wait for others.
 const GATHERING: Duration = Duration::from_millis(10);
-/// How many bytes of a thread wait at the most.
-const LIMIT: usize = 1024 * 1024;
-
-type Buffer = Arc<Mutex<Vec<u8>>>;
 
 static SHARED: Shared = Shared {
     buffers: Mutex::new(Vec::new()),
     output: Mutex::new(()),
-    writer: OnceLock::new(),
     is_awake: AtomicBool::new(false),
     dropped: AtomicU64::new(0),
 };
 
-struct Shared {
-    /// Those of all threads that have logged and still run.
-    buffers: Mutex<Vec<Buffer>>,
-    /// Held while the buffers are written out.
-    output: Mutex<()>,
-    writer: OnceLock<Thread>,
-    is_awake: AtomicBool,
-    dropped: AtomicU64,
-}
+/// The thread that writes.
+static WRITER: OnceLock<Thread> = OnceLock::new();
 
 thread_local! {
-    static OWN: Buffer = {
-        let buffer = Buffer::default();
-        lock(&SHARED.buffers).push(Arc::clone(&buffer));
-        buffer
-    };
+    static OWN: Buffer = SHARED.buffer();
 }
 
 /// How many lines were dropped because nobody read the output.
 pub(crate) fn dropped_lines() -> u64 {
-    SHARED.dropped.load(Ordering::Relaxed)
+    SHARED.dropped_lines()
 }
 
 /// Writes out all that was logged so far.
 pub(crate) fn flush() {
-    write_out();
+    SHARED.write_out(&mut io::stdout().lock());
 }
 
 /// Appends whole lines to the buffer of the current thread.
@@ -63,7 +52,7 @@ pub(super) struct LineWriter;
 impl LineWriter {
     /// Starts the thread that writes, once per process.
     pub(super) fn start() -> Self {
-        SHARED.writer.get_or_init(|| {
+        WRITER.get_or_init(|| {
             let started = thread::Builder::new().name("log".to_owned()).spawn(run);
             // Without a thread of its own, what is logged is written by whoever flushes.
             started.map_or_else(|_| thread::current(), |handle| handle.thread().clone())
@@ -83,12 +72,12 @@ impl<'a> MakeWriter<'a> for LineWriter {
 impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // A thread that is ending has no buffer any more.
-        let kept = OWN.try_with(|own| append(&mut lock(own), line)).unwrap_or(false);
+        let kept = OWN.try_with(|own| append(own, line)).unwrap_or(false);
         if !kept {
-            SHARED.dropped.fetch_add(1, Ordering::Relaxed);
+            SHARED.drop_line();
         }
-        if !SHARED.is_awake.swap(true, Ordering::AcqRel)
-            && let Some(writer) = SHARED.writer.get()
+        if SHARED.wake()
+            && let Some(writer) = WRITER.get()
         {
             writer.unpark();
         }
@@ -100,64 +89,18 @@ impl Write for LineWriter {
     }
 }
 
-fn append(buffer: &mut Vec<u8>, line: &[u8]) -> bool {
-    let fits = buffer.len() + line.len() <= LIMIT;
-    if fits {
-        buffer.extend_from_slice(line);
-    }
-    fits
-}
-
 fn run() {
     let mut told = 0;
     loop {
-        while !SHARED.is_awake.load(Ordering::Acquire) {
+        while !SHARED.is_awake() {
             thread::park();
         }
         thread::sleep(GATHERING);
-        // Before the buffers are looked at: a line that comes later wakes us again.
-        SHARED.is_awake.store(false, Ordering::Release);
-        write_out();
+        SHARED.round(&mut io::stdout().lock());
         let dropped = dropped_lines();
         if dropped > told {
             tracing::warn!(dropped = dropped - told, "nobody read the log in time: lines were dropped");
             told = dropped;
         }
-    }
-}
-
-fn write_out() {
-    let _turn = lock(&SHARED.output);
-    let buffers: Vec<Buffer> = {
-        let mut buffers = lock(&SHARED.buffers);
-        let listed = buffers.clone();
-        // Ours, and the clone of it: those of threads that have ended are written once more and forgotten.
-        buffers.retain(|buffer| Arc::strong_count(buffer) > 2);
-        listed
-    };
-    let mut output = io::stdout().lock();
-    for buffer in buffers {
-        // Let go of before it is written: the output may be slow.
-        let lines = std::mem::take(&mut *lock(&buffer));
-        // Whoever reads the log has gone: there is nobody to tell.
-        let _ = output.write_all(&lines);
-    }
-    let _ = output.flush();
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_buffer_that_nobody_empties_stops_growing() {
-        let (mut buffer, line) = (Vec::new(), vec![b'x'; 1000]);
-        let kept = (0..2000).filter(|_| append(&mut buffer, &line)).count();
-        assert_eq!(kept, LIMIT / line.len());
-        assert!(buffer.len() <= LIMIT);
     }
 }

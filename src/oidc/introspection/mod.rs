@@ -7,10 +7,14 @@
 mod answer;
 mod assertion_key;
 mod cache;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod request;
 mod settings;
 
 pub use assertion_key::AssertionKey;
+#[cfg(feature = "fuzzing")]
+pub(super) use fuzzing::read_answer;
 pub use settings::{ClientCredential, IntrospectionSettings};
 
 use std::sync::Arc;
