@@ -11,10 +11,9 @@ fuzz_target!(|file: &[u8]| {
     assert!(lines.len() <= file.iter().filter(|octet| matches!(octet, b'\n' | b'\r')).count() + 1);
     let mut seen = HashSet::new();
     for (issuer, subject) in lines.into_iter().flatten() {
-        let written = |text: &str| {
-            let quoted = text.replace('"', "\"\"");
-            [text, &quoted].into_iter().any(|text| contains(file, text.as_bytes()))
-        };
+        // A quote may be written twice, or be none of the text.
+        let bare = |text: &[u8]| text.iter().copied().filter(|octet| *octet != b'"').collect::<Vec<_>>();
+        let written = |text: &str| contains(&bare(file), &bare(text.as_bytes()));
         assert!(written(&issuer) && written(&subject), "{issuer:?} {subject:?} is not in the file");
         assert!(seen.insert((issuer, subject)), "an identity was taken twice");
     }

@@ -21,9 +21,8 @@ pub const KEY_SET: &str = include_str!("../keys/jwks.json");
 /// The settings of the one issuer, in a file.
 pub fn issuers_file() -> String {
     let path = std::env::temp_dir().join(format!("portcullis-fuzz-{}.toml", std::process::id()));
-    let settings = format!(
-        "[[issuer]]\nissuer = '{ISSUER}'\nprovider = 'generic'\naudiences = ['{AUDIENCE}']\nstatic_keys = '''{KEY_SET}'''\n"
-    );
+    let settings =
+        format!("[[issuer]]\nissuer = '{ISSUER}'\naudiences = ['{AUDIENCE}']\nstatic_keys = '''{KEY_SET}'''\n");
     std::fs::write(&path, settings).expect("a file of settings");
     path.to_str().expect("a path in UTF-8").to_owned()
 }

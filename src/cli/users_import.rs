@@ -1,5 +1,6 @@
 //! `portcullis users import`: people from a CSV file.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
@@ -195,10 +196,11 @@ impl Lines {
         let line: Line = record.deserialize(Some(columns)).map_err(|error| unreadable(&error))?;
         let Line { issuer, subject, display_name, given_name, family_name, locale, .. } = line;
         let issuer = issuer.or_else(|| self.only_issuer.clone()).ok_or("issuer is missing")?;
-        let first = *self.seen.entry((issuer.clone(), subject.clone())).or_insert(number);
-        if first != number {
-            return Err(format!("the same identity is on line {first}"));
-        }
+        // By whether it was seen, not by where: records that a carriage return alone ends have one line number.
+        match self.seen.entry((issuer.clone(), subject.clone())) {
+            Entry::Occupied(first) => return Err(format!("the same identity is on line {}", first.get())),
+            Entry::Vacant(place) => place.insert(number),
+        };
         let names = [
             (ProfileField::DisplayName, display_name),
             (ProfileField::GivenName, given_name),
@@ -251,5 +253,22 @@ fn unreadable(error: &csv::Error) -> String {
         }
         csv::ErrorKind::Utf8 { .. } => "not UTF-8".to_owned(),
         _ => "not a line of the columns named".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_is_taken_once_whatever_ends_the_lines() {
+        for end in ["\n", "\r\n", "\r"] {
+            let file = ["issuer,subject", "https://issuer.test,alice", "https://issuer.test,alice"].join(end);
+            let mut reader = Reader::from_reader(file.as_bytes());
+            let columns = columns(&mut reader).unwrap();
+            let mut lines = Lines::new(None);
+            let taken = reader.into_records().filter(|record| lines.person(record.as_ref().unwrap(), &columns).is_ok());
+            assert_eq!(taken.count(), 1, "{end:?}");
+        }
     }
 }

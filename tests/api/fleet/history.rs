@@ -70,7 +70,7 @@ fn violation(changes: &[Change], asked: &Asked, bound: Bound) -> Option<Violatio
     let explains = |change: &&Change| {
         change.asked >= latest.acknowledged && change.asked <= asked.ended && change.due == asked.verdict
     };
-    if latest.due == asked.verdict || of_subject.into_iter().any(|change| explains(&change)) {
+    if latest.due == asked.verdict || of_subject.iter().any(explains) {
         return None;
     }
     let late = asked.started - latest.acknowledged;
