@@ -35,7 +35,11 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(verifier.recalls(presented.as_bytes()), admitted.is_some(), "{presented}");
     if let Some(admitted) = admitted {
         let claims = second_opinion(&presented).unwrap_or_else(|why| panic!("{why}: {presented}"));
-        assert_eq!((&*admitted.issuer, Some(&*admitted.subject)), (ISSUER, claims["sub"].as_str()), "{claims}");
+        // A program's token may leave `sub` out, and is named by its client.
+        let names = ["sub", "client_id", "azp", "appid", "cid"].map(|name| claims[name].as_str());
+        let named = if claims.get("sub").is_some() { &names[..1] } else { &names[1..] };
+        assert!(named.contains(&Some(&*admitted.subject)), "{claims}");
+        assert_eq!(admitted.issuer, ISSUER);
     }
 });
 
@@ -76,7 +80,7 @@ fn second_opinion(token: &str) -> Result<Value, String> {
     let mut validation = Validation::new(header.alg);
     validation.set_audience(&[AUDIENCE]);
     validation.set_issuer(&[ISSUER]);
-    validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+    validation.set_required_spec_claims(&["exp", "aud", "iss"]);
     validation.validate_exp = false;
     validation.validate_nbf = false;
     let claims: Value = decode(token, &key, &validation).map_err(|error| error.to_string())?.claims;
