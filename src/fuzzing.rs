@@ -15,13 +15,18 @@ use crate::config::Config;
 use crate::oidc::IssuerSettings;
 use crate::{auth, cli, oidc, routes};
 
+pub use crate::auth::fuzzing::Refused;
 pub use crate::oidc::fuzzing::{Admitted, Keys, Verifier};
 pub use crate::routes::fuzzing::Patch;
 
 /// The token of a request with these `Authorization` fields; `None` where there is no bearer credential, `Err` where it is refused.
 ///
 /// Oracle: a token is found exactly where the one field is `Bearer`, spaces and a `b64token`, and it is that text.
-pub fn authorization_header(fields: &[&[u8]]) -> Result<Option<String>, ()> {
+///
+/// # Errors
+///
+/// Where the request is refused for it.
+pub fn authorization_header(fields: &[&[u8]]) -> Result<Option<String>, Refused> {
     auth::fuzzing::bearer_token(fields)
 }
 
@@ -42,7 +47,11 @@ pub fn return_to(public_url: &str, allowed: &[String], target: &str) -> Option<S
 /// The session cookie of a request with these `Cookie` fields, over https; `Err` where it is refused.
 ///
 /// Oracle: a value is found only where exactly one pair has the name `__Host-session`, octet by octet.
-pub fn cookies(fields: &[&[u8]]) -> Result<Option<String>, ()> {
+///
+/// # Errors
+///
+/// Where the request is refused for it.
+pub fn cookies(fields: &[&[u8]]) -> Result<Option<String>, Refused> {
     auth::fuzzing::session_cookie(fields)
 }
 

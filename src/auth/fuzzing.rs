@@ -8,11 +8,15 @@ use actix_web::test::TestRequest;
 use super::session::{Cookies, Jar, Origins};
 use super::{TrustedProxies, bearer};
 
-pub(crate) fn bearer_token(fields: &[&[u8]]) -> Result<Option<String>, ()> {
+/// The request is refused for it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused;
+
+pub(crate) fn bearer_token(fields: &[&[u8]]) -> Result<Option<String>, Refused> {
     let mut headers = HeaderMap::new();
     values(fields).for_each(|value| headers.append(AUTHORIZATION, value));
-    let credential = bearer::credential(&headers).map_err(drop)?;
-    credential.map(|credential| credential.token().map(str::to_owned)).transpose().map_err(drop)
+    let credential = bearer::credential(&headers).map_err(|_| Refused)?;
+    credential.map(|credential| credential.token().map(str::to_owned)).transpose().map_err(|_| Refused)
 }
 
 pub(crate) fn client_address(trusted: &[&str], peer: IpAddr, fields: &[&[u8]]) -> Option<IpAddr> {
@@ -26,9 +30,9 @@ pub(crate) fn destination(public_url: &str, allowed: &[String], target: &str) ->
     Origins::new(public_url, allowed)?.destination(target)
 }
 
-pub(crate) fn session_cookie(fields: &[&[u8]]) -> Result<Option<String>, ()> {
+pub(crate) fn session_cookie(fields: &[&[u8]]) -> Result<Option<String>, Refused> {
     let request = with(TestRequest::default(), &COOKIE, fields).to_http_request();
-    Cookies::new(true).read(&request, Jar::Session).map_err(drop)
+    Cookies::new(true).read(&request, Jar::Session).map_err(|_| Refused)
 }
 
 /// Those fields that a request can have.
