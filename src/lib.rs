@@ -50,6 +50,9 @@ mod database;
 pub mod dev;
 mod error;
 mod finds;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod line;
 mod models;
 mod oidc;
@@ -61,6 +64,7 @@ mod schema;
 mod scope;
 mod services;
 mod shared_sets;
+mod sync;
 mod telemetry;
 
 /// For `benches/`.

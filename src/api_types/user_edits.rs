@@ -64,29 +64,29 @@ pub(crate) struct UpdateUserRequest {
     /// The name to show.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "Alice A.")]
-    display_name: Option<Option<String>>,
+    pub(crate) display_name: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    given_name: Option<Option<String>>,
+    pub(crate) given_name: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    family_name: Option<Option<String>>,
+    pub(crate) family_name: Option<Option<String>>,
     /// BCP 47.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    locale: Option<Option<String>>,
+    pub(crate) locale: Option<Option<String>>,
     /// The name of the account: only where an admin made it, else it is the provider's.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    username: Option<Option<String>>,
+    pub(crate) username: Option<Option<String>>,
     /// The e-mail address: only where an admin made the account, else it is the provider's.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    email: Option<Option<String>>,
+    pub(crate) email: Option<Option<String>>,
     /// When the account ends by itself, RFC 3339; null for never.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
-    expires_at: Option<Option<ClientTime>>,
+    pub(crate) expires_at: Option<Option<ClientTime>>,
 }
 
 impl From<UpdateUserRequest> for UserEdit {

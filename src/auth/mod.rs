@@ -7,6 +7,8 @@ pub(crate) mod catalogue;
 pub(crate) mod challenge;
 mod client_address;
 mod edit_budget;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod guard;
 pub(crate) mod openapi;
 mod rate_limit;

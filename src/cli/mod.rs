@@ -5,6 +5,8 @@ mod config;
 #[cfg(feature = "dev")]
 mod dev;
 mod doctor;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod health;
 mod issuers;
 mod migrate;

@@ -1,7 +1,9 @@
 //! `portcullis users import`: people from a CSV file.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -90,10 +92,7 @@ struct Import<'a> {
     users: &'a UserService,
     actor: &'a Actor,
     mode: ImportMode,
-    /// The issuer of lines that name none.
-    only_issuer: Option<String>,
-    /// Where each identity was first seen.
-    seen: HashMap<(String, String), u64>,
+    lines: Lines,
     batch: Vec<(u64, NewUser)>,
     report: Report,
     progress: ProgressBar,
@@ -109,8 +108,8 @@ pub(super) async fn run(
     let file = File::open(file).map_err(ImportError::from)?;
     let progress = ProgressBar::new(file.metadata().map_err(ImportError::from)?.len()).with_style(style());
     let mode = if dry_run { ImportMode::DryRun } else { ImportMode::Keep };
-    let (seen, batch, report) = (HashMap::new(), Vec::with_capacity(BATCH), Report::default());
-    let mut import = Import { users, actor, mode, only_issuer, seen, batch, report, progress };
+    let (lines, batch, report) = (Lines::new(only_issuer), Vec::with_capacity(BATCH), Report::default());
+    let mut import = Import { users, actor, mode, lines, batch, report, progress };
     import.read(Reader::from_reader(file)).await?;
     import.progress.finish_and_clear();
     import.report.tell(mode, json)?;
@@ -128,16 +127,15 @@ fn style() -> ProgressStyle {
 
 impl Import<'_> {
     async fn read(&mut self, mut reader: Reader<File>) -> Result<(), CommandError> {
-        let columns = reader.headers().map_err(ImportError::from)?.clone();
-        let is_known = |column: &str| COLUMNS.contains(&column);
-        if !columns.iter().all(is_known) || !columns.iter().any(|column| column == "subject") {
-            return Err(ImportError::Columns.into());
-        }
+        let columns = columns(&mut reader)?;
         let mut record = StringRecord::new();
         loop {
             match reader.read_record(&mut record) {
                 Ok(false) => return self.flush().await,
-                Ok(true) => self.take(line_number(record.position()), record.deserialize(Some(&columns))),
+                Ok(true) => match self.lines.person(&record, &columns) {
+                    Ok(person) => self.batch.push((line_number(record.position()), person)),
+                    Err(reason) => self.refuse(line_number(record.position()), reason),
+                },
                 // Not of this line alone: nothing can be read any more.
                 Err(error) if error.is_io_error() => return Err(ImportError::from(error).into()),
                 Err(error) => self.refuse(line_number(error.position()), unreadable(&error)),
@@ -147,40 +145,6 @@ impl Import<'_> {
                 self.flush().await?;
             }
         }
-    }
-
-    fn take(&mut self, number: u64, line: csv::Result<Line>) {
-        let person = line.map_err(|error| unreadable(&error)).and_then(|line| self.person(number, line));
-        match person {
-            Ok(person) => self.batch.push((number, person)),
-            Err(reason) => self.refuse(number, reason),
-        }
-    }
-
-    fn person(&mut self, number: u64, line: Line) -> Result<NewUser, String> {
-        let Line { issuer, subject, display_name, given_name, family_name, locale, .. } = line;
-        let issuer = issuer.or_else(|| self.only_issuer.clone()).ok_or("issuer is missing")?;
-        let first = *self.seen.entry((issuer.clone(), subject.clone())).or_insert(number);
-        if first != number {
-            return Err(format!("the same identity is on line {first}"));
-        }
-        let names = [
-            (ProfileField::DisplayName, display_name),
-            (ProfileField::GivenName, given_name),
-            (ProfileField::FamilyName, family_name),
-            (ProfileField::Locale, locale),
-        ];
-        let profile = names.into_iter().filter(|(_, value)| value.is_some());
-        let roles: BTreeSet<String> =
-            line.roles.iter().flat_map(|roles| roles.split_whitespace()).map(str::to_owned).collect();
-        Ok(NewUser {
-            profile: profile.fold(ProfileEdit::default(), |edit, (field, value)| edit.with(field, value)),
-            username: line.username,
-            email: line.email,
-            expires_at: line.expires_at.as_deref().map(time).transpose()?.map(ClientTime::utc),
-            identities: vec![NewIdentity { issuer, subject }],
-            roles: (!roles.is_empty()).then_some(roles),
-        })
     }
 
     async fn flush(&mut self) -> Result<(), CommandError> {
@@ -198,6 +162,61 @@ impl Import<'_> {
 
     fn refuse(&mut self, line: u64, reason: String) {
         self.report.refused.push(Refused { line, reason });
+    }
+}
+
+/// The columns that the first line names.
+pub(super) fn columns<R: Read>(reader: &mut Reader<R>) -> Result<StringRecord, ImportError> {
+    let columns = reader.headers()?.clone();
+    let is_known = |column: &str| COLUMNS.contains(&column);
+    if columns.iter().all(is_known) && columns.iter().any(|column| column == "subject") {
+        Ok(columns)
+    } else {
+        Err(ImportError::Columns)
+    }
+}
+
+/// Reads lines as people, each identity once.
+pub(super) struct Lines {
+    /// The issuer of lines that name none.
+    only_issuer: Option<String>,
+    /// Where each identity was first seen.
+    seen: HashMap<(String, String), u64>,
+}
+
+impl Lines {
+    pub(super) fn new(only_issuer: Option<String>) -> Self {
+        Self { only_issuer, seen: HashMap::new() }
+    }
+
+    /// The person that a record describes, or why it is refused.
+    pub(super) fn person(&mut self, record: &StringRecord, columns: &StringRecord) -> Result<NewUser, String> {
+        let number = line_number(record.position());
+        let line: Line = record.deserialize(Some(columns)).map_err(|error| unreadable(&error))?;
+        let Line { issuer, subject, display_name, given_name, family_name, locale, .. } = line;
+        let issuer = issuer.or_else(|| self.only_issuer.clone()).ok_or("issuer is missing")?;
+        // By whether it was seen, not by where: records that a carriage return alone ends have one line number.
+        match self.seen.entry((issuer.clone(), subject.clone())) {
+            Entry::Occupied(first) => return Err(format!("the same identity is on line {}", first.get())),
+            Entry::Vacant(place) => place.insert(number),
+        };
+        let names = [
+            (ProfileField::DisplayName, display_name),
+            (ProfileField::GivenName, given_name),
+            (ProfileField::FamilyName, family_name),
+            (ProfileField::Locale, locale),
+        ];
+        let profile = names.into_iter().filter(|(_, value)| value.is_some());
+        let roles: BTreeSet<String> =
+            line.roles.iter().flat_map(|roles| roles.split_whitespace()).map(str::to_owned).collect();
+        Ok(NewUser {
+            profile: profile.fold(ProfileEdit::default(), |edit, (field, value)| edit.with(field, value)),
+            username: line.username,
+            email: line.email,
+            expires_at: line.expires_at.as_deref().map(time).transpose()?.map(ClientTime::utc),
+            identities: vec![NewIdentity { issuer, subject }],
+            roles: (!roles.is_empty()).then_some(roles),
+        })
     }
 }
 
@@ -233,5 +252,22 @@ fn unreadable(error: &csv::Error) -> String {
         }
         csv::ErrorKind::Utf8 { .. } => "not UTF-8".to_owned(),
         _ => "not a line of the columns named".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_is_taken_once_whatever_ends_the_lines() {
+        for end in ["\n", "\r\n", "\r"] {
+            let file = ["issuer,subject", "https://issuer.test,alice", "https://issuer.test,alice"].join(end);
+            let mut reader = Reader::from_reader(file.as_bytes());
+            let columns = columns(&mut reader).unwrap();
+            let mut lines = Lines::new(None);
+            let taken = reader.into_records().filter(|record| lines.person(record.as_ref().unwrap(), &columns).is_ok());
+            assert_eq!(taken.count(), 1, "{end:?}");
+        }
     }
 }

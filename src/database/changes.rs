@@ -5,7 +5,8 @@
 //! ended has an older mark, however long it takes, so it cannot put back what was so before.
 
 use std::fmt::{self, Display, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Subjects share this many places. Two that share one are touched together, which costs a read and nothing else.
 const PLACES: usize = 4096;
@@ -110,16 +111,21 @@ pub struct Changes {
 
 impl Default for Changes {
     fn default() -> Self {
-        Self {
-            latest: AtomicU64::new(0),
-            everyone: AtomicU64::new(0),
-            rows: AtomicU64::new(0),
-            subjects: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Self::with_places(PLACES)
     }
 }
 
 impl Changes {
+    /// With fewer places, those without one share that of everyone.
+    pub(super) fn with_places(places: usize) -> Self {
+        Self {
+            latest: AtomicU64::new(0),
+            everyone: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+            subjects: (0..places).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
     /// Now. To be taken before what is to be remembered is read.
     pub fn mark(&self) -> Mark {
         Mark(self.latest.load(Ordering::SeqCst))
@@ -146,8 +152,8 @@ impl Changes {
 
     /// Whether what was read of `subject` after `mark` is as it was.
     pub fn is_unchanged(&self, subject: Subject, mark: Mark) -> bool {
-        Mark(self.place_of(subject).load(Ordering::SeqCst)) <= mark
-            && Mark(self.everyone.load(Ordering::SeqCst)) <= mark
+        let place = self.place_of(subject);
+        Mark(place.load(Ordering::SeqCst)) <= mark && Mark(self.everyone.load(Ordering::SeqCst)) <= mark
     }
 
     /// Tells that another replica has changed rows of principals: by one of them somebody may be known who was not before.

@@ -20,6 +20,8 @@ mod discovered;
 mod exceptions;
 mod extra_authorities;
 mod fetch;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gaps;
 mod header;
 mod introspection;

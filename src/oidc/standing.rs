@@ -1,11 +1,10 @@
 //! What a remembered verdict asks of its issuer with every request: a few plain loads, and nothing that others wait for or write to.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 use chrono::{DateTime, Utc};
 
 use super::report::Verdicts;
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How much of the word is for the time: seconds since 1970, for two thousand years.
 const TIME_BITS: u32 = 36;

@@ -3,6 +3,8 @@
 mod audit;
 mod auth;
 mod docs;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod health;
 mod idempotency;
 mod json_object;

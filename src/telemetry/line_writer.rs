@@ -6,9 +6,10 @@
 //! counted by kind, and the count is logged. Warnings and errors have a reserve that other lines cannot fill: requests alone, of which
 //! anybody can send many, do not push them out.
 
+mod shared;
+
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::ACCESS;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use shared::{Buffer, Shared, append};
 
 /// How long a line may wait for others.
 const GATHERING: Duration = Duration::from_millis(10);
@@ -24,26 +28,14 @@ const LIMIT: usize = 1024 * 1024;
 /// How many more may be warnings and errors.
 const RESERVE: usize = 256 * 1024;
 
-type Buffer = Arc<Mutex<Vec<u8>>>;
+static SHARED: Shared =
+    Shared { buffers: Mutex::new(Vec::new()), output: Mutex::new(()), is_awake: AtomicBool::new(false) };
 
-static SHARED: Shared = Shared {
-    buffers: Mutex::new(Vec::new()),
-    output: Mutex::new(()),
-    writer: OnceLock::new(),
-    is_awake: AtomicBool::new(false),
-    dropped: [const { AtomicU64::new(0) }; KINDS.len()],
-};
+/// The thread that writes.
+static WRITER: OnceLock<Thread> = OnceLock::new();
 
-struct Shared {
-    /// Those of all threads that have logged and still run.
-    buffers: Mutex<Vec<Buffer>>,
-    /// Held while the buffers are written out.
-    output: Mutex<()>,
-    writer: OnceLock<Thread>,
-    is_awake: AtomicBool,
-    /// In the order of [`KINDS`].
-    dropped: [AtomicU64; KINDS.len()],
-}
+/// Lines that were lost, in the order of [`KINDS`].
+static DROPPED: [AtomicU64; KINDS.len()] = [const { AtomicU64::new(0) }; KINDS.len()];
 
 /// What a line is about, as far as its loss matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,28 +73,24 @@ impl LineKind {
     }
 
     fn count_dropped(self) {
-        if let Some((_, count)) = KINDS.iter().zip(&SHARED.dropped).find(|((kind, _), _)| *kind == self) {
+        if let Some((_, count)) = KINDS.iter().zip(&DROPPED).find(|((kind, _), _)| *kind == self) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 thread_local! {
-    static OWN: Buffer = {
-        let buffer = Buffer::default();
-        lock(&SHARED.buffers).push(Arc::clone(&buffer));
-        buffer
-    };
+    static OWN: Buffer = SHARED.buffer();
 }
 
 /// How many lines of each kind were dropped because nobody read the output.
 pub(crate) fn dropped_lines() -> impl Iterator<Item = (&'static str, u64)> {
-    KINDS.iter().zip(&SHARED.dropped).map(|((_, word), count)| (*word, count.load(Ordering::Relaxed)))
+    KINDS.iter().zip(&DROPPED).map(|((_, word), count)| (*word, count.load(Ordering::Relaxed)))
 }
 
 /// Writes out all that was logged so far.
 pub(crate) fn flush() {
-    write_out();
+    SHARED.write_out(&mut io::stdout().lock());
 }
 
 /// Appends whole lines to the buffer of the current thread.
@@ -112,7 +100,7 @@ pub(super) struct LineWriter(LineKind);
 impl LineWriter {
     /// Starts the thread that writes, once per process.
     pub(super) fn start() -> Self {
-        SHARED.writer.get_or_init(|| {
+        WRITER.get_or_init(|| {
             let started = thread::Builder::new().name("log".to_owned()).spawn(run);
             // Without a thread of its own, what is logged is written by whoever flushes.
             started.map_or_else(|_| thread::current(), |handle| handle.thread().clone())
@@ -136,12 +124,12 @@ impl<'a> MakeWriter<'a> for LineWriter {
 impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // A thread that is ending has no buffer any more.
-        let kept = OWN.try_with(|own| append(&mut lock(own), line, self.0.limit())).unwrap_or(false);
+        let kept = OWN.try_with(|own| append(own, line, self.0.limit())).unwrap_or(false);
         if !kept {
             self.0.count_dropped();
         }
-        if !SHARED.is_awake.swap(true, Ordering::AcqRel)
-            && let Some(writer) = SHARED.writer.get()
+        if SHARED.wake()
+            && let Some(writer) = WRITER.get()
         {
             writer.unpark();
         }
@@ -153,24 +141,14 @@ impl Write for LineWriter {
     }
 }
 
-fn append(buffer: &mut Vec<u8>, line: &[u8], limit: usize) -> bool {
-    let fits = buffer.len() + line.len() <= limit;
-    if fits {
-        buffer.extend_from_slice(line);
-    }
-    fits
-}
-
 fn run() {
     let mut told = 0;
     loop {
-        while !SHARED.is_awake.load(Ordering::Acquire) {
+        while !SHARED.is_awake() {
             thread::park();
         }
         thread::sleep(GATHERING);
-        // Before the buffers are looked at: a line that comes later wakes us again.
-        SHARED.is_awake.store(false, Ordering::Release);
-        write_out();
+        SHARED.round(&mut io::stdout().lock());
         let dropped: u64 = dropped_lines().map(|(_, count)| count).sum();
         if dropped > told {
             tracing::warn!(dropped = dropped - told, "nobody read the log in time: lines were dropped");
@@ -179,50 +157,28 @@ fn run() {
     }
 }
 
-fn write_out() {
-    let _turn = lock(&SHARED.output);
-    let buffers: Vec<Buffer> = {
-        let mut buffers = lock(&SHARED.buffers);
-        let listed = buffers.clone();
-        // Ours, and the clone of it: those of threads that have ended are written once more and forgotten.
-        buffers.retain(|buffer| Arc::strong_count(buffer) > 2);
-        listed
-    };
-    let mut output = io::stdout().lock();
-    for buffer in buffers {
-        // Let go of before it is written: the output may be slow.
-        let lines = std::mem::take(&mut *lock(&buffer));
-        // Whoever reads the log has gone: there is nobody to tell.
-        let _ = output.write_all(&lines);
-    }
-    let _ = output.flush();
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_buffer_that_nobody_empties_stops_growing() {
-        let (mut buffer, line) = (Vec::new(), vec![b'x'; 1000]);
+        let (buffer, line) = (Buffer::default(), vec![b'x'; 1000]);
         let requests = LineKind::Request.limit();
-        let kept = (0..2000).filter(|_| append(&mut buffer, &line, requests)).count();
+        let kept = (0..2000).filter(|_| append(&buffer, &line, requests)).count();
         assert_eq!(kept, LIMIT / line.len());
-        assert!(buffer.len() <= LIMIT);
+        assert!(buffer.lock().unwrap().len() <= LIMIT);
     }
 
     #[test]
     fn warnings_and_errors_have_room_when_requests_have_filled_the_buffer() {
-        let mut buffer = vec![b'x'; LIMIT];
-        assert!(!append(&mut buffer, b"request", LineKind::Request.limit()));
-        assert!(append(&mut buffer, b"error", LineKind::Error.limit()));
+        let buffer = Buffer::default();
+        assert!(append(&buffer, &vec![b'x'; LIMIT], LineKind::Request.limit()));
+        assert!(!append(&buffer, b"request", LineKind::Request.limit()));
+        assert!(append(&buffer, b"error", LineKind::Error.limit()));
         let line = vec![b'x'; 1000];
-        let kept = (0..2000).filter(|_| append(&mut buffer, &line, LineKind::Warning.limit())).count();
-        assert!(kept > 0 && buffer.len() <= LIMIT + RESERVE, "they are bounded too");
+        let kept = (0..2000).filter(|_| append(&buffer, &line, LineKind::Warning.limit())).count();
+        assert!(kept > 0 && buffer.lock().unwrap().len() <= LIMIT + RESERVE, "they are bounded too");
     }
 
     #[test]

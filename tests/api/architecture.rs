@@ -17,6 +17,8 @@ const ARROW: &[(&str, &str)] = &[
     ("cli", "api_types app auth causes clock config database dev models oidc services telemetry"),
     // Whoever signs people in on the documentation's page is sent where the issuer says.
     ("routes", "api_types auth error models oidc request_id services"),
+    // Doors for the fuzz targets.
+    ("fuzzing", "api_types auth cli clock config oidc routes"),
     // The metadata document shows what the guard's challenges call this service.
     ("api_types", "auth line models services"),
     // Budgets are refilled as time passes.
@@ -28,14 +30,14 @@ const ARROW: &[(&str, &str)] = &[
     // Rows name the backends that they are stored in.
     ("models", "database opaque schema"),
     // Its threads log for the request that waits for them.
-    ("database", "schema scope"),
-    ("oidc", "causes clock finds line opaque shared_sets"),
+    ("database", "schema scope sync"),
+    ("oidc", "causes clock finds line opaque shared_sets sync"),
     ("config", "database models oidc"),
     // Made of the request's fields; routes hand it to the audit trail.
     ("request_id", ""),
     // Which request a thread is at work for.
     ("scope", "request_id"),
-    ("telemetry", "config scope"),
+    ("telemetry", "config scope sync"),
     ("dev", "clock models opaque"),
     // What several rooms count alike, for metrics.
     ("finds", ""),
@@ -43,6 +45,8 @@ const ARROW: &[(&str, &str)] = &[
     ("line", ""),
     // What many have alike is kept once.
     ("shared_sets", ""),
+    // What is tried in every order by the models.
+    ("sync", ""),
     // A `Debug` for what must not be printed.
     ("opaque", ""),
     ("causes", ""),
@@ -52,7 +56,7 @@ const ARROW: &[(&str, &str)] = &[
 
 /// Which rooms may name a library; every other room can be read and tested without it.
 const LIBRARIES: &[(&str, &str)] = &[
-    ("actix_web", "api_types app auth cli dev error request_id routes"),
+    ("actix_web", "api_types app auth cli dev error fuzzing request_id routes"),
     ("diesel", "app database error models repositories schema services"),
     // Telemetry hands traces on to their collector.
     ("reqwest", "cli oidc telemetry"),

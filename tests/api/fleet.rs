@@ -2,6 +2,9 @@
 //!
 //! They need a server, and are counted as ignored where there is none. The times that are printed and held to are those that operators are promised (docs/scaling.md).
 
+mod histories;
+mod history;
+
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;

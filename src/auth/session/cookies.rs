@@ -49,7 +49,8 @@ impl Cookies {
     /// What the browser sent of it. Two of one name are refused: which of them is ours is anyone's guess.
     pub(crate) fn read(self, request: &HttpRequest, jar: Jar) -> Result<Option<String>, Error> {
         let name = self.name(jar);
-        let Ok(all) = request.cookies() else { return Ok(None) };
+        // Octet by octet: what is `__Host-` only once it is decoded, any site of the domain can have set.
+        let Ok(all) = request.cookies_raw() else { return Ok(None) };
         let mut found = all.iter().filter(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned());
         match (found.next(), found.next()) {
             (Some(_), Some(_)) => Err(Error::MalformedCredential("A cookie of this service comes twice.")),
@@ -118,6 +119,17 @@ mod tests {
     fn a_plain_cookie_is_not_taken_for_the_hosts_own() {
         let request = TestRequest::default().insert_header(("Cookie", "session=a; __host-session=b")).to_http_request();
         assert_eq!(Cookies::new(true).read(&request, Jar::Session).unwrap(), None);
+    }
+
+    #[test]
+    fn percent_encoded_name_is_another_cookie() {
+        for field in ["__Host%2Dsession=b", "%5F_Host-session=b", "__Host-s%65ssion=b"] {
+            let request = TestRequest::default().insert_header(("Cookie", field)).to_http_request();
+            assert_eq!(Cookies::new(true).read(&request, Jar::Session).unwrap(), None, "{field}");
+            let both = TestRequest::default().insert_header(("Cookie", format!("{field}; __Host-session=a")));
+            let read = Cookies::new(true).read(&both.to_http_request(), Jar::Session).unwrap();
+            assert_eq!(read.as_deref(), Some("a"), "{field} takes nothing from the host's own");
+        }
     }
 
     #[test]

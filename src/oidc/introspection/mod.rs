@@ -8,11 +8,15 @@
 mod answer;
 mod assertion_key;
 mod cache;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod places;
 mod request;
 mod settings;
 
 pub use assertion_key::AssertionKey;
+#[cfg(feature = "fuzzing")]
+pub(super) use fuzzing::read_answer;
 pub use settings::{ClientCredential, IntrospectionSettings};
 
 use std::net::IpAddr;

@@ -1,0 +1,45 @@
+//! What the fuzz targets reach of this room: see [`crate::fuzzing`] for what must hold.
+
+use std::net::{IpAddr, SocketAddr};
+
+use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::test::TestRequest;
+
+use super::session::{Cookies, Jar, Origins};
+use super::{TrustedProxies, bearer};
+
+/// The request is refused for it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused;
+
+pub(crate) fn bearer_token(fields: &[&[u8]]) -> Result<Option<String>, Refused> {
+    let mut headers = HeaderMap::new();
+    values(fields).for_each(|value| headers.append(AUTHORIZATION, value));
+    let credential = bearer::credential(&headers).map_err(|_| Refused)?;
+    credential.map(|credential| credential.token().map(str::to_owned)).transpose().map_err(|_| Refused)
+}
+
+pub(crate) fn client_address(trusted: &[&str], peer: IpAddr, fields: &[&[u8]]) -> Option<IpAddr> {
+    let proxies = TrustedProxies::new(trusted.iter().filter_map(|network| network.parse().ok()).collect());
+    let request = TestRequest::default().peer_addr(SocketAddr::new(peer, 1));
+    let name = HeaderName::from_static("x-forwarded-for");
+    proxies.client_of(&with(request, &name, fields).to_srv_request())
+}
+
+pub(crate) fn destination(public_url: &str, allowed: &[String], target: &str) -> Option<String> {
+    Origins::new(public_url, allowed)?.destination(target)
+}
+
+pub(crate) fn session_cookie(fields: &[&[u8]]) -> Result<Option<String>, Refused> {
+    let request = with(TestRequest::default(), &COOKIE, fields).to_http_request();
+    Cookies::new(true).read(&request, Jar::Session).map_err(|_| Refused)
+}
+
+/// Those fields that a request can have.
+fn values(fields: &[&[u8]]) -> impl Iterator<Item = HeaderValue> {
+    fields.iter().filter_map(|field| HeaderValue::from_bytes(field).ok())
+}
+
+fn with(request: TestRequest, name: &HeaderName, fields: &[&[u8]]) -> TestRequest {
+    values(fields).fold(request, |request, value| request.append_header((name.clone(), value)))
+}

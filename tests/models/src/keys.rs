@@ -1,0 +1,92 @@
+//! Key editions and issuer status: a token that was proved by a key is known again for no longer than the key is used.
+
+use chrono::{DateTime, Utc};
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU32, Ordering};
+use loom::thread;
+
+use crate::oidc::Issuer;
+
+const NOW: i64 = 1_700_000_000_000_000;
+
+fn closes_at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(NOW + seconds * 1_000_000).expect("a time")
+}
+
+/// The keys at hand, by their edition: weaker than the `ArcSwap` of `KeySet`, and replaced in the order of its `publish`.
+struct Keys {
+    snapshot: AtomicU32,
+    issuer: Issuer,
+}
+
+impl Keys {
+    fn new() -> Arc<Self> {
+        let keys = Self { snapshot: AtomicU32::new(0), issuer: Issuer::new() };
+        keys.publish(1);
+        Arc::new(keys)
+    }
+
+    /// `Shared::publish`.
+    fn publish(&self, edition: u32) {
+        self.snapshot.store(edition, Ordering::Relaxed);
+        self.issuer.publish(u64::from(edition), closes_at(60));
+    }
+
+    /// `Examination::of_jwt`: the edition that a verdict is remembered for, and that of the key.
+    fn prove(&self) -> (Option<u32>, u32) {
+        let before = self.issuer.edition(NOW);
+        let key = self.snapshot.load(Ordering::Relaxed);
+        let is_same = self.issuer.edition(NOW) == before;
+        (before.filter(|_| is_same), key)
+    }
+}
+
+/// The first edition has a key that the second has not. What it proved is not known again once the second is published.
+pub(crate) fn withdrawn_key() {
+    let keys = Keys::new();
+    let prover = {
+        let keys = Arc::clone(&keys);
+        thread::spawn(move || keys.prove())
+    };
+    let refresher = {
+        let keys = Arc::clone(&keys);
+        thread::spawn(move || keys.publish(2))
+    };
+    refresher.join().unwrap();
+    let (remembered_for, key) = prover.join().unwrap();
+    if let Some(edition) = remembered_for {
+        assert!(key >= edition, "remembered as proved by a later key than it was");
+        assert!(key == 2 || !keys.issuer.vouches_for(edition, NOW), "a withdrawn key is vouched for");
+    }
+}
+
+/// An edition is never seen with another one's end: the second has ended already, and no mixture of the two is open.
+pub(crate) fn edition_and_end() {
+    let issuer = Issuer::new();
+    issuer.publish(1, closes_at(60));
+    let reader = {
+        let issuer = issuer.clone();
+        thread::spawn(move || issuer.edition(NOW))
+    };
+    issuer.publish(2, closes_at(-60));
+    assert!(matches!(reader.join().unwrap(), None | Some(1)));
+    assert_eq!(issuer.edition(NOW), None);
+}
+
+/// A table that is replaced: what the former one proves meanwhile is not known again once that is acknowledged.
+pub(crate) fn dismissed_issuer() {
+    let keys = Keys::new();
+    let acknowledged = Arc::new(AtomicU32::new(0));
+    let reload = {
+        let (keys, acknowledged) = (Arc::clone(&keys), Arc::clone(&acknowledged));
+        thread::spawn(move || {
+            keys.issuer.dismiss();
+            acknowledged.store(1, Ordering::Release);
+        })
+    };
+    let is_acknowledged = acknowledged.load(Ordering::Acquire) == 1;
+    let is_admitted = keys.prove().0.is_some_and(|edition| keys.issuer.vouches_for(edition, NOW));
+    assert!(!is_admitted || !is_acknowledged, "admitted after the issuer was dismissed");
+    reload.join().unwrap();
+    assert!(!keys.issuer.vouches_for(1, NOW));
+}
