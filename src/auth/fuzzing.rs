@@ -23,7 +23,7 @@ pub(crate) fn client_address(trusted: &[&str], peer: IpAddr, fields: &[&[u8]]) -
     let proxies = TrustedProxies::new(trusted.iter().filter_map(|network| network.parse().ok()).collect());
     let request = TestRequest::default().peer_addr(SocketAddr::new(peer, 1));
     let name = HeaderName::from_static("x-forwarded-for");
-    proxies.client_of(&with(request, &name, fields).to_srv_request())
+    proxies.client_of(&with(request, &name, fields).to_http_request())
 }
 
 pub(crate) fn destination(public_url: &str, allowed: &[String], target: &str) -> Option<String> {

@@ -1,9 +1,10 @@
 //! What the fuzz targets reach of this room: see [`crate::fuzzing`] for what must hold.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::SecondsFormat;
 
 use super::json_object::JsonObject;
 use crate::api_types::{UpdateMeRequest, UpdateServiceAccountRequest, UpdateUserRequest};
+use crate::models::ClientTime;
 
 /// What a merge patch is of.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +45,8 @@ pub(crate) fn patch_body(kind: Patch, body: &[u8]) -> Option<Vec<(&'static str, 
             (vec![("display_name", display_name)], expires_at)
         }
     };
-    let text = |end: DateTime<Utc>| end.to_rfc3339_opts(SecondsFormat::Nanos, true);
-    let end = end.map(|end: Option<DateTime<Utc>>| ("expires_at", end.map(text)));
+    let text = |end: ClientTime| end.utc().to_rfc3339_opts(SecondsFormat::Nanos, true);
+    let end = end.map(|end: Option<ClientTime>| ("expires_at", end.map(text)));
     let present = texts.into_iter().filter_map(|(name, member)| Some((name, member?)));
     Some(present.chain(end).collect())
 }

@@ -18,7 +18,7 @@ async fn known_good_credentials_of_every_kind_pass_a_spent_budget() {
     let token = place.app.token("carol").sign();
     for reply in [
         place.get(&here, &token).await,
-        place.get(&here, "good-opaque").await,
+        place.get(&here, "good-opaque-token").await,
         place.get_by_cookie(&here, &cookie).await,
     ] {
         assert_eq!(reply.status(), 200, "{}", reply.text());
@@ -28,7 +28,7 @@ async fn known_good_credentials_of_every_kind_pass_a_spent_budget() {
     place.spend(&here).await;
     for reply in [
         place.get(&here, &token).await,
-        place.get(&here, "good-opaque").await,
+        place.get(&here, "good-opaque-token").await,
         place.get_by_cookie(&here, &cookie).await,
     ] {
         assert_eq!(reply.status(), 200, "{}", reply.text());
@@ -46,7 +46,7 @@ async fn credential_that_was_good_is_refused_once_past_the_budget_and_costs_noth
     let token = place.app.token("carol").sign();
     for reply in [
         place.get(&here, &token).await,
-        place.get(&here, "good-opaque").await,
+        place.get(&here, "good-opaque-token").await,
         place.get_by_cookie(&here, &cookie).await,
     ] {
         assert_eq!(reply.status(), 200, "{}", reply.text());
@@ -58,11 +58,11 @@ async fn credential_that_was_good_is_refused_once_past_the_budget_and_costs_noth
     place.app.pass(61);
     place.spend(&here).await;
     assert_eq!(place.get(&here, &token).await.status(), 401);
-    assert_eq!(place.get(&here, "good-opaque").await.status(), 401);
+    assert_eq!(place.get(&here, "good-opaque-token").await.status(), 401);
     assert_eq!(place.get_by_cookie(&here, &cookie).await.status(), 401);
     let before = place.work().await;
     assert_eq!(place.get(&here, &token).await.status(), 429);
-    assert_eq!(place.get(&here, "good-opaque").await.status(), 429);
+    assert_eq!(place.get(&here, "good-opaque-token").await.status(), 429);
     assert_eq!(place.get_by_cookie(&here, &cookie).await.status(), 401, "known from memory to have ended");
     assert_eq!(place.work().await.since(before), Work::NONE);
 }
@@ -90,10 +90,10 @@ async fn outage_gives_the_reservation_back() {
     let here = address(1);
     place.provider.fail(Some(500));
     for number in 0..10 {
-        assert_eq!(place.get(&here, &format!("good-{number}")).await.status(), 503);
+        assert_eq!(place.get(&here, &format!("good-token-number-{number}")).await.status(), 503);
     }
     place.provider.fail(None);
-    assert_eq!(place.get(&here, "good-0").await.status(), 200);
+    assert_eq!(place.get(&here, "good-token-number-0").await.status(), 200);
     for _ in 0..3 {
         assert_eq!(place.get(&here, "guess").await.status(), 401, "the whole budget is there");
     }

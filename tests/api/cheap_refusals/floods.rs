@@ -43,7 +43,7 @@ async fn flood(
         is_within_budget(Work { transactions: (work.transactions - reread) / queries_each, ..work }),
         "{kind}: {work:?}"
     );
-    let good = place.get(&elsewhere, &format!("good-{number}")).await;
+    let good = place.get(&elsewhere, &format!("good-token-number-{number}")).await;
     assert_eq!(good.status(), 200, "{kind}: a good opaque token from elsewhere");
     statuses
 }
@@ -79,7 +79,7 @@ async fn bad_tokens_beyond_the_budget_cost_nothing() {
     limited_flood(&place, "expired", 4, |n| get(&expired(n))).await;
     limited_flood(&place, "malformed", 5, |n| get(&format!("a.b.{n}"))).await;
     limited_flood(&place, "no token at all", 6, |n| get(&format!("not one token {n}"))).await;
-    limited_flood(&place, "opaque", 7, |n| get(&format!("opaque-{n}"))).await;
+    limited_flood(&place, "opaque", 7, |n| get(&format!("opaque-token-number-{n}"))).await;
 }
 
 #[actix_web::test]
@@ -187,7 +187,7 @@ async fn attempts_at_once_cost_no_more_than_the_budget() {
     let place = Place::with_budget(6).await;
     let here = address(1);
     place.provider.hold(true);
-    let ask = async |n: usize| place.get(&here, &format!("opaque-{n}")).await.status();
+    let ask = async |n: usize| place.get(&here, &format!("opaque-token-number-{n}")).await.status();
     let mut asking: FuturesUnordered<_> = (0..60).map(ask).collect();
     let mut statuses = Vec::new();
     while statuses.len() < 54 {
@@ -205,11 +205,11 @@ async fn attempts_at_once_cost_no_more_than_the_budget() {
 #[actix_web::test]
 async fn credential_that_was_good_has_eight_checks_at_once_past_a_spent_budget() {
     let (place, here) = (Place::with_budget(6).await, address(1));
-    assert_eq!(place.get(&here, "good-opaque").await.status(), 200);
+    assert_eq!(place.get(&here, "good-opaque-token").await.status(), 200);
     place.provider.revoke_all();
     place.app.pass(61);
     place.provider.hold(true);
-    let ask = async |_: usize| place.get(&here, "good-opaque").await.status();
+    let ask = async |_: usize| place.get(&here, "good-opaque-token").await.status();
     let mut asking: FuturesUnordered<_> = (0..60).map(ask).collect();
     let mut statuses = Vec::new();
     while statuses.len() < 60 - 6 - 8 {
@@ -230,7 +230,7 @@ async fn without_a_budget_each_bad_credential_costs_its_work() {
     for n in 0..30 {
         let forged = format!("{}{n:04}{}", &forged[..forged.len() - 10], &forged[forged.len() - 6..]);
         assert_eq!(place.get(&address(1), &forged).await.status(), 401);
-        assert_eq!(place.get(&address(1), &format!("opaque-{n}")).await.status(), 401);
+        assert_eq!(place.get(&address(1), &format!("opaque-token-number-{n}")).await.status(), 401);
     }
     let work = place.work().await.since(before);
     assert_eq!((work.signatures, work.questions), (30.0, 30.0));
