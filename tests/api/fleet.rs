@@ -44,19 +44,23 @@ async fn changes_bite(fleet: &Fleet, what: &str) {
     let (here, there, admin) = (fleet.replica(0), fleet.replica(1), fleet.admin());
     assert_eq!(here.get(USERS, &admin).await.status(), 200);
     let bob = fleet.introduce(1, "bob").await;
-    let token = fleet.token("bob").sign();
+    // Of the next seconds: disabling voids what was issued until then, so a token from before would stay refused.
+    let later = || (chrono::Utc::now() + chrono::TimeDelta::seconds(5)).timestamp();
+    let token_of_later = || fleet.token("bob").claim("iat", later()).sign();
     let act = async |action: &str| {
         let reply = here.post(&format!("{USERS}/{bob}/{action}"), &admin, json!({})).await;
         assert_eq!(reply.status(), 200, "{}", reply.text());
     };
     let mut taken = Vec::new();
     for _ in 0..33 {
+        let token = token_of_later();
         until(there, ME, &token, 200).await;
         act("disable").await;
         taken.push(until(there, ME, &token, 403).await);
         act("enable").await;
         taken.push(until(there, ME, &token, 200).await);
     }
+    let token = token_of_later();
     for _ in 0..34 {
         until(there, USERS, &token, 403).await;
         assert!(here.grant(&bob, "auditor", &admin, true).await.status() < 300);

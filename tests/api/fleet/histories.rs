@@ -239,12 +239,10 @@ async fn run(fleet: &Fleet, seed: u64, is_silent: bool) -> Run<'_> {
     run
 }
 
-const UNLIMITED: [(&str, &str); 1] = [("RATE_LIMIT_DISABLED", "true")];
-
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
 async fn no_request_is_admitted_after_an_acknowledged_refusal_and_the_time_that_a_notice_takes() {
-    let (fleet, seed) = (Fleet::start(2, Way::Proxy, &UNLIMITED).await, seed());
+    let (fleet, seed) = (Fleet::start(2, Way::Proxy, &[]).await, seed());
     // No notice is lost, so this is far more than the slowest takes.
     let bound = Bound { elsewhere: Duration::from_secs(1) };
     let Counted { changes, late } = run(&fleet, seed, false).await.check("notices", seed, bound);
@@ -254,7 +252,7 @@ async fn no_request_is_admitted_after_an_acknowledged_refusal_and_the_time_that_
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
 async fn no_request_is_admitted_5_seconds_after_a_refusal_of_which_no_notice_tells() {
-    let (fleet, seed) = (Fleet::start(2, Way::Proxy, &UNLIMITED).await, seed());
+    let (fleet, seed) = (Fleet::start(2, Way::Proxy, &[]).await, seed());
     let bound = Bound { elsewhere: Duration::from_secs(5) };
     let Counted { late, .. } = run(&fleet, seed, true).await.check("lost notices", seed, bound);
     assert!(
