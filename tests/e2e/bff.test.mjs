@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { BFF, startApp, startForeignPage } from './app_server.mjs';
 import { complaints, keep, openBrowser, watched } from './browser.mjs';
-import { call } from './http.mjs';
+import { call, passed } from './http.mjs';
 import { freePort } from './process.mjs';
 import { SIGN_IN, signInClient, startProvider } from './provider.mjs';
 import { startService } from './service.mjs';
@@ -201,11 +201,12 @@ for (const [name, place] of Object.entries(PLACES)) {
       await watched(`bff-${slug}-disabled`, [page], async () => {
         await signInAs(page, 'bob');
         const { body: { items: [{ id }] } } = await call(service, '/api/v1/users?q=bob', { token });
-        await call(service, `/api/v1/users/${id}/disable`, { method: 'POST', token });
-        assert.equal(await clickOnSave(page), 403);
-        await notice(page).getByText('account is disabled').waitFor();
+        const { body: disabled } = await call(service, `/api/v1/users/${id}/disable`, { method: 'POST', token });
+        assert.equal(await clickOnSave(page), 401, 'disabling ends sessions');
+        await notice(page).getByText('Your session has ended').waitFor();
         await keep(page, `bff-${slug}-disabled`);
         await call(service, `/api/v1/users/${id}/enable`, { method: 'POST', token });
+        await passed(disabled.not_before);
       });
     });
 

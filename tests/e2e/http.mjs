@@ -60,3 +60,16 @@ export function assertChallenged(service, actual, { status, code, error, scope }
   assert.equal(actual.challenge.scope, scope);
   assert.equal(actual.challenge.resource_metadata, `${service.url}/.well-known/oauth-protected-resource`);
 }
+
+/** Returns once tokens are valid again that a change has voided until this time: `not_before` of a user. */
+export async function passed(time) {
+  await new Promise((resolve) => setTimeout(resolve, Date.parse(time) - Date.now()));
+}
+
+/** Asks until the answer has this status, for as long as a change may take to be known to another process (docs/scaling.md). */
+export async function answered(status, ask) {
+  const end = Date.now() + 6000;
+  let answer = await ask();
+  while (answer.status !== status && Date.now() < end) answer = await ask();
+  return answer;
+}

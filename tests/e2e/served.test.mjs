@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { assertProblem, call } from './http.mjs';
+import { assertProblem, call, passed } from './http.mjs';
 import { startProvider } from './provider.mjs';
 import { startService } from './service.mjs';
 import { machineToken, refresh, signIn } from './tokens.mjs';
@@ -79,15 +79,18 @@ for (const [client, how] of [['nightly', 'a secret'], ['exporter', 'a signed ass
   });
 }
 
-test('a person whom an administrator disables stays out with the token they have, and comes back with it', async () => {
+test('a person whom an administrator disables stays out with the token they have, and comes back with a new one', async () => {
   const [frank, alice] = [await tokenOf('frank', 'profile:read'), await tokenOf('alice', 'users:write')];
   const { id } = await me(frank);
   const administer = (verb) => call(service, `/api/v1/users/${id}/${verb}`, { method: 'POST', token: alice });
 
-  assert.ok((await administer('disable')).status < 300);
+  const disabled = await administer('disable');
+  assert.equal(disabled.status, 200, JSON.stringify(disabled.body));
   assertProblem(await call(service, '/api/v1/me', { token: frank }), 403, 'principal-disabled');
   assert.ok((await administer('enable')).status < 300);
-  assert.equal((await me(frank)).id, id);
+  assertProblem(await call(service, '/api/v1/me', { token: frank }), 401, 'invalid-token');
+  await passed(disabled.body.not_before);
+  assert.equal((await me(await tokenOf('frank', 'profile:read'))).id, id);
 });
 
 test('a client without a token finds its way to the provider', async () => {

@@ -192,7 +192,8 @@ test('alice disables bob while his page is open, and his next click says so', as
 
     await personRow(alice, 'bob').getByRole('button', { name: 'Enable' }).click();
     await personRow(alice, 'bob').getByText('active').waitFor();
-    assert.deepEqual((await callsOf(bob)).map(({ status }) => status), [200]);
+    // The token from before stays void, so the page gets a new one without asking bob.
+    assert.deepEqual((await callsOf(bob)).map(({ status }) => status), [401, 200]);
     assert.equal(await notice(bob).isVisible(), false);
   });
 });
