@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 
 import { builtSpa, startApp } from './app_server.mjs';
 import { complaints, keep, openBrowser, watched } from './browser.mjs';
-import { call } from './http.mjs';
+import { call, passed } from './http.mjs';
 import { API, SPA, singlePageApp, startProvider } from './provider.mjs';
 import { startService } from './service.mjs';
 import { signIn } from './tokens.mjs';
@@ -176,7 +176,10 @@ test('alice disables bob while his page is open, and his next click says so', as
   await watched('spa-admin', [alice, bob], async () => {
     await signInAs(bob, 'bob');
     await signInAs(alice, 'alice');
+    const isDisabling = (response) => response.url().endsWith('/disable') && response.request().method() === 'POST';
+    const disabling = alice.waitForResponse(isDisabling);
     await personRow(alice, 'bob').getByRole('button', { name: 'Disable' }).click();
+    const disabled = await (await disabling).json();
     await personRow(alice, 'bob').getByText('disabled').waitFor();
     await keep(alice, 'spa-people');
 
@@ -192,6 +195,7 @@ test('alice disables bob while his page is open, and his next click says so', as
 
     await personRow(alice, 'bob').getByRole('button', { name: 'Enable' }).click();
     await personRow(alice, 'bob').getByText('active').waitFor();
+    await passed(disabled.not_before);
     // The token from before stays void, so the page gets a new one without asking bob.
     assert.deepEqual((await callsOf(bob)).map(({ status }) => status), [401, 200]);
     assert.equal(await notice(bob).isVisible(), false);
