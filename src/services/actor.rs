@@ -116,7 +116,7 @@ impl Actor {
             return Ok(self.clone());
         };
         let principal = principals::find(conn, *known.id())?.ok_or(Failure::PrincipalDeleted)?;
-        first_contact::admit_at(&principal, claims.issued_at(), now, false)?;
+        first_contact::admit_again(&principal, claims, now)?;
         let roles = held_role::list(conn, declared, principal.id, ClaimedRoles::of(claims), now)?;
         let principal = ResolvedPrincipal::once(KnownPrincipal::new(principal, roles), known.identity());
         let (claims, principal, admitted_for) = (Arc::clone(claims), Arc::new(principal), *admitted_for);

@@ -170,7 +170,7 @@ pub(super) fn admit_again(principal: &Principal, claims: &Claims, now: DateTime<
     admit_at(principal, claims.issued_at(), now, false)
 }
 
-pub(super) fn admit_at(
+fn admit_at(
     principal: &Principal,
     issued_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
