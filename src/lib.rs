@@ -41,7 +41,6 @@
 mod api_types;
 mod app;
 mod auth;
-mod causes;
 mod cli;
 mod clock;
 mod config;
@@ -49,21 +48,22 @@ mod database;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
-mod finds;
+mod error_chain;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod line;
+mod hit_counter;
+mod interner;
 mod models;
+mod name;
 mod oidc;
-mod opaque;
+mod redacted;
 mod repositories;
 mod request_id;
 mod routes;
 mod schema;
 mod scope;
 mod services;
-mod shared_sets;
 mod sync;
 mod telemetry;
 
@@ -71,7 +71,7 @@ mod telemetry;
 #[cfg(feature = "dev")]
 #[doc(hidden)]
 pub use app::Steps;
-pub use app::{Application, IssuerReload, OutsideChanges, RunningService, StartError};
+pub use app::{Application, ExternalChanges, IssuerReload, RunningService, StartError};
 pub use auth::{AUTHENTICATED, Access, Api, Caller, Operation, PUBLIC, RegistrationError, RegistrationFault};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Fault};
@@ -79,7 +79,7 @@ pub use database::{Database, DatabaseError, DbConnection};
 pub use error::Error;
 pub use models::PrincipalId;
 pub use models::permission::Permission;
-pub use telemetry::{Log, start_log};
+pub use telemetry::{LogGuard, init_telemetry};
 
 /// The versions of the crates that appear in this crate's public items.
 pub use {actix_web, diesel, diesel_migrations, utoipa};

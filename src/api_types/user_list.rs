@@ -9,8 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::page::{default_limit, limit};
 use super::rfc3339;
-use crate::line::{is_line, normalized};
 use crate::models::{ClientTime, PeopleFilter, PeopleOrder, PeoplePlace, PrincipalId, PrincipalStatus};
+use crate::name::{is_line, normalized};
 
 /// Which people, in which order, and which page of them.
 #[derive(Deserialize, IntoParams)]

@@ -24,8 +24,8 @@ use super::limits::{self, IncomingBody, RequestLimits};
 use super::metrics::Metrics;
 use crate::auth::challenge;
 use crate::auth::resource::ProtectedResource;
-use crate::causes::causes;
 use crate::error::{Error, answer_for};
+use crate::error_chain::error_chain;
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::services::ReadinessService;
 
@@ -220,6 +220,6 @@ impl Leaving {
 /// A failure of ours is logged here, with its causes; the reason for any other is in the line that tells of the request.
 fn log(error: &Error) {
     if error.problem().status >= StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(reason = error.reason(), cause = causes(error), "failed");
+        tracing::error!(reason = error.reason(), cause = error_chain(error), "failed");
     }
 }

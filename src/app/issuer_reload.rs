@@ -32,7 +32,7 @@ impl IssuerReload {
             .map_err(|cause| StartError::ProviderClient(cause.into()))?;
         let store = Arc::new(DatabaseKeySetStore::new(database.clone()));
         let key_sets = KeySetMaker { client, store, clock: clock.clone() };
-        config.issuers.iter().for_each(tell_exceptions);
+        config.issuers.iter().for_each(log_relaxed_checks);
         let issuers = config.issuers.iter().map(|settings| (settings.clone(), key_sets.make(settings)));
         let issuers = TrustedIssuers::new(issuers, introspection);
         Ok(Self(Arc::new(Inner { config, issuers, key_sets, turn: Mutex::default() })))
@@ -70,7 +70,7 @@ impl IssuerReload {
             let keys = issuers.keys_of(&settings).unwrap_or_else(|| key_sets.make(&settings));
             (settings, keys)
         };
-        settings.iter().for_each(tell_exceptions);
+        settings.iter().for_each(log_relaxed_checks);
         issuers.replace(settings.into_iter().map(with_keys));
         tracing::info!(issuers = ?issuers.canonical_issuers(), "the issuers were read again");
         Ok(())
@@ -100,9 +100,9 @@ impl IssuerReload {
 }
 
 /// Settings that widen what is accepted are told whenever they take effect.
-fn tell_exceptions(settings: &IssuerSettings) {
+fn log_relaxed_checks(settings: &IssuerSettings) {
     let issuer = settings.issuer.as_str();
-    for exception in settings.exceptions() {
+    for exception in settings.relaxed_checks() {
         tracing::warn!(issuer, "{exception}");
     }
 }

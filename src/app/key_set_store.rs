@@ -5,9 +5,9 @@ use diesel::QueryResult;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 
-use crate::database::{Database, DatabaseError, DbConnection, Touched};
+use crate::database::{Database, DatabaseError, DbConnection, Invalidates};
 use crate::models::{self, KeySetTurn, Moment};
-use crate::oidc::{KeySetStore, StoreError, StoredKeySet, Turn, TurnEnd, TurnRequest};
+use crate::oidc::{FetchLease, KeySetStore, LeaseEnd, LeaseRequest, StoreError, StoredKeySet};
 use crate::repositories::key_sets;
 
 /// How long a replica may take to fetch; then it is taken for gone.
@@ -41,36 +41,40 @@ impl KeySetStore for DatabaseKeySetStore {
             document: key_set.document,
             fetched_at: key_set.fetched_at.into(),
         };
-        let saved = self.0.write_beside(move |conn| {
+        let saved = self.0.write_concurrently(move |conn| {
             key_sets::save(conn, &key_set)?;
-            Ok::<_, DatabaseError>(((), Touched::Nobody))
+            Ok::<_, DatabaseError>(((), Invalidates::Nothing))
         });
         saved.map(|saved| saved.map_err(Into::into)).boxed()
     }
 
-    fn take_turn<'a>(&'a self, issuer: &'a str, request: TurnRequest) -> BoxFuture<'a, Result<Turn, StoreError>> {
+    fn take_lease<'a>(
+        &'a self,
+        issuer: &'a str,
+        request: LeaseRequest,
+    ) -> BoxFuture<'a, Result<FetchLease, StoreError>> {
         if !self.0.is_shared() {
-            return ready(Ok(Turn::Mine)).boxed();
+            return ready(Ok(FetchLease::Acquired)).boxed();
         }
         let issuer = issuer.to_owned();
-        let asked = self.0.write_beside(move |conn| {
-            let turn = take_turn(conn, &issuer, request)?;
-            Ok::<_, DatabaseError>((turn, Touched::Nobody))
+        let asked = self.0.write_concurrently(move |conn| {
+            let lease = take_lease(conn, &issuer, request)?;
+            Ok::<_, DatabaseError>((lease, Invalidates::Nothing))
         });
-        asked.map(|turn| turn.map_err(Into::into)).boxed()
+        asked.map(|lease| lease.map_err(Into::into)).boxed()
     }
 
-    fn end_turn<'a>(&'a self, issuer: &'a str, end: TurnEnd) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn end_lease<'a>(&'a self, issuer: &'a str, end: LeaseEnd) -> BoxFuture<'a, Result<(), StoreError>> {
         if !self.0.is_shared() {
             return ready(Ok(())).boxed();
         }
         let free = free_turn(issuer);
-        let ended = self.0.write_beside(move |conn| {
+        let ended = self.0.write_concurrently(move |conn| {
             let before = key_sets::find_turn_for_update(conn, &free)?;
-            let is_tiring = end.is_reader_s || end.has_failed;
+            let is_tiring = end.requested_by_reader || end.has_failed;
             let resting_since = if is_tiring { Some(end.at.into()) } else { before.resting_since };
             key_sets::update_turn(conn, &KeySetTurn { resting_since, has_failed: end.has_failed, ..free })?;
-            Ok::<_, DatabaseError>(((), Touched::Nobody))
+            Ok::<_, DatabaseError>(((), Invalidates::Nothing))
         });
         ended.map(|ended| ended.map_err(Into::into)).boxed()
     }
@@ -81,32 +85,32 @@ fn free_turn(issuer: &str) -> KeySetTurn {
     KeySetTurn { issuer: issuer.to_owned(), taken_until: long_ago, resting_since: None, has_failed: false }
 }
 
-fn take_turn(conn: &mut DbConnection, issuer: &str, request: TurnRequest) -> QueryResult<Turn> {
-    let turn = key_sets::find_turn_for_update(conn, &free_turn(issuer))?;
+fn take_lease(conn: &mut DbConnection, issuer: &str, request: LeaseRequest) -> QueryResult<FetchLease> {
+    let lease = key_sets::find_turn_for_update(conn, &free_turn(issuer))?;
     let kept = key_sets::find(conn, issuer)?
         .map(|kept| StoredKeySet { document: kept.document, fetched_at: kept.fetched_at.utc() });
     let newer = kept.filter(|kept| request.fetched_at.is_none_or(|at_hand| at_hand < kept.fetched_at));
-    let rested = turn.resting_since.map(Moment::utc).filter(|since| {
+    let rested = lease.resting_since.map(Moment::utc).filter(|since| {
         // A time to come, by a clock that was ahead, holds nobody up, unless it came while the row was waited for.
         (-TURN..RESTING_FOR).contains(&(request.now - *since))
     });
     match (rested, newer) {
-        (Some(_), _) if turn.has_failed => return Ok(Turn::Failed),
-        (Some(since), newer) if request.is_reader_s => return Ok(Turn::Settled(newer, since)),
+        (Some(_), _) if lease.has_failed => return Ok(FetchLease::Failed),
+        (Some(since), newer) if request.requested_by_reader => return Ok(FetchLease::Settled(newer, since)),
         (_, Some(newer)) => {
-            let good_since = if request.is_reader_s { request.asked_at } else { request.fresh_since };
+            let good_since = if request.requested_by_reader { request.asked_at } else { request.fresh_since };
             if good_since <= newer.fetched_at {
                 let at = newer.fetched_at;
-                return Ok(Turn::Settled(Some(newer), at));
+                return Ok(FetchLease::Settled(Some(newer), at));
             }
         }
         (_, None) => {}
     }
-    let taken_until = turn.taken_until.utc();
+    let taken_until = lease.taken_until.utc();
     // Whoever waited for the row looked at the clock before; a turn that ends later still was taken by a clock that was ahead.
     if request.now < taken_until && taken_until <= request.now + TURN * 2 {
-        return Ok(Turn::Theirs);
+        return Ok(FetchLease::HeldElsewhere);
     }
-    key_sets::update_turn(conn, &KeySetTurn { taken_until: (request.now + TURN).into(), ..turn })?;
-    Ok(Turn::Mine)
+    key_sets::update_turn(conn, &KeySetTurn { taken_until: (request.now + TURN).into(), ..lease })?;
+    Ok(FetchLease::Acquired)
 }

@@ -65,18 +65,18 @@ impl RequestLimits {
 /// holds any more actix would read to its end instead, which may never come.
 pub(super) fn hold_unread(body: Option<IncomingBody>, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     match body.filter(|body| !body.has_ended()) {
-        Some(unread) => response.map_body(|_, answer| BoxBody::new(Answer { answer, _unread: unread })),
+        Some(unread) => response.map_body(|_, answer| BoxBody::new(UnreadBodyResponse { answer, _unread: unread })),
         None => response,
     }
 }
 
 /// An answer to a request whose body was not read.
-struct Answer {
+struct UnreadBodyResponse {
     answer: BoxBody,
     _unread: IncomingBody,
 }
 
-impl MessageBody for Answer {
+impl MessageBody for UnreadBodyResponse {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {

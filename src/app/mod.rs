@@ -5,13 +5,13 @@
 mod answer;
 mod cors;
 mod daily_purge;
+mod external_changes;
 mod hosts;
 mod issuer_reload;
 mod key_set_store;
 mod limits;
 mod metrics;
 mod observe;
-mod outside_changes;
 mod shutdown;
 mod start;
 mod state;
@@ -27,8 +27,8 @@ use crate::auth::{Api, RegistrationError, RegistrationFault};
 use crate::models::permission::{DeclaredPermissions, Permission};
 use crate::{cli, routes};
 
+pub use external_changes::ExternalChanges;
 pub use issuer_reload::IssuerReload;
-pub use outside_changes::OutsideChanges;
 pub use start::{RunningService, StartError};
 #[cfg(feature = "dev")]
 pub use steps::Steps;

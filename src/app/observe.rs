@@ -193,12 +193,12 @@ fn route<B>(response: &ServiceResponse<B>) -> Option<&RoutePattern> {
 }
 
 impl<B: MessageBody> Seen<'_, B> {
-    fn for_metrics(&self) -> metrics::Seen {
+    fn for_metrics(&self) -> metrics::RequestLabels {
         let (route, status) = match self.outcome {
             Ok(response) => (route(response).cloned(), response.status()),
             Err(error) => (None, error.as_response_error().status_code()),
         };
-        metrics::Seen { route, method: self.method, status: status.as_u16() }
+        metrics::RequestLabels { route, method: self.method, status: status.as_u16() }
     }
 
     fn tell(&self) {

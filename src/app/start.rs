@@ -13,10 +13,10 @@ use tokio::task::AbortHandle;
 use super::answer::Answer;
 use super::cors;
 use super::daily_purge;
+use super::external_changes::ExternalChanges;
 use super::issuer_reload::IssuerReload;
 use super::metrics;
 use super::observe::Observe;
-use super::outside_changes::OutsideChanges;
 use super::shutdown::{Shutdown, Signals};
 use super::state::{Parts, State};
 use super::{Application, collect};
@@ -86,7 +86,7 @@ pub struct RunningService {
     management: Option<Server>,
     management_address: Option<SocketAddr>,
     issuers: IssuerReload,
-    outside: OutsideChanges,
+    outside: ExternalChanges,
     readiness: web::Data<ReadinessService>,
     grace: Duration,
     closed: Closed,
@@ -121,7 +121,7 @@ impl RunningService {
     }
 
     /// Looks for changes that other processes made, before it is time to: a handle that can be kept while [`wait`](Self::wait) runs.
-    pub fn outside_changes(&self) -> OutsideChanges {
+    pub fn external_changes(&self) -> ExternalChanges {
         self.outside.clone()
     }
 
@@ -190,7 +190,7 @@ impl Application {
         });
         let sessions = MySessionService::new(database.clone(), clock.clone(), config.session_idle());
         let purging = daily_purge::start(PurgeService::new(database.clone(), clock.clone()), sessions, clock.clone());
-        let outside = OutsideChanges::new(database.clone());
+        let outside = ExternalChanges::new(database.clone());
         let watching = outside.watch(clock.clone())?;
         let closed = database.closing();
         let migrations = database.applied_versions().await?;

@@ -180,19 +180,19 @@ fn required(access: Access) -> Option<Permission> {
 }
 
 fn faults(routes: &[Route], declared: &DeclaredPermissions) -> Vec<RegistrationFault> {
-    let mut seen = Seen::default();
+    let mut seen = RegisteredPaths::default();
     routes.iter().flat_map(|route| route_faults(route, declared, &mut seen)).collect()
 }
 
 /// What was registered before the route at hand.
 #[derive(Default)]
-struct Seen {
+struct RegisteredPaths {
     routes: BTreeSet<(String, String)>,
     /// How the path of each shape is spelt.
     spellings: BTreeMap<String, String>,
 }
 
-fn route_faults(route: &Route, declared: &DeclaredPermissions, seen: &mut Seen) -> Vec<RegistrationFault> {
+fn route_faults(route: &Route, declared: &DeclaredPermissions, seen: &mut RegisteredPaths) -> Vec<RegistrationFault> {
     let (method, path) = (route.method.clone(), route.path.clone());
     let mut faults = Vec::new();
     if let Some(permission) = required(route.access).filter(|permission| declared.find(permission.name()).is_none()) {

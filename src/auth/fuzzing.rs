@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
 
-use super::session::{Cookies, Jar, Origins};
+use super::session::{CookieKind, Cookies, Origins};
 use super::{TrustedProxies, bearer};
 
 /// The request is refused for it.
@@ -32,7 +32,7 @@ pub(crate) fn destination(public_url: &str, allowed: &[String], target: &str) ->
 
 pub(crate) fn session_cookie(fields: &[&[u8]]) -> Result<Option<String>, Refused> {
     let request = with(TestRequest::default(), &COOKIE, fields).to_http_request();
-    Cookies::new(true).read(&request, Jar::Session).map_err(|_| Refused)
+    Cookies::new(true).read(&request, CookieKind::Session).map_err(|_| Refused)
 }
 
 /// Those fields that a request can have.

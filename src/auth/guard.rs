@@ -11,7 +11,7 @@ use super::access::Access;
 use super::bearer::{self, Credential};
 use super::caller::Caller;
 use super::rate_limit::RateLimits;
-use super::session::{BrowserSessions, Jar};
+use super::session::{BrowserSessions, CookieKind};
 use crate::Clock;
 use crate::error::Error;
 use crate::oidc::{Claims, TokenVerifier};
@@ -49,21 +49,21 @@ impl Authenticator {
     }
 
     /// Lets whoever is remembered in without waiting, which spares most requests a future of their own.
-    pub(super) fn recognize(&self, access: Access, request: &ServiceRequest) -> Recognition {
-        match self.recall(access, request) {
-            Ok(caller) => Recognition::Settled(self.let_in(access, caller)),
-            Err(claims) => match claims.as_ref().and_then(|claims| self.recall_refusal(access, request, claims)) {
-                Some(refusal) => Recognition::Settled(Err(refusal)),
-                None => Recognition::Pending(claims),
+    pub(super) fn try_cached(&self, access: Access, request: &ServiceRequest) -> CacheLookup {
+        match self.cached_caller(access, request) {
+            Ok(caller) => CacheLookup::Decided(self.authorize(access, caller)),
+            Err(claims) => match claims.as_ref().and_then(|claims| self.cached_refusal(access, request, claims)) {
+                Some(refusal) => CacheLookup::Decided(Err(refusal)),
+                None => CacheLookup::Undecided(claims),
             },
         }
     }
 
-    /// The caller of a request that was not [recognized](Self::recognize), if there is one who may have what asks for this access: by its
+    /// The caller of a request that was not [recognized](Self::try_cached), if there is one who may have what asks for this access: by its
     /// bearer token or, where there is no `Authorization` at all, by its session.
     ///
     /// The budget of the request's address is asked before anything that costs. A request without a credential does not take from it.
-    pub(super) async fn admit(
+    pub(super) async fn authenticate(
         &self,
         access: Access,
         request: &ServiceRequest,
@@ -74,23 +74,23 @@ impl Authenticator {
             Some((sessions, cookie)) => Box::pin(self.by_session(access, request, sessions, cookie)).await,
             None => self.by_token(access, request, claims).await,
         };
-        self.let_in(access, caller?)
+        self.authorize(access, caller?)
     }
 
     /// The caller whose bearer token and principal are remembered, without waiting for anything; else the claims, where the token is.
-    fn recall(&self, access: Access, request: &ServiceRequest) -> Result<Caller, Option<Arc<Claims>>> {
+    fn cached_caller(&self, access: Access, request: &ServiceRequest) -> Result<Caller, Option<Arc<Claims>>> {
         let credential = bearer::credential(request.headers()).ok().flatten().ok_or(None)?;
         let now = self.clock.microseconds();
-        let claims = self.verifier.recall(credential.as_presented(), now).ok_or(None)?;
-        match self.principals.recall(&claims, access.need(), now) {
+        let claims = self.verifier.cached(credential.as_presented(), now).ok_or(None)?;
+        match self.principals.cached(&claims, access.need(), now) {
             Some(principal) => Ok(Caller::new(access, claims, principal)),
             None => Err(Some(claims)),
         }
     }
 
     /// What a request is answered whose token is good, but whose principal is known to be refused.
-    fn recall_refusal(&self, access: Access, request: &ServiceRequest, claims: &Claims) -> Option<Error> {
-        let refused = self.principals.recall_refusal(claims, access.need(), self.clock.microseconds())?;
+    fn cached_refusal(&self, access: Access, request: &ServiceRequest, claims: &Claims) -> Option<Error> {
+        let refused = self.principals.cached_refusal(claims, access.need(), self.clock.microseconds())?;
         let credential = bearer::credential(request.headers()).ok().flatten()?;
         Some(self.limits.refuse_remembered(request.request(), credential.as_presented(), refused))
     }
@@ -98,7 +98,7 @@ impl Authenticator {
     /// The session's cookie of a request that has no `Authorization`, and what knows sessions.
     fn session_cookie(&self, request: &ServiceRequest) -> Option<(&BrowserSessions, Result<String, Error>)> {
         let sessions = self.sessions.as_ref().filter(|_| !request.headers().contains_key(AUTHORIZATION))?;
-        let cookie = sessions.cookies.read(request.request(), Jar::Session).transpose()?;
+        let cookie = sessions.cookies.read(request.request(), CookieKind::Session).transpose()?;
         Some((sessions, cookie))
     }
 
@@ -124,7 +124,7 @@ impl Authenticator {
         Ok(Caller::new(access, claims, principal).with_session(session))
     }
 
-    /// The caller by a bearer token that could not be [recalled](Self::recall), or why there is none. `claims` are the token's where it is
+    /// The caller by a bearer token that could not be [recalled](Self::cached_caller), or why there is none. `claims` are the token's where it is
     /// proved already, and only its principal is to be found.
     async fn by_token(
         &self,
@@ -169,7 +169,7 @@ impl Authenticator {
     }
 
     /// Lets an authenticated caller in, who may have what asks for this access and has not asked too often.
-    fn let_in(&self, access: Access, caller: Caller) -> Result<Caller, Error> {
+    fn authorize(&self, access: Access, caller: Caller) -> Result<Caller, Error> {
         self.limits.take(caller.principal())?;
         require(access, &caller)?;
         Ok(caller)
@@ -187,11 +187,11 @@ impl Access {
 }
 
 /// Whether it is known at once who asks.
-pub(super) enum Recognition {
+pub(super) enum CacheLookup {
     /// It is, and whether they may have what they ask for.
-    Settled(Result<Caller, Error>),
-    /// It has to be [found out](Authenticator::admit), by these claims where the token was proved already.
-    Pending(Option<Arc<Claims>>),
+    Decided(Result<Caller, Error>),
+    /// It has to be [found out](Authenticator::authenticate), by these claims where the token was proved already.
+    Undecided(Option<Arc<Claims>>),
 }
 
 fn require(access: Access, caller: &Caller) -> Result<(), Error> {

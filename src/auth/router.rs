@@ -18,7 +18,7 @@ use tracing::Instrument;
 
 use super::access::{Access, Route};
 use super::caller::Caller;
-use super::guard::{Authenticator, Recognition};
+use super::guard::{Authenticator, CacheLookup};
 use crate::error::Error;
 
 /// Everything below this path belongs to the API.
@@ -189,12 +189,12 @@ impl Service<ServiceRequest> for Routing {
         if access == Access::Public {
             return endpoint.answer(request, Ok(None));
         }
-        match self.guard.recognize(access, &request) {
-            Recognition::Settled(admitted) => endpoint.answer(request, admitted.map(Some)),
-            Recognition::Pending(claims) => {
+        match self.guard.try_cached(access, &request) {
+            CacheLookup::Decided(admitted) => endpoint.answer(request, admitted.map(Some)),
+            CacheLookup::Undecided(claims) => {
                 let guard = self.guard.clone();
                 let answered = async move {
-                    let admitted = guard.admit(access, &request, claims).await;
+                    let admitted = guard.authenticate(access, &request, claims).await;
                     endpoint.answer(request, admitted.map(Some)).await
                 };
                 answered.boxed_local()

@@ -46,7 +46,7 @@ enum Command {
     /// Print a fresh access token from the running development issuer.
     Token {
         /// Whose token.
-        subject: Subject,
+        subject: TestSubject,
         /// Scopes to delegate, separated by spaces; all of them if absent.
         #[arg(long)]
         scope: Option<String>,
@@ -55,7 +55,7 @@ enum Command {
 
 /// Those whom the development issuer knows.
 #[derive(Clone, Copy, ValueEnum)]
-enum Subject {
+enum TestSubject {
     /// A person who is an administrator.
     Alice,
     /// A person who is a member.
@@ -206,7 +206,7 @@ struct TokenResponse {
     access_token: String,
 }
 
-async fn print_token(port: u16, subject: Subject, scope: Option<String>) -> Result<(), DevError> {
+async fn print_token(port: u16, subject: TestSubject, scope: Option<String>) -> Result<(), DevError> {
     let subject = subject.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let form = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("subject", &subject)

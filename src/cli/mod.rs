@@ -26,9 +26,9 @@ use clap::{Parser, Subcommand};
 
 use crate::app::{Application, StartError};
 use crate::auth::RegistrationError;
-use crate::causes::causes;
 use crate::config::{Config, ConfigError};
 use crate::database::DatabaseError;
+use crate::error_chain::error_chain;
 use crate::services::Failure;
 use crate::telemetry;
 
@@ -97,7 +97,7 @@ enum CommandError {
     )]
     TokenInArguments,
     #[error("faults found: {0}")]
-    Unwell(usize),
+    ChecksFailed(usize),
     #[error("the output can't be written")]
     Output(#[from] serde_json::Error),
     #[error(transparent)]
@@ -119,7 +119,7 @@ pub(crate) fn run(application: Application) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("portcullis: {}", causes(&error).trim_end());
+            eprintln!("portcullis: {}", error_chain(&error).trim_end());
             ExitCode::FAILURE
         }
     }

@@ -60,7 +60,7 @@ pub(super) enum ImportError {
 
 /// A line as it is written.
 #[derive(Deserialize)]
-struct Line {
+struct ImportRow {
     issuer: Option<String>,
     subject: String,
     display_name: Option<String>,
@@ -192,8 +192,8 @@ impl Lines {
     /// The person that a record describes, or why it is refused.
     pub(super) fn person(&mut self, record: &StringRecord, columns: &StringRecord) -> Result<NewUser, String> {
         let number = line_number(record.position());
-        let line: Line = record.deserialize(Some(columns)).map_err(|error| unreadable(&error))?;
-        let Line { issuer, subject, display_name, given_name, family_name, locale, .. } = line;
+        let line: ImportRow = record.deserialize(Some(columns)).map_err(|error| unreadable(&error))?;
+        let ImportRow { issuer, subject, display_name, given_name, family_name, locale, .. } = line;
         let issuer = issuer.or_else(|| self.only_issuer.clone()).ok_or("issuer is missing")?;
         // By whether it was seen, not by where: records that a carriage return alone ends have one line number.
         match self.seen.entry((issuer.clone(), subject.clone())) {

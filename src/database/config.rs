@@ -79,11 +79,11 @@ impl Synchronous {
 ///
 /// Its `Debug` shows the kind of database only.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(pub(super) Place);
+pub struct DatabaseUrl(pub(super) DatabaseLocation);
 
 /// Where a database is.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum DatabaseLocation {
     Sqlite(PathBuf),
     #[cfg(feature = "postgres")]
     Postgres(super::postgres::PostgresUrl),
@@ -110,7 +110,7 @@ impl DatabaseUrl {
 
     #[cfg(feature = "postgres")]
     fn parse_postgres(text: &str) -> Result<Self, &'static str> {
-        super::postgres::PostgresUrl::parse(text).map(Place::Postgres).map(Self)
+        super::postgres::PostgresUrl::parse(text).map(DatabaseLocation::Postgres).map(Self)
     }
 
     #[cfg(not(feature = "postgres"))]
@@ -122,29 +122,29 @@ impl DatabaseUrl {
 
     /// The database file at `path`.
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
-        Self(Place::Sqlite(path.into()))
+        Self(DatabaseLocation::Sqlite(path.into()))
     }
 
     /// Whether it is a server's, which several replicas can share.
     pub fn is_server(&self) -> bool {
-        !matches!(self.0, Place::Sqlite(_))
+        !matches!(self.0, DatabaseLocation::Sqlite(_))
     }
 
     /// Those of its files to which users other than their owner have access; none of a server's.
     pub(crate) fn files_open_to_others(&self) -> Vec<PathBuf> {
         match &self.0 {
-            Place::Sqlite(file) => private_file::open_to_others(file),
+            DatabaseLocation::Sqlite(file) => private_file::open_to_others(file),
             #[cfg(feature = "postgres")]
-            Place::Postgres(_) => Vec::new(),
+            DatabaseLocation::Postgres(_) => Vec::new(),
         }
     }
 
     /// Whether there may be a database at this address. Of a server's nobody knows before it was asked.
     pub fn exists(&self) -> bool {
         match &self.0 {
-            Place::Sqlite(file) => file.exists(),
+            DatabaseLocation::Sqlite(file) => file.exists(),
             #[cfg(feature = "postgres")]
-            Place::Postgres(_) => true,
+            DatabaseLocation::Postgres(_) => true,
         }
     }
 }

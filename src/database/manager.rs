@@ -9,7 +9,7 @@ use diesel::connection::TransactionManager;
 use diesel::r2d2::{HandleError, ManageConnection, R2D2Connection};
 use diesel::{Connection, QueryResult};
 
-use super::config::Place;
+use super::config::DatabaseLocation;
 use super::connection::DbConnection;
 #[cfg(feature = "postgres")]
 use super::postgres::{self, PostgresOpener};
@@ -21,23 +21,23 @@ use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 pub(super) enum Purpose {
     /// Queries only: the database refuses every change.
     Read,
-    /// Changes, one transaction at a time in the whole fleet.
-    Govern,
-    /// Changes of what the transaction has locked or makes, beside those of others where the database can.
-    WriteBeside,
-    /// Changes of the schema, one process at a time.
+    /// Invalidations, one transaction at a time in the whole fleet.
+    Exclusive,
+    /// Invalidations of what the transaction has locked or makes, beside those of others where the database can.
+    Concurrent,
+    /// Invalidations of the schema, one process at a time.
     Migrate,
 }
 
 /// A connection, and whether it is still good for a transaction.
-pub(super) struct Link {
+pub(super) struct ManagedConnection {
     connection: DbConnection,
     is_condemned: bool,
 }
 
-impl Link {
+impl ManagedConnection {
     /// Has the pool drop the connection instead of lending it again: something happened after which its state is not known.
-    pub(super) fn condemn(&mut self) {
+    pub(super) fn mark_broken(&mut self) {
         self.is_condemned = true;
     }
 
@@ -75,7 +75,7 @@ impl Link {
     }
 }
 
-impl Deref for Link {
+impl Deref for ManagedConnection {
     type Target = DbConnection;
 
     fn deref(&self) -> &DbConnection {
@@ -83,7 +83,7 @@ impl Deref for Link {
     }
 }
 
-impl DerefMut for Link {
+impl DerefMut for ManagedConnection {
     fn deref_mut(&mut self) -> &mut DbConnection {
         &mut self.connection
     }
@@ -100,32 +100,32 @@ impl Manager {
     /// Connections to the database at `url`. To SQLite they are of one purpose, to PostgreSQL each is good for all.
     pub(super) fn new(url: &DatabaseUrl, config: &DatabaseConfig, purpose: Purpose) -> Result<Self, DatabaseError> {
         match &url.0 {
-            Place::Sqlite(file) => Ok(Self::Sqlite(SqliteOpener::new(file, config, purpose)?)),
+            DatabaseLocation::Sqlite(file) => Ok(Self::Sqlite(SqliteOpener::new(file, config, purpose)?)),
             #[cfg(feature = "postgres")]
-            Place::Postgres(url) => Ok(Self::Postgres(PostgresOpener::new(url, config))),
+            DatabaseLocation::Postgres(url) => Ok(Self::Postgres(PostgresOpener::new(url, config))),
         }
     }
 }
 
 impl ManageConnection for Manager {
-    type Connection = Link;
+    type Connection = ManagedConnection;
     type Error = DatabaseError;
 
-    fn connect(&self) -> Result<Link, DatabaseError> {
+    fn connect(&self) -> Result<ManagedConnection, DatabaseError> {
         let connection = match self {
             Self::Sqlite(opener) => DbConnection::Sqlite(opener.open()?),
             #[cfg(feature = "postgres")]
             Self::Postgres(opener) => DbConnection::Postgres(opener.open()?),
         };
-        Ok(Link { connection, is_condemned: false })
+        Ok(ManagedConnection { connection, is_condemned: false })
     }
 
-    fn is_valid(&self, link: &mut Link) -> Result<(), DatabaseError> {
-        link.ping().map_err(DatabaseError::unavailable)
+    fn is_valid(&self, connection: &mut ManagedConnection) -> Result<(), DatabaseError> {
+        connection.ping().map_err(DatabaseError::unavailable)
     }
 
-    fn has_broken(&self, link: &mut Link) -> bool {
-        std::thread::panicking() || link.is_condemned || link.is_broken()
+    fn has_broken(&self, connection: &mut ManagedConnection) -> bool {
+        std::thread::panicking() || connection.is_condemned || connection.is_broken()
     }
 }
 

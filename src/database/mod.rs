@@ -4,17 +4,17 @@
 //! writers come one after another, in SQLite by its nature and in PostgreSQL by a lock that all replicas share, and a transaction that
 //! fails leaves nothing behind. Whoever waits too long is told that the database is out of reach, not that the request was wrong.
 //!
-//! What bears on one principal alone is written by [`Database::write_beside`]. On PostgreSQL it takes no turn: whoever uses it locks the
+//! What bears on one principal alone is written by [`Database::write_concurrently`]. On PostgreSQL it takes no turn: whoever uses it locks the
 //! row that it goes by (`find_for_update`), and reckons with somebody who makes the same row at the same time. In SQLite those who wait
 //! for their turn share one transaction.
 
-mod changes;
+mod change_feed;
 mod closing;
 mod config;
 mod connection;
 mod error;
-mod freshness;
-mod lane;
+mod group_commit;
+mod invalidations;
 mod manager;
 mod migrations;
 mod outside;
@@ -27,7 +27,7 @@ mod sqlite;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod together;
+mod transaction_pool;
 mod usage;
 
 use std::hash::{BuildHasher, RandomState};
@@ -36,31 +36,31 @@ use std::sync::{Arc, OnceLock};
 use chrono::{DateTime, Utc};
 use diesel::{QueryDsl, RunQueryDsl};
 
-pub use changes::{Changes, Mark, Subject, Touched};
+pub use change_feed::{ChangeFeedHealth, UpTo};
 pub use closing::Closed;
 use closing::Closing;
 pub use config::{DatabaseConfig, DatabaseUrl, Synchronous};
 pub(crate) use connection::directly;
 pub use connection::{DbConnection, MultiBackend};
 pub use error::DatabaseError;
-pub use freshness::{Freshness, Knowledge};
-use lane::{Hurry, Lane};
+pub use invalidations::{Invalidates, InvalidationKey, Invalidations, Version};
 use manager::Purpose;
 use outside::Outside;
+use transaction_pool::{Deadline, TransactionPool};
 pub use usage::PoolUsage;
 
 use crate::schema::roles;
 
 /// A handle on the database. Cheap to clone; clones share their connections.
 #[derive(Clone)]
-pub struct Database(Arc<Lanes>);
+pub struct Database(Arc<TransactionPools>);
 
-struct Lanes {
+struct TransactionPools {
     config: Arc<DatabaseConfig>,
-    readers: Lane,
-    writer: Lane,
-    changes: Arc<Changes>,
-    freshness: Arc<Freshness>,
+    readers: TransactionPool,
+    writer: TransactionPool,
+    changes: Arc<Invalidations>,
+    change_feed: Arc<ChangeFeedHealth>,
     outside: Outside,
     /// What notices sent from here begin with, so that they are not taken for somebody else's.
     origin: Arc<str>,
@@ -76,19 +76,19 @@ pub struct Listening {
     listening: postgres::Listening,
 }
 
-impl Lanes {
+impl TransactionPools {
     #[cfg(feature = "postgres")]
     fn listen(&self, now: impl Fn() -> DateTime<Utc> + Send + 'static) -> Result<Option<Listening>, DatabaseError> {
         let direct = self.config.direct_url.as_ref();
         let listens = direct.is_some() || !self.config.is_pooled;
-        let config::Place::Postgres(url) = &direct.unwrap_or(&self.config.url).0 else { return Ok(None) };
+        let config::DatabaseLocation::Postgres(url) = &direct.unwrap_or(&self.config.url).0 else { return Ok(None) };
         let listener = postgres::Listener {
             url: url.clone(),
             config: Arc::clone(&self.config),
             listens,
             origin: Arc::clone(&self.origin),
             changes: Arc::clone(&self.changes),
-            freshness: Arc::clone(&self.freshness),
+            change_feed: Arc::clone(&self.change_feed),
             now,
         };
         Ok(Some(Listening { listening: listener.start()? }))
@@ -105,7 +105,7 @@ impl Lanes {
         if *url == self.config.url {
             self.writer.transaction_here(Purpose::Migrate, work)
         } else {
-            lane::apart(url, &self.config, Purpose::Migrate, work)
+            transaction_pool::apart(url, &self.config, Purpose::Migrate, work)
         }
     }
 }
@@ -115,17 +115,17 @@ impl Database {
     pub fn open(config: &DatabaseConfig) -> Result<Self, DatabaseError> {
         let config = Arc::new(config.clone());
         let (readers, writer) = if config.url.is_server() {
-            let both = Lane::open(&config, Purpose::Govern, config.pool_size, "all")?;
+            let both = TransactionPool::open(&config, Purpose::Exclusive, config.pool_size, "all")?;
             (both.clone(), both)
         } else {
             // The writer first: it turns the write-ahead log on.
-            let writer = Lane::open(&config, Purpose::Govern, 1, "write")?;
-            (Lane::open(&config, Purpose::Read, config.pool_size, "read")?, writer)
+            let writer = TransactionPool::open(&config, Purpose::Exclusive, 1, "write")?;
+            (TransactionPool::open(&config, Purpose::Read, config.pool_size, "read")?, writer)
         };
-        let (changes, freshness, outside) = (Arc::default(), Arc::default(), Outside::default());
+        let (changes, change_feed, outside) = (Arc::default(), Arc::default(), Outside::default());
         let origin = format!("{:016x}", RandomState::new().hash_one(std::process::id())).into();
         let closing = Closing::default();
-        Ok(Self(Arc::new(Lanes { config, readers, writer, changes, freshness, outside, origin, closing })))
+        Ok(Self(Arc::new(TransactionPools { config, readers, writer, changes, change_feed, outside, origin, closing })))
     }
 
     /// Runs `work` in a transaction that sees one state of the database and changes nothing.
@@ -135,76 +135,76 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.0.readers.transaction(Purpose::Read, Hurry::Caller, work, || None, || ()).await
+        self.0.readers.transaction(Purpose::Read, Deadline::Caller, work, || None, || ()).await
     }
 
     /// Runs `work` in the one writing transaction of the moment. What it did is kept if it returns `Ok`, and undone otherwise.
     ///
     /// It is taken to bear on everyone: whatever was remembered is read anew. A change that is made often says whom it touches, by
-    /// [`write_touching`](Self::write_touching).
+    /// [`write_invalidating`](Self::write_invalidating).
     pub async fn write<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.write_touching(|conn| Ok((work(conn)?, Touched::Everyone))).await
+        self.write_invalidating(|conn| Ok((work(conn)?, Invalidates::Everything))).await
     }
 
     /// As [`write`](Self::write), for `work` that says whom its change bears on. That is noted once the transaction has ended, on the
     /// same thread: a caller that no longer waits takes nothing back.
-    pub async fn write_touching<T, E, W>(&self, work: W) -> Result<T, E>
+    pub async fn write_invalidating<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
-        W: FnOnce(&mut DbConnection) -> Result<(T, Touched), E> + Send + 'static,
+        W: FnOnce(&mut DbConnection) -> Result<(T, Invalidates), E> + Send + 'static,
     {
-        self.transaction(Purpose::Govern, Hurry::Caller, work).await
+        self.transaction(Purpose::Exclusive, Deadline::Caller, work).await
     }
 
     /// As [`write`](Self::write), for `work` of many statements that nobody waits for but an operator: it may take its time, each
     /// statement within its limit.
-    pub async fn write_at_leisure<T, E, W>(&self, work: W) -> Result<T, E>
+    pub async fn write_unbounded<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.transaction(Purpose::Govern, Hurry::None, |conn| Ok((work(conn)?, Touched::Everyone))).await
+        self.transaction(Purpose::Exclusive, Deadline::None, |conn| Ok((work(conn)?, Invalidates::Everything))).await
     }
 
-    /// As [`write_touching`](Self::write_touching), beside other writers where the database can, and together with them where it can't:
+    /// As [`write_invalidating`](Self::write_invalidating), beside other writers where the database can, and together with them where it can't:
     /// see the module.
-    pub async fn write_beside<T, E, W>(&self, work: W) -> Result<T, E>
+    pub async fn write_concurrently<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
-        W: FnOnce(&mut DbConnection) -> Result<(T, Touched), E> + Send + 'static,
+        W: FnOnce(&mut DbConnection) -> Result<(T, Invalidates), E> + Send + 'static,
     {
-        self.transaction(Purpose::WriteBeside, Hurry::Caller, work).await
+        self.transaction(Purpose::Concurrent, Deadline::Caller, work).await
     }
 
-    async fn transaction<T, E, W>(&self, purpose: Purpose, hurry: Hurry, work: W) -> Result<T, E>
+    async fn transaction<T, E, W>(&self, purpose: Purpose, deadline: Deadline, work: W) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
-        W: FnOnce(&mut DbConnection) -> Result<(T, Touched), E> + Send + 'static,
+        W: FnOnce(&mut DbConnection) -> Result<(T, Invalidates), E> + Send + 'static,
     {
         let (changes, told) = (Arc::clone(&self.0.changes), Arc::new(OnceLock::new()));
         let tell = Arc::clone(&told);
         let work = move |conn: &mut DbConnection| {
-            let (value, touched) = work(conn)?;
-            tell.get_or_init(|| touched);
+            let (value, invalidates) = work(conn)?;
+            tell.get_or_init(|| invalidates);
             Ok(value)
         };
         let (to_others, origin) = (Arc::clone(&told), Arc::clone(&self.0.origin));
         let notice = move || to_others.get()?.to_notice().map(|told| format!("{origin} {told}"));
         // Where the commit failed as well: whether it did can be in doubt.
-        let note = move || told.get().into_iter().for_each(|touched| changes.note(touched.clone()));
-        if purpose == Purpose::WriteBeside && !self.is_shared() {
+        let note = move || told.get().into_iter().for_each(|invalidates| changes.note(invalidates.clone()));
+        if purpose == Purpose::Concurrent && !self.is_shared() {
             return self.0.writer.shared_transaction(work, note).await;
         }
-        self.0.writer.transaction(purpose, hurry, work, notice, note).await
+        self.0.writer.transaction(purpose, deadline, work, notice, note).await
     }
 
     /// How busy each pool of connections is: on SQLite one that reads and one that writes, on PostgreSQL one for all.
@@ -214,7 +214,7 @@ impl Database {
     }
 
     /// The order of the changes made here.
-    pub fn changes(&self) -> &Arc<Changes> {
+    pub fn invalidations(&self) -> &Arc<Invalidations> {
         &self.0.changes
     }
 
@@ -224,25 +224,25 @@ impl Database {
     }
 
     /// How well the changes of other processes are known.
-    pub fn freshness(&self) -> &Arc<Freshness> {
-        &self.0.freshness
+    pub fn change_feed(&self) -> &Arc<ChangeFeedHealth> {
+        &self.0.change_feed
     }
 
     /// Has other replicas' changes noted as they happen, until the value is dropped; `now` tells the time that rows carry. `None` where
-    /// there are no other replicas: SQLite's file has to be [looked at](Self::notice_outside_changes).
+    /// there are no other replicas: SQLite's file has to be [looked at](Self::notice_external_changes).
     pub fn listen(&self, now: impl Fn() -> DateTime<Utc> + Send + 'static) -> Result<Option<Listening>, DatabaseError> {
         self.0.listen(now)
     }
 
     /// Looks whether another process has changed the database since the last time, and if so, or if that can't be known, notes that
     /// everyone is touched. Returns whether it was so.
-    pub async fn notice_outside_changes(&self) -> Result<bool, DatabaseError> {
-        let is_news = match self.0.writer.outside_version().await? {
+    pub async fn notice_external_changes(&self) -> Result<bool, DatabaseError> {
+        let is_news = match self.0.writer.external_version().await? {
             Some(seen) => self.0.outside.is_news(seen),
             None => true,
         };
         if is_news {
-            self.0.changes.note(Touched::Everyone);
+            self.0.changes.note(Invalidates::Everything);
         }
         Ok(is_news)
     }

@@ -14,10 +14,10 @@ use tempfile::TempDir;
 
 /// Where the database of a test is. It goes with this value.
 pub struct TestDatabase {
-    place: Place,
+    place: TestLocation,
 }
 
-enum Place {
+enum TestLocation {
     File(TempDir),
     #[cfg(feature = "postgres")]
     Server(server::OwnDatabase),
@@ -36,19 +36,19 @@ impl TestDatabase {
 
     /// A file, whatever the environment asks for.
     pub fn file() -> Self {
-        Self { place: Place::File(tempfile::tempdir().unwrap()) }
+        Self { place: TestLocation::File(tempfile::tempdir().unwrap()) }
     }
 
     /// An empty database on the server at this address, whatever the environment asks for.
     #[cfg(feature = "postgres")]
     pub fn on_server(url: &str) -> Self {
-        Self { place: Place::Server(server::OwnDatabase::make(url, false)) }
+        Self { place: TestLocation::Server(server::OwnDatabase::make(url, false)) }
     }
 
     #[cfg(feature = "postgres")]
     fn made(is_migrated: bool) -> Self {
         match server::url() {
-            Some(server) => Self { place: Place::Server(server::OwnDatabase::make(&server, is_migrated)) },
+            Some(server) => Self { place: TestLocation::Server(server::OwnDatabase::make(&server, is_migrated)) },
             None => Self::file(),
         }
     }
@@ -62,28 +62,30 @@ impl TestDatabase {
     /// What `DATABASE_URL` must be.
     pub fn url(&self) -> String {
         match &self.place {
-            Place::File(folder) => format!("sqlite://{}", path(folder).display()),
+            TestLocation::File(folder) => format!("sqlite://{}", path(folder).display()),
             #[cfg(feature = "postgres")]
-            Place::Server(database) => database.url().to_owned(),
+            TestLocation::Server(database) => database.url().to_owned(),
         }
     }
 
     /// Whether it is PostgreSQL's.
     pub fn is_server(&self) -> bool {
-        !matches!(self.place, Place::File(_))
+        !matches!(self.place, TestLocation::File(_))
     }
 
     /// How many rows `rows` (a table, and perhaps a condition) are.
     pub fn count(&self, rows: &str) -> i64 {
         let query = diesel::sql_query(format!("SELECT COUNT(*) AS count FROM {rows}"));
         let counted: Count = match &self.place {
-            Place::File(folder) => {
+            TestLocation::File(folder) => {
                 let mut file = SqliteConnection::establish(path(folder).to_str().unwrap()).unwrap();
                 file.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
                 query.get_result(&mut file).unwrap()
             }
             #[cfg(feature = "postgres")]
-            Place::Server(database) => query.get_result(&mut PgConnection::establish(database.url()).unwrap()).unwrap(),
+            TestLocation::Server(database) => {
+                query.get_result(&mut PgConnection::establish(database.url()).unwrap()).unwrap()
+            }
         };
         counted.count
     }
@@ -91,13 +93,13 @@ impl TestDatabase {
     /// Runs statements on it, past the service.
     pub fn execute(&self, statements: &str) {
         match &self.place {
-            Place::File(folder) => {
+            TestLocation::File(folder) => {
                 let mut file = SqliteConnection::establish(path(folder).to_str().unwrap()).unwrap();
                 file.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
                 file.batch_execute(statements).unwrap();
             }
             #[cfg(feature = "postgres")]
-            Place::Server(database) => {
+            TestLocation::Server(database) => {
                 PgConnection::establish(database.url()).unwrap().batch_execute(statements).unwrap()
             }
         }

@@ -10,10 +10,10 @@ use super::testing::TestDatabase;
 use super::*;
 
 mod audit_trail;
+mod group_commit;
 mod migrations;
 #[cfg(unix)]
 mod private_file;
-mod together;
 
 diesel::table! {
     counters (id) {
@@ -211,34 +211,34 @@ async fn the_changes_of_another_process_are_noticed_and_our_own_are_not() {
     let (place, database) = Database::temporary_file();
     database.write(make_counters).await.unwrap();
     let other = Database::open(&config(&place)).unwrap();
-    assert!(database.notice_outside_changes().await.unwrap(), "the first time nobody knows");
+    assert!(database.notice_external_changes().await.unwrap(), "the first time nobody knows");
     database.write(|conn| add(conn, 1)).await.unwrap();
-    assert!(!database.notice_outside_changes().await.unwrap());
-    let before = database.changes().mark();
+    assert!(!database.notice_external_changes().await.unwrap());
+    let before = database.invalidations().version();
     other.write(|conn| add(conn, 2)).await.unwrap();
-    assert!(database.notice_outside_changes().await.unwrap());
-    assert!(!database.changes().is_unchanged(Subject::of(&1), before));
-    assert!(!database.notice_outside_changes().await.unwrap());
+    assert!(database.notice_external_changes().await.unwrap());
+    assert!(!database.invalidations().is_unchanged(InvalidationKey::of(&1), before));
+    assert!(!database.notice_external_changes().await.unwrap());
 }
 
 #[tokio::test]
 async fn a_write_is_noted_when_it_is_kept_and_not_when_it_is_undone() {
     let (_folder, database) = with_counters().await;
-    let (changes, bob) = (database.changes(), Subject::of(&"bob"));
-    let before = changes.mark();
+    let (changes, bob) = (database.invalidations(), InvalidationKey::of(&"bob"));
+    let before = changes.version();
     let refused: Result<(), DatabaseError> = database
-        .write_touching(|conn| {
+        .write_invalidating(|conn| {
             add(conn, 1)?;
             Err(diesel::result::Error::NotFound.into())
         })
         .await;
     assert!(refused.is_err() && changes.is_all_unchanged(before));
-    let touching = |id, touched| database.write_touching(move |conn| add(conn, id).map(|()| ((), touched)));
-    touching(1, Touched::Nobody).await.unwrap();
+    let touching = |id, invalidates| database.write_invalidating(move |conn| add(conn, id).map(|()| ((), invalidates)));
+    touching(1, Invalidates::Nothing).await.unwrap();
     assert!(changes.is_all_unchanged(before));
-    touching(2, Touched::one(&"bob")).await.unwrap();
+    touching(2, Invalidates::one(&"bob")).await.unwrap();
     assert!(!changes.is_unchanged(bob, before));
-    let before = changes.mark();
+    let before = changes.version();
     database.write(|conn| add(conn, 3)).await.unwrap();
     assert!(!changes.is_unchanged(bob, before));
 }
@@ -246,7 +246,7 @@ async fn a_write_is_noted_when_it_is_kept_and_not_when_it_is_undone() {
 #[tokio::test]
 async fn a_write_is_noted_though_nobody_waits_for_it_any_more() {
     let (_folder, database) = with_counters().await;
-    let before = database.changes().mark();
+    let before = database.invalidations().version();
     let (begun, is_running) = std::sync::mpsc::channel();
     let (go_on, told) = std::sync::mpsc::channel::<()>();
     let waiting = tokio::spawn({
@@ -266,6 +266,6 @@ async fn a_write_is_noted_though_nobody_waits_for_it_any_more() {
     assert!(waiting.await.unwrap_err().is_cancelled());
     go_on.send(()).unwrap();
     // Writers come one after another, so the one before has ended when this one has.
-    database.write_touching(|conn| add(conn, 2).map(|()| ((), Touched::Nobody))).await.unwrap();
-    assert!(!database.changes().is_unchanged(Subject::of(&1), before));
+    database.write_invalidating(|conn| add(conn, 2).map(|()| ((), Invalidates::Nothing))).await.unwrap();
+    assert!(!database.invalidations().is_unchanged(InvalidationKey::of(&1), before));
 }

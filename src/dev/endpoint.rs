@@ -9,13 +9,13 @@ use tokio::sync::watch;
 /// All of it works from any thread while requests run.
 #[derive(Debug)]
 pub struct Endpoint {
-    answer: Mutex<Answer>,
+    answer: Mutex<EndpointBehavior>,
     held: watch::Sender<bool>,
     requests: watch::Sender<usize>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub(super) enum EndpointBehavior {
     Honest,
     Status(u16),
     Body(Vec<u8>),
@@ -24,7 +24,11 @@ pub(super) enum Answer {
 
 impl Endpoint {
     pub(super) fn new() -> Self {
-        Self { answer: Mutex::new(Answer::Honest), held: watch::Sender::new(false), requests: watch::Sender::new(0) }
+        Self {
+            answer: Mutex::new(EndpointBehavior::Honest),
+            held: watch::Sender::new(false),
+            requests: watch::Sender::new(0),
+        }
     }
 
     /// Lets requests wait until [`release`](Self::release): a provider that is slow, for exactly as long as the test needs.
@@ -39,22 +43,22 @@ impl Endpoint {
 
     /// Answers this status and nothing else.
     pub fn fail(&self, status: u16) {
-        self.answer_with(Answer::Status(status));
+        self.answer_with(EndpointBehavior::Status(status));
     }
 
     /// Answers 200 with this body as `application/json`, be it JSON or not.
     pub fn serve(&self, body: impl Into<Vec<u8>>) {
-        self.answer_with(Answer::Body(body.into()));
+        self.answer_with(EndpointBehavior::Body(body.into()));
     }
 
     /// Sends the client elsewhere (302).
     pub fn redirect(&self, location: &str) {
-        self.answer_with(Answer::Redirect(location.to_owned()));
+        self.answer_with(EndpointBehavior::Redirect(location.to_owned()));
     }
 
     /// Honest and prompt again. The count of requests goes on.
     pub fn reset(&self) {
-        self.answer_with(Answer::Honest);
+        self.answer_with(EndpointBehavior::Honest);
         self.release();
     }
 
@@ -70,13 +74,13 @@ impl Endpoint {
     }
 
     /// Counts a request, waits while the endpoint is held, and says what to answer.
-    pub(super) async fn pass(&self) -> Answer {
+    pub(super) async fn pass(&self) -> EndpointBehavior {
         self.requests.send_modify(|seen| *seen += 1);
         let _ = self.held.subscribe().wait_for(|held| !held).await;
         self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn answer_with(&self, answer: Answer) {
+    fn answer_with(&self, answer: EndpointBehavior) {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 }

@@ -14,7 +14,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::directory::{Client, Person};
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 
 /// How long a code waits to be redeemed.
 const CODE_LIFETIME: TimeDelta = TimeDelta::seconds(60);
@@ -37,7 +37,7 @@ pub(super) struct Grant {
     pub(super) signed_in_at: DateTime<Utc>,
 }
 
-prints_nothing!(Grant);
+redact_debug!(Grant);
 
 impl Grant {
     /// Whether every scope of this list (RFC 6749 section 3.3) was granted.
@@ -63,7 +63,7 @@ pub(super) struct Binding {
     pub(super) challenge: String,
 }
 
-prints_nothing!(Binding);
+redact_debug!(Binding);
 
 /// What a client shows to redeem a code.
 pub(super) struct Redemption<'a> {

@@ -1,7 +1,7 @@
 //! Which people a list holds, in which order, and a place in it.
 
 use super::{Moment, PrincipalId, PrincipalStatus};
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 
 /// Which people. All that is set must hold.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct PeopleFilter {
     pub email: Option<String>,
 }
 
-prints_nothing!(PeopleFilter);
+redact_debug!(PeopleFilter);
 
 /// In which order.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum PeopleOrder {
     Match(String),
 }
 
-prints_nothing!(PeopleOrder);
+redact_debug!(PeopleOrder);
 
 /// The place of a person in a list, after which a page starts: what the order looks at, and the id.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,4 +44,4 @@ pub enum PeoplePlace {
     Match(String, PrincipalId),
 }
 
-prints_nothing!(PeoplePlace);
+redact_debug!(PeoplePlace);

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Principal;
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 
 /// The text with its case folded away.
 pub fn fold(text: &str) -> String {
@@ -16,7 +16,7 @@ pub fn fold(text: &str) -> String {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SearchTerms(pub BTreeMap<String, bool>);
 
-prints_nothing!(SearchTerms);
+redact_debug!(SearchTerms);
 
 impl SearchTerms {
     /// The terms that `principal` is found by: each name as a whole, and the display name from each of its words on.
@@ -48,7 +48,7 @@ pub struct TermRange {
     pub below: Option<String>,
 }
 
-prints_nothing!(TermRange);
+redact_debug!(TermRange);
 
 impl TermRange {
     /// The range of what begins with `prefix`, once both are folded.

@@ -8,7 +8,7 @@ use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
 
 use super::column::{json_column, text_enum};
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 
 text_enum! {
     /// Person or program.
@@ -75,6 +75,6 @@ text_enum! {
 #[diesel(sql_type = Text)]
 pub struct ClaimRoles(pub BTreeSet<String>);
 
-prints_nothing!(ClaimRoles);
+redact_debug!(ClaimRoles);
 
 json_column!(ClaimRoles);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ClaimPath;
-use super::rule::{Facts, Judged, RoleRule, Rule};
+use super::rule::{Evaluation, RoleRule, Rule, RuleContext};
 use super::strict_json::{Json, Object};
 
 /// Where an issuer's tokens carry what. Of several places the first that is there counts, but for roles, which add up.
@@ -26,7 +26,7 @@ pub struct ClaimMapping {
     /// Whether the issuer has verified it.
     pub email_verified: ClaimPath,
     /// What tells a program.
-    pub machine_mark: MachineMark,
+    pub machine_matcher: MachineMatcher,
     /// Roles that follow from what the claims say.
     pub role_rules: Vec<RoleRule>,
     /// What parts several role names in one text; without it a text is one name.
@@ -74,7 +74,7 @@ impl Separator {
 
 /// What tells a program from a person. A client id has to be there besides: it names the program.
 #[derive(Clone, Debug)]
-pub enum MachineMark {
+pub enum MachineMatcher {
     /// `sub` is the client id (RFC 9068 section 5), or there is none.
     SubjectIsClient,
     /// A claim has this value, as Entra's `idtyp` has `app`.
@@ -98,9 +98,9 @@ pub enum MachineMark {
     Rule(Rule),
 }
 
-impl MachineMark {
+impl MachineMatcher {
     /// Whether the claims bear the mark; where that can't be told, they don't.
-    pub(super) fn is_borne(&self, claims: &Object<'_>, client_id: &str) -> bool {
+    pub(super) fn matches(&self, claims: &Object<'_>, client_id: &str) -> bool {
         match self {
             Self::SubjectIsClient => claims.get("sub").is_none_or(|subject| subject.as_str() == Some(client_id)),
             Self::Claim { at, value } => at.find(claims).and_then(Json::as_str) == Some(value),
@@ -108,7 +108,7 @@ impl MachineMark {
                 let named = at.find(claims).and_then(Json::as_str).and_then(|name| name.strip_prefix(before));
                 named.and_then(|name| name.strip_suffix(after)) == Some(client_id)
             }
-            Self::Rule(rule) => rule.judge(&Facts::of(claims)) == Judged::Holds,
+            Self::Rule(rule) => rule.judge(&RuleContext::of(claims)) == Evaluation::Holds,
         }
     }
 }

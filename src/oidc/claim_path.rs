@@ -11,10 +11,10 @@ use super::strict_json::{Json, Object};
 /// A text that starts with `/` is a JSON Pointer (`/realm_access/roles`); anything else is the name of a member as it is, so that
 /// names with dots and URLs (`https://example.com/roles`) need no escaping. A pointer spells `/` in a name as `~1` and `~` as `~0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimPath(Place);
+pub struct ClaimPath(PathSteps);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+enum PathSteps {
     Member(String),
     Nested { first: String, rest: Vec<String> },
 }
@@ -22,7 +22,7 @@ enum Place {
 impl ClaimPath {
     /// The member of this name.
     pub(super) fn member(name: &str) -> Self {
-        Self(Place::Member(name.to_owned()))
+        Self(PathSteps::Member(name.to_owned()))
     }
 
     /// The place that a JSON Pointer names; a text without a slash in front is taken as a member's name.
@@ -32,21 +32,23 @@ impl ClaimPath {
         };
         // RFC 6901 section 4: `~1` first, so that `~01` becomes `~1` and not `/`.
         let mut steps = pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~"));
-        Self(Place::Nested { first: steps.next().unwrap_or_default(), rest: steps.collect() })
+        Self(PathSteps::Nested { first: steps.next().unwrap_or_default(), rest: steps.collect() })
     }
 
     /// The claim at this place. `None` where any step of the way is missing.
     pub(super) fn find<'a>(&self, claims: &'a Object<'a>) -> Option<&'a Json<'a>> {
         match &self.0 {
-            Place::Member(name) => claims.get(name),
-            Place::Nested { first, rest } => rest.iter().try_fold(claims.get(first)?, |value, step| value.step(step)),
+            PathSteps::Member(name) => claims.get(name),
+            PathSteps::Nested { first, rest } => {
+                rest.iter().try_fold(claims.get(first)?, |value, step| value.step(step))
+            }
         }
     }
 
     /// The member of the claims that the path starts with.
     pub(super) fn first_member(&self) -> &str {
         match &self.0 {
-            Place::Member(name) | Place::Nested { first: name, .. } => name,
+            PathSteps::Member(name) | PathSteps::Nested { first: name, .. } => name,
         }
     }
 }
@@ -62,8 +64,8 @@ impl FromStr for ClaimPath {
 impl fmt::Display for ClaimPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::Member(name) => f.write_str(name),
-            Place::Nested { first, rest } => {
+            PathSteps::Member(name) => f.write_str(name),
+            PathSteps::Nested { first, rest } => {
                 let mut steps = [first].into_iter().chain(rest);
                 steps.try_for_each(|step| write!(f, "/{}", step.replace('~', "~0").replace('/', "~1")))
             }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::JitMode;
-use super::standing::Standing;
+use super::issuer_status::IssuerStatus;
 use super::texts::Texts;
-use crate::shared_sets::SharedSets;
+use crate::interner::SharedSets;
 
 /// Whether a token was issued to a person or to a program acting for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +52,7 @@ impl fmt::Debug for Profile<'_> {
 
 /// Whose tokens they are, and how the operator wants them to be taken: the same for all of an issuer.
 #[derive(Clone)]
-pub(super) struct Terms {
+pub(super) struct IssuerPolicy {
     /// The canonical issuer.
     pub(super) issuer: Box<str>,
     pub(super) issuer_name: Box<str>,
@@ -62,7 +62,7 @@ pub(super) struct Terms {
     pub(super) administrative_roles: BTreeSet<String>,
     pub(super) jit: JitMode,
     /// How the issuer stands by now.
-    pub(super) standing: Arc<Standing>,
+    pub(super) status: Arc<IssuerStatus>,
 }
 
 /// The texts of one token that are kept.
@@ -103,7 +103,7 @@ impl ClaimTexts {
 /// Its `Debug` shows who issued it and for what kind of subject, and no claim that could identify a person.
 #[derive(Clone)]
 pub struct Claims {
-    pub(super) terms: Arc<Terms>,
+    pub(super) policy: Arc<IssuerPolicy>,
     pub(super) kind: SubjectKind,
     pub(super) first_party: bool,
     pub(super) email_verified: Option<bool>,
@@ -117,12 +117,12 @@ pub struct Claims {
 impl Claims {
     /// The canonical issuer, as configured.
     pub fn issuer(&self) -> &str {
-        &self.terms.issuer
+        &self.policy.issuer
     }
 
     /// What operators call the issuer.
     pub fn issuer_name(&self) -> &str {
-        &self.terms.issuer_name
+        &self.policy.issuer_name
     }
 
     /// Person or program.
@@ -147,7 +147,7 @@ impl Claims {
 
     /// Whether this issuer does not delegate by scope at all (`scope_mode = roles-only`).
     pub fn are_scopes_unused(&self) -> bool {
-        self.terms.scopes_unused
+        self.policy.scopes_unused
     }
 
     /// The delegated scopes, without the issuer's prefix.
@@ -157,18 +157,18 @@ impl Claims {
 
     /// A permission's name as the scope that a client asks this issuer for.
     pub fn spelled_scope(&self, permission: &str) -> String {
-        format!("{}{permission}", self.terms.scope_prefix)
+        format!("{}{permission}", self.policy.scope_prefix)
     }
 
     /// The roles with administrative permissions that this issuer may give by its tokens; any other such role counts only as a stored
     /// grant.
     pub fn administrative_roles(&self) -> &BTreeSet<String> {
-        &self.terms.administrative_roles
+        &self.policy.administrative_roles
     }
 
     /// What becomes of this issuer's people when they come for the first time.
     pub fn jit(&self) -> JitMode {
-        self.terms.jit
+        self.policy.jit
     }
 
     /// The role names that the token carries.
@@ -225,14 +225,14 @@ impl Claims {
     /// Claims as the verifier would give them, for tests of what comes after it.
     pub(crate) fn for_test(issuer: &str, kind: SubjectKind, subject: &str, issued_at: DateTime<Utc>) -> Self {
         Self {
-            terms: Arc::new(Terms {
+            policy: Arc::new(IssuerPolicy {
                 issuer: issuer.into(),
                 issuer_name: "test".into(),
                 scope_prefix: "".into(),
                 scopes_unused: false,
                 administrative_roles: BTreeSet::new(),
                 jit: JitMode::Active,
-                standing: Arc::default(),
+                status: Arc::default(),
             }),
             kind,
             first_party: false,
@@ -250,7 +250,7 @@ impl Claims {
     }
 
     pub(crate) fn with_administrative_role(mut self, role: &str) -> Self {
-        Arc::make_mut(&mut self.terms).administrative_roles.insert(role.to_owned());
+        Arc::make_mut(&mut self.policy).administrative_roles.insert(role.to_owned());
         self
     }
 
@@ -259,7 +259,7 @@ impl Claims {
     }
 
     pub(crate) fn with_jit(mut self, jit: JitMode) -> Self {
-        Arc::make_mut(&mut self.terms).jit = jit;
+        Arc::make_mut(&mut self.policy).jit = jit;
         self
     }
 

@@ -6,7 +6,7 @@ use memchr::memchr_iter;
 
 use super::strict_json::{self, Object};
 use super::{Rejection, base64url};
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 
 /// The longest token that is looked at.
 pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -64,7 +64,7 @@ impl<'a> UnverifiedToken<'a> {
 /// The payload of a token, decoded.
 pub(super) struct UnverifiedPayload(Vec<u8>);
 
-prints_nothing!(UnverifiedPayload);
+redact_debug!(UnverifiedPayload);
 
 impl UnverifiedPayload {
     pub(super) fn claims(&self) -> Result<Object<'_>, Rejection> {

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::PlainHttp;
-use crate::causes::causes;
+use crate::error_chain::error_chain;
 
 /// The longest document that is read.
 const MAX_DOCUMENT_BYTES: usize = 512 * 1024;
@@ -35,7 +35,7 @@ pub(super) struct FormRequest {
 }
 
 /// A 200 answer.
-pub(super) struct Answer {
+pub(super) struct FetchedBody {
     /// As the Content-Type field says; empty where there is none.
     pub(super) media_type: String,
     pub(super) body: Vec<u8>,
@@ -75,7 +75,7 @@ impl FetchError {
     }
 
     fn unreachable(url: &Url, error: reqwest::Error) -> Self {
-        Self::Unreachable { url: url.clone(), cause: causes(&error.without_url()) }
+        Self::Unreachable { url: url.clone(), cause: error_chain(&error.without_url()) }
     }
 }
 
@@ -118,7 +118,7 @@ impl ProviderClient {
         url: &Url,
         plain_http: &PlainHttp,
         form: FormRequest,
-    ) -> Result<Answer, FetchError> {
+    ) -> Result<FetchedBody, FetchError> {
         let FormRequest { accept, authorization, body } = form;
         let mut request = self
             .client_for(url)
@@ -153,14 +153,14 @@ impl ProviderClient {
         Ok(answer)
     }
 
-    async fn send(request: RequestBuilder, url: &Url, plain_http: &PlainHttp) -> Result<Answer, FetchError> {
+    async fn send(request: RequestBuilder, url: &Url, plain_http: &PlainHttp) -> Result<FetchedBody, FetchError> {
         let response = Self::open(request, url, plain_http).await?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status { url: url.clone(), status: response.status() });
         }
         let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = media_type.unwrap_or_default().to_owned();
-        Ok(Answer { media_type, body: Self::read(response, url).await? })
+        Ok(FetchedBody { media_type, body: Self::read(response, url).await? })
     }
 
     async fn open(request: RequestBuilder, url: &Url, plain_http: &PlainHttp) -> Result<Response, FetchError> {

@@ -63,7 +63,7 @@ impl Verifier {
 
     /// Whether this text is known as a proved token.
     pub fn recalls(&self, presented: &[u8]) -> bool {
-        self.verifier.recall(presented, self.clock.microseconds()).is_some()
+        self.verifier.cached(presented, self.clock.microseconds()).is_some()
     }
 }
 

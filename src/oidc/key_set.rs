@@ -12,10 +12,10 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::fetch::FETCH_TIMEOUT;
+use super::issuer_status::KeyEdition;
 use super::jwk::VerificationKey;
 use super::provider::Provider;
 use super::refresher::Refresher;
-use super::standing::KeysInUse;
 use super::{Algorithm, IssuerSettings, KeySetStore, ProviderClient, Rejection};
 use crate::Clock;
 
@@ -94,7 +94,7 @@ impl KeySet {
     }
 
     /// Which keys these are, while they can be used: what a key of this edition has verified, it would verify again.
-    pub(super) fn in_use(&self) -> &Arc<KeysInUse> {
+    pub(super) fn in_use(&self) -> &Arc<KeyEdition> {
         &self.0.shared.in_use
     }
 
@@ -164,7 +164,7 @@ pub(super) struct Attempt {
 /// What readers and the refresher share.
 pub(super) struct Shared {
     snapshot: ArcSwapOption<Snapshot>,
-    in_use: Arc<KeysInUse>,
+    in_use: Arc<KeyEdition>,
     /// The latest attempt. Sent after the snapshot it led to.
     pub(super) attempts: watch::Sender<Option<Attempt>>,
     /// The number of the attempt that some reader waits for. A number and no mere signal, so that what an attempt has settled that was

@@ -2,21 +2,25 @@
 //!
 //! By now the token is proved, so a claim that cannot be used does not refuse it; it gives nothing.
 
-use super::gaps::Gap;
 use super::strict_json::{Json, Object};
 use super::subject::name;
+use super::unusable_claims::UnusableClaim;
 use super::{ClaimMapping, ClaimPath, Profile, Separator};
 
 /// The delegated scopes that start with `prefix`, without it, in any order and as often as they are there, from the first of `places` that is there: a text split at U+0020 only
 /// (RFC 6749 section 3.3), or a list of texts.
-pub(super) fn scopes<'a>(claims: &'a Object<'a>, places: &[ClaimPath], prefix: &str) -> Result<Vec<&'a str>, Gap> {
+pub(super) fn scopes<'a>(
+    claims: &'a Object<'a>,
+    places: &[ClaimPath],
+    prefix: &str,
+) -> Result<Vec<&'a str>, UnusableClaim> {
     let ours = |scope: &'a str| scope.strip_prefix(prefix).filter(|rest| !rest.is_empty());
-    match places.iter().find_map(|place| place.find(claims)).ok_or(Gap::Absent)? {
+    match places.iter().find_map(|place| place.find(claims)).ok_or(UnusableClaim::Absent)? {
         Json::Text(text) => Ok(text.split(' ').filter_map(ours).collect()),
         Json::List(list) if list.iter().all(|scope| scope.as_str().is_some()) => {
             Ok(list.iter().filter_map(Json::as_str).filter_map(ours).collect())
         }
-        _ => Err(Gap::Malformed),
+        _ => Err(UnusableClaim::Malformed),
     }
 }
 
@@ -26,7 +30,7 @@ pub(super) fn roles<'a>(
     claims: &'a Object<'a>,
     path: &ClaimPath,
     separator: Option<Separator>,
-) -> Result<Vec<&'a str>, Gap> {
+) -> Result<Vec<&'a str>, UnusableClaim> {
     let value = path.find(claims).ok_or_else(|| absent_or_cut_off(claims, path.first_member()))?;
     let mut names: Vec<&str> = match value {
         Json::Text(text) => match separator {
@@ -34,8 +38,8 @@ pub(super) fn roles<'a>(
             None => vec![text],
         },
         Json::Object(members) => members.names().collect(),
-        Json::List(list) => list.iter().map(role_name).collect::<Option<_>>().ok_or(Gap::Malformed)?,
-        _ => return Err(Gap::Malformed),
+        Json::List(list) => list.iter().map(role_name).collect::<Option<_>>().ok_or(UnusableClaim::Malformed)?,
+        _ => return Err(UnusableClaim::Malformed),
     };
     names.retain(|name| !name.is_empty());
     Ok(names)
@@ -43,10 +47,10 @@ pub(super) fn roles<'a>(
 
 /// Why the claim `name` is not there: `_claim_names` names it where its values are to be asked for elsewhere, and Entra says
 /// `hasgroups` where it leaves out the groups of somebody without saying where they are.
-pub(super) fn absent_or_cut_off(claims: &Object<'_>, name: &str) -> Gap {
+pub(super) fn absent_or_cut_off(claims: &Object<'_>, name: &str) -> UnusableClaim {
     let is_elsewhere = claims.get("_claim_names").is_some_and(|names| names.step(name).is_some());
     let is_too_long = name == "groups" && claims.get("hasgroups").is_some_and(|has| truth(has) == Some(true));
-    if is_elsewhere || is_too_long { Gap::CutOff } else { Gap::Absent }
+    if is_elsewhere || is_too_long { UnusableClaim::Overage } else { UnusableClaim::Absent }
 }
 
 fn role_name<'a>(entry: &'a Json<'_>) -> Option<&'a str> {
@@ -96,11 +100,11 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn owned(names: Result<Vec<&str>, Gap>) -> Result<BTreeSet<String>, Gap> {
+    fn owned(names: Result<Vec<&str>, UnusableClaim>) -> Result<BTreeSet<String>, UnusableClaim> {
         names.map(|names| set(&names))
     }
 
-    fn judged(claims: Value, prefix: &str) -> Result<BTreeSet<String>, Gap> {
+    fn judged(claims: Value, prefix: &str) -> Result<BTreeSet<String>, UnusableClaim> {
         owned(scopes(&Object::of(&claims), &Preset::Generic.mapping().scopes, prefix))
     }
 
@@ -108,7 +112,7 @@ mod tests {
         judged(claims, prefix).unwrap()
     }
 
-    fn roles_of(claims: Value) -> Result<BTreeSet<String>, Gap> {
+    fn roles_of(claims: Value) -> Result<BTreeSet<String>, UnusableClaim> {
         owned(roles(&Object::of(&claims), &"roles".parse().unwrap(), None))
     }
 
@@ -128,9 +132,9 @@ mod tests {
     #[test]
     fn malformed_scopes_grant_nothing() {
         for scope in [json!(null), json!(1), json!({ "a": 1 }), json!(["a", 1]), json!([["a"]])] {
-            assert_eq!(judged(json!({ "scope": scope, "scp": "a" }), ""), Err(Gap::Malformed), "{scope}");
+            assert_eq!(judged(json!({ "scope": scope, "scp": "a" }), ""), Err(UnusableClaim::Malformed), "{scope}");
         }
-        assert_eq!(judged(json!({}), ""), Err(Gap::Absent));
+        assert_eq!(judged(json!({}), ""), Err(UnusableClaim::Absent));
         assert_eq!(judged(json!({ "scope": "", "scp": "a" }), ""), Ok(set(&[])));
     }
 
@@ -170,20 +174,20 @@ mod tests {
             json!([{ "id": "a" }]),
             json!([["a"]]),
         ] {
-            assert_eq!(roles_of(json!({ "roles": shape })), Err(Gap::Malformed), "{shape}");
+            assert_eq!(roles_of(json!({ "roles": shape })), Err(UnusableClaim::Malformed), "{shape}");
         }
-        assert_eq!(roles_of(json!({})), Err(Gap::Absent));
-        assert_eq!(roles_of(json!({ "_claim_names": { "roles": "src1" } })), Err(Gap::CutOff));
-        assert_eq!(roles_of(json!({ "_claim_names": { "groups": "src1" } })), Err(Gap::Absent));
-        assert_eq!(roles_of(json!({ "hasgroups": true })), Err(Gap::Absent));
+        assert_eq!(roles_of(json!({})), Err(UnusableClaim::Absent));
+        assert_eq!(roles_of(json!({ "_claim_names": { "roles": "src1" } })), Err(UnusableClaim::Overage));
+        assert_eq!(roles_of(json!({ "_claim_names": { "groups": "src1" } })), Err(UnusableClaim::Absent));
+        assert_eq!(roles_of(json!({ "hasgroups": true })), Err(UnusableClaim::Absent));
     }
 
     #[test]
     fn groups_can_be_cut_off_without_a_place_to_ask() {
         let groups = |claims: Value| owned(roles(&Object::of(&claims), &ClaimPath::member("groups"), None));
-        assert_eq!(groups(json!({ "hasgroups": true })), Err(Gap::CutOff));
-        assert_eq!(groups(json!({ "hasgroups": "true" })), Err(Gap::CutOff));
-        assert_eq!(groups(json!({ "hasgroups": false })), Err(Gap::Absent));
+        assert_eq!(groups(json!({ "hasgroups": true })), Err(UnusableClaim::Overage));
+        assert_eq!(groups(json!({ "hasgroups": "true" })), Err(UnusableClaim::Overage));
+        assert_eq!(groups(json!({ "hasgroups": false })), Err(UnusableClaim::Absent));
     }
 
     #[test]

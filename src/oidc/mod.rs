@@ -17,14 +17,13 @@ mod claim_path;
 mod claims;
 mod compact;
 mod discovered;
-mod exceptions;
 mod extra_authorities;
 mod fetch;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod gaps;
 mod header;
 mod introspection;
+mod issuer_status;
 mod jwk;
 mod key_document;
 mod key_set;
@@ -33,30 +32,31 @@ mod mapping;
 mod opaque;
 mod plain_http;
 mod preset;
-mod proved_tokens;
 mod provider;
 mod refresher;
 mod rejection;
+mod relaxed_checks;
 mod report;
 mod rule;
 mod settings;
 mod sign_in;
-mod standing;
 mod store;
 mod strict_json;
 mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 mod texts;
+mod token_cache;
 mod token_kind;
 mod trusted_issuer;
 mod trusted_issuers;
+mod unusable_claims;
 mod validity;
 mod verifier;
 
 pub use algorithm::Algorithm;
 pub use check::Check;
-pub use claim_mapping::{ClaimMapping, MachineMark, Separator};
+pub use claim_mapping::{ClaimMapping, MachineMatcher, Separator};
 pub use claim_path::ClaimPath;
 pub use claims::{Claims, Profile, SubjectKind};
 pub use extra_authorities::ExtraAuthorities;
@@ -66,7 +66,7 @@ pub use introspection::{AssertionKey, ClientCredential, IntrospectionClient, Int
 pub use key_document::has_usable_key;
 pub use key_set::{KeySet, KeySetCondition};
 pub use login::{
-    KeptClaims, LoginAnswer, LoginClient, LoginError, LoginSettings, LogoutNotice, PendingLogin, Refreshed, SignedIn,
+    LoginAnswer, LoginClient, LoginError, LoginSettings, LogoutNotice, PendingLogin, Refreshed, SessionClaims, SignedIn,
 };
 pub use plain_http::PlainHttp;
 pub use preset::Preset;
@@ -75,6 +75,6 @@ pub use report::IssuerReport;
 pub use rule::{Requirement, RoleRule, Rule};
 pub use settings::{IssuerSettings, JitMode, ScopeMode, TENANT_PLACE};
 pub use sign_in::{SignInEndpoints, SignInPlace};
-pub use store::{KeySetStore, StoreError, StoredKeySet, Turn, TurnEnd, TurnRequest};
+pub use store::{FetchLease, KeySetStore, LeaseEnd, LeaseRequest, StoreError, StoredKeySet};
 pub use trusted_issuers::TrustedIssuers;
 pub use verifier::TokenVerifier;

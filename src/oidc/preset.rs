@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ClaimMapping, ClaimPath, MachineMark, ScopeMode};
+use super::{ClaimMapping, ClaimPath, MachineMatcher, ScopeMode};
 
 macro_rules! presets {
     ($($(#[$meta:meta])* $variant:ident = $word:literal,)+) => {
@@ -91,7 +91,7 @@ impl Preset {
             roles: self.roles(),
             email: ClaimPath::member("email"),
             email_verified: ClaimPath::member(self.email_verified()),
-            machine_mark: self.machine_mark(),
+            machine_matcher: self.machine_matcher(),
             role_rules: Vec::new(),
             roles_separator: None,
             administrative_roles: BTreeSet::new(),
@@ -165,14 +165,14 @@ impl Preset {
         }
     }
 
-    fn machine_mark(self) -> MachineMark {
+    fn machine_matcher(self) -> MachineMatcher {
         let around_client =
-            |name, before, after| MachineMark::NamesClient { at: ClaimPath::member(name), before, after };
+            |name, before, after| MachineMatcher::NamesClient { at: ClaimPath::member(name), before, after };
         match self {
             Self::Keycloak => around_client("preferred_username", "service-account-", ""),
             Self::Auth0 => around_client("sub", "", "@clients"),
-            Self::Entra => MachineMark::Claim { at: ClaimPath::member("idtyp"), value: "app".to_owned() },
-            _ => MachineMark::SubjectIsClient,
+            Self::Entra => MachineMatcher::Claim { at: ClaimPath::member("idtyp"), value: "app".to_owned() },
+            _ => MachineMatcher::SubjectIsClient,
         }
     }
 }

@@ -16,7 +16,7 @@ use super::jwk::Inadmissible;
 use super::key_document::{KeyDocument, Reasons};
 use super::key_set::{Attempt, Shared, Snapshot, closes_at};
 use super::provider::{Provider, ProviderError};
-use super::{KeySetStore, StoredKeySet, Turn, TurnEnd, TurnRequest};
+use super::{FetchLease, KeySetStore, LeaseEnd, LeaseRequest, StoredKeySet};
 
 /// Between good attempts, give or take a tenth, so that replicas do not ask all at once.
 const REFRESH_SECONDS: f64 = 600.0;
@@ -98,42 +98,42 @@ impl Refresher {
 
     /// Fetches, or takes what another replica has fetched meanwhile.
     async fn refresh(&self, cause: Cause, fresh_for: Duration) -> Outcome {
-        match self.turn(cause, fresh_for).await {
-            Turn::Settled(newer, finished_at) => self.adopt(cause, newer, finished_at),
-            Turn::Failed => {
+        match self.lease(cause, fresh_for).await {
+            FetchLease::Settled(newer, finished_at) => self.adopt(cause, newer, finished_at),
+            FetchLease::Failed => {
                 let (finished_at, error) = (self.shared.clock.now(), ProviderError::FailedElsewhere);
                 self.announce(cause, finished_at, Some(&error));
                 Outcome { finished_at, error: Some(error) }
             }
-            Turn::Mine | Turn::Theirs => self.fetch(cause).await,
+            FetchLease::Acquired | FetchLease::HeldElsewhere => self.fetch(cause).await,
         }
     }
 
     /// Waits until it is known whose turn it is, but not for ever: whoever has it may be gone, or the store out of reach.
-    async fn turn(&self, cause: Cause, fresh_for: Duration) -> Turn {
+    async fn lease(&self, cause: Cause, fresh_for: Duration) -> FetchLease {
         let issuer = self.provider.issuer();
         let asked_at = self.shared.clock.now();
         let asking = async {
             loop {
-                let request = TurnRequest {
+                let request = LeaseRequest {
                     fetched_at: self.shared.snapshot().map(|snapshot| snapshot.fetched_at),
                     asked_at,
                     fresh_since: asked_at - fresh_for,
-                    is_reader_s: cause == Cause::Reader,
+                    requested_by_reader: cause == Cause::Reader,
                     now: self.shared.clock.now(),
                 };
-                match self.store.take_turn(issuer, request).await {
+                match self.store.take_lease(issuer, request).await {
                     // What others do takes its time by every clock.
-                    Ok(Turn::Theirs) => tokio::time::sleep(ASK_EVERY).await,
-                    Ok(turn) => return turn,
+                    Ok(FetchLease::HeldElsewhere) => tokio::time::sleep(ASK_EVERY).await,
+                    Ok(lease) => return lease,
                     Err(error) => {
                         tracing::warn!(issuer, error, "whether another replica fetches could not be found out");
-                        return Turn::Mine;
+                        return FetchLease::Acquired;
                     }
                 }
             }
         };
-        tokio::time::timeout(FETCH_TIMEOUT, asking).await.unwrap_or(Turn::Mine)
+        tokio::time::timeout(FETCH_TIMEOUT, asking).await.unwrap_or(FetchLease::Acquired)
     }
 
     fn adopt(&self, cause: Cause, newer: Option<StoredKeySet>, finished_at: DateTime<Utc>) -> Outcome {
@@ -161,8 +161,9 @@ impl Refresher {
         if let Some(document) = document {
             self.keep(StoredKeySet { document, fetched_at: finished_at }).await;
         }
-        let end = TurnEnd { at: finished_at, is_reader_s: cause == Cause::Reader, has_failed: error.is_some() };
-        if let Err(error) = self.store.end_turn(self.provider.issuer(), end).await {
+        let end =
+            LeaseEnd { at: finished_at, requested_by_reader: cause == Cause::Reader, has_failed: error.is_some() };
+        if let Err(error) = self.store.end_lease(self.provider.issuer(), end).await {
             tracing::warn!(issuer = self.provider.issuer(), error, "other replicas could not be told of a fetch");
         }
         Outcome { finished_at, error }

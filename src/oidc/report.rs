@@ -55,7 +55,7 @@ pub struct IssuerReport {
     /// How often the signature of one of its tokens was checked, of whatever kind of token.
     pub signature_checks: u64,
     /// How often claims of its proved tokens gave nothing, by reason: `absent`, `malformed` or `cut-off`.
-    pub gaps: [(&'static str, u64); 3],
+    pub unusable_claims: [(&'static str, u64); 3],
     /// How its keys stand.
     pub keys: KeySetState,
 }

@@ -23,7 +23,7 @@ pub struct Rule {
 
 /// What became of a rule over the claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Judged {
+pub(super) enum Evaluation {
     Holds,
     DoesNotHold,
     /// A claim that it asks for is not there.
@@ -79,32 +79,32 @@ impl Rule {
             return Err(RuleFault::UnknownName(name.to_owned()));
         }
         let rule = Self { source: source.into(), program: Arc::new(program) };
-        match rule.run(&Facts::of(&Object::default())) {
+        match rule.run(&RuleContext::of(&Object::default())) {
             Err(ExecutionError::UndeclaredReference(name)) => Err(RuleFault::UnknownName(name.to_string())),
             Ok(cel::Value::Bool(_)) | Err(_) => Ok(rule),
             Ok(_) => Err(RuleFault::NotATruth),
         }
     }
 
-    pub(super) fn judge(&self, facts: &Facts<'_>) -> Judged {
-        match self.run(facts) {
-            Ok(cel::Value::Bool(true)) => Judged::Holds,
-            Ok(cel::Value::Bool(false)) => Judged::DoesNotHold,
-            Err(ExecutionError::NoSuchKey(name)) => Judged::Absent(name.to_string()),
-            Ok(_) | Err(_) => Judged::Malformed,
+    pub(super) fn judge(&self, context: &RuleContext<'_>) -> Evaluation {
+        match self.run(context) {
+            Ok(cel::Value::Bool(true)) => Evaluation::Holds,
+            Ok(cel::Value::Bool(false)) => Evaluation::DoesNotHold,
+            Err(ExecutionError::NoSuchKey(name)) => Evaluation::Absent(name.to_string()),
+            Ok(_) | Err(_) => Evaluation::Malformed,
         }
     }
 
-    fn run(&self, Facts(context): &Facts<'_>) -> Result<cel::Value, ExecutionError> {
+    fn run(&self, RuleContext(context): &RuleContext<'_>) -> Result<cel::Value, ExecutionError> {
         let context = context.as_ref().map_err(|error| ExecutionError::function_error(CLAIMS, error))?;
         self.program.execute(context)
     }
 }
 
 /// Claims in the form that rules read: made once for all rules of a token.
-pub(super) struct Facts<'a>(Result<Context<'a, 'a>, SerializationError>);
+pub(super) struct RuleContext<'a>(Result<Context<'a, 'a>, SerializationError>);
 
-impl Facts<'_> {
+impl RuleContext<'_> {
     pub(super) fn of(claims: &Object<'_>) -> Self {
         let mut context = Context::default();
         Self(context.add_variable(CLAIMS, claims).map(|()| context))
@@ -145,8 +145,8 @@ mod tests {
 
     use super::*;
 
-    fn judge(rule: &str, claims: Value) -> Judged {
-        Rule::compile(rule).unwrap().judge(&Facts::of(&Object::of(&claims)))
+    fn judge(rule: &str, claims: Value) -> Evaluation {
+        Rule::compile(rule).unwrap().judge(&RuleContext::of(&Object::of(&claims)))
     }
 
     #[test]
@@ -161,16 +161,16 @@ mod tests {
             "has(claims.level)",
             "!has(claims.nothing)",
         ] {
-            assert_eq!(judge(rule, claims()), Judged::Holds, "{rule}");
+            assert_eq!(judge(rule, claims()), Evaluation::Holds, "{rule}");
         }
-        assert_eq!(judge("'root' in claims.groups", claims()), Judged::DoesNotHold);
+        assert_eq!(judge("'root' in claims.groups", claims()), Evaluation::DoesNotHold);
     }
 
     #[test]
     fn absent_and_malformed_claims_are_told_apart_from_a_no() {
-        assert_eq!(judge("'ops' in claims.groups", json!({})), Judged::Absent("groups".to_owned()));
-        assert_eq!(judge("'ops' in claims.groups", json!({ "groups": 7 })), Judged::Malformed);
-        assert_eq!(judge("claims.flag", json!({ "flag": "true" })), Judged::Malformed);
+        assert_eq!(judge("'ops' in claims.groups", json!({})), Evaluation::Absent("groups".to_owned()));
+        assert_eq!(judge("'ops' in claims.groups", json!({ "groups": 7 })), Evaluation::Malformed);
+        assert_eq!(judge("claims.flag", json!({ "flag": "true" })), Evaluation::Malformed);
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_is_more_than_refused(text in "[a-c'\"\\\\.,:?|&!=<>+*/%() \\[\\]{}0-9\u{e9}\n-]{0,32}|\\PC{0,16}") {
-            let _ = Rule::compile(&text).map(|rule| rule.judge(&Facts::of(&Object::default())));
+            let _ = Rule::compile(&text).map(|rule| rule.judge(&RuleContext::of(&Object::default())));
         }
     }
 }

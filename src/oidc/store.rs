@@ -18,7 +18,7 @@ pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why somebody wants to fetch, and what they have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TurnRequest {
+pub struct LeaseRequest {
     /// When the keys at hand were fetched, if there are any.
     pub fetched_at: Option<DateTime<Utc>>,
     /// When it was first asked for this turn.
@@ -26,18 +26,18 @@ pub struct TurnRequest {
     /// Keys fetched since then are as good as a fetch of one's own.
     pub fresh_since: DateTime<Utc>,
     /// Whether somebody lacks a key, and not only time has passed.
-    pub is_reader_s: bool,
+    pub requested_by_reader: bool,
     /// Now.
     pub now: DateTime<Utc>,
 }
 
 /// Whose turn it is to fetch, where several processes share a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum FetchLease {
     /// The asker's. Others wait for what comes of it.
-    Mine,
+    Acquired,
     /// Another's: ask again.
-    Theirs,
+    HeldElsewhere,
     /// Nobody's: another has fetched just now. What it got, if that is newer than what the asker has, and when that ended.
     Settled(Option<StoredKeySet>, DateTime<Utc>),
     /// Nobody's: another has just failed.
@@ -46,11 +46,11 @@ pub enum Turn {
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TurnEnd {
+pub struct LeaseEnd {
     /// When.
     pub at: DateTime<Utc>,
     /// Whether somebody lacked a key.
-    pub is_reader_s: bool,
+    pub requested_by_reader: bool,
     /// Whether nothing was got.
     pub has_failed: bool,
 }
@@ -63,13 +63,17 @@ pub trait KeySetStore: Send + Sync + 'static {
     /// Keeps `key_set` for `issuer` in place of what was kept before.
     fn save<'a>(&'a self, issuer: &'a str, key_set: StoredKeySet) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Asks for the turn to fetch, where other processes share the store. It ends with [`end_turn`](Self::end_turn), or by itself.
-    fn take_turn<'a>(&'a self, _issuer: &'a str, _request: TurnRequest) -> BoxFuture<'a, Result<Turn, StoreError>> {
-        ready(Ok(Turn::Mine)).boxed()
+    /// Asks for the turn to fetch, where other processes share the store. It ends with [`end_lease`](Self::end_lease), or by itself.
+    fn take_lease<'a>(
+        &'a self,
+        _issuer: &'a str,
+        _request: LeaseRequest,
+    ) -> BoxFuture<'a, Result<FetchLease, StoreError>> {
+        ready(Ok(FetchLease::Acquired)).boxed()
     }
 
     /// Lets others have their turn, after what was got has been kept.
-    fn end_turn<'a>(&'a self, _issuer: &'a str, _end: TurnEnd) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn end_lease<'a>(&'a self, _issuer: &'a str, _end: LeaseEnd) -> BoxFuture<'a, Result<(), StoreError>> {
         ready(Ok(())).boxed()
     }
 }

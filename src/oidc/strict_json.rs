@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde::{Serialize, Serializer};
 use serde_json::Number;
 
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 
 /// How deep arrays and objects may nest.
 const MAX_DEPTH: u8 = 16;
@@ -36,7 +36,7 @@ pub(super) enum Json<'a> {
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
-prints_nothing!(Json<'a>, Object<'a>);
+redact_debug!(Json<'a>, Object<'a>);
 
 impl<'a> Json<'a> {
     /// The text, if it is one.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::strict_json::{Json, Object};
 use super::{ClaimMapping, Rejection, SubjectKind};
-use crate::line::is_line;
+use crate::name::is_line;
 
 /// The subject of a token and the client that obtained it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl<'a> Subject<'a> {
         let client = mapping.client_id.iter().find_map(|place| place.find(claims));
         let client_id = client.map(|value| name(value).ok_or(Rejection::BadClient)).transpose()?;
         let subject = mapping.subject.find(claims).map(|value| name(value).ok_or(Rejection::BadSubject)).transpose()?;
-        let (kind, name) = match client_id.filter(|client| mapping.machine_mark.is_borne(claims, client)) {
+        let (kind, name) = match client_id.filter(|client| mapping.machine_matcher.matches(claims, client)) {
             Some(client) => (SubjectKind::Machine, client),
             None => (SubjectKind::Human, subject.ok_or(Rejection::BadSubject)?),
         };

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::claims::{ClaimTexts, Terms};
-use super::gaps::{Gap, Gaps};
+use super::claims::{ClaimTexts, IssuerPolicy};
+use super::issuer_status::IssuerStatus;
 use super::login::RelyingParty;
 use super::report::IssuerReport;
-use super::rule::{Facts, Judged};
-use super::standing::Standing;
+use super::rule::{Evaluation, RuleContext};
 use super::strict_json::Object;
 use super::subject::Subject;
+use super::unusable_claims::{UnusableClaim, UnusableClaims};
 use super::validity::Validity;
 use super::{
     Claims, IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection, ScopeMode, SubjectKind, mapping,
 };
-use crate::shared_sets::SharedSets;
+use crate::interner::SharedSets;
 
 /// One trusted issuer.
 pub(super) struct TrustedIssuer {
@@ -23,30 +23,30 @@ pub(super) struct TrustedIssuer {
     introspector: Option<Introspector>,
     pub(super) relying_party: Option<Arc<RelyingParty>>,
     /// For each canonical issuer.
-    terms: Vec<Arc<Terms>>,
+    policy: Vec<Arc<IssuerPolicy>>,
     sets: SharedSets<String>,
-    gaps: Gaps,
-    pub(super) standing: Arc<Standing>,
+    unusable_claims: UnusableClaims,
+    pub(super) status: Arc<IssuerStatus>,
 }
 
 impl TrustedIssuer {
     pub(super) fn new(settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
         let relying_party = RelyingParty::new(&settings, client.provider_client(), client.clock()).map(Arc::new);
-        let standing = Arc::new(Standing::new(Arc::clone(keys.in_use())));
-        let of = |canonical: &String| Arc::new(terms(&settings, canonical, &standing));
-        let terms = settings.canonical_issuers().iter().map(of).collect();
-        let (sets, gaps) = Default::default();
-        Self { settings, keys, introspector, relying_party, terms, sets, gaps, standing }
+        let status = Arc::new(IssuerStatus::new(Arc::clone(keys.in_use())));
+        let of = |canonical: &String| Arc::new(policy(&settings, canonical, &status));
+        let policy = settings.canonical_issuers().iter().map(of).collect();
+        let (sets, unusable_claims) = Default::default();
+        Self { settings, keys, introspector, relying_party, policy, sets, unusable_claims, status }
     }
 
     /// How things stand with it.
     pub(super) fn report(&self) -> IssuerReport {
         IssuerReport {
             short_name: self.settings.short_name.clone(),
-            verdicts: self.standing.verdicts.counts(),
-            signature_checks: self.standing.verdicts.signature_checks(),
-            gaps: self.gaps.counts(),
+            verdicts: self.status.verdicts.counts(),
+            signature_checks: self.status.verdicts.signature_checks(),
+            unusable_claims: self.unusable_claims.counts(),
             keys: self.keys.state(),
         }
     }
@@ -71,15 +71,16 @@ impl TrustedIssuer {
         if self.settings.requirements.is_empty() {
             return Ok(());
         }
-        let facts = Facts::of(claims);
-        let unmet = self.settings.requirements.iter().find(|required| required.when.judge(&facts) != Judged::Holds);
+        let context = RuleContext::of(claims);
+        let unmet =
+            self.settings.requirements.iter().find(|required| required.when.judge(&context) != Evaluation::Holds);
         unmet.map_or(Ok(()), |required| Err(Rejection::RequirementUnmet(Arc::clone(&required.message))))
     }
 
     /// What the claims of a proved token mean. `terms` are those of the issuer that it names.
     pub(super) fn interpret(
         &self,
-        terms: Arc<Terms>,
+        policy: Arc<IssuerPolicy>,
         claims: &Object<'_>,
         subject: Subject<'_>,
         validity: Validity,
@@ -90,7 +91,7 @@ impl TrustedIssuer {
         Claims {
             scopes: self.sets.share(self.scopes(claims, kind)),
             roles: self.sets.share(self.roles(claims, kind)),
-            terms,
+            policy,
             kind,
             first_party: client_id.is_some_and(|client| settings.first_party_clients.contains(client)),
             email_verified: profile.email_verified,
@@ -101,14 +102,14 @@ impl TrustedIssuer {
     }
 
     /// How the operator wants the tokens of this canonical issuer to be taken, shared.
-    pub(super) fn terms_of(&self, canonical: &str) -> Arc<Terms> {
-        let known = self.terms.iter().find(|terms| &*terms.issuer == canonical);
-        known.map_or_else(|| Arc::new(terms(&self.settings, canonical, &self.standing)), Arc::clone)
+    pub(super) fn terms_of(&self, canonical: &str) -> Arc<IssuerPolicy> {
+        let known = self.policy.iter().find(|policy| &*policy.issuer == canonical);
+        known.map_or_else(|| Arc::new(policy(&self.settings, canonical, &self.status)), Arc::clone)
     }
 
     /// The terms of its one canonical issuer; `None` where it has several.
-    pub(super) fn only_terms(&self) -> Option<&Arc<Terms>> {
-        match self.terms.as_slice() {
+    pub(super) fn only_terms(&self) -> Option<&Arc<IssuerPolicy>> {
+        match self.policy.as_slice() {
             [only] => Some(only),
             _ => None,
         }
@@ -116,11 +117,11 @@ impl TrustedIssuer {
 
     /// How many scopes and roles these claims would hold if they were proved; none where they name nobody.
     #[cfg(feature = "dev")]
-    pub(super) fn count_names(&self, terms: &Arc<Terms>, unproved: &Object<'_>) -> usize {
+    pub(super) fn count_names(&self, policy: &Arc<IssuerPolicy>, unproved: &Object<'_>) -> usize {
         let subject = Subject::read(unproved, &self.settings.mapping);
         let validity = Validity { expires_at: chrono::DateTime::UNIX_EPOCH, not_before: None, issued_at: None };
         subject.map_or(0, |subject| {
-            let read = self.interpret(Arc::clone(terms), unproved, subject, validity);
+            let read = self.interpret(Arc::clone(policy), unproved, subject, validity);
             read.scopes.len() + read.roles.len()
         })
     }
@@ -155,37 +156,41 @@ impl TrustedIssuer {
         if rules.is_empty() {
             return Vec::new();
         }
-        let facts = Facts::of(claims);
-        let given = rules.iter().filter_map(|rule| match rule.when.judge(&facts) {
-            Judged::Holds => Some(rule.role.as_str()),
-            Judged::DoesNotHold => None,
-            Judged::Absent(claim) => self.nothing(&rule.role, mapping::absent_or_cut_off(claims, &claim)),
-            Judged::Malformed => self.nothing(&rule.role, Gap::Malformed),
+        let context = RuleContext::of(claims);
+        let given = rules.iter().filter_map(|rule| match rule.when.judge(&context) {
+            Evaluation::Holds => Some(rule.role.as_str()),
+            Evaluation::DoesNotHold => None,
+            Evaluation::Absent(claim) => self.nothing(&rule.role, mapping::absent_or_cut_off(claims, &claim)),
+            Evaluation::Malformed => self.nothing(&rule.role, UnusableClaim::Malformed),
         });
         given.collect()
     }
 
-    fn or_nothing<'a>(&self, claim: impl std::fmt::Display, found: Result<Vec<&'a str>, Gap>) -> Vec<&'a str> {
-        found.unwrap_or_else(|gap| {
-            self.gaps.note(&self.settings.short_name, claim, gap);
+    fn or_nothing<'a>(
+        &self,
+        claim: impl std::fmt::Display,
+        found: Result<Vec<&'a str>, UnusableClaim>,
+    ) -> Vec<&'a str> {
+        found.unwrap_or_else(|unusable| {
+            self.unusable_claims.note(&self.settings.short_name, claim, unusable);
             Vec::new()
         })
     }
 
-    fn nothing<T>(&self, role: &str, gap: Gap) -> Option<T> {
-        self.gaps.note(&self.settings.short_name, format_args!("of the rule for role {role}"), gap);
+    fn nothing<T>(&self, role: &str, unusable: UnusableClaim) -> Option<T> {
+        self.unusable_claims.note(&self.settings.short_name, format_args!("of the rule for role {role}"), unusable);
         None
     }
 }
 
-fn terms(settings: &IssuerSettings, canonical: &str, standing: &Arc<Standing>) -> Terms {
-    Terms {
+fn policy(settings: &IssuerSettings, canonical: &str, status: &Arc<IssuerStatus>) -> IssuerPolicy {
+    IssuerPolicy {
         issuer: canonical.into(),
         issuer_name: settings.short_name.as_str().into(),
         scope_prefix: settings.scope_prefix.as_str().into(),
         scopes_unused: settings.scope_mode == ScopeMode::RolesOnly,
         administrative_roles: settings.mapping.administrative_roles.clone(),
         jit: settings.jit,
-        standing: Arc::clone(standing),
+        status: Arc::clone(status),
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use url::Url;
 
-use super::claims::Terms;
+use super::claims::IssuerPolicy;
 use super::key_set::KeySetState;
 use super::login::RelyingParty;
 use super::report::{IssuerReport, Verdicts};
 use super::strict_json::{Json, Object};
 use super::trusted_issuer::TrustedIssuer;
 use super::{IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection};
-use crate::finds::MemoryReading;
+use crate::hit_counter::MemoryReading;
 
 /// The issuers whose tokens are taken. Cheap to clone; clones share one table.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ pub(super) struct Table {
     /// In the order of the configuration.
     issuers: Vec<Arc<TrustedIssuer>>,
     /// By `iss`, which is compared octet by octet: the terms of the canonical issuer that it means, and its settings.
-    by_name: HashMap<String, (Arc<Terms>, Arc<TrustedIssuer>)>,
+    by_name: HashMap<String, (Arc<IssuerPolicy>, Arc<TrustedIssuer>)>,
 }
 
 impl TrustedIssuers {
@@ -45,7 +45,7 @@ impl TrustedIssuers {
     /// Trusts `issuers` from now on, and nobody else. What is checked at this moment is still judged by the former table.
     pub fn replace(&self, issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>) {
         let former = self.0.table.swap(Arc::new(Table::new(issuers, &self.0.client)));
-        former.issuers.iter().for_each(|issuer| issuer.standing.dismiss());
+        former.issuers.iter().for_each(|issuer| issuer.status.dismiss());
     }
 
     /// The keys that are kept already for these settings, if an issuer now in the table has the same.
@@ -126,7 +126,7 @@ impl TrustedIssuers {
     #[cfg(feature = "dev")]
     pub fn count_names(&self, unproved_claims: &serde_json::Map<String, serde_json::Value>) -> usize {
         let (table, unproved_claims) = (self.table(), &Object::from(unproved_claims));
-        table.issuer_of(unproved_claims).map_or(0, |(terms, issuer)| issuer.count_names(terms, unproved_claims))
+        table.issuer_of(unproved_claims).map_or(0, |(policy, issuer)| issuer.count_names(policy, unproved_claims))
     }
 
     /// The table as it is now, to be held for long.
@@ -149,9 +149,9 @@ impl Table {
     }
 
     /// The terms of the canonical issuer that these claims name, and its settings.
-    pub(super) fn issuer_of(&self, claims: &Object<'_>) -> Result<(&Arc<Terms>, &TrustedIssuer), Rejection> {
+    pub(super) fn issuer_of(&self, claims: &Object<'_>) -> Result<(&Arc<IssuerPolicy>, &TrustedIssuer), Rejection> {
         let iss = claims.get("iss").and_then(Json::as_str).ok_or(Rejection::UnknownIssuer)?;
-        self.by_name.get(iss).map(|(terms, issuer)| (terms, &**issuer)).ok_or(Rejection::UnknownIssuer)
+        self.by_name.get(iss).map(|(policy, issuer)| (policy, &**issuer)).ok_or(Rejection::UnknownIssuer)
     }
 
     /// The one issuer at which people sign in here, and how they do.
@@ -166,14 +166,14 @@ impl Table {
 
     /// The terms of the canonical issuer that `issuer` means by its answer about an opaque token. Where it has several, one for each
     /// tenant, the answer has to say which (`iss`, RFC 7662 section 2.2): the same subject is another person at each.
-    pub(super) fn terms_of_answer<'a>(
+    pub(super) fn policy_of_answer<'a>(
         &'a self,
         issuer: &'a TrustedIssuer,
         answer: &Object<'_>,
-    ) -> Result<&'a Arc<Terms>, Rejection> {
+    ) -> Result<&'a Arc<IssuerPolicy>, Rejection> {
         if answer.contains_key("iss") {
-            let (terms, named) = self.issuer_of(answer)?;
-            return if std::ptr::eq(named, issuer) { Ok(terms) } else { Err(Rejection::UnknownIssuer) };
+            let (policy, named) = self.issuer_of(answer)?;
+            return if std::ptr::eq(named, issuer) { Ok(policy) } else { Err(Rejection::UnknownIssuer) };
         }
         issuer.only_terms().ok_or(Rejection::UnknownIssuer)
     }

@@ -1,24 +1,24 @@
 //! The proof of a token, check by check (RFC 7519 section 7.2, RFC 8725, RFC 9068 section 4).
 //!
 //! Cheap checks come first, so that only a token that is right in all else can make its issuer be asked for a key. Nothing that is
-//! read before the signature is verified leaves this module. A token that was proved lately is known again ([`ProvedTokens`]).
+//! read before the signature is verified leaves this module. A token that was proved lately is known again ([`TokenCache`]).
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::claims::Terms;
+use super::claims::IssuerPolicy;
 use super::compact::{MAX_TOKEN_BYTES, UnverifiedToken};
 use super::header::{KnownHeaders, SpeltHeader, UnverifiedHeader};
-use super::proved_tokens::{Grounds, ProvedTokens};
 use super::strict_json::Object;
 use super::subject::Subject;
+use super::token_cache::{CacheValidity, TokenCache};
 use super::token_kind::Expected;
 use super::trusted_issuer::TrustedIssuer;
 use super::trusted_issuers::Table;
 use super::validity::Validity;
 use super::{Check, Claims, Introspector, Rejection, TrustedIssuers, audience, opaque, token_kind};
 use crate::Clock;
-use crate::finds::MemoryReading;
+use crate::hit_counter::MemoryReading;
 use chrono::{DateTime, Utc};
 
 /// Proves tokens: the only maker of [`Claims`].
@@ -26,7 +26,7 @@ pub struct TokenVerifier {
     issuers: TrustedIssuers,
     clock: Clock,
     headers: KnownHeaders,
-    proved: ProvedTokens,
+    proved: TokenCache,
 }
 
 impl TokenVerifier {
@@ -35,13 +35,13 @@ impl TokenVerifier {
 
     /// A verifier that trusts `issuers`, whoever they are at the time, and nobody else.
     pub fn new(issuers: TrustedIssuers, clock: Clock) -> Self {
-        Self { issuers, clock, headers: KnownHeaders::new(), proved: ProvedTokens::new() }
+        Self { issuers, clock, headers: KnownHeaders::new(), proved: TokenCache::new() }
     }
 
-    /// The claims of a token that passed every check, now or lately: [remembered](Self::recall), or [proved](Self::prove).
+    /// The claims of a token that passed every check, now or lately: [remembered](Self::cached), or [proved](Self::prove).
     #[cfg(any(test, feature = "dev"))]
     pub async fn verify(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
-        match self.recall(unverified_token.as_bytes(), self.clock.microseconds()) {
+        match self.cached(unverified_token.as_bytes(), self.clock.microseconds()) {
             Some(claims) => Ok(claims),
             None => self.prove(unverified_token, None).await,
         }
@@ -49,7 +49,7 @@ impl TokenVerifier {
 
     /// The claims of a token that passed every check lately, and would pass them `now`, in microseconds since 1970. Anything may be
     /// asked for.
-    pub(crate) fn recall(&self, presented: &[u8], now: i64) -> Option<Arc<Claims>> {
+    pub(crate) fn cached(&self, presented: &[u8], now: i64) -> Option<Arc<Claims>> {
         self.proved.find(presented, now)
     }
 
@@ -62,12 +62,12 @@ impl TokenVerifier {
         let table = self.issuers.table();
         let mut examination = Examination { sender, ..self.examination(&table, |_| {}) };
         let verdict = examination.of(unverified_token).await;
-        let counts = examination.named.map_or(self.issuers.strangers(), |issuer| &issuer.standing.verdicts);
+        let counts = examination.named.map_or(self.issuers.strangers(), |issuer| &issuer.status.verdicts);
         verdict.as_ref().map_or_else(|rejection| counts.refuse(rejection), |_| counts.accept());
         let claims = Arc::new(verdict?);
-        if let Some((header, grounds)) = examination.grounds {
+        if let Some((header, cache_validity)) = examination.cache_validity {
             self.headers.keep(&header);
-            self.proved.keep(unverified_token, &header, &claims, grounds);
+            self.proved.keep(unverified_token, &header, &claims, cache_validity);
         }
         Ok(claims)
     }
@@ -84,7 +84,7 @@ impl TokenVerifier {
 
     fn examination<'a, P: FnMut(Check)>(&'a self, table: &'a Table, passed: P) -> Examination<'a, P> {
         let headers = &self.headers;
-        Examination { table, headers, now: self.clock.now(), passed, sender: None, named: None, grounds: None }
+        Examination { table, headers, now: self.clock.now(), passed, sender: None, named: None, cache_validity: None }
     }
 }
 
@@ -98,7 +98,7 @@ struct Examination<'a, P> {
     /// Whom the token names, or whoever gives out such tokens.
     named: Option<&'a TrustedIssuer>,
     /// The header, and what the verdict rests on, where it may be remembered: what an issuer was asked about is remembered there.
-    grounds: Option<(Arc<SpeltHeader>, Grounds)>,
+    cache_validity: Option<(Arc<SpeltHeader>, CacheValidity)>,
 }
 
 impl<P: FnMut(Check)> Examination<'_, P> {
@@ -116,7 +116,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         let header = &spelt.says;
         let payload = token.payload()?;
         let unverified_claims = payload.claims()?;
-        let (terms, issuer) = self.table.issuer_of(&unverified_claims)?;
+        let (policy, issuer) = self.table.issuer_of(&unverified_claims)?;
         self.named = Some(issuer);
         (self.passed)(Check::Issuer);
         if !issuer.settings.algorithms.contains(&header.algorithm) {
@@ -128,21 +128,21 @@ impl<P: FnMut(Check)> Examination<'_, P> {
             Validity::check(&unverified_claims, self.now)?;
             self.signature(issuer, header, &token).await?;
             let claims = Box::pin(self.ask(introspector, text, unverified_claims)).await?;
-            if self.table.issuer_of(&claims)?.0.issuer != terms.issuer {
+            if self.table.issuer_of(&claims)?.0.issuer != policy.issuer {
                 return Err(Rejection::UnknownIssuer);
             }
             let (subject, validity) = self.judge(issuer, header, &claims)?;
-            return self.accept(terms, issuer, &claims, subject, validity);
+            return self.accept(policy, issuer, &claims, subject, validity);
         }
         let (subject, validity) = self.judge(issuer, header, &unverified_claims)?;
         let now = self.now.timestamp_micros();
         let edition = || issuer.keys.in_use().edition(now);
         let before = edition();
         self.signature(issuer, header, &token).await?;
-        let claims = self.accept(terms, issuer, &unverified_claims, subject, validity)?;
+        let claims = self.accept(policy, issuer, &unverified_claims, subject, validity)?;
         // Editions never come back, so where it is the same before and after, it is that of the key.
         let keys = before.filter(|_| edition() == before);
-        self.grounds = keys.map(|keys| (Arc::clone(&spelt), Grounds { keys, window: validity.window() }));
+        self.cache_validity = keys.map(|keys| (Arc::clone(&spelt), CacheValidity { keys, window: validity.window() }));
         Ok(claims)
     }
 
@@ -168,7 +168,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         opaque::check(token, &settings.opaque_prefix)?;
         (self.passed)(Check::Issuer);
         let claims = self.ask(introspector, token, Object::default()).await?;
-        let terms = self.table.terms_of_answer(issuer, &claims)?;
+        let policy = self.table.policy_of_answer(issuer, &claims)?;
         let says_access_token = token_kind::check_answer(&claims)?;
         (self.passed)(Check::Kind);
         let may_be_unnamed = settings.trust_active || (says_access_token && !settings.requires_audience);
@@ -179,7 +179,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         let validity = Validity::check(&claims, self.now)?;
         (self.passed)(Check::Times);
         let subject = self.subject(issuer, &claims)?;
-        self.accept(terms, issuer, &claims, subject, validity)
+        self.accept(policy, issuer, &claims, subject, validity)
     }
 
     /// What the issuer says of the token, added to what the token says itself.
@@ -229,7 +229,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     ) -> Result<(), Rejection> {
         let signature = token.signature()?;
         let key = issuer.keys.find(header.key_id.as_deref(), header.algorithm).await?;
-        issuer.standing.verdicts.check_signature();
+        issuer.status.verdicts.check_signature();
         if !key.verifies(token.signed_text, &signature) {
             return Err(Rejection::BadSignature);
         }
@@ -239,7 +239,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
 
     fn accept(
         &mut self,
-        terms: &Arc<Terms>,
+        policy: &Arc<IssuerPolicy>,
         issuer: &TrustedIssuer,
         claims: &Object<'_>,
         subject: Subject<'_>,
@@ -247,7 +247,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
     ) -> Result<Claims, Rejection> {
         issuer.require(claims)?;
         (self.passed)(Check::Requirements);
-        Ok(issuer.interpret(Arc::clone(terms), claims, subject, validity))
+        Ok(issuer.interpret(Arc::clone(policy), claims, subject, validity))
     }
 }
 

@@ -4,13 +4,13 @@ use diesel::prelude::*;
 
 use crate::database::{DbConnection, MultiBackend};
 use crate::models::{Moment, PrincipalId};
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 use crate::schema::idempotency_keys;
 
 /// A kept answer.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = idempotency_keys, check_for_backend(MultiBackend))]
-pub struct KeptAnswer {
+pub struct KeptResponse {
     /// Who asked.
     pub caller: String,
     /// For what.
@@ -29,15 +29,15 @@ pub struct KeptAnswer {
     pub answered_at: Moment,
 }
 
-prints_nothing!(KeptAnswer);
+redact_debug!(KeptResponse);
 
 /// The answer kept for this key of this caller, if there is one.
-pub fn find(conn: &mut DbConnection, caller: &str, operation: &str, key: &str) -> QueryResult<Option<KeptAnswer>> {
-    idempotency_keys::table.find((caller, operation, key)).select(KeptAnswer::as_select()).get_result(conn).optional()
+pub fn find(conn: &mut DbConnection, caller: &str, operation: &str, key: &str) -> QueryResult<Option<KeptResponse>> {
+    idempotency_keys::table.find((caller, operation, key)).select(KeptResponse::as_select()).get_result(conn).optional()
 }
 
 /// Keeps an answer. Fails with a unique violation when one is kept for the key.
-pub fn insert(conn: &mut DbConnection, answer: &KeptAnswer) -> QueryResult<()> {
+pub fn insert(conn: &mut DbConnection, answer: &KeptResponse) -> QueryResult<()> {
     diesel::insert_into(idempotency_keys::table).values(answer).execute(conn)?;
     Ok(())
 }

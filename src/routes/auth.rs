@@ -11,14 +11,14 @@ use url::Url;
 use crate::api_types::{
     BackchannelLogoutRequest, CallbackQuery, LoginQuery, LogoutResponse, Prompt, SessionResponse, WhoResponse,
 };
-use crate::auth::session::{BrowserSessions, Jar};
+use crate::auth::session::{BrowserSessions, CookieKind};
 use crate::auth::{AUTHENTICATED, Api, Caller, PUBLIC, RateLimits};
 use crate::error::Error;
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::LoginAnswer;
 use crate::op;
 use crate::request_id::RequestId;
-use crate::services::{Arrival, Completion, Failure, LoginRefusal, SignedOut};
+use crate::services::{CallbackRequest, Completion, Failure, LoginRefusal, SignedOut};
 
 /// Where the provider sends browsers back to.
 pub(crate) const CALLBACK_PATH: &str = "/auth/callback";
@@ -54,10 +54,10 @@ fn on(sessions: Sessions) -> Result<web::Data<BrowserSessions>, Failure> {
 async fn login(request: HttpRequest, query: web::Query<LoginQuery>, sessions: Sessions) -> Result<HttpResponse, Error> {
     let (sessions, LoginQuery { return_to, prompt }) = (on(sessions)?, query.into_inner());
     let return_to = return_to.map(|target| sessions.origins.destination(&target).ok_or_else(not_a_destination));
-    let pending = sessions.cookies.read(&request, Jar::Login)?;
+    let pending = sessions.cookies.read(&request, CookieKind::Login)?;
     let beginning =
         sessions.service.begin(pending.as_deref(), return_to.transpose()?, prompt.map(Prompt::as_str)).await?;
-    let cookie = sessions.cookies.set(Jar::Login, beginning.pending).ok_or_else(not_a_destination)?;
+    let cookie = sessions.cookies.set(CookieKind::Login, beginning.pending).ok_or_else(not_a_destination)?;
     Ok(go_to(beginning.url.as_str(), [cookie]))
 }
 
@@ -91,10 +91,10 @@ async fn callback(
 ) -> Result<HttpResponse, Error> {
     let (sessions, query, device) = (on(sessions)?, query.into_inner(), device(&request));
     let jars = sessions.cookies;
-    let (pending, former) = (jars.read(&request, Jar::Login)?, jars.read(&request, Jar::Session)?);
+    let (pending, former) = (jars.read(&request, CookieKind::Login)?, jars.read(&request, CookieKind::Session)?);
     // Before the sealed state is opened, and the provider is asked about a code that may be made up.
     let attempt = limits.begin_once(&request)?;
-    let arrival = Arrival {
+    let arrival = CallbackRequest {
         pending: pending.as_deref(),
         answer: LoginAnswer { state: query.state, issuer: query.iss },
         code: query.code.as_deref(),
@@ -110,10 +110,12 @@ async fn callback(
     }
     let Completion { outcome, return_to, pending } = completed?;
     let return_to = return_to.unwrap_or_else(|| sessions.origins.home());
-    let pending = pending.and_then(|pending| jars.set(Jar::Login, pending)).unwrap_or_else(|| jars.forget(Jar::Login));
+    let pending = pending
+        .and_then(|pending| jars.set(CookieKind::Login, pending))
+        .unwrap_or_else(|| jars.forget(CookieKind::Login));
     match outcome {
         Ok(token) => {
-            let session = jars.set(Jar::Session, token);
+            let session = jars.set(CookieKind::Session, token);
             Ok(go_to(&return_to, session.into_iter().chain([pending])))
         }
         Err(refusal) => Ok(go_to(&with_error(&return_to, code_of(refusal)), [pending])),
@@ -184,15 +186,15 @@ async fn logout(
 ) -> Result<HttpResponse, Error> {
     let sessions = on(sessions)?;
     sessions.check_page(request.method(), request.headers())?;
-    let signed_out = match sessions.cookies.read(&request, Jar::Session)? {
+    let signed_out = match sessions.cookies.read(&request, CookieKind::Session)? {
         Some(cookie) => end_session(&sessions, &limits, &request, &cookie, request_id).await?,
         None => None,
     };
     let is_provider_next = signed_out.as_ref().is_some_and(|signed_out| signed_out.is_provider_next);
-    let hint = signed_out.and_then(|signed_out| sessions.cookies.set(Jar::Logout, signed_out.hint?));
+    let hint = signed_out.and_then(|signed_out| sessions.cookies.set(CookieKind::Logout, signed_out.hint?));
     let is_provider_next = is_provider_next && hint.is_some();
     let mut response = HttpResponse::Ok();
-    response.cookie(sessions.cookies.forget(Jar::Session));
+    response.cookie(sessions.cookies.forget(CookieKind::Session));
     if let Some(hint) = hint {
         response.cookie(hint);
     }
@@ -240,7 +242,7 @@ async fn logout_at_provider(
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
     let sessions = on(sessions)?;
-    let hint = sessions.cookies.read(&request, Jar::Logout)?.ok_or(Failure::LoginFailed)?;
+    let hint = sessions.cookies.read(&request, CookieKind::Logout)?.ok_or(Failure::LoginFailed)?;
     let attempt = limits.begin_once(&request)?;
     let opened = sessions.service.open_hint(&hint).ok_or_else(|| Error::from(Failure::LoginFailed));
     attempt.settle(&opened);
@@ -249,7 +251,7 @@ async fn logout_at_provider(
         Err(_) => None,
     };
     let address = url.map_or_else(|| sessions.origins.home(), String::from);
-    Ok(go_to(&address, [sessions.cookies.forget(Jar::Logout)]))
+    Ok(go_to(&address, [sessions.cookies.forget(CookieKind::Logout)]))
 }
 
 /// The provider tells that somebody signed out there (OpenID Connect Back-Channel Logout section 2.5).

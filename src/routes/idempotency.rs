@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::services::{Answer, Once};
+use crate::services::{Once, StoredResponse};
 
 /// The header field.
 const FIELD: &str = "Idempotency-Key";
@@ -63,8 +63,8 @@ fn is_acceptable(key: &str) -> bool {
 }
 
 /// 201: what was created below `path`, now or by the same request before.
-pub(super) fn created(path: &str, answer: Answer) -> HttpResponse {
-    let Answer { id, version, body } = answer;
+pub(super) fn created(path: &str, answer: StoredResponse) -> HttpResponse {
+    let StoredResponse { id, version, body } = answer;
     HttpResponse::Created()
         .insert_header((LOCATION, format!("{path}/{id}")))
         .insert_header(ETag(EntityTag::new_strong(version.to_string())))

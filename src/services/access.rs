@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use crate::models::{Grant, PrincipalId};
 use crate::repositories::grants;
 
-use super::directory::Directory;
-use super::kind::Kind;
+use super::account_type::AccountType;
+use super::accounts::Accounts;
 use super::principal_edit::{self, Rules};
 use super::{Failure, KnownPrincipal};
 
@@ -21,7 +21,7 @@ pub struct PrincipalAccess {
     pub at: DateTime<Utc>,
 }
 
-impl<K: Kind> Directory<K> {
+impl<K: AccountType> Accounts<K> {
     /// What a principal may do and why.
     pub async fn access(&self, id: PrincipalId) -> Result<PrincipalAccess, Failure> {
         let (permissions, issuers, now) = (self.permissions.clone(), self.issuers.clone(), self.clock.now());

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::clock::Clock;
-use crate::database::{Database, DbConnection, Touched};
+use crate::database::{Database, DbConnection, Invalidates};
 use crate::models::{AuditAction, AuditEvent, AuditFilter, AuditOrder, AuditPlace, AuditTarget, Moment};
 use crate::repositories::audit_events;
 
@@ -57,7 +57,9 @@ impl AuditService {
             .event(self.clock.now().into(), AuditAction::ExportAudit, AuditTarget::trail())
             .with("since", bound(filter.since))
             .with("until", bound(filter.until));
-        self.database.write_touching(move |conn| Ok((audit_events::append(conn, &event)?, Touched::Nobody))).await
+        self.database
+            .write_invalidating(move |conn| Ok((audit_events::append(conn, &event)?, Invalidates::Nothing)))
+            .await
     }
 
     /// Removes the events before `before`, to the second, and says how many. Leaves an event that tells so, without which the

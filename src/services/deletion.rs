@@ -4,15 +4,15 @@ use chrono::TimeDelta;
 
 use crate::models::{Changes, DisabledBy, PrincipalId, PrincipalStatus};
 
-use super::directory::Directory;
-use super::kind::Kind;
+use super::account_type::AccountType;
+use super::accounts::Accounts;
 use super::principal_edit::{Change, Edit, status_changes};
 use super::{Actor, Failure};
 
 /// How long somebody deleted can be restored. After that they are purged.
 pub(super) const RESTORABLE_FOR: TimeDelta = TimeDelta::days(30);
 
-impl<K: Kind> Directory<K> {
+impl<K: AccountType> Accounts<K> {
     /// Deletes a principal, from the next request on. Its sessions end and its tokens stay void when it is restored.
     pub async fn delete(&self, actor: &Actor, id: PrincipalId, if_match: Option<i64>) -> Result<(), Failure> {
         let change = Change { action: K::ACTIONS.delete, id, if_match };

@@ -25,7 +25,7 @@ const NOTICE_EVERY: TimeDelta = TimeDelta::hours(1);
 const KEEP_ROLES_FOR: TimeDelta = TimeDelta::minutes(1);
 
 /// One presentation of a proved token.
-pub(super) struct Contact {
+pub(super) struct TokenVisit {
     pub(super) identity: IdentityKey,
     /// The role names that the token carries.
     pub(super) roles: BTreeSet<String>,
@@ -34,7 +34,7 @@ pub(super) struct Contact {
     claims: Claims,
 }
 
-impl Contact {
+impl TokenVisit {
     pub(super) fn new(claims: &Claims, now: DateTime<Utc>) -> Self {
         Self {
             identity: identity_of(claims),
@@ -161,8 +161,8 @@ impl Plain {
 }
 
 /// Whether `principal` may come in with this token. `BOOTSTRAP_ADMIN` need not wait for an admin: it is there for want of one.
-pub(super) fn admit(principal: &Principal, contact: &Contact, is_bootstrap: bool) -> Result<(), Failure> {
-    admit_at(principal, contact.issued_at(), contact.now, is_bootstrap)
+pub(super) fn admit(principal: &Principal, visit: &TokenVisit, is_bootstrap: bool) -> Result<(), Failure> {
+    admit_at(principal, visit.issued_at(), visit.now, is_bootstrap)
 }
 
 /// As [`admit`], of a principal that is remembered; `BOOTSTRAP_ADMIN` is not, while there is none.
@@ -208,11 +208,11 @@ impl Observed {
 }
 
 /// Brings `principal` up to what the contact says of it, in memory.
-pub(super) fn observe(principal: &mut Principal, contact: &Contact) -> Observed {
+pub(super) fn observe(principal: &mut Principal, visit: &TokenVisit) -> Observed {
     let said_before = principal.provider_profile.clone();
     let followed = match principal.kind {
-        PrincipalKind::Human if is_news(principal, contact.issued_at(), contact.now) => {
-            provider_profile::follow(principal, &contact.claims.profile())
+        PrincipalKind::Human if is_news(principal, visit.issued_at(), visit.now) => {
+            provider_profile::sync_from_provider(principal, &visit.claims.profile())
         }
         // An older token must not bring back what a newer one has changed.
         PrincipalKind::Human => Vec::new(),
@@ -220,18 +220,18 @@ pub(super) fn observe(principal: &mut Principal, contact: &Contact) -> Observed 
         PrincipalKind::Machine => Vec::new(),
     };
     if !followed.is_empty() {
-        principal.mark_edited(contact.moment());
+        principal.mark_edited(visit.moment());
     }
     if !followed.is_empty() || principal.provider_profile != said_before {
-        principal.provider_profile.as_of = Some(contact.said_at());
+        principal.provider_profile.as_of = Some(visit.said_at());
     }
-    let has_other_roles = principal.claim_roles.0 != contact.roles && may_keep_roles(principal, contact.now);
+    let has_other_roles = principal.claim_roles.0 != visit.roles && may_keep_roles(principal, visit.now);
     // What the provider says of an edited field is not shown, but kept: the edit may be taken back.
-    let noticed = is_due(principal, contact.now) || has_other_roles || principal.provider_profile != said_before;
+    let noticed = is_due(principal, visit.now) || has_other_roles || principal.provider_profile != said_before;
     if noticed {
-        principal.last_seen_at = Some(contact.moment());
-        principal.claim_roles = ClaimRoles(contact.roles.clone());
-        principal.claim_roles_at = Some(contact.moment());
+        principal.last_seen_at = Some(visit.moment());
+        principal.claim_roles = ClaimRoles(visit.roles.clone());
+        principal.claim_roles_at = Some(visit.moment());
     }
     Observed { followed, noticed }
 }
@@ -241,11 +241,11 @@ pub(super) fn save_observed(
     conn: &mut DbConnection,
     principal: &Principal,
     observed: &Observed,
-    contact: &Contact,
+    visit: &TokenVisit,
 ) -> Result<(), Failure> {
     principals::update(conn, principal)?;
     if !observed.followed.is_empty() {
-        let event = AuditEvent::new(contact.moment(), AuditAction::FollowProvider, principal.id)
+        let event = AuditEvent::new(visit.moment(), AuditAction::FollowProvider, principal.id)
             .with("fields", observed.followed.clone());
         audit_events::append(conn, &event)?;
     }
@@ -255,7 +255,7 @@ pub(super) fn save_observed(
 /// Makes the principal of a person never seen before, with the role that new people get.
 pub(super) fn make_person(
     conn: &mut DbConnection,
-    contact: &Contact,
+    visit: &TokenVisit,
     jit: JitMode,
 ) -> Result<(Principal, Identity), Failure> {
     let status = match jit {
@@ -263,12 +263,12 @@ pub(super) fn make_person(
         JitMode::Pending => PrincipalStatus::Pending,
         JitMode::Off => return Err(Failure::UnknownPrincipal),
     };
-    let now = contact.moment();
+    let now = visit.moment();
     let mut person = Principal::new(PrincipalKind::Human, status, Origin::FirstContact, now);
-    observe(&mut person, contact);
+    observe(&mut person, visit);
     person.version = 1;
     principals::insert(conn, &person)?;
-    let identity = Identity::new(person.id, &contact.identity, now);
+    let identity = Identity::new(person.id, &visit.identity, now);
     identities::insert(conn, &identity)?;
     grants::insert(conn, &given_by_service(person.id, MEMBER, GrantSource::Manual, now))?;
     let event = AuditEvent::new(now, AuditAction::CreateUser, person.id).with("status", status.as_str());
@@ -280,9 +280,9 @@ pub(super) fn make_person(
 pub(super) fn make_first_admin(
     conn: &mut DbConnection,
     principal: &mut Principal,
-    contact: &Contact,
+    visit: &TokenVisit,
 ) -> Result<(), Failure> {
-    let now = contact.moment();
+    let now = visit.moment();
     principal.status = PrincipalStatus::Active;
     principal.mark_edited(now);
     principals::update(conn, principal)?;

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::database::DbConnection;
 use crate::models::PrincipalId;
-use crate::opaque::prints_nothing;
-use crate::repositories::idempotency_keys::{self, KeptAnswer};
+use crate::redacted::redact_debug;
+use crate::repositories::idempotency_keys::{self, KeptResponse};
 
 use super::{Actor, Failure};
 
@@ -30,7 +30,7 @@ pub struct Once<T> {
 
 /// What the client is told, now as the first time.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct StoredResponse {
     /// What was created.
     pub id: PrincipalId,
     /// Its version then.
@@ -39,7 +39,7 @@ pub struct Answer {
     pub body: String,
 }
 
-prints_nothing!(Answer);
+redact_debug!(StoredResponse);
 
 impl<T> Once<T> {
     /// Does `create`, unless it was done under this key; fails with [`Failure::KeyReused`] when the key came with another request.
@@ -50,7 +50,7 @@ impl<T> Once<T> {
         now: DateTime<Utc>,
         identify: fn(&T) -> (PrincipalId, i64),
         create: impl FnOnce(&mut DbConnection) -> Result<T, Failure>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<StoredResponse, Failure> {
         let (Some(key), Some(caller)) = (&self.key, actor.principal()) else {
             return Ok(self.told(identify, &create(conn)?));
         };
@@ -59,8 +59,8 @@ impl<T> Once<T> {
         if let Some(kept) = idempotency_keys::find(conn, &caller, self.operation, key)? {
             return self.repeated(kept);
         }
-        let Answer { id, version, body } = self.told(identify, &create(conn)?);
-        let kept = KeptAnswer {
+        let StoredResponse { id, version, body } = self.told(identify, &create(conn)?);
+        let kept = KeptResponse {
             caller,
             operation: self.operation.to_owned(),
             key: key.clone(),
@@ -71,17 +71,17 @@ impl<T> Once<T> {
             answered_at: now.into(),
         };
         idempotency_keys::insert(conn, &kept)?;
-        Ok(Answer { id, version, body })
+        Ok(StoredResponse { id, version, body })
     }
 
-    fn told(&self, identify: fn(&T) -> (PrincipalId, i64), created: &T) -> Answer {
+    fn told(&self, identify: fn(&T) -> (PrincipalId, i64), created: &T) -> StoredResponse {
         let (id, version) = identify(created);
-        Answer { id, version, body: (self.answer)(created).to_string() }
+        StoredResponse { id, version, body: (self.answer)(created).to_string() }
     }
 
-    fn repeated(&self, kept: KeptAnswer) -> Result<Answer, Failure> {
+    fn repeated(&self, kept: KeptResponse) -> Result<StoredResponse, Failure> {
         if kept.request_hash == self.request_hash {
-            Ok(Answer { id: kept.created_id, version: kept.version, body: kept.answer })
+            Ok(StoredResponse { id: kept.created_id, version: kept.version, body: kept.answer })
         } else {
             Err(Failure::KeyReused)
         }

@@ -2,8 +2,8 @@
 
 use crate::clock::Clock;
 use crate::database::{Database, DbConnection};
-use crate::line::is_line;
 use crate::models::{AuditAction, Identity, Moment, PrincipalKind};
+use crate::name::is_line;
 use crate::repositories::{audit_events, identities, key_sets, principals};
 
 use super::{Actor, Failure};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Clock;
-use crate::database::{Database, DbConnection, Touched};
+use crate::database::{Database, DbConnection, Invalidates};
 use crate::models::{AuditAction, Moment, Principal, PrincipalId, PrincipalKind, PrincipalStatus, ProfileField};
 use crate::repositories::{audit_events, principals};
 
@@ -57,7 +57,7 @@ impl MeService {
         let edit = edit.checked()?;
         let (actor, now) = (actor.clone(), Moment::from(self.clock.now()));
         self.database
-            .write_beside(move |conn| {
+            .write_concurrently(move |conn| {
                 let mut person = find_person(conn, id)?;
                 if if_match.is_some_and(|version| version != person.version) {
                     return Err(Failure::StaleVersion);
@@ -69,7 +69,7 @@ impl MeService {
                     let event = actor.event(now, AuditAction::EditProfile, id).with("fields", changed);
                     audit_events::append(conn, &event)?;
                 }
-                Ok((person, Touched::one(&id)))
+                Ok((person, Invalidates::one(&id)))
             })
             .await
     }

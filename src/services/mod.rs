@@ -4,17 +4,18 @@
 //! in the audit trail by the time it takes effect.
 
 mod access;
+mod account_type;
+mod accounts;
 mod actor;
 mod audit;
 mod decision;
 mod deletion;
-mod directory;
+mod encryption;
 mod failure;
 mod first_contact;
 mod held_role;
 mod idempotency;
 mod issuers;
-mod kind;
 mod known_issuers;
 mod me;
 mod page;
@@ -29,7 +30,6 @@ mod resolved_principal;
 mod rights;
 mod role_edit;
 mod roles;
-mod seal;
 mod seats;
 mod service_accounts;
 mod sessions;
@@ -55,7 +55,7 @@ pub use audit::{AuditEntry, AuditService};
 pub use decision::Decision;
 pub use failure::Failure;
 pub use held_role::{HeldRole, KnownPrincipal};
-pub use idempotency::{Answer, Once};
+pub use idempotency::{Once, StoredResponse};
 pub use issuers::{IssuerRename, IssuerService};
 pub use me::{MeService, ProfileEdit};
 pub use page::Page;
@@ -67,8 +67,8 @@ pub use resolved_principal::ResolvedPrincipal;
 pub use roles::{KnownVersion, RoleDraft, RoleService, RoleWithPermissions};
 pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
 pub use sessions::{
-    Arrival, Completion, LoginRefusal, MySessionService, SessionHolder, SessionService, SessionSettings, SessionView,
-    SignedOut,
+    CallbackRequest, Completion, LoginRefusal, MySessionService, SessionHolder, SessionService, SessionSettings,
+    SessionView, SignedOut,
 };
 pub use user_creation::{NewIdentity, NewUser};
 pub use user_export::UserExport;

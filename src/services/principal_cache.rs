@@ -5,7 +5,7 @@
 //! refusal that is repeated costs no more than an admission. What is remembered is used only for a presentation that would change
 //! nothing, and no longer than
 //!
-//! - nobody has changed the principal, or everyone, since before it was read ([`Changes`]); for whoever `BOOTSTRAP_ADMIN` names, nobody
+//! - nobody has changed the principal, or everyone, since before it was read ([`Invalidations`]); for whoever `BOOTSTRAP_ADMIN` names, nobody
 //!   at all, for what they are depends on whether there is an admin;
 //! - none of its grants has ended, nor its account;
 //! - [`MAX_AGE`]: should a change have gone unnoticed, that is how long it can;
@@ -23,12 +23,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::DefaultHashBuilder;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 
-use crate::database::{Changes, Freshness, Knowledge, Mark, Subject};
-use crate::finds::{Finds, MemoryReading};
+use crate::database::{ChangeFeedHealth, InvalidationKey, Invalidations, UpTo, Version};
+use crate::hit_counter::{Finds, MemoryReading};
+use crate::interner::SharedSets;
 use crate::models::IdentityKey;
 use crate::models::permission::Permission;
 use crate::oidc::Claims;
-use crate::shared_sets::SharedSets;
 
 use super::first_contact::{self, Plain};
 use super::seats::Seats;
@@ -55,9 +55,9 @@ pub(super) struct PrincipalCache {
     seats: Seats<ResolvedPrincipal>,
     /// What their roles grant: few of them differ in that.
     granted: SharedSets<Permission>,
-    changes: Arc<Changes>,
+    changes: Arc<Invalidations>,
     finds: Finds,
-    freshness: Arc<Freshness>,
+    change_feed: Arc<ChangeFeedHealth>,
     /// Microseconds.
     stale_for: i64,
 }
@@ -84,9 +84,9 @@ pub(crate) struct RefusedPrincipal {
 pub(super) struct Remembered {
     /// Those that it was read for, which had nothing that was left to be noted.
     observed: Arc<Claims>,
-    subject: Subject,
+    subject: InvalidationKey,
     /// Taken before it was read.
-    mark: Mark,
+    version: Version,
     is_named_admin: bool,
     age: Age,
     /// When the first of what it has ends by itself, in microseconds since 1970.
@@ -112,11 +112,11 @@ impl Age {
 }
 
 impl PrincipalCache {
-    pub(super) fn new(changes: Arc<Changes>, freshness: Arc<Freshness>) -> Self {
+    pub(super) fn new(changes: Arc<Invalidations>, change_feed: Arc<ChangeFeedHealth>) -> Self {
         let entries =
             Cache::with(EXPECTED, MAX_BYTES, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
         let (unknown, seats, granted, finds) = Default::default();
-        Self { entries, unknown, seats, granted, changes, finds, freshness, stale_for: 0 }
+        Self { entries, unknown, seats, granted, changes, finds, change_feed, stale_for: 0 }
     }
 
     /// How it stands.
@@ -130,8 +130,8 @@ impl PrincipalCache {
     }
 
     /// To be taken before reading what is to be [kept](Self::keep).
-    pub(super) fn mark(&self) -> Mark {
-        self.changes.mark()
+    pub(super) fn version(&self) -> Version {
+        self.changes.version()
     }
 
     /// The principal behind `claims`, where it is remembered, is so still `now`, in microseconds since 1970, and the presentation changes
@@ -212,10 +212,10 @@ impl PrincipalCache {
         if now < age.since {
             return false;
         }
-        match self.freshness.knowledge(now) {
-            Knowledge::Current => now < age.fresh_until,
-            Knowledge::Until(_) if need == Need::Administrative => false,
-            Knowledge::Until(looked_at) => {
+        match self.change_feed.knowledge(now) {
+            UpTo::Now => now < age.fresh_until,
+            UpTo::Moment(_) if need == Need::Administrative => false,
+            UpTo::Moment(looked_at) => {
                 // Whoever was remembered when it was last looked was so still.
                 let is_as_of_look = (age.since..age.fresh_until).contains(&looked_at);
                 let known_at = if is_as_of_look { looked_at } else { age.since };
@@ -230,18 +230,18 @@ impl PrincipalCache {
         claims: &Arc<Claims>,
         known: KnownPrincipal,
         identity: &str,
-        mark: Mark,
+        version: Version,
         is_named_admin: bool,
         now: DateTime<Utc>,
     ) -> Arc<ResolvedPrincipal> {
-        let subject = Subject::of(&known.principal().id);
+        let subject = InvalidationKey::of(&known.principal().id);
         let age = Age::of(now);
         let ends = end_of_what_holds(&known, now).map_or(i64::MAX, |end| end.timestamp_micros());
         let plain = Plain::of(known.principal(), claims);
         let observed = Arc::clone(claims);
         let key = Key::of(claims);
         let bytes = key.bytes() + bytes_of(&known) + size_of::<(Key, ResolvedPrincipal)>() + observed.bytes();
-        let entry = Remembered { observed, subject, mark, is_named_admin, age, ends, plain, bytes };
+        let entry = Remembered { observed, subject, version, is_named_admin, age, ends, plain, bytes };
         let is_unchanged = entry.is_unchanged(&self.changes);
         let granted = self.granted.share(known.permissions().into_iter().collect::<Vec<_>>());
         let resolved = Arc::new(ResolvedPrincipal::new(known, identity, granted, Some(entry)));
@@ -252,17 +252,17 @@ impl PrincipalCache {
     }
 
     /// Remembers that nobody has this identity, as read after `mark`.
-    pub(super) fn keep_unknown(&self, identity: &IdentityKey, what: Unknown, mark: Mark, now: DateTime<Utc>) {
-        self.unknown.keep(identity, what, mark, Age::of(now));
+    pub(super) fn keep_unknown(&self, identity: &IdentityKey, what: Unknown, version: Version, now: DateTime<Utc>) {
+        self.unknown.keep(identity, what, version, Age::of(now));
     }
 }
 
 impl Remembered {
-    fn is_unchanged(&self, changes: &Changes) -> bool {
+    fn is_unchanged(&self, changes: &Invalidations) -> bool {
         if self.is_named_admin {
-            changes.is_all_unchanged(self.mark)
+            changes.is_all_unchanged(self.version)
         } else {
-            changes.is_unchanged(self.subject, self.mark)
+            changes.is_unchanged(self.subject, self.version)
         }
     }
 }

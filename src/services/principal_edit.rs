@@ -11,8 +11,8 @@ use crate::models::{
 };
 use crate::repositories::{audit_events, grants, identities, principals, sessions};
 
+use super::account_type::AccountType;
 use super::held_role::{self, ClaimedRoles};
-use super::kind::Kind;
 use super::known_issuers::KnownIssuers;
 use super::{Actor, Failure, HeldRole, KnownPrincipal, rights};
 
@@ -26,7 +26,7 @@ pub(super) struct Change {
 
 impl Change {
     /// Does `work` on the principal and, if that changed anything, writes it and one audit event.
-    pub(super) fn apply<K: Kind>(
+    pub(super) fn apply<K: AccountType>(
         self,
         conn: &mut DbConnection,
         actor: &Actor,
@@ -226,20 +226,23 @@ impl Edit<'_> {
 }
 
 /// The principal of this id, if it is of the kind and not deleted.
-pub(super) fn find<K: Kind>(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
+pub(super) fn find<K: AccountType>(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
     find_even_deleted::<K>(conn, id).and_then(present::<K>)
 }
 
 /// The principal of this id, if it is of the kind.
-pub(super) fn find_even_deleted<K: Kind>(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
+pub(super) fn find_even_deleted<K: AccountType>(
+    conn: &mut DbConnection,
+    id: PrincipalId,
+) -> Result<Principal, Failure> {
     of_kind::<K>(principals::find(conn, id)?)
 }
 
-fn of_kind<K: Kind>(found: Option<Principal>) -> Result<Principal, Failure> {
+fn of_kind<K: AccountType>(found: Option<Principal>) -> Result<Principal, Failure> {
     found.filter(|found| found.kind == K::KIND).ok_or_else(K::unknown)
 }
 
-fn present<K: Kind>(found: Principal) -> Result<Principal, Failure> {
+fn present<K: AccountType>(found: Principal) -> Result<Principal, Failure> {
     if found.status == PrincipalStatus::Deleted { Err(K::unknown()) } else { Ok(found) }
 }
 
@@ -255,7 +258,7 @@ pub(super) fn with_roles(
 }
 
 /// What several changes come to; `None` when none of them changed anything.
-pub(super) fn together(all: impl IntoIterator<Item = Option<Changes>>) -> Option<Changes> {
+pub(super) fn combined(all: impl IntoIterator<Item = Option<Changes>>) -> Option<Changes> {
     all.into_iter().flatten().reduce(|mut first, next| {
         first.0.extend(next.0);
         first

@@ -6,14 +6,14 @@
 
 use std::borrow::Cow;
 
-use crate::line::{cleaned, is_line};
 use crate::models::{EmailState, Origin, Principal, ProfileField};
+use crate::name::{cleaned, is_line};
 use crate::oidc::Profile;
 
 use super::text;
 
 /// Takes over what `said` has that is new. Returns the names of the columns that a client sees change.
-pub(super) fn follow(principal: &mut Principal, said: &Profile<'_>) -> Vec<&'static str> {
+pub(super) fn sync_from_provider(principal: &mut Principal, said: &Profile<'_>) -> Vec<&'static str> {
     let mut changed = Vec::new();
     for field in ProfileField::ALL {
         if let Some(value) = claimed(said, field) {

@@ -32,7 +32,7 @@ impl PurgeService {
         let mut purged = 0;
         // Looked for by a reader, so that on most days nobody waits for their turn to write because of this.
         while self.database.read(move |conn| is_any_due(conn, now)).await? {
-            purged += self.database.write_at_leisure(move |conn| purge_some(conn, now)).await?;
+            purged += self.database.write_unbounded(move |conn| purge_some(conn, now)).await?;
         }
         Ok(purged)
     }

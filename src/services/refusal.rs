@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::database::{Database, DbConnection, Touched};
+use crate::database::{Database, DbConnection, Invalidates};
 use crate::models::{AuditAction, AuditEvent, AuditTarget, Moment, Outcome};
 use crate::repositories::audit_events;
 
@@ -36,8 +36,8 @@ pub(super) async fn record(
     }
     let mut event = actor.event(now, action, target).with("refusal", failure.to_string());
     event.outcome = Outcome::Refused;
-    let append = move |conn: &mut DbConnection| Ok((append_or_count(conn, &event)?, Touched::Nobody));
-    if let Err(failure) = database.write_touching::<_, Failure, _>(append).await {
+    let append = move |conn: &mut DbConnection| Ok((append_or_count(conn, &event)?, Invalidates::Nothing));
+    if let Err(failure) = database.write_invalidating::<_, Failure, _>(append).await {
         tracing::warn!(%failure, %action, "a refusal could not be added to the audit trail");
     }
 }

@@ -11,8 +11,8 @@ use crate::repositories::{grants, roles};
 use super::{Actor, Failure};
 
 /// Fails unless `actor` effectively holds every administrative permission of `touched`: to change a principal or a role that holds them.
-pub(super) fn require_authority_over(actor: &Actor, touched: &PermissionSet) -> Result<(), Failure> {
-    let lacking = touched.iter().copied().filter(|held| held.is_administrative() && !actor.may(*held));
+pub(super) fn require_authority_over(actor: &Actor, invalidates: &PermissionSet) -> Result<(), Failure> {
+    let lacking = invalidates.iter().copied().filter(|held| held.is_administrative() && !actor.may(*held));
     refuse(actor, lacking)
 }
 

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::database::DbConnection;
-use crate::line::is_plain_line;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{
     AuditAction, AuditTarget, Grant, GrantSource, Identity, IdentityKey, Moment, Origin, Principal, PrincipalId,
     PrincipalKind, PrincipalStatus, ProfileField,
 };
+use crate::name::is_plain_line;
 use crate::repositories::{audit_events, grants, principals};
 
-use super::directory::Directory;
-use super::kind::Program;
-use super::principal_edit::{Change, together};
-use super::{Actor, Answer, Failure, HeldRole, Once, Page, known_issuers, refusal, text, user_creation};
+use super::account_type::ServiceAccounts;
+use super::accounts::Accounts;
+use super::principal_edit::{Change, combined};
+use super::{Actor, Failure, HeldRole, Once, Page, StoredResponse, known_issuers, refusal, text, user_creation};
 
 /// What an admin says to register a program.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ pub struct ServiceAccount {
 }
 
 /// The use cases of service accounts. Cheap to clone.
-pub type ServiceAccountService = Directory<Program>;
+pub type ServiceAccountService = Accounts<ServiceAccounts>;
 
 impl ServiceAccountService {
     /// Registers a program. Fails with [`Failure::Invalid`] when a member cannot be accepted, with [`Failure::Conflict`] when the
@@ -79,7 +79,7 @@ impl ServiceAccountService {
         actor: &Actor,
         account: NewServiceAccount,
         once: Once<ServiceAccount>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<StoredResponse, Failure> {
         let account = self.checked(account)?;
         let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
         let identify = |account: &ServiceAccount| (account.principal.id, account.principal.version);
@@ -127,7 +127,7 @@ impl ServiceAccountService {
         self.change(actor, change, move |program| {
             let renamed = display_name.map(|name| program.rename(name)).transpose()?;
             let ended = expires_at.map(|end| program.set_expiry(end)).transpose()?;
-            Ok(together([renamed.flatten(), ended.flatten()]))
+            Ok(combined([renamed.flatten(), ended.flatten()]))
         })
         .await
     }

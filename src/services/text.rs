@@ -1,7 +1,7 @@
 //! What a line of text must be to be kept.
 
 use super::Failure;
-use crate::line::{is_plain_line, normalized};
+use crate::name::{is_plain_line, normalized};
 
 /// What is wrong with a text that is no line.
 pub(super) const NO_LINE: &str = "must be 1 to 255 characters without control, invisible or unassigned characters";

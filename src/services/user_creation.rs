@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::database::DbConnection;
-use crate::line::is_line;
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{
     AuditAction, AuditTarget, Identity, IdentityKey, MEMBER, Moment, Origin, Principal, PrincipalId, PrincipalKind,
     PrincipalStatus,
 };
+use crate::name::is_line;
 use crate::repositories::{audit_events, grants, identities, principals};
 
 use super::service_accounts::grant;
 use super::{
-    Actor, Answer, Failure, KnownPrincipal, Once, ProfileEdit, UserService, known_issuers, me, principal_edit, refusal,
-    rights, text, tombstones,
+    Actor, Failure, KnownPrincipal, Once, ProfileEdit, StoredResponse, UserService, known_issuers, me, principal_edit,
+    refusal, rights, text, tombstones,
 };
 
 /// The most identities that a user is made with.
@@ -55,7 +55,12 @@ impl UserService {
     /// Fails with [`Failure::Invalid`] when a member cannot be accepted, with [`Failure::Conflict`] when an identity is linked to
     /// somebody, with [`Failure::Tombstoned`] when it is that of somebody purged, and with [`Failure::InsufficientPrivilege`] or
     /// [`Failure::InsufficientScope`] when a role is not the actor's to give.
-    pub async fn create(&self, actor: &Actor, user: NewUser, once: Once<KnownPrincipal>) -> Result<Answer, Failure> {
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        user: NewUser,
+        once: Once<KnownPrincipal>,
+    ) -> Result<StoredResponse, Failure> {
         let (user, now) = (self.checked(user)?, self.clock.now());
         let (by, permissions) = (actor.clone(), self.permissions.clone());
         let identify = |user: &KnownPrincipal| (user.principal().id, user.principal().version);

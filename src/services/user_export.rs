@@ -1,11 +1,11 @@
 //! All that is stored on one person.
 
-use crate::database::Touched;
+use crate::database::Invalidates;
 use crate::models::permission::AUDIT_READ;
 use crate::models::{AuditAction, AuditEvent, AuditPlace, Grant, Identity, Principal, PrincipalId};
 use crate::repositories::{audit_events, audit_history, grants, identities};
 
-use super::kind::Person;
+use super::account_type::User;
 use super::{Actor, AuditEntry, Failure, Page, UserService, audit, principal_edit};
 
 /// All that is stored on one person, who may be deleted but not purged. The audit trail is [read in pages](UserService::history).
@@ -25,11 +25,11 @@ impl UserService {
     pub async fn export(&self, actor: &Actor, id: PrincipalId) -> Result<UserExport, Failure> {
         let has_history = actor.may(AUDIT_READ);
         let event = actor.event(self.clock.now().into(), AuditAction::ExportUser, id).with("audit_events", has_history);
-        let export = self.database.write_beside(move |conn| {
-            let user = principal_edit::find_even_deleted::<Person>(conn, id)?;
+        let export = self.database.write_concurrently(move |conn| {
+            let user = principal_edit::find_even_deleted::<User>(conn, id)?;
             audit_events::append(conn, &event)?;
             let (identities, grants) = (identities::list(conn, id)?, grants::list(conn, id)?);
-            Ok::<_, Failure>((UserExport { user, identities, grants, has_history }, Touched::Nobody))
+            Ok::<_, Failure>((UserExport { user, identities, grants, has_history }, Invalidates::Nothing))
         });
         export.await
     }

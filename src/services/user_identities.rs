@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::models::{AuditAction, AuditTarget, Changes, Identity, IdentityKey, MEMBER, PrincipalId};
 use crate::repositories::{audit_events, identities};
 
-use super::kind::Person;
-use super::principal_edit::{self, Change, Edit, changes, together};
+use super::account_type::User;
+use super::principal_edit::{self, Change, Edit, changes, combined};
 use super::{Actor, Failure, NewIdentity, UserService, refusal, tombstones, user_creation};
 
 /// An identity of a user.
@@ -25,7 +25,7 @@ impl UserService {
     pub async fn identities(&self, id: PrincipalId) -> Result<(Vec<Identity>, i64), Failure> {
         self.database
             .read(move |conn| {
-                let user = principal_edit::find::<Person>(conn, id)?;
+                let user = principal_edit::find::<User>(conn, id)?;
                 Ok((identities::list(conn, id)?, user.version))
             })
             .await
@@ -104,7 +104,7 @@ impl Edit<'_> {
         }
         let identity = user_creation::link(self.conn, self.principal.id, key, self.now.into())?;
         let revoked = self.end_access()?;
-        Ok(together([Some(told(&identity)), revoked]))
+        Ok(combined([Some(told(&identity)), revoked]))
     }
 
     fn unlink_identity(&mut self, id: &str) -> Result<Option<Changes>, Failure> {

@@ -57,7 +57,7 @@ impl UserService {
         let (actor, permissions, now) = (actor.clone(), self.permissions.clone(), self.clock.now());
         let outcome = self
             .database
-            .write_at_leisure(move |conn| {
+            .write_unbounded(move |conn| {
                 let actor = actor.as_of(conn, &permissions, now).map_err(Undone::Failed)?;
                 let outcome = import_all(conn, &actor, &permissions, people, now).map_err(Undone::Failed)?;
                 match mode {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::models::{AuditAction, Changes, EmailState, Moment, Origin, PrincipalId};
 
-use super::principal_edit::{Change, Edit, together};
+use super::principal_edit::{Change, Edit, combined};
 use super::{Actor, Failure, KnownPrincipal, ProfileEdit, UserService, me, text};
 
 /// What to change of a user. A member that is `None` stays as it is.
@@ -55,7 +55,7 @@ impl Edit<'_> {
         fields.extend(self.readdress(edit.email)?);
         let described = (!fields.is_empty()).then(|| super::principal_edit::changes([("fields", fields)]));
         let ended = edit.expires_at.map(|end| self.set_expiry(end.map(Moment::from))).transpose()?;
-        Ok(together([described, ended.flatten()]))
+        Ok(combined([described, ended.flatten()]))
     }
 
     fn rename_account(&mut self, username: Option<Option<String>>) -> Result<Option<&'static str>, Failure> {

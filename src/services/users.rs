@@ -3,12 +3,12 @@
 use crate::models::{Principal, PrincipalId};
 use crate::repositories::principals;
 
-use super::directory::Directory;
-use super::kind::Person;
+use super::account_type::User;
+use super::accounts::Accounts;
 use super::{Failure, Page};
 
 /// The use cases of users. Cheap to clone.
-pub type UserService = Directory<Person>;
+pub type UserService = Accounts<User>;
 
 impl UserService {
     /// Up to `limit` users in the order of their ids, from the one after `after`.

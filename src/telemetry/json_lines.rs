@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::discreet;
+use super::redaction;
 use crate::scope;
 
 /// Writes the fields of spans as what they become: members of a JSON object that has some before.
@@ -52,7 +52,7 @@ where
         let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
         writer.write_str("{\"timestamp\":\"")?;
         write_time(&mut writer, Utc::now())?;
-        write!(writer, "\",\"level\":\"{}\",\"target\":", discreet::level(metadata, event))?;
+        write!(writer, "\",\"level\":\"{}\",\"target\":", redaction::level(metadata, event))?;
         write_text(&mut writer, metadata.target())?;
         let mut members = Members { writer: &mut writer, outcome: Ok(()) };
         event.record(&mut members);

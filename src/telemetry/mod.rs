@@ -6,11 +6,11 @@
 //! tells the principal's id, the client and the issuer's short name, which is what it takes to follow up on an incident.
 
 mod connection_errors;
-mod discreet;
 mod filter;
 mod json_lines;
 mod line_writer;
 mod parent;
+mod redaction;
 #[cfg(feature = "otel")]
 mod traces;
 
@@ -22,10 +22,10 @@ use tracing::Span;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, LogConfig, LogFormat};
-use discreet::Discreet;
 use filter::RequestSpans;
 use json_lines::{JsonLines, JsonMembers};
 use line_writer::LineWriter;
+use redaction::Discreet;
 
 /// The target of the line that tells of each request; `LOG_LEVEL=info,portcullis::access=off` turns it off.
 pub(crate) const ACCESS: &str = "portcullis::access";
@@ -35,23 +35,23 @@ pub(crate) const REQUEST: &str = "portcullis::request";
 
 /// Starts logging to standard output as the command line does, and exporting traces where that is configured, for whoever starts the
 /// application by code. A subscriber that is set already stays: the process has decided.
-pub fn start_log(config: &Config) -> Log {
+pub fn init_telemetry(config: &Config) -> LogGuard {
     start(config);
-    Log(())
+    LogGuard(())
 }
 
 /// The log that was started. When this goes, what was logged so far is written out.
 #[must_use = "what is logged last is written when this goes"]
 #[derive(Debug)]
-pub struct Log(());
+pub struct LogGuard(());
 
-impl Drop for Log {
+impl Drop for LogGuard {
     fn drop(&mut self) {
         finish();
     }
 }
 
-/// As [`start_log`], for the command line, which [finishes](finish) at its end.
+/// As [`init_telemetry`], for the command line, which [finishes](finish) at its end.
 pub(crate) fn start(config: &Config) {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

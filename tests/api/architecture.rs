@@ -11,45 +11,45 @@ const ARROW: &[(&str, &str)] = &[
     // Wires the others: nothing else knows them all.
     (
         "app",
-        "auth causes cli clock config database error finds models oidc repositories request_id routes scope services telemetry",
+        "auth error_chain cli clock config database error hit_counter models oidc repositories request_id routes scope services telemetry",
     ),
     // The doctor asks the issuers and walks a token through the verifier as the service does.
-    ("cli", "api_types app auth causes clock config database dev models oidc services telemetry"),
+    ("cli", "api_types app auth error_chain clock config database dev models oidc services telemetry"),
     // Whoever signs people in on the documentation's page is sent where the issuer says.
     ("routes", "api_types auth error models oidc request_id services"),
     // Doors for the fuzz targets.
     ("fuzzing", "api_types auth cli clock config oidc routes"),
     // The metadata document shows what the guard's challenges call this service.
-    ("api_types", "auth line models services"),
+    ("api_types", "auth name models services"),
     // Budgets are refilled as time passes.
     ("auth", "clock error models oidc services"),
     ("error", "database models oidc services"),
     // The claims of a proved token are what principals are resolved from.
-    ("services", "clock database finds models oidc line opaque repositories shared_sets"),
-    ("repositories", "database models opaque schema"),
+    ("services", "clock database hit_counter models oidc name redacted repositories interner"),
+    ("repositories", "database models redacted schema"),
     // Rows name the backends that they are stored in.
-    ("models", "database opaque schema"),
+    ("models", "database redacted schema"),
     // Its threads log for the request that waits for them.
     ("database", "schema scope sync"),
-    ("oidc", "causes clock finds line opaque shared_sets sync"),
+    ("oidc", "error_chain clock hit_counter name redacted interner sync"),
     ("config", "database models oidc"),
     // Made of the request's fields; routes hand it to the audit trail.
     ("request_id", ""),
     // Which request a thread is at work for.
     ("scope", "request_id"),
     ("telemetry", "config scope sync"),
-    ("dev", "clock models opaque"),
+    ("dev", "clock models redacted"),
     // What several rooms count alike, for metrics.
-    ("finds", ""),
+    ("hit_counter", ""),
     // What people, programs and things may be called.
-    ("line", ""),
+    ("name", ""),
     // What many have alike is kept once.
-    ("shared_sets", ""),
+    ("interner", ""),
     // What is tried in every order by the models.
     ("sync", ""),
     // A `Debug` for what must not be printed.
-    ("opaque", ""),
-    ("causes", ""),
+    ("redacted", ""),
+    ("error_chain", ""),
     ("clock", ""),
     ("schema", ""),
 ];

@@ -260,16 +260,16 @@ async fn changes_count_once_the_service_has_looked_and_are_on_the_audit_trail() 
     assert_eq!(status("/api/v1/users").await, 403);
     let granted = program.run(&["users", "grant", &bob, "auditor"]);
     assert_eq!(granted.printed(), format!("{bob} is active, with the roles: auditor, member\n"));
-    app.notice_outside_changes().await;
+    app.notice_external_changes().await;
     assert_eq!(status("/api/v1/users").await, 200);
 
     program.run(&["users", "disable", &bob, "--reason", "left"]).printed();
-    app.notice_outside_changes().await;
+    app.notice_external_changes().await;
     assert_eq!(status("/api/v1/me").await, 403);
     let shown = app.get(&format!("/api/v1/users/{bob}"), &app.admin()).await.json();
     assert_eq!((&shown["status"], &shown["disabled_reason"]), (&json!("disabled"), &json!("left")));
     program.run(&["users", "enable", &bob]).printed();
-    app.notice_outside_changes().await;
+    app.notice_external_changes().await;
     assert_eq!(status("/api/v1/me").await, 200);
 
     let expected = [("role.grant", "done"), ("user.disable", "done"), ("user.enable", "done")];
@@ -323,7 +323,7 @@ async fn the_last_admin_has_to_stay_here_too_and_a_second_one_is_the_way_out() {
 
     program.run(&["users", "grant", &bob, "admin"]).printed();
     program.run(&["users", "disable", &alice]).printed();
-    app.notice_outside_changes().await;
+    app.notice_external_changes().await;
     assert_eq!(app.get("/api/v1/users", &app.token("bob").sign()).await.status(), 200);
     assert_eq!(trail(&app, &alice), [event("user.disable", "refused"), event("user.disable", "done")]);
 }

@@ -105,7 +105,7 @@ async fn two_admins_who_demote_each_other_at_once_never_leave_none() {
     let (mut by_alice, mut by_bob, mut fewest) = (0, 0, i64::MAX);
     for _ in 0..TIMES {
         // As if the notice of what happened at one had just reached the other.
-        join(one.notice_outside_changes(), other.notice_outside_changes()).await;
+        join(one.notice_external_changes(), other.notice_external_changes()).await;
         let replies = join(one.delete(&role(&bob), &alice_says), other.delete(&role(&alice), &bob_says)).await;
         fewest = fewest.min(one.database().count(COUNTED_ADMINS));
         let told = [&replies.0, &replies.1].map(|reply| (reply.status(), reply.text().to_owned()));

@@ -209,6 +209,6 @@ async fn people_move_with_an_issuer_whose_url_changes() {
     assert_eq!(rename(&["--dry-run"]), told("Would move"));
     assert_eq!(app.introduce("bob").await, bob);
     assert_eq!(rename(&[]), told("Moved"));
-    app.notice_outside_changes().await;
+    app.notice_external_changes().await;
     assert_ne!(app.introduce("bob").await, bob, "by the old issuer nobody is known any more");
 }

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use portcullis::actix_web::{App, HttpResponse, HttpServer, rt, web};
 use portcullis::dev::TokenBuilder;
-use portcullis::{Api, Application, Config, PUBLIC, op, start_log, utoipa};
+use portcullis::{Api, Application, Config, PUBLIC, init_telemetry, op, utoipa};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -112,7 +112,7 @@ async fn drive() {
     let Some(path) = std::env::var_os(NOTES) else { return };
     let config = Config::from_vars([("LOG_LEVEL", "trace"), ("LOG_FORMAT", "json")]).unwrap();
     // Writes the last lines when it goes.
-    let _log = start_log(&config);
+    let _log = init_telemetry(&config);
     let notes = Notes::default();
     let app = spawn().await;
     ask_every_route(&app, &notes).await;
@@ -304,7 +304,7 @@ async fn fail_at_the_database(app: &TestApp, notes: &Notes) {
     let rename = |from: &str, to: &str| format!("ALTER TABLE {from} RENAME TO {to};");
     for table in ["principals", "audit_events"] {
         app.database().execute(&rename(table, "gone"));
-        app.notice_outside_changes().await;
+        app.notice_external_changes().await;
         let admin = notes.token(app.token("alice").claim("email", "marked-admin@example.test"));
         app.get("/api/v1/users?q=marked", &admin).await;
         app.get("/api/v1/me", &notes.token(marked(app, "marked-newcomer"))).await;

@@ -8,7 +8,7 @@ mod readings;
 mod requests;
 
 pub(super) use readings::Readings;
-pub(super) use requests::{RequestMetrics, Seen};
+pub(super) use requests::{RequestLabels, RequestMetrics};
 
 use std::net::TcpListener;
 

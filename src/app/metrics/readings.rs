@@ -10,7 +10,7 @@ use crate::Clock;
 use crate::auth::Authenticator;
 use crate::auth::session::BrowserSessions;
 use crate::database::{Database, PoolUsage};
-use crate::finds::MemoryReading;
+use crate::hit_counter::MemoryReading;
 use crate::oidc::{IssuerReport, KeySetCondition, TrustedIssuers};
 use crate::telemetry;
 
@@ -38,7 +38,7 @@ impl Readings {
     /// All that is read, now.
     pub(super) fn families(&self) -> Vec<MetricFamily> {
         let reports = self.issuers.reports();
-        let mut families = vec![self.verdicts(&reports), signature_checks(&reports), gaps(&reports)];
+        let mut families = vec![self.verdicts(&reports), signature_checks(&reports), unusable_claims(&reports)];
         families.extend(self.keys(&reports));
         families.extend(self.memories());
         families.extend(self.pools());
@@ -191,12 +191,15 @@ fn signature_checks(reports: &[IssuerReport]) -> MetricFamily {
     )
 }
 
-fn gaps(reports: &[IssuerReport]) -> MetricFamily {
+fn unusable_claims(reports: &[IssuerReport]) -> MetricFamily {
     counter(
         "portcullis_claim_gaps_total",
         "Claims of proved tokens that gave nothing, by the issuer's short name and reason.",
         reports.iter().flat_map(|report| {
-            report.gaps.iter().map(|(reason, count)| (vec![issuer(report), ("reason", (*reason).to_owned())], *count))
+            report
+                .unusable_claims
+                .iter()
+                .map(|(reason, count)| (vec![issuer(report), ("reason", (*reason).to_owned())], *count))
         }),
     )
 }

@@ -24,14 +24,14 @@ const ABOUT: &str =
 
 /// What is told of a request apart from its time: all of closed sets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::app) struct Seen {
+pub(in crate::app) struct RequestLabels {
     /// `None` where nobody registered the path, or what answered it was not the route.
     pub(in crate::app) route: Option<RoutePattern>,
     pub(in crate::app) method: &'static str,
     pub(in crate::app) status: u16,
 }
 
-impl Seen {
+impl RequestLabels {
     /// The route in one word.
     pub(in crate::app) fn route(&self) -> &str {
         self.route.as_ref().map_or(RoutePattern::UNKNOWN, RoutePattern::as_str)
@@ -43,7 +43,7 @@ impl Seen {
 pub(in crate::app) struct RequestMetrics(Rc<Worker>);
 
 struct Worker {
-    known: RefCell<BTreeMap<Seen, Option<Histogram>>>,
+    known: RefCell<BTreeMap<RequestLabels, Option<Histogram>>>,
     all: Requests,
 }
 
@@ -53,7 +53,7 @@ impl RequestMetrics {
     }
 
     /// Counts one request.
-    pub(in crate::app) fn observe(&self, seen: Seen, took: Duration) {
+    pub(in crate::app) fn observe(&self, seen: RequestLabels, took: Duration) {
         let mut known = self.0.known.borrow_mut();
         let histogram = known.entry(seen).or_insert_with_key(|seen| self.0.all.add(seen));
         if let Some(histogram) = histogram {
@@ -73,7 +73,7 @@ struct Series {
 }
 
 impl Requests {
-    fn add(&self, seen: &Seen) -> Option<Histogram> {
+    fn add(&self, seen: &RequestLabels) -> Option<Histogram> {
         // Fails only where the buckets are not in order.
         let histogram = Histogram::with_opts(HistogramOpts::new(NAME, ABOUT).buckets(BUCKETS.to_vec())).ok()?;
         let labels = [seen.route().to_owned(), seen.method.to_owned(), seen.status.to_string()];
@@ -121,7 +121,7 @@ mod tests {
     fn what_the_workers_have_counted_is_added_up() {
         let requests = Requests::default();
         let workers = [RequestMetrics::new(requests.clone()), RequestMetrics::new(requests.clone())];
-        let seen = |status| Seen { route: None, method: "GET", status };
+        let seen = |status| RequestLabels { route: None, method: "GET", status };
         for worker in &workers {
             worker.observe(seen(200), Duration::from_micros(100));
             worker.observe(seen(200), Duration::from_secs(60));

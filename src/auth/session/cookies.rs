@@ -16,7 +16,7 @@ const ATTRIBUTES: usize = 128;
 
 /// One of our cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Jar {
+pub(crate) enum CookieKind {
     /// Who somebody is.
     Session,
     /// The sign-ins that are under way.
@@ -37,17 +37,17 @@ impl Cookies {
         Self { is_https }
     }
 
-    fn name(self, jar: Jar) -> String {
+    fn name(self, jar: CookieKind) -> String {
         let name = match jar {
-            Jar::Session => "session",
-            Jar::Login => "login",
-            Jar::Logout => "logout",
+            CookieKind::Session => "session",
+            CookieKind::Login => "login",
+            CookieKind::Logout => "logout",
         };
         if self.is_https { format!("{HOST_PREFIX}{name}") } else { name.to_owned() }
     }
 
     /// What the browser sent of it. Two of one name are refused: which of them is ours is anyone's guess.
-    pub(crate) fn read(self, request: &HttpRequest, jar: Jar) -> Result<Option<String>, Error> {
+    pub(crate) fn read(self, request: &HttpRequest, jar: CookieKind) -> Result<Option<String>, Error> {
         let name = self.name(jar);
         // Octet by octet: what is `__Host-` only once it is decoded, any site of the domain can have set.
         let Ok(all) = request.cookies_raw() else { return Ok(None) };
@@ -59,26 +59,26 @@ impl Cookies {
     }
 
     /// The cookie to be set; `None` where the browser would not keep it.
-    pub(crate) fn set(self, jar: Jar, value: String) -> Option<Cookie<'static>> {
+    pub(crate) fn set(self, jar: CookieKind, value: String) -> Option<Cookie<'static>> {
         if value.len() + ATTRIBUTES > MAX_BYTES {
             return None;
         }
         let mut cookie = self.cookie(jar, value);
         // The session's goes when the browser is closed, if not before: how long it is good is for the service to say.
-        if jar != Jar::Session {
+        if jar != CookieKind::Session {
             cookie.set_max_age(TEN_MINUTES);
         }
         Some(cookie)
     }
 
     /// The cookie to be forgotten.
-    pub(crate) fn forget(self, jar: Jar) -> Cookie<'static> {
+    pub(crate) fn forget(self, jar: CookieKind) -> Cookie<'static> {
         let mut cookie = self.cookie(jar, String::new());
         cookie.set_max_age(Duration::ZERO);
         cookie
     }
 
-    fn cookie(self, jar: Jar, value: String) -> Cookie<'static> {
+    fn cookie(self, jar: CookieKind, value: String) -> Cookie<'static> {
         // Lax: it has to come along when the provider sends the browser back.
         Cookie::build(self.name(jar), value)
             .path("/")
@@ -97,9 +97,9 @@ mod tests {
 
     #[test]
     fn over_https_a_cookie_is_the_hosts_own_and_no_script_sees_it() {
-        let cookie = Cookies::new(true).set(Jar::Session, "value".to_owned()).unwrap();
+        let cookie = Cookies::new(true).set(CookieKind::Session, "value".to_owned()).unwrap();
         assert_eq!(cookie.to_string(), "__Host-session=value; HttpOnly; SameSite=Lax; Secure; Path=/");
-        for jar in [Jar::Login, Jar::Logout] {
+        for jar in [CookieKind::Login, CookieKind::Logout] {
             let cookie = Cookies::new(true).set(jar, "value".to_owned()).unwrap().to_string();
             assert!(
                 cookie.starts_with("__Host-") && cookie.contains("; Secure") && cookie.contains("Max-Age=600"),
@@ -111,23 +111,23 @@ mod tests {
 
     #[test]
     fn over_plain_http_it_is_named_so_that_browsers_take_it() {
-        let cookie = Cookies::new(false).set(Jar::Session, "value".to_owned()).unwrap();
+        let cookie = Cookies::new(false).set(CookieKind::Session, "value".to_owned()).unwrap();
         assert_eq!(cookie.to_string(), "session=value; HttpOnly; SameSite=Lax; Path=/");
     }
 
     #[test]
     fn a_plain_cookie_is_not_taken_for_the_hosts_own() {
         let request = TestRequest::default().insert_header(("Cookie", "session=a; __host-session=b")).to_http_request();
-        assert_eq!(Cookies::new(true).read(&request, Jar::Session).unwrap(), None);
+        assert_eq!(Cookies::new(true).read(&request, CookieKind::Session).unwrap(), None);
     }
 
     #[test]
     fn percent_encoded_name_is_another_cookie() {
         for field in ["__Host%2Dsession=b", "%5F_Host-session=b", "__Host-s%65ssion=b"] {
             let request = TestRequest::default().insert_header(("Cookie", field)).to_http_request();
-            assert_eq!(Cookies::new(true).read(&request, Jar::Session).unwrap(), None, "{field}");
+            assert_eq!(Cookies::new(true).read(&request, CookieKind::Session).unwrap(), None, "{field}");
             let both = TestRequest::default().insert_header(("Cookie", format!("{field}; __Host-session=a")));
-            let read = Cookies::new(true).read(&both.to_http_request(), Jar::Session).unwrap();
+            let read = Cookies::new(true).read(&both.to_http_request(), CookieKind::Session).unwrap();
             assert_eq!(read.as_deref(), Some("a"), "{field} takes nothing from the host's own");
         }
     }
@@ -135,11 +135,11 @@ mod tests {
     #[test]
     fn of_two_cookies_of_one_name_neither_counts() {
         let request = TestRequest::default().insert_header(("Cookie", "session=a; session=b")).to_http_request();
-        assert!(Cookies::new(false).read(&request, Jar::Session).is_err());
+        assert!(Cookies::new(false).read(&request, CookieKind::Session).is_err());
     }
 
     #[test]
     fn what_a_browser_would_not_keep_is_not_set() {
-        assert!(Cookies::new(true).set(Jar::Logout, "a".repeat(5000)).is_none());
+        assert!(Cookies::new(true).set(CookieKind::Logout, "a".repeat(5000)).is_none());
     }
 }

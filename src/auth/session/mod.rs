@@ -4,7 +4,7 @@ mod cookies;
 mod origins;
 mod page;
 
-pub(crate) use cookies::{Cookies, Jar};
+pub(crate) use cookies::{CookieKind, Cookies};
 pub(crate) use origins::Origins;
 
 use actix_web::http::Method;

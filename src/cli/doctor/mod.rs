@@ -39,7 +39,7 @@ pub(super) async fn run(application: &Application, arguments: Arguments) -> Resu
     report.print(arguments.json)?;
     match report.faults() {
         0 => Ok(()),
-        faults => Err(CommandError::Unwell(faults)),
+        faults => Err(CommandError::ChecksFailed(faults)),
     }
 }
 

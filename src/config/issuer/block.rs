@@ -9,7 +9,7 @@ use crate::config::faults::Faults;
 
 /// Settings that belong together. What nobody has taken in the end is unknown, and told.
 pub(in crate::config) struct Block {
-    place: Place,
+    place: SettingLocation,
     entries: BTreeMap<String, Entry>,
 }
 
@@ -31,7 +31,7 @@ pub(in crate::config) enum Written {
 }
 
 /// How to name a setting that is not there.
-pub(in crate::config) enum Place {
+pub(in crate::config) enum SettingLocation {
     /// By the variable that would set it: pairs of setting and variable.
     Variables(&'static [(&'static str, &'static str)]),
     /// By the block that lacks it.
@@ -39,7 +39,7 @@ pub(in crate::config) enum Place {
 }
 
 impl Block {
-    pub(super) fn new(place: Place, entries: BTreeMap<String, Entry>) -> Self {
+    pub(super) fn new(place: SettingLocation, entries: BTreeMap<String, Entry>) -> Self {
         Self { place, entries }
     }
 
@@ -51,17 +51,17 @@ impl Block {
         let set = names.iter().zip(values).filter_map(|((setting, variable), value)| {
             Some(((*setting).to_owned(), Entry { place: (*variable).to_owned(), value: Written::Text(value?) }))
         });
-        Self::new(Place::Variables(names), set.collect())
+        Self::new(SettingLocation::Variables(names), set.collect())
     }
 
     /// How a fault names `setting`, whether it is there or not.
     pub(in crate::config) fn place_of(&self, setting: &str) -> String {
         let absent = || match &self.place {
-            Place::Variables(names) => names
+            SettingLocation::Variables(names) => names
                 .iter()
                 .find(|(name, _)| *name == setting)
                 .map_or_else(|| setting.to_owned(), |(_, variable)| (*variable).to_owned()),
-            Place::File(place) => format!("{place}, `{setting}`"),
+            SettingLocation::File(place) => format!("{place}, `{setting}`"),
         };
         self.entries.get(setting).map_or_else(absent, |entry| entry.place.clone())
     }
@@ -69,8 +69,8 @@ impl Block {
     /// How a fault names the block.
     pub(super) fn place(&self) -> String {
         match &self.place {
-            Place::Variables(_) => self.place_of("issuer"),
-            Place::File(place) => place.clone(),
+            SettingLocation::Variables(_) => self.place_of("issuer"),
+            SettingLocation::File(place) => place.clone(),
         }
     }
 

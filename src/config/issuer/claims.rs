@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::block::Block;
 use crate::config::faults::Faults;
 use crate::models::ADMIN;
-use crate::oidc::{ClaimMapping, ClaimPath, MachineMark, Preset, Requirement, RoleRule, Rule, Separator};
+use crate::oidc::{ClaimMapping, ClaimPath, MachineMatcher, Preset, Requirement, RoleRule, Rule, Separator};
 
 /// The preset's mapping, with what `roles_claim`, `[issuer.claims]` and `[[issuer.role_rules]]` say in its place.
 pub(super) fn mapping(block: &mut Block, preset: Preset, faults: &mut Faults) -> Option<ClaimMapping> {
@@ -52,8 +52,8 @@ fn replace(mapping: &mut ClaimMapping, mut claims: Block, faults: &mut Faults) {
         mapping.machine_scopes = Some(written);
     }
     for mark in claims.blocks("machine", faults) {
-        if let Some(mark) = machine_mark(mark, faults) {
-            mapping.machine_mark = mark;
+        if let Some(mark) = machine_matcher(mark, faults) {
+            mapping.machine_matcher = mark;
         }
     }
     claims.finish(faults);
@@ -73,15 +73,15 @@ fn one(block: &mut Block, setting: &str, faults: &mut Faults) -> Option<ClaimPat
 }
 
 /// `{ claim, equals }` or `{ when }`.
-fn machine_mark(mut block: Block, faults: &mut Faults) -> Option<MachineMark> {
+fn machine_matcher(mut block: Block, faults: &mut Faults) -> Option<MachineMatcher> {
     let place = block.place();
     let at = one(&mut block, "claim", faults);
     let value = block.parse("equals", None, "a text", |text| Some(Some(text.to_owned())), faults)?;
     let has_rule = block.has("when");
-    let rule = if has_rule { rule(&mut block, faults).map(MachineMark::Rule) } else { None };
+    let rule = if has_rule { rule(&mut block, faults).map(MachineMatcher::Rule) } else { None };
     block.finish(faults);
     match (at, value, has_rule) {
-        (Some(at), Some(value), false) => Some(MachineMark::Claim { at, value }),
+        (Some(at), Some(value), false) => Some(MachineMatcher::Claim { at, value }),
         (None, None, true) => rule,
         _ => {
             faults.add(place, "`claim` with `equals`, or `when` alone");

@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::{Config, ConfigError};
-use crate::oidc::MachineMark;
+use crate::oidc::MachineMatcher;
 
 /// What comes of a file of these lines, with nothing set by variables.
 fn read(text: &str) -> Result<Vec<IssuerSettings>, ConfigError> {
@@ -125,7 +125,7 @@ fn every_setting_reaches_its_place() {
     assert_eq!(mapping.machine_scopes, Some(place("permissions")));
     assert_eq!(mapping.roles, [place("/a/roles"), place("b")]);
     assert_eq!((mapping.email, mapping.email_verified), (place("upn"), place("/x/verified")));
-    assert!(matches!(mapping.machine_mark, MachineMark::Rule(_)));
+    assert!(matches!(mapping.machine_matcher, MachineMatcher::Rule(_)));
     assert!(mapping.administrative_roles.contains("admin"));
     assert_eq!(mapping.role_rules[0].role, "admin");
     assert_eq!(&*settings.requirements[0].message, "Verify your address.");
@@ -253,7 +253,10 @@ fn static_keys_are_read_at_once() {
 #[test]
 fn a_mark_of_programs_is_a_value_or_a_rule() {
     let mark = |mark: &str| with(&format!("[issuer.claims]\nmachine = {mark}\n"));
-    assert!(matches!(one(&mark("{ claim = 'gty', equals = 'cc' }")).mapping.machine_mark, MachineMark::Claim { .. }));
+    assert!(matches!(
+        one(&mark("{ claim = 'gty', equals = 'cc' }")).mapping.machine_matcher,
+        MachineMatcher::Claim { .. }
+    ));
     for wrong in ["{ claim = 'gty' }", "{ equals = 'cc' }", "{ claim = 'gty', equals = 'cc', when = 'true' }", "{ }"] {
         assert_eq!(faults(&mark(wrong)), ["line 5"], "{wrong}");
     }

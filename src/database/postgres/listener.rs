@@ -17,7 +17,7 @@ use diesel::prelude::*;
 
 use super::{PostgresOpener, PostgresUrl, begin, roll_back};
 use crate::database::manager::Purpose;
-use crate::database::{Changes, DatabaseConfig, DatabaseError, Freshness, Touched};
+use crate::database::{ChangeFeedHealth, DatabaseConfig, DatabaseError, Invalidates, Invalidations};
 use crate::schema::{principals, roles};
 
 /// What the replicas' notices are called.
@@ -42,8 +42,8 @@ pub(in crate::database) struct Listener<N> {
     pub(in crate::database) listens: bool,
     /// What the notices sent from here begin with.
     pub(in crate::database) origin: Arc<str>,
-    pub(in crate::database) changes: Arc<Changes>,
-    pub(in crate::database) freshness: Arc<Freshness>,
+    pub(in crate::database) changes: Arc<Invalidations>,
+    pub(in crate::database) change_feed: Arc<ChangeFeedHealth>,
     pub(in crate::database) now: N,
 }
 
@@ -55,7 +55,7 @@ pub(in crate::database) struct Listening(
 
 /// What was seen at the last look.
 #[derive(Default)]
-struct Seen {
+struct KnownVersions {
     principals: HashMap<String, NaiveDateTime>,
     roles: Option<Vec<(String, i64)>>,
 }
@@ -88,7 +88,7 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
     }
 
     fn complain(&self, error: &DatabaseError) {
-        self.freshness.fail();
+        self.change_feed.fail();
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::warn!(cause, "what other replicas change is not known at the moment");
     }
@@ -100,8 +100,8 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
             connection.batch_execute(&format!("LISTEN {CHANNEL}"))?;
         }
         // From here on every notice arrives; what came before is anybody's guess.
-        self.changes.note(Touched::Everyone);
-        let (mut seen, mut due) = (Seen::default(), Instant::now());
+        self.changes.note(Invalidates::Everything);
+        let (mut seen, mut due) = (KnownVersions::default(), Instant::now());
         while wanted.strong_count() > 0 {
             for notice in connection.notifications_iter() {
                 self.hear(&notice?.payload);
@@ -122,13 +122,13 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
     fn hear(&self, payload: &str) {
         match payload.split_once(' ') {
             Some((origin, _)) if origin == &*self.origin => {}
-            Some((_, told)) => self.changes.note(Touched::of_notice(told)),
-            None => self.changes.note(Touched::Everyone),
+            Some((_, told)) => self.changes.note(Invalidates::of_notice(told)),
+            None => self.changes.note(Invalidates::Everything),
         }
     }
 
     /// Looks for what no notice told.
-    fn look(&self, connection: &mut PgConnection, seen: &mut Seen) -> Result<(), DatabaseError> {
+    fn look(&self, connection: &mut PgConnection, seen: &mut KnownVersions) -> Result<(), DatabaseError> {
         let now = (self.now)();
         begin(connection, Purpose::Read, &self.config)?;
         let found = find(connection, (now - LOOK_BACK).naive_utc());
@@ -137,17 +137,17 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
         ended?;
         // The first look is what later ones compare with: what was remembered before it was compared with nothing.
         if principals.len() as i64 > MOST || seen.roles.as_ref().is_none_or(|known| *known != roles) {
-            self.changes.note(Touched::Everyone);
+            self.changes.note(Invalidates::Everything);
         } else {
             let is_news = |(id, changed_at): &(&String, &NaiveDateTime)| seen.principals.get(*id) != Some(*changed_at);
             let mut news = principals.iter().filter(is_news).peekable();
             if news.peek().is_some() {
                 self.changes.note_rows();
             }
-            news.for_each(|(id, _)| self.changes.note(Touched::one(id)));
+            news.for_each(|(id, _)| self.changes.note(Invalidates::one(id)));
         }
-        *seen = Seen { principals, roles: Some(roles) };
-        self.freshness.succeed(now);
+        *seen = KnownVersions { principals, roles: Some(roles) };
+        self.change_feed.succeed(now);
         Ok(())
     }
 }

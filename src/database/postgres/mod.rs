@@ -83,9 +83,9 @@ pub(super) fn begin(connection: &mut PgConnection, purpose: Purpose, config: &Da
         // Each statement sees what others have committed by then, so that what is read after a lock was had is what the lock protects.
         // Not READ WRITE: a standby refuses that at once and in words of its own, and an operator who wants a database only read, be it
         // for a disk that is almost full, would be overruled. So the first change is refused, as an outage.
-        Purpose::WriteBeside => format!("BEGIN ISOLATION LEVEL READ COMMITTED; {limits}"),
+        Purpose::Concurrent => format!("BEGIN ISOLATION LEVEL READ COMMITTED; {limits}"),
         // The lock before any row's: whoever has it waits for nobody who waits for it.
-        Purpose::Govern => format!(
+        Purpose::Exclusive => format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; {limits}; SELECT pg_advisory_xact_lock({LOCKS}, {GOVERNING_LOCK})"
         ),
         Purpose::Migrate => format!(

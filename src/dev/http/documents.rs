@@ -4,7 +4,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
 use serde_json::Value;
 
-use crate::dev::endpoint::{Answer, Endpoint};
+use crate::dev::endpoint::{Endpoint, EndpointBehavior};
 use crate::dev::provider::Provider;
 
 pub(super) async fn discovery(provider: web::Data<Provider>) -> HttpResponse {
@@ -21,13 +21,15 @@ async fn answer(endpoint: &Endpoint, honest: impl FnOnce() -> Value) -> HttpResp
 }
 
 /// What an endpoint answers that was told to; `None` from an honest one.
-pub(super) fn misbehaviour(answer: Answer) -> Option<HttpResponse> {
+pub(super) fn misbehaviour(answer: EndpointBehavior) -> Option<HttpResponse> {
     Some(match answer {
-        Answer::Honest => return None,
-        Answer::Status(status) => {
+        EndpointBehavior::Honest => return None,
+        EndpointBehavior::Status(status) => {
             HttpResponse::new(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         }
-        Answer::Body(body) => HttpResponse::Ok().content_type("application/json").body(body),
-        Answer::Redirect(location) => HttpResponse::Found().insert_header((header::LOCATION, location)).finish(),
+        EndpointBehavior::Body(body) => HttpResponse::Ok().content_type("application/json").body(body),
+        EndpointBehavior::Redirect(location) => {
+            HttpResponse::Found().insert_header((header::LOCATION, location)).finish()
+        }
     })
 }

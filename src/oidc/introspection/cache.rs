@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::finds::{Finds, MemoryReading};
+use crate::hit_counter::{Finds, MemoryReading};
 use crate::oidc::strict_json::Object;
 use crate::oidc::{Rejection, validity};
 use aws_lc_rs::hmac;

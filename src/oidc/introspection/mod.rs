@@ -37,11 +37,11 @@ use super::provider::{Provider, ProviderError};
 use super::strict_json::Object;
 use super::{Algorithm, IssuerSettings, KeySet, PlainHttp, ProviderClient, Rejection};
 use crate::Clock;
-use crate::finds::MemoryReading;
+use crate::hit_counter::MemoryReading;
 
 use answer::{BadAnswer, Expected};
 use cache::VerdictCache;
-use places::{MAX_OPEN, Places};
+use places::{MAX_OPEN, QuestionPermits};
 
 /// Asks one issuer about tokens.
 pub struct Introspector {
@@ -53,7 +53,7 @@ pub struct Introspector {
     client: ProviderClient,
     clock: Clock,
     endpoint: Discovered<Url>,
-    places: Places,
+    places: QuestionPermits,
     cache: VerdictCache,
     /// How long a caller waits at the most: for a place, for the endpoint and for the answer.
     limit: Duration,
@@ -118,7 +118,7 @@ impl IntrospectionClient {
             client,
             clock: self.clock.clone(),
             endpoint: Discovered::new(provider, self.clock.clone(), read_endpoint),
-            places: Places::new(),
+            places: QuestionPermits::new(),
             cache: VerdictCache::new(self.hash_key.clone()),
             limit: FETCH_TIMEOUT,
         })

@@ -21,7 +21,7 @@ const MAX_PER_ADDRESS: usize = MAX_OPEN / 4;
 pub(super) type Sender = Option<IpAddr>;
 
 /// The places for questions to one issuer.
-pub(super) struct Places {
+pub(super) struct QuestionPermits {
     known: Semaphore,
     unknown: Semaphore,
     /// What is left to each address that has a place for an unknown token or waits for one, and how many such tokens it has here.
@@ -29,18 +29,18 @@ pub(super) struct Places {
 }
 
 /// One place, free again when this is dropped.
-pub(super) struct Place<'a> {
+pub(super) struct QuestionPermit<'a> {
     _place: SemaphorePermit<'a>,
     _share: Option<(OwnedSemaphorePermit, Presence<'a>)>,
 }
 
 /// An unknown token of a sender that is asked about or waits.
 struct Presence<'a> {
-    places: &'a Places,
+    places: &'a QuestionPermits,
     sender: Sender,
 }
 
-impl Places {
+impl QuestionPermits {
     /// All of them free.
     pub(super) fn new() -> Self {
         let (known, unknown) = (Semaphore::new(KEPT_FOR_KNOWN), Semaphore::new(MAX_OPEN - KEPT_FOR_KNOWN));
@@ -48,14 +48,14 @@ impl Places {
     }
 
     /// A place for a question about a token, once there is one: `was_active` says what the issuer said of the token before.
-    pub(super) async fn take(&self, sender: Sender, was_active: bool) -> Result<Place<'_>, AcquireError> {
+    pub(super) async fn take(&self, sender: Sender, was_active: bool) -> Result<QuestionPermit<'_>, AcquireError> {
         if was_active {
-            return Ok(Place { _place: self.known.acquire().await?, _share: None });
+            return Ok(QuestionPermit { _place: self.known.acquire().await?, _share: None });
         }
         let (share, presence) = self.enter(sender);
         // First its address's own, so that an address that waits for itself holds nothing that others wait for.
         let share = share.acquire_owned().await?;
-        Ok(Place { _place: self.unknown.acquire().await?, _share: Some((share, presence)) })
+        Ok(QuestionPermit { _place: self.unknown.acquire().await?, _share: Some((share, presence)) })
     }
 
     fn enter(&self, sender: Sender) -> (Arc<Semaphore>, Presence<'_>) {

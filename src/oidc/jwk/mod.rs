@@ -12,7 +12,7 @@ use self::material::Material;
 use super::Algorithm;
 use super::header::MAX_KEY_ID_BYTES;
 use super::strict_json::{Json, Object};
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 use aws_lc_rs::signature::ParsedPublicKey;
 
 /// Members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1).
@@ -90,7 +90,7 @@ pub(super) struct UnjudgedKey<'a> {
     pub(super) has_duplicates: bool,
 }
 
-prints_nothing!(UnjudgedKey<'a>);
+redact_debug!(UnjudgedKey<'a>);
 
 /// The key in `entry`, once for each algorithm in `allowed` that it may be used with: the one it names, or, where it names none,
 /// those that fit its type.

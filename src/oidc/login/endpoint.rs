@@ -27,7 +27,7 @@ use crate::oidc::discovered::Discovered;
 use crate::oidc::fetch::FetchError;
 use crate::oidc::provider::{LoginEndpoints, Provider, ProviderError};
 use crate::oidc::{IssuerSettings, PlainHttp, ProviderClient};
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 
 /// Bytes of a nonce: 128 bits can't be guessed.
 const NONCE_BYTES: u32 = 16;
@@ -75,7 +75,7 @@ struct IdTokenField {
     id_token: Option<String>,
 }
 
-prints_nothing!(IdTokenField);
+redact_debug!(IdTokenField);
 
 impl ExtraTokenFields for IdTokenField {}
 

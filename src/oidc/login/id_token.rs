@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::oidc::claims::Terms;
+use crate::oidc::claims::IssuerPolicy;
 use crate::oidc::compact::UnverifiedToken;
 use crate::oidc::header::UnverifiedHeader;
 use crate::oidc::strict_json::{Json, Object};
@@ -22,7 +22,7 @@ pub(super) struct ProvedIdToken {
     pub(super) provider_subject: String,
     /// `sid`.
     pub(super) provider_session: Option<String>,
-    terms: Arc<Terms>,
+    policy: Arc<IssuerPolicy>,
     /// Who it speaks of, as the issuer's access tokens name them.
     subject: String,
 }
@@ -30,7 +30,7 @@ pub(super) struct ProvedIdToken {
 /// A token that its issuer wrote for this client, whatever kind of token it says to be.
 pub(super) struct ProvedForClient {
     pub(super) claims: Object<'static>,
-    pub(super) terms: Arc<Terms>,
+    pub(super) policy: Arc<IssuerPolicy>,
     pub(super) validity: Validity,
 }
 
@@ -57,8 +57,8 @@ pub(super) async fn prove(
     let provider_subject = named(claims.get("sub")).ok_or(Rejection::BadSubject)?;
     let subject = named(issuer.settings.mapping.id_token_subject.find(claims)).ok_or(Rejection::BadSubject)?;
     let provider_session = named(claims.get("sid"));
-    let ProvedForClient { claims, terms, validity } = proved;
-    Ok(ProvedIdToken { claims, validity, provider_subject, provider_session, terms, subject })
+    let ProvedForClient { claims, policy, validity } = proved;
+    Ok(ProvedIdToken { claims, validity, provider_subject, provider_session, policy, subject })
 }
 
 /// Proves that the issuer wrote a token for this client, and that it can be used now.
@@ -74,7 +74,7 @@ pub(super) async fn prove_for_client(
     let header = token.read_header(|members| UnverifiedHeader::read_of_kind(members, kind))?;
     let payload = token.payload()?;
     let claims = payload.claims()?;
-    let (terms, named) = table.issuer_of(&claims)?;
+    let (policy, named) = table.issuer_of(&claims)?;
     // Another issuer's token may be good, but is no answer of the one that was asked.
     if !std::ptr::eq(named, issuer) {
         return Err(Rejection::UnknownIssuer);
@@ -87,11 +87,11 @@ pub(super) async fn prove_for_client(
     let validity = Validity::check(&claims, now)?;
     let signature = token.signature()?;
     let key = issuer.keys.find(header.key_id.as_deref(), header.algorithm).await?;
-    issuer.standing.verdicts.check_signature();
+    issuer.status.verdicts.check_signature();
     if !key.verifies(token.signed_text, &signature) {
         return Err(Rejection::BadSignature);
     }
-    Ok(ProvedForClient { terms: Arc::clone(terms), claims: claims.into_owned(), validity })
+    Ok(ProvedForClient { policy: Arc::clone(policy), claims: claims.into_owned(), validity })
 }
 
 /// `azp`, where there is one, is the client for which the token was written; where there are several audiences there has to be one.
@@ -108,7 +108,7 @@ impl ProvedIdToken {
     /// What it means. The client is ours, hence first-party; who signs in with a browser is a person.
     pub(super) fn claims(&self, issuer: &TrustedIssuer, client_id: &str) -> Claims {
         let subject = Subject { kind: SubjectKind::Human, name: &self.subject, client_id: Some(client_id) };
-        let claims = issuer.interpret(Arc::clone(&self.terms), &self.claims, subject, self.validity);
+        let claims = issuer.interpret(Arc::clone(&self.policy), &self.claims, subject, self.validity);
         Claims { first_party: true, ..claims }
     }
 }

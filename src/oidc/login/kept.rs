@@ -12,7 +12,7 @@ use crate::oidc::{Claims, Profile, SubjectKind};
 
 /// What a sign-in proved. It comes back as [`Claims`], so it must be kept where nobody else can write it: sealed with a key of ours.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct KeptClaims {
+pub struct SessionClaims {
     pub(super) issuer: String,
     subject: String,
     client_id: Option<String>,
@@ -63,7 +63,7 @@ impl KeptProfile {
     }
 }
 
-impl KeptClaims {
+impl SessionClaims {
     pub(super) fn of(claims: &Claims, now: DateTime<Utc>) -> Self {
         Self {
             issuer: claims.issuer().to_owned(),
@@ -103,7 +103,7 @@ impl KeptClaims {
     pub(super) fn restore(&self, issuer: &TrustedIssuer, ends_at: DateTime<Utc>) -> Claims {
         let profile = self.profile.restore();
         Claims {
-            terms: issuer.terms_of(&self.issuer),
+            policy: issuer.terms_of(&self.issuer),
             kind: SubjectKind::Human,
             first_party: true,
             email_verified: profile.email_verified,
@@ -116,8 +116,8 @@ impl KeptClaims {
     }
 }
 
-impl std::fmt::Debug for KeptClaims {
+impl std::fmt::Debug for SessionClaims {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeptClaims").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("SessionClaims").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use crate::oidc::strict_json::Json;
 use crate::oidc::subject;
 use crate::oidc::trusted_issuer::TrustedIssuer;
 use crate::oidc::trusted_issuers::Table;
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 
 /// The event that the token has to tell of.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -30,7 +30,7 @@ pub struct LogoutNotice {
     pub expires_at: DateTime<Utc>,
 }
 
-prints_nothing!(LogoutNotice);
+redact_debug!(LogoutNotice);
 
 /// Proves a logout token (section 2.6).
 pub(super) async fn read(
@@ -58,7 +58,7 @@ pub(super) async fn read(
     }
     let subject = issuer.settings.mapping.id_token_subject.find(claims).and_then(subject::name).map(str::to_owned);
     Ok(LogoutNotice {
-        issuer: proved.terms.issuer.to_string(),
+        issuer: proved.policy.issuer.to_string(),
         provider_subject,
         subject,
         provider_session,

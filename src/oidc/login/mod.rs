@@ -11,7 +11,7 @@ mod logout;
 mod settings;
 
 pub use answer::{LoginAnswer, PendingLogin};
-pub use kept::KeptClaims;
+pub use kept::SessionClaims;
 pub use logout::LogoutNotice;
 pub use settings::LoginSettings;
 
@@ -80,7 +80,7 @@ pub struct SignedIn {
     /// Who, proved.
     pub claims: Arc<Claims>,
     /// The same, to be kept.
-    pub kept: KeptClaims,
+    pub kept: SessionClaims,
     /// `sub` as the ID token has it.
     pub provider_subject: String,
     /// `sid`: what the provider calls its own session.
@@ -98,7 +98,7 @@ pub struct SignedIn {
 /// A sign-in that the provider stands by.
 pub struct Refreshed {
     /// Who it is, as is known now.
-    pub kept: KeptClaims,
+    pub kept: SessionClaims,
     /// The new refresh token, if there is one; else the old one stays.
     pub refresh_token: Option<SecretString>,
     /// The new ID token, if there is one.
@@ -149,7 +149,7 @@ impl LoginClient {
         let now = self.clock.now();
         let issued_at = proved.validity.issued_at.unwrap_or(now);
         Ok(SignedIn {
-            kept: KeptClaims::of(&claims, now),
+            kept: SessionClaims::of(&claims, now),
             claims: Arc::new(claims),
             provider_subject: proved.provider_subject,
             provider_session: proved.provider_session,
@@ -161,15 +161,15 @@ impl LoginClient {
     }
 
     /// Asks the provider whether it stands by a sign-in. It may say less than the first time: what it does not repeat stays, and
-    /// [`KeptClaims::roles_told_at`] says since when.
-    pub async fn refresh(&self, before: &KeptClaims, refresh_token: &SecretString) -> Result<Refreshed, LoginError> {
+    /// [`SessionClaims::roles_told_at`] says since when.
+    pub async fn refresh(&self, before: &SessionClaims, refresh_token: &SecretString) -> Result<Refreshed, LoginError> {
         let table = self.issuers.table();
         let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
         let (tokens, now) = (party.refresh(refresh_token).await?, self.clock.now());
         let kept = match &tokens.id_token {
             Some(id_token) => {
                 let proved = self.prove(&table, &issuer, &party, id_token, None).await?;
-                KeptClaims::of(&self.claims(&issuer, &party, &proved, &tokens).await?, now)
+                SessionClaims::of(&self.claims(&issuer, &party, &proved, &tokens).await?, now)
             }
             None => match self.access_claims(&tokens).await? {
                 Some(claims) => before.with_rights_of(&claims, now),
@@ -185,7 +185,7 @@ impl LoginClient {
 
     /// The claims that were kept, as this moment's configuration reads them; `None` where their issuer is not trusted any more, or
     /// nobody signs in there any more.
-    pub fn restore(&self, kept: &KeptClaims, ends_at: DateTime<Utc>) -> Option<Claims> {
+    pub fn restore(&self, kept: &SessionClaims, ends_at: DateTime<Utc>) -> Option<Claims> {
         let table = self.issuers.table();
         let (issuer, _) = table.login_issuer()?;
         let names = issuer.settings.canonical_issuers();

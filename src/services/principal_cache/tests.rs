@@ -7,13 +7,15 @@ use diesel::prelude::*;
 use proptest::prelude::*;
 use quick_cache::Equivalent;
 
-use super::super::first_contact::{Contact, admit, observe};
+use super::super::first_contact::{TokenVisit, admit, observe};
 use super::super::test_support::{ISSUER, World, names};
 use super::super::{
     Failure, IssuerRename, IssuerService, KnownVersion, NewIdentity, ProfileEdit, RoleDraft, RoleService,
 };
 use super::*;
-use crate::database::{Database, DatabaseConfig, DatabaseError, DatabaseUrl, DbConnection, Freshness, Touched};
+use crate::database::{
+    ChangeFeedHealth, Database, DatabaseConfig, DatabaseError, DatabaseUrl, DbConnection, Invalidates,
+};
 use crate::models::{
     ClaimRoles, DisabledBy, EmailState, Moment, Origin, Principal, PrincipalId, PrincipalKind, PrincipalStatus,
     ProfileField,
@@ -42,10 +44,10 @@ impl World {
         RoleService::new(self.database.clone(), self.clock.clone(), self.permissions.clone())
     }
 
-    /// Changes a principal behind the back of whoever remembers it, telling whom `touched` says.
-    async fn change_silently(&self, id: PrincipalId, status: PrincipalStatus, touched: Touched) {
-        let change = move |conn: &mut DbConnection| Ok((set_status(conn, id, status)?, touched));
-        self.database.write_touching::<_, DatabaseError, _>(change).await.unwrap();
+    /// Invalidations a principal behind the back of whoever remembers it, telling whom `touched` says.
+    async fn change_silently(&self, id: PrincipalId, status: PrincipalStatus, invalidates: Invalidates) {
+        let change = move |conn: &mut DbConnection| Ok((set_status(conn, id, status)?, invalidates));
+        self.database.write_invalidating::<_, DatabaseError, _>(change).await.unwrap();
     }
 }
 
@@ -61,7 +63,7 @@ async fn whoever_comes_again_is_known_without_a_look_at_the_database() {
     let world = World::new();
     let alice = world.remembered(&world.person("alice")).await;
     // Told to nobody, so that it can be seen whether somebody looks.
-    world.change_silently(alice, PrincipalStatus::Disabled, Touched::Nobody).await;
+    world.change_silently(alice, PrincipalStatus::Disabled, Invalidates::Nothing).await;
     assert_eq!(world.known("alice").await, alice);
 }
 
@@ -254,7 +256,7 @@ async fn whoever_is_named_admin_becomes_it_once_there_is_none() {
     let root = Arc::new(world.person("root"));
     world.remembered(&root).await;
     assert!(!names(&world.principals.resolve(&root).await.unwrap()).contains("admin"));
-    world.change_silently(alice, PrincipalStatus::Disabled, Touched::one(&alice)).await;
+    world.change_silently(alice, PrincipalStatus::Disabled, Invalidates::one(&alice)).await;
     assert!(names(&world.principals.resolve(&root).await.unwrap()).contains("admin"));
 }
 
@@ -263,23 +265,23 @@ async fn a_change_that_nobody_told_of_counts_after_a_minute_and_at_once_when_it_
     let world = World::new();
     let claims = Arc::new(world.person("alice"));
     let id = world.remembered(&claims).await;
-    world.change_silently(id, PrincipalStatus::Disabled, Touched::Nobody).await;
+    world.change_silently(id, PrincipalStatus::Disabled, Invalidates::Nothing).await;
     world.pass(59);
     world.principals.resolve(&claims).await.unwrap();
     world.pass(1);
     assert!(matches!(world.principals.resolve(&claims).await, Err(Failure::PrincipalDisabled)));
 
-    world.change_silently(id, PrincipalStatus::Active, Touched::Nobody).await;
+    world.change_silently(id, PrincipalStatus::Active, Invalidates::Nothing).await;
     world.pass(59);
     assert!(matches!(world.principals.resolve(&claims).await, Err(Failure::PrincipalDisabled)), "a refusal too");
     world.pass(1);
     world.remembered(&claims).await;
-    world.database.notice_outside_changes().await.unwrap();
+    world.database.notice_external_changes().await.unwrap();
     world.remembered(&claims).await;
     let other = Database::open(&DatabaseConfig::new(DatabaseUrl::parse(&world.database_url()).unwrap()));
     other.unwrap().write(move |conn| set_status(conn, id, PrincipalStatus::Disabled)).await.unwrap();
     world.principals.resolve(&claims).await.unwrap();
-    assert!(world.database.notice_outside_changes().await.unwrap());
+    assert!(world.database.notice_external_changes().await.unwrap());
     assert!(matches!(world.principals.resolve(&claims).await, Err(Failure::PrincipalDisabled)));
 }
 
@@ -288,18 +290,18 @@ async fn what_was_read_before_a_change_is_not_put_back_after_it() {
     let world = World::new();
     let claims = Arc::new(world.person("alice"));
     world.known("alice").await;
-    let cache = PrincipalCache::new(Arc::clone(world.database.changes()), Arc::default());
+    let cache = PrincipalCache::new(Arc::clone(world.database.invalidations()), Arc::default());
     let now = || world.now().timestamp_micros();
-    let (mark, read) = (cache.mark(), world.principals.resolve(&claims).await.unwrap());
+    let (version, read) = (cache.version(), world.principals.resolve(&claims).await.unwrap());
     let id = read.principal().id;
-    cache.keep(&claims, KnownPrincipal::clone(&read), read.identity(), mark, false, world.now());
+    cache.keep(&claims, KnownPrincipal::clone(&read), read.identity(), version, false, world.now());
     assert!(cache.find(&claims, now(), Need::Ordinary).is_some());
     world.users.disable(&world.command_line(), id, None, None).await.unwrap();
-    cache.keep(&claims, KnownPrincipal::clone(&read), read.identity(), mark, false, world.now());
+    cache.keep(&claims, KnownPrincipal::clone(&read), read.identity(), version, false, world.now());
     assert!(cache.find(&claims, now(), Need::Ordinary).is_none());
     // Nor by a clock that is set back.
     world.users.enable(&world.command_line(), id, None).await.unwrap();
-    cache.keep(&claims, KnownPrincipal::clone(&read), read.identity(), cache.mark(), false, world.now());
+    cache.keep(&claims, KnownPrincipal::clone(&read), read.identity(), cache.version(), false, world.now());
     assert!(cache.find(&claims, now(), Need::Ordinary).is_some());
     assert!(cache.find(&claims, now() - 1_000_000, Need::Ordinary).is_none());
 }
@@ -309,28 +311,28 @@ async fn who_is_known_goes_on_for_a_while_where_changes_can_t_be_looked_for_but_
     let world = World::new();
     let claims = Arc::new(world.person("alice"));
     world.known("alice").await;
-    let freshness = Arc::new(Freshness::default());
+    let change_feed = Arc::new(ChangeFeedHealth::default());
     let remembering = |stale_for| {
-        let cache = PrincipalCache::new(Arc::clone(world.database.changes()), Arc::clone(&freshness));
+        let cache = PrincipalCache::new(Arc::clone(world.database.invalidations()), Arc::clone(&change_feed));
         cache.stale_for(TimeDelta::seconds(stale_for))
     };
     let (cache, strict) = (remembering(60), remembering(0));
-    let (mark, read) = (cache.mark(), world.principals.resolve(&claims).await.unwrap());
+    let (version, read) = (cache.version(), world.principals.resolve(&claims).await.unwrap());
     for cache in [&cache, &strict] {
-        cache.keep(&claims, KnownPrincipal::clone(&read), read.identity(), mark, false, world.now());
+        cache.keep(&claims, KnownPrincipal::clone(&read), read.identity(), version, false, world.now());
     }
     let finds = |cache: &PrincipalCache, need| cache.find(&claims, world.now().timestamp_micros(), need).is_some();
     world.pass(50);
-    freshness.succeed(world.now());
+    change_feed.succeed(world.now());
     assert!(finds(&cache, Need::Administrative) && finds(&strict, Need::Administrative));
-    freshness.fail();
+    change_feed.fail();
     assert!(finds(&cache, Need::Ordinary) && !finds(&cache, Need::Administrative) && !finds(&strict, Need::Ordinary));
     world.pass(59);
     assert!(finds(&cache, Need::Ordinary), "59 seconds after the last look, though read 109 seconds ago");
     world.pass(1);
     assert!(!finds(&cache, Need::Ordinary));
     // Once it can be looked again, what was remembered for too long is read anew.
-    freshness.succeed(world.now());
+    change_feed.succeed(world.now());
     assert!(!finds(&cache, Need::Ordinary));
 }
 
@@ -451,7 +453,7 @@ proptest! {
         };
         let earlier = now - TimeDelta::seconds(ago);
         let described_by = if is_described_by_the_same { &said } else { &before };
-        observe(&mut principal, &Contact::new(&claims(earlier, described_by, &known_roles), earlier));
+        observe(&mut principal, &TokenVisit::new(&claims(earlier, described_by, &known_roles), earlier));
         principal.status = match status {
             0 => PrincipalStatus::Pending,
             1 => PrincipalStatus::Disabled,
@@ -473,8 +475,8 @@ proptest! {
             None => claims(now, &said, &roles).without_issued_at(),
         };
         let is_nothing = |claims: &Claims, now| {
-            let contact = Contact::new(claims, now);
-            admit(&principal, &contact, false).is_ok() && !observe(&mut principal.clone(), &contact).is_something()
+            let visit = TokenVisit::new(claims, now);
+            admit(&principal, &visit, false).is_ok() && !observe(&mut principal.clone(), &visit).is_something()
         };
         let is_nothing_at = |now| is_nothing(&presented, now);
         prop_assert_eq!(first_contact::is_plain(&principal, &presented, false, now), is_nothing_at(now));
@@ -510,10 +512,10 @@ async fn remembered_unknown_person_is_made_known_once_the_issuer_allows_it() {
 #[tokio::test]
 async fn number_of_remembered_unknown_identities_is_bounded() {
     let world = World::with(JitMode::Off, None);
-    let cache = PrincipalCache::new(Arc::clone(world.database.changes()), Arc::default());
-    let (mark, now) = (cache.mark(), world.now());
+    let cache = PrincipalCache::new(Arc::clone(world.database.invalidations()), Arc::default());
+    let (version, now) = (cache.version(), world.now());
     for number in 0..20_000 {
-        cache.keep_unknown(&IdentityKey::human(ISSUER, number.to_string()), Unknown::Never, mark, now);
+        cache.keep_unknown(&IdentityKey::human(ISSUER, number.to_string()), Unknown::Never, version, now);
     }
     assert!((1..=8 * 1024).contains(&cache.unknown.len()));
     let last = world.person("19999");

@@ -12,7 +12,7 @@
 use quick_cache::sync::Cache;
 
 use super::Age;
-use crate::database::{Changes, Mark};
+use crate::database::{Invalidations, Version};
 use crate::models::{IdentityKey, PrincipalKind};
 use crate::oidc::{Claims, JitMode};
 use crate::services::{Failure, first_contact};
@@ -36,7 +36,7 @@ pub(in crate::services) enum Unknown {
 pub(super) struct Entry {
     pub(super) what: Unknown,
     /// Taken before the database was read.
-    mark: Mark,
+    version: Version,
     pub(super) age: Age,
 }
 
@@ -51,8 +51,8 @@ impl UnknownIdentities {
         self.0.get(identity)
     }
 
-    pub(super) fn keep(&self, identity: &IdentityKey, what: Unknown, mark: Mark, age: Age) {
-        self.0.insert(identity.clone(), Entry { what, mark, age });
+    pub(super) fn keep(&self, identity: &IdentityKey, what: Unknown, version: Version, age: Age) {
+        self.0.insert(identity.clone(), Entry { what, version, age });
     }
 
     pub(super) fn len(&self) -> usize {
@@ -61,8 +61,8 @@ impl UnknownIdentities {
 }
 
 impl Entry {
-    pub(super) fn is_unchanged(&self, changes: &Changes) -> bool {
-        changes.is_nothing_new(self.mark)
+    pub(super) fn is_unchanged(&self, changes: &Invalidations) -> bool {
+        changes.is_nothing_new(self.version)
     }
 }
 

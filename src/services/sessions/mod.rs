@@ -9,13 +9,13 @@
 mod cookie_token;
 mod counts;
 mod ended;
-mod mine;
+mod own_sessions;
 mod provider_logout;
 mod renewal;
 mod sign_in;
 
-pub use mine::{MySessionService, SessionView};
-pub use sign_in::{Arrival, Completion, LoginRefusal};
+pub use own_sessions::{MySessionService, SessionView};
+pub use sign_in::{CallbackRequest, Completion, LoginRefusal};
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ use serde::Serialize;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::database::{Database, Touched};
+use crate::database::{Database, Invalidates};
 use crate::models::{AuditAction, AuditEvent, Moment, Session};
-use crate::oidc::{Claims, KeptClaims, LoginClient};
+use crate::oidc::{Claims, LoginClient, SessionClaims};
 use crate::repositories::{audit_events, sessions};
 
-use super::seal::Sealer;
+use super::encryption::Encryptor;
 use super::{Failure, Need, PrincipalService, ResolvedPrincipal};
 use cookie_token::CookieTokens;
 use counts::Counts;
@@ -66,7 +66,7 @@ struct Inner {
     clock: Clock,
     login: LoginClient,
     principals: PrincipalService,
-    sealer: Sealer,
+    encryptor: Encryptor,
     cookies: CookieTokens,
     ended: EndedSessions,
     settings: SessionSettings,
@@ -101,14 +101,14 @@ impl SessionService {
         principals: PrincipalService,
         settings: SessionSettings,
     ) -> Self {
-        let (sealer, cookies) = (Sealer::new(&settings.keys), CookieTokens::new(&settings.keys));
+        let (encryptor, cookies) = (Encryptor::new(&settings.keys), CookieTokens::new(&settings.keys));
         let (ended, counts, processed) = Default::default();
         Self(Arc::new(Inner {
             database,
             clock,
             login,
             principals,
-            sealer,
+            encryptor,
             cookies,
             ended,
             settings,
@@ -167,9 +167,9 @@ impl SessionService {
         let Some(session) = ended else { return Ok(None) };
         self.0.counts.signed_out.add_one();
         let is_provider_next = self.0.login.end_session_url(None, None).await.is_some();
-        let id_token = self.0.sealer.open(&Secret::IdToken.place(&session.id), &session.id_token);
+        let id_token = self.0.encryptor.decrypt(&Secret::IdToken.place(&session.id), &session.id_token);
         let hint = id_token
-            .map(|id_token| self.0.sealer.seal_for_hours(HINT, id_token.expose_secret(), self.now()))
+            .map(|id_token| self.0.encryptor.encrypt_for_hours(HINT, id_token.expose_secret(), self.now()))
             .transpose()?;
         Ok(Some(SignedOut { is_provider_next, hint }))
     }
@@ -177,24 +177,24 @@ impl SessionService {
     /// Deletes the session of this hash, and returns it if there was one.
     async fn end_own(&self, hash: String, request_id: String) -> Result<Option<Session>, Failure> {
         let now = Moment::from(self.now());
-        let ended = self.0.database.write_beside(move |conn| {
-            let Some(session) = sessions::find_by_token(conn, &hash)? else { return Ok((None, Touched::Nobody)) };
+        let ended = self.0.database.write_concurrently(move |conn| {
+            let Some(session) = sessions::find_by_token(conn, &hash)? else { return Ok((None, Invalidates::Nothing)) };
             if !sessions::delete_by_token(conn, &hash)? {
-                return Ok((None, Touched::Nobody));
+                return Ok((None, Invalidates::Nothing));
             }
             let mut event =
                 AuditEvent::new(now, AuditAction::EndSession, session.principal_id).with("session", session.id.clone());
             event.actor = Some(session.principal_id);
             event.request_id = Some(request_id);
             audit_events::append(conn, &event)?;
-            Ok::<_, Failure>((Some(session), Touched::Nobody))
+            Ok::<_, Failure>((Some(session), Invalidates::Nothing))
         });
         ended.await
     }
 
     /// The ID token that the hint of [`sign_out`](Self::sign_out) holds; `None` if this service did not make the hint.
     pub fn open_hint(&self, hint: &str) -> Option<SecretString> {
-        self.0.sealer.open_of_hours(HINT, hint, self.now())
+        self.0.encryptor.decrypt_of_hours(HINT, hint, self.now())
     }
 
     /// Where the browser signs out at the provider, with the ID token of its [hint](Self::open_hint); `None` where it can't.
@@ -215,9 +215,9 @@ impl SessionService {
         if now - session.last_used_at.utc() < NOTE_USE_EVERY.min(self.0.settings.idle / 10) {
             return Ok(());
         }
-        let noted = self.0.database.write_beside(move |conn| {
+        let noted = self.0.database.write_concurrently(move |conn| {
             sessions::touch(conn, &id, now.into())?;
-            Ok::<_, Failure>(((), Touched::Nobody))
+            Ok::<_, Failure>(((), Invalidates::Nothing))
         });
         noted.await
     }
@@ -227,13 +227,13 @@ impl SessionService {
         self.0.login.restore(&self.kept_claims(session)?, session.ends_at.utc())
     }
 
-    fn kept_claims(&self, session: &Session) -> Option<KeptClaims> {
-        let kept = self.0.sealer.open(&Secret::Claims.place(&session.id), &session.claims)?;
+    fn kept_claims(&self, session: &Session) -> Option<SessionClaims> {
+        let kept = self.0.encryptor.decrypt(&Secret::Claims.place(&session.id), &session.claims)?;
         serde_json::from_str(kept.expose_secret()).ok()
     }
 
-    fn seal(&self, secret: Secret, session: &str, text: &SecretString) -> Result<String, Failure> {
-        self.0.sealer.seal(&secret.place(session), text.expose_secret())
+    fn encrypt(&self, secret: Secret, session: &str, text: &SecretString) -> Result<String, Failure> {
+        self.0.encryptor.encrypt(&secret.place(session), text.expose_secret())
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 
-use crate::database::{DbConnection, Touched};
+use crate::database::{DbConnection, Invalidates};
 use crate::models::{AuditAction, AuditEvent, IdentityKey, Moment, PrincipalId};
 use crate::oidc::{LoginError, LogoutNotice};
 use crate::repositories::{audit_events, principals, sessions};
@@ -60,7 +60,7 @@ impl SessionService {
             }
         })?;
         let expires_at = notice.expires_at;
-        let ended = self.0.database.write_touching(move |conn| end(conn, &notice, now)).await?;
+        let ended = self.0.database.write_invalidating(move |conn| end(conn, &notice, now)).await?;
         self.0.processed.0.insert(token, expires_at);
         self.0.counts.withdrawn.add(ended);
         Ok(())
@@ -69,23 +69,23 @@ impl SessionService {
 
 /// Returns how many sessions there were to end, and whose earlier tokens are refused from now on. Sessions themselves are in nobody's
 /// cache: each request by one reads its row.
-fn end(conn: &mut DbConnection, notice: &LogoutNotice, now: DateTime<Utc>) -> Result<(usize, Touched), Failure> {
+fn end(conn: &mut DbConnection, notice: &LogoutNotice, now: DateTime<Utc>) -> Result<(usize, Invalidates), Failure> {
     let (until, subject) = (Moment::from(notice.issued_at), notice.provider_subject.as_deref());
     if let Some(session) = &notice.provider_session {
         let ended = sessions::delete_by_provider_session(conn, &notice.issuer, session, subject, until)?;
         tracing::info!(sessions = ended, "the identity provider ended a session");
-        return Ok((ended, Touched::Nobody));
+        return Ok((ended, Invalidates::Nothing));
     }
-    let Some(subject) = subject else { return Ok((0, Touched::Nobody)) };
-    let mut touched = Vec::new();
+    let Some(subject) = subject else { return Ok((0, Invalidates::Nothing)) };
+    let mut invalidates = Vec::new();
     for principal in owners(conn, notice, subject)? {
         if raise_not_before(conn, principal, until, now)? {
-            touched.push(principal);
+            invalidates.push(principal);
         }
     }
     let ended = sessions::delete_by_provider_subject(conn, &notice.issuer, subject, until)?;
     tracing::info!(sessions = ended, "the identity provider ended every session of a person");
-    Ok((ended, Touched::each(&touched)))
+    Ok((ended, Invalidates::each(&invalidates)))
 }
 
 /// Whom the notice is about: whoever has sessions of this subject, and whoever is known by it.

@@ -6,9 +6,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::Instrument;
 
-use crate::database::Touched;
+use crate::database::Invalidates;
 use crate::models::{Moment, Session, SessionRenewal};
-use crate::oidc::{KeptClaims, LoginError, Refreshed};
+use crate::oidc::{LoginError, Refreshed, SessionClaims};
 use crate::repositories::sessions;
 use crate::services::Failure;
 
@@ -40,9 +40,9 @@ impl SessionService {
 
     async fn lease(&self, session: &Session, now: DateTime<Utc>) -> Result<bool, Failure> {
         let (id, proved_at) = (session.id.clone(), session.proved_at);
-        let leased = self.0.database.write_beside(move |conn| {
+        let leased = self.0.database.write_concurrently(move |conn| {
             let is_ours = sessions::lease(conn, &id, proved_at, now.into(), (now + LEASE).into())?;
-            Ok::<_, Failure>((is_ours, Touched::Nobody))
+            Ok::<_, Failure>((is_ours, Invalidates::Nothing))
         });
         leased.await
     }
@@ -50,8 +50,8 @@ impl SessionService {
     async fn ask(&self, session: Session, now: DateTime<Utc>) -> Result<Session, Failure> {
         let kept = self.kept_claims(&session);
         let refresh_token = session.refresh_token.as_deref();
-        let refresh_token =
-            refresh_token.and_then(|sealed| self.0.sealer.open(&Secret::RefreshToken.place(&session.id), sealed));
+        let refresh_token = refresh_token
+            .and_then(|encrypted| self.0.encryptor.decrypt(&Secret::RefreshToken.place(&session.id), encrypted));
         // Sealed by a key that is gone.
         let (Some(kept), Some(refresh_token)) = (kept, refresh_token) else { return self.end(session).await };
         match self.0.login.refresh(&kept, &refresh_token).await {
@@ -77,25 +77,24 @@ impl SessionService {
 
     /// Whether the roles that the provider once told are too old to be relied on. Nothing tells whether it has taken them away since, so
     /// the person signs in again.
-    fn has_old_roles(&self, kept: &KeptClaims, now: DateTime<Utc>) -> bool {
+    fn has_old_roles(&self, kept: &SessionClaims, now: DateTime<Utc>) -> bool {
         kept.roles_told_at().is_some_and(|told_at| now >= told_at + self.0.settings.roles)
     }
 
     async fn save(&self, session: Session, refreshed: Refreshed, now: DateTime<Utc>) -> Result<Session, Failure> {
         let Refreshed { kept, refresh_token, id_token } = refreshed;
-        let seal =
-            |secret: Secret, token: Option<_>| token.map(|token| self.seal(secret, &session.id, &token)).transpose();
+        let encrypt =
+            |secret: Secret, token: Option<_>| token.map(|token| self.encrypt(secret, &session.id, &token)).transpose();
         let renewal = SessionRenewal {
-            claims: self.seal(Secret::Claims, &session.id, &json(&kept)?)?,
-            refresh_token: seal(Secret::RefreshToken, refresh_token)?,
-            id_token: seal(Secret::IdToken, id_token)?,
+            claims: self.encrypt(Secret::Claims, &session.id, &json(&kept)?)?,
+            refresh_token: encrypt(Secret::RefreshToken, refresh_token)?,
+            id_token: encrypt(Secret::IdToken, id_token)?,
             proved_at: Moment::from(now),
         };
         let (id, claims, proved_at) = (session.id.clone(), renewal.claims.clone(), renewal.proved_at);
-        let saved = self
-            .0
-            .database
-            .write_beside(move |conn| Ok::<_, Failure>((sessions::renew(conn, &id, &renewal)?, Touched::Nobody)));
+        let saved = self.0.database.write_concurrently(move |conn| {
+            Ok::<_, Failure>((sessions::renew(conn, &id, &renewal)?, Invalidates::Nothing))
+        });
         // Ended meanwhile.
         if !saved.await? {
             return Err(Failure::SessionEnded);
@@ -105,9 +104,9 @@ impl SessionService {
     }
 
     async fn end(&self, session: Session) -> Result<Session, Failure> {
-        let ended = self.0.database.write_beside(move |conn| {
+        let ended = self.0.database.write_concurrently(move |conn| {
             sessions::delete(conn, session.principal_id, &session.id)?;
-            Ok::<_, Failure>(((), Touched::Nobody))
+            Ok::<_, Failure>(((), Invalidates::Nothing))
         });
         ended.await?;
         self.0.counts.withdrawn.add_one();

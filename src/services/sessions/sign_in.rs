@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
 
-use crate::database::Touched;
+use crate::database::Invalidates;
 use crate::models::{AuditAction, Moment, PrincipalId, Session};
 use crate::oidc::{LoginAnswer, LoginError, PendingLogin, SignedIn};
 use crate::repositories::{audit_events, principals, sessions};
@@ -45,7 +45,7 @@ pub struct Beginning {
 }
 
 /// A browser that comes back from the provider. Nothing of it is proved.
-pub struct Arrival<'a> {
+pub struct CallbackRequest<'a> {
     /// What it was given to bring back.
     pub pending: Option<&'a str>,
     /// `state` and `iss`.
@@ -115,24 +115,24 @@ impl SessionService {
 
     /// Ends the sign-in that the arrival answers. Fails with [`Failure::LoginFailed`], and changes nothing, when this browser has begun
     /// none that has this `state`, or too long ago.
-    pub async fn complete(&self, arrival: Arrival<'_>) -> Result<Completion, Failure> {
-        let mut all = self.open_pending(arrival.pending);
-        let answered = |pending: &Pending| pending.login.is_answered_by(arrival.answer.state.as_deref());
+    pub async fn complete(&self, callback: CallbackRequest<'_>) -> Result<Completion, Failure> {
+        let mut all = self.open_pending(callback.pending);
+        let answered = |pending: &Pending| pending.login.is_answered_by(callback.answer.state.as_deref());
         let place = all.iter().position(answered).ok_or(Failure::LoginFailed)?;
         let Pending { login, return_to, .. } = all.remove(place);
         let pending = if all.is_empty() { None } else { Some(self.seal_pending(&all)?) };
-        Ok(Completion { outcome: self.finish(&login, arrival).await, return_to, pending })
+        Ok(Completion { outcome: self.finish(&login, callback).await, return_to, pending })
     }
 
-    async fn finish(&self, pending: &PendingLogin, arrival: Arrival<'_>) -> Result<String, LoginRefusal> {
-        self.0.login.check(pending, &arrival.answer).await.map_err(failure)?;
-        if let Some(error) = arrival.error {
+    async fn finish(&self, pending: &PendingLogin, callback: CallbackRequest<'_>) -> Result<String, LoginRefusal> {
+        self.0.login.check(pending, &callback.answer).await.map_err(failure)?;
+        if let Some(error) = callback.error {
             return Err(refused_by_provider(error));
         }
-        let code = arrival.code.ok_or(Failure::LoginFailed)?;
+        let code = callback.code.ok_or(Failure::LoginFailed)?;
         let signed_in = self.0.login.complete(pending, code, &self.0.settings.redirect_uri).await.map_err(failure)?;
         let principal = self.0.principals.resolve_for(&signed_in.claims, Need::Ordinary).await?;
-        Ok(self.open_session(principal, &signed_in, &arrival).await?)
+        Ok(self.open_session(principal, &signed_in, &callback).await?)
     }
 
     /// Always a new one: what a browser held before, whoever gave it that, is worth nothing now.
@@ -140,17 +140,17 @@ impl SessionService {
         &self,
         principal: Arc<ResolvedPrincipal>,
         signed_in: &SignedIn,
-        arrival: &Arrival<'_>,
+        callback: &CallbackRequest<'_>,
     ) -> Result<String, Failure> {
         let (cookie, now, id) = (self.0.cookies.issue()?, self.now(), *principal.id());
         let mut session = self.session(id, signed_in, now)?;
         session.token_hash = cookie.hash;
-        session.device = arrival.device.map(|device| device.chars().take(MAX_DEVICE).collect());
-        let former = arrival.former.and_then(|former| self.0.cookies.authenticate(former));
+        session.device = callback.device.map(|device| device.chars().take(MAX_DEVICE).collect());
+        let former = callback.former.and_then(|former| self.0.cookies.authenticate(former));
         let claims = Arc::clone(&signed_in.claims);
-        let actor = Actor::of_request(Arc::clone(&claims), principal, None, arrival.request_id.clone());
+        let actor = Actor::of_request(Arc::clone(&claims), principal, None, callback.request_id.clone());
         let event = actor.event(now.into(), AuditAction::BeginSession, id).with("session", session.id.clone());
-        let opened = self.0.database.write_beside(move |conn| {
+        let opened = self.0.database.write_concurrently(move |conn| {
             if let Some(former) = former {
                 sessions::delete_by_token(conn, &former)?;
             }
@@ -159,7 +159,7 @@ impl SessionService {
             first_contact::admit_again(&current, &claims, now)?;
             sessions::insert(conn, &session)?;
             audit_events::append(conn, &event)?;
-            Ok::<_, Failure>(((), Touched::Nobody))
+            Ok::<_, Failure>(((), Invalidates::Nothing))
         });
         opened.await?;
         self.0.counts.opened.add_one();
@@ -179,9 +179,9 @@ impl SessionService {
             issuer: signed_in.claims.issuer().to_owned(),
             provider_subject: signed_in.provider_subject.clone(),
             provider_session: signed_in.provider_session.clone(),
-            claims: self.seal(Secret::Claims, &id, &json(&signed_in.kept)?)?,
-            refresh_token: refresh_token.map(|token| self.seal(Secret::RefreshToken, &id, token)).transpose()?,
-            id_token: self.seal(Secret::IdToken, &id, &signed_in.id_token)?,
+            claims: self.encrypt(Secret::Claims, &id, &json(&signed_in.kept)?)?,
+            refresh_token: refresh_token.map(|token| self.encrypt(Secret::RefreshToken, &id, token)).transpose()?,
+            id_token: self.encrypt(Secret::IdToken, &id, &signed_in.id_token)?,
             device: None,
             signed_in_at: Moment::from(signed_in.issued_at),
             created_at: now.into(),
@@ -193,15 +193,15 @@ impl SessionService {
         })
     }
 
-    fn open_pending(&self, sealed: Option<&str>) -> Vec<Pending> {
-        let opened = sealed.and_then(|sealed| self.0.sealer.open_of_hours(PENDING, sealed, self.now()));
+    fn open_pending(&self, encrypted: Option<&str>) -> Vec<Pending> {
+        let opened = encrypted.and_then(|encrypted| self.0.encryptor.decrypt_of_hours(PENDING, encrypted, self.now()));
         let all: Option<Vec<Pending>> = opened.and_then(|opened| serde_json::from_str(opened.expose_secret()).ok());
         let is_new = |pending: &Pending| self.now() < pending.begun_at + PENDING_FOR;
         all.unwrap_or_default().into_iter().filter(is_new).collect()
     }
 
     fn seal_pending(&self, all: &[Pending]) -> Result<String, Failure> {
-        self.0.sealer.seal_for_hours(PENDING, json(&all)?.expose_secret(), self.now())
+        self.0.encryptor.encrypt_for_hours(PENDING, json(&all)?.expose_secret(), self.now())
     }
 }
 

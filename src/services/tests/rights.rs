@@ -135,7 +135,7 @@ enum Step {
     EndNever(usize),
     Pass,
     PassAMonth,
-    Contact(usize),
+    TokenVisit(usize),
 }
 
 const PEOPLE: [&str; 3] = ["root", "alice", "bob"];
@@ -161,7 +161,7 @@ fn step() -> impl Strategy<Value = Step> {
             Step::EndNever(who),
             Step::Pass,
             Step::PassAMonth,
-            Step::Contact(who),
+            Step::TokenVisit(who),
         ])
     })
 }
@@ -195,7 +195,7 @@ async fn take(world: &World, ids: &[PrincipalId], actor: &Actor, step: Step) {
         Step::Restore(who) => users.restore(actor, ids[who], None).await.map(drop),
         Step::End(who) => users.update(actor, ids[who], ending(end), None).await.map(drop),
         Step::EndNever(who) => users.update(actor, ids[who], ending(None), None).await.map(drop),
-        Step::Contact(who) => world.principals.resolve(&world.person(PEOPLE[who])).await.map(drop),
+        Step::TokenVisit(who) => world.principals.resolve(&world.person(PEOPLE[who])).await.map(drop),
         Step::Pass => {
             world.pass(10);
             Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::test_support::{ISSUER, World, names};
-use super::super::{Actor, Answer, Failure, KnownPrincipal, NewIdentity, NewUser, Once, ProfileEdit, UserEdit};
+use super::super::{Actor, Failure, KnownPrincipal, NewIdentity, NewUser, Once, ProfileEdit, StoredResponse, UserEdit};
 use crate::models::{EmailState, Origin, PrincipalId, PrincipalStatus, ProfileField};
 use crate::oidc::Profile;
 use crate::repositories::identities;
@@ -113,7 +113,7 @@ async fn a_repeated_creation_is_answered_and_not_done_again() {
         async move { users.create(&actor, new_user(subject), once(Some(key), hash)).await }
     };
     let (first, at_once) = tokio::join!(send(by_root.clone(), "k", "h", "ann"), send(by_root.clone(), "k", "h", "ann"));
-    let first: Answer = first.unwrap();
+    let first: StoredResponse = first.unwrap();
     assert_eq!(at_once.unwrap(), first);
     world.users.disable(&by_root, first.id, None, None).await.unwrap();
     assert_eq!(send(by_root.clone(), "k", "h", "ann").await.unwrap(), first, "as it was told the first time");

@@ -133,7 +133,7 @@ async fn change_of_another_process_ends_what_is_known_of_a_refusal() {
     assert_remembered(&place, &token, "unknown-principal").await;
     let before = place.work().await;
     // As if the command line had written.
-    place.app.notice_outside_changes().await;
+    place.app.notice_external_changes().await;
     place.app.pass(61);
     place.app.get(ME, &token).await;
     assert!(place.work().await.since(before).transactions >= 1.0, "and so does a minute");

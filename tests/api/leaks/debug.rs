@@ -1,6 +1,6 @@
 //! `Debug` of every type: whatever derives it and holds a text was looked at, and says here why its text may be printed.
 //!
-//! What may not be printed has a `Debug` of its own (`prints_nothing!`, or one that leaves it out), which unit tests look at.
+//! What may not be printed has a `Debug` of its own (`redact_debug!`, or one that leaves it out), which unit tests look at.
 //! Sources are read as text.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,7 @@ const REVIEWED: &[(&str, &str)] = &[
     ("config/traces.rs TraceConfig", OF_OPERATOR),
     ("database/config.rs DatabaseConfig", OF_OPERATOR),
     ("database/error.rs DatabaseError", "names of migrations"),
-    ("dev/endpoint.rs Answer", DEVELOPMENT),
+    ("dev/endpoint.rs EndpointBehavior", DEVELOPMENT),
     ("dev/id_token.rs SessionClaim", DEVELOPMENT),
     ("dev/issuer.rs IssuerOptions", DEVELOPMENT),
     ("error/mod.rs Error", "sentences of ours, which repeat nothing that was sent, and scopes"),
@@ -45,8 +45,8 @@ const REVIEWED: &[(&str, &str)] = &[
     ("models/key_set.rs KeySetTurn", "an issuer's address"),
     ("models/key_set.rs StoredKeySet", PUBLIC_KEY),
     ("oidc/claim_mapping.rs ClaimMapping", OF_OPERATOR),
-    ("oidc/claim_mapping.rs MachineMark", OF_OPERATOR),
-    ("oidc/claim_path.rs Place", OF_OPERATOR),
+    ("oidc/claim_mapping.rs MachineMatcher", OF_OPERATOR),
+    ("oidc/claim_path.rs PathSteps", OF_OPERATOR),
     (
         "oidc/fetch.rs FetchError",
         "addresses of the configuration or the metadata, and what the client says of the connection",
@@ -63,7 +63,7 @@ const REVIEWED: &[(&str, &str)] = &[
     ("oidc/provider.rs ProviderError", OF_PROVIDER),
     ("oidc/rejection.rs Rejection", "a sentence of the operator's"),
     ("oidc/report.rs IssuerReport", OF_OPERATOR),
-    ("oidc/rule.rs Judged", "the name of a claim that a rule of the operator's asks for"),
+    ("oidc/rule.rs Evaluation", "the name of a claim that a rule of the operator's asks for"),
     ("oidc/rule.rs Requirement", OF_OPERATOR),
     ("oidc/rule.rs RoleRule", OF_OPERATOR),
     ("oidc/rule.rs RuleFault", OF_OPERATOR),
@@ -91,18 +91,18 @@ const OWN: &[(&str, &str)] = &[
     ("AssertionKey", "oidc/introspection/tests.rs"),
     ("Claims", "oidc/verifier/tests.rs"),
     ("Database", "prints nothing in it"),
-    ("DatabaseUrl", "opaque.rs"),
+    ("DatabaseUrl", "redacted.rs"),
     ("ExtraAuthorities", PUBLIC_KEY),
     ("Identity", "services/tests/users.rs"),
     ("IdentityKey", "services/tests/users.rs"),
     ("Issuer", DEVELOPMENT),
-    ("KeptClaims", "its issuer alone"),
+    ("SessionClaims", "its issuer alone"),
     ("PendingLogin", "its issuer alone"),
     ("Permission", ROLES),
     ("Principal", "services/tests/users.rs"),
     ("PrincipalId", "an id"),
     ("Profile", "oidc/verifier/tests.rs"),
-    ("ProviderProfile", "opaque.rs"),
+    ("ProviderProfile", "redacted.rs"),
     ("RequestId", "what the log tells requests apart by, too short for a token"),
     ("Rule", OF_OPERATOR),
     ("Session", "ids that open nothing"),
@@ -123,7 +123,7 @@ fn every_type_that_prints_its_texts_was_looked_at() {
     let reviewed: BTreeSet<String> = reviewed.keys().map(|name| (*name).to_owned()).collect();
     let found = printing_texts();
     let missing: Vec<_> = found.difference(&reviewed).collect();
-    assert!(missing.is_empty(), "derive `Debug` and hold texts; use prints_nothing! or say why they may: {missing:?}");
+    assert!(missing.is_empty(), "derive `Debug` and hold texts; use redact_debug! or say why they may: {missing:?}");
     let stale: Vec<_> = reviewed.difference(&found).collect();
     assert!(stale.is_empty(), "print no text any more: {stale:?}");
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeZone, Utc};
 use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
-use portcullis::{Application, Clock, Config, IssuerReload, OutsideChanges};
+use portcullis::{Application, Clock, Config, ExternalChanges, IssuerReload};
 use reqwest::Method;
 
 /// What the service under test calls itself in `aud`.
@@ -39,7 +39,7 @@ pub struct TestApp {
     pub idp: Issuer,
     pub clock: Clock,
     pub issuers: IssuerReload,
-    outside: OutsideChanges,
+    outside: ExternalChanges,
     management: Option<std::net::SocketAddr>,
     url: String,
     handle: portcullis::actix_web::dev::ServerHandle,
@@ -107,7 +107,7 @@ impl Setup {
         let service = self.application.start(config, clock.clone()).await.unwrap();
         // Where it listens, which is not always what it is called.
         let (address, handle, issuers) = (service.address(), service.handle(), service.issuer_reload());
-        let (outside, management) = (service.outside_changes(), service.management_address());
+        let (outside, management) = (service.external_changes(), service.management_address());
         portcullis::actix_web::rt::spawn(service.wait());
         let url = format!("http://{address}");
         TestApp { idp, clock, issuers, outside, management, url, handle, client: client(), database }
@@ -165,7 +165,7 @@ impl TestApp {
     }
 
     /// Has the service see what another process changed in the database, which it looks for twice a second.
-    pub async fn notice_outside_changes(&self) {
+    pub async fn notice_external_changes(&self) {
         self.outside.notice().await;
     }
 

@@ -1,18 +1,18 @@
-//! `src/database/changes.rs` as it is.
+//! `src/database/invalidations.rs` as it is.
 
-#[path = "../../../src/database/changes.rs"]
+#[path = "../../../src/database/invalidations.rs"]
 #[allow(dead_code)]
-mod changes;
+mod invalidations;
 
-pub(crate) use changes::{Changes, Mark, Subject, Touched};
+pub(crate) use invalidations::{Invalidations, Version, InvalidationKey, Invalidates};
 
 /// Few places: each is one more thing whose orders are tried.
-pub(crate) fn changes() -> Changes {
-    Changes::with_places(2)
+pub(crate) fn changes() -> Invalidations {
+    Invalidations::with_places(2)
 }
 
 /// A principal that has a place of its own there.
-pub(crate) fn subject() -> Subject {
-    let has_place = |subject: &Subject| matches!(Touched::One(*subject).to_notice().as_deref(), Some("0" | "1"));
-    (0..).map(|id: u32| Subject::of(&id)).find(has_place).expect("some id has the place")
+pub(crate) fn subject() -> InvalidationKey {
+    let has_place = |subject: &InvalidationKey| matches!(Invalidates::One(*subject).to_notice().as_deref(), Some("0" | "1"));
+    (0..).map(|id: u32| InvalidationKey::of(&id)).find(has_place).expect("some id has the place")
 }

@@ -56,7 +56,7 @@ pub(crate) fn withdrawn_key() {
     let (remembered_for, key) = prover.join().unwrap();
     if let Some(edition) = remembered_for {
         assert!(key >= edition, "remembered as proved by a later key than it was");
-        assert!(key == 2 || !keys.issuer.vouches_for(edition, NOW), "a withdrawn key is vouched for");
+        assert!(key == 2 || !keys.issuer.still_trusts_key(edition, NOW), "a withdrawn key is vouched for");
     }
 }
 
@@ -85,8 +85,8 @@ pub(crate) fn dismissed_issuer() {
         })
     };
     let is_acknowledged = acknowledged.load(Ordering::Acquire) == 1;
-    let is_admitted = keys.prove().0.is_some_and(|edition| keys.issuer.vouches_for(edition, NOW));
+    let is_admitted = keys.prove().0.is_some_and(|edition| keys.issuer.still_trusts_key(edition, NOW));
     assert!(!is_admitted || !is_acknowledged, "admitted after the issuer was dismissed");
     reload.join().unwrap();
-    assert!(!keys.issuer.vouches_for(1, NOW));
+    assert!(!keys.issuer.still_trusts_key(1, NOW));
 }

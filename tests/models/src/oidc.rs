@@ -1,4 +1,4 @@
-//! `src/oidc/standing.rs` as it is.
+//! `src/oidc/issuer_status.rs` as it is.
 
 /// Counters, which nothing rests on.
 mod report {
@@ -6,9 +6,9 @@ mod report {
     pub(crate) struct Verdicts;
 }
 
-#[path = "../../../src/oidc/standing.rs"]
+#[path = "../../../src/oidc/issuer_status.rs"]
 #[allow(dead_code)]
-mod standing;
+mod issuer_status;
 
 use crate::sync::Arc;
 use chrono::{DateTime, Utc};
@@ -16,14 +16,14 @@ use chrono::{DateTime, Utc};
 /// The doors that the service's own room has.
 #[derive(Clone)]
 pub(crate) struct Issuer {
-    keys: Arc<standing::KeysInUse>,
-    standing: Arc<standing::Standing>,
+    keys: Arc<issuer_status::KeyEdition>,
+    status: Arc<issuer_status::IssuerStatus>,
 }
 
 impl Issuer {
     pub(crate) fn new() -> Self {
-        let keys = Arc::new(standing::KeysInUse::default());
-        Self { standing: Arc::new(standing::Standing::new(Arc::clone(&keys))), keys }
+        let keys = Arc::new(issuer_status::KeyEdition::default());
+        Self { status: Arc::new(issuer_status::IssuerStatus::new(Arc::clone(&keys))), keys }
     }
 
     pub(crate) fn publish(&self, edition: u64, closes_at: DateTime<Utc>) {
@@ -35,10 +35,10 @@ impl Issuer {
     }
 
     pub(crate) fn dismiss(&self) {
-        self.standing.dismiss();
+        self.status.dismiss();
     }
 
-    pub(crate) fn vouches_for(&self, edition: u32, now: i64) -> bool {
-        self.standing.vouches_for(edition, now)
+    pub(crate) fn still_trusts_key(&self, edition: u32, now: i64) -> bool {
+        self.status.still_trusts_key(edition, now)
     }
 }

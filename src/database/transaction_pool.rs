@@ -17,9 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::connection::DbConnection;
-use super::manager::{Link, LogRefusedConnections, Manager, Purpose};
-use super::outside::OutsideVersion;
-use super::together::{self, Queue};
+use super::group_commit::{self, Queue};
+use super::manager::{LogRefusedConnections, ManagedConnection, Manager, Purpose};
+use super::outside::ExternalVersion;
 use super::usage::{PoolUsage, Waiting};
 use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 use crate::scope::Surroundings;
@@ -30,14 +30,14 @@ const SERVER_IDLE: Duration = Duration::from_secs(10 * 60);
 
 /// Whether somebody waits for a transaction who wants to be told when it takes too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hurry {
+pub(super) enum Deadline {
     Caller,
     None,
 }
 
 /// A way to transactions. Clones share their connections.
 #[derive(Clone)]
-pub(super) struct Lane {
+pub(super) struct TransactionPool {
     pool: Pool<Manager>,
     turns: Arc<Semaphore>,
     /// Who waits to write together with others.
@@ -53,7 +53,7 @@ pub(super) struct Lane {
     begun: Arc<AtomicU64>,
 }
 
-impl Lane {
+impl TransactionPool {
     /// Opens one connection at once, so that a database that cannot be opened is known at start and with its cause.
     ///
     /// To SQLite each connection is good for the purpose named and those that do less; to PostgreSQL for all.
@@ -107,7 +107,7 @@ impl Lane {
     pub(super) async fn transaction<T, E, W>(
         &self,
         purpose: Purpose,
-        hurry: Hurry,
+        deadline: Deadline,
         work: W,
         notice: impl FnOnce() -> Option<String> + Send + 'static,
         after: impl FnOnce() + Send + 'static,
@@ -117,8 +117,9 @@ impl Lane {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.on_blocking_thread(hurry, move |lane, end| {
-            let outcome = lane.begin(purpose, end).map_err(E::from).and_then(|link| finish(link, work, notice));
+        self.on_blocking_thread(deadline, move |pool, end| {
+            let outcome =
+                pool.begin(purpose, end).map_err(E::from).and_then(|connection| finish(connection, work, notice));
             after();
             outcome
         })
@@ -141,7 +142,7 @@ impl Lane {
         let ended = loop {
             match select(&mut reply, pin!(self.turn())).await {
                 Either::Left((ended, _)) => break ended,
-                Either::Right((Ok(turn), _)) => self.go_together(turn),
+                Either::Right((Ok(turn), _)) => self.commit_group(turn),
                 Either::Right((Err(too_late), _)) if place.leave() => return Err(too_late.into()),
                 // It has begun, and a file answers, or fails, by itself.
                 Either::Right((Err(_), _)) => break reply.await,
@@ -155,29 +156,29 @@ impl Lane {
     }
 
     /// Uses the turn for who waits.
-    fn go_together(&self, turn: OwnedSemaphorePermit) {
-        let (lane, end) = (self.clone(), Instant::now() + self.config.pool_wait);
+    fn commit_group(&self, turn: OwnedSemaphorePermit) {
+        let (pool, end) = (self.clone(), Instant::now() + self.config.pool_wait);
         tokio::task::spawn_blocking(move || {
             // As in `on_blocking_thread`.
             let _turn = turn;
-            let works = lane.queue.next();
+            let works = pool.queue.next();
             if !works.is_empty() {
-                together::go(lane.begin(Purpose::WriteBeside, end), works);
+                group_commit::go(pool.begin(Purpose::Concurrent, end), works);
             }
         });
     }
 
     /// What tells the changes of other processes apart, as this lane's connection sees it now. Not in a transaction, which would take
     /// the turn of a writer elsewhere. `None` where the database does not tell.
-    pub(super) async fn outside_version(&self) -> Result<Option<OutsideVersion>, DatabaseError> {
+    pub(super) async fn external_version(&self) -> Result<Option<ExternalVersion>, DatabaseError> {
         if self.config.url.is_server() {
             return Ok(None);
         }
-        self.on_blocking_thread(Hurry::None, move |lane, _| {
-            let mut link = lane.pool.get().map_err(DatabaseError::unavailable)?;
-            let conn: &mut DbConnection = &mut link;
+        self.on_blocking_thread(Deadline::None, move |pool, _| {
+            let mut connection = pool.pool.get().map_err(DatabaseError::unavailable)?;
+            let conn: &mut DbConnection = &mut connection;
             let version = sql::<BigInt>("PRAGMA data_version").get_result(conn)?;
-            Ok(Some(OutsideVersion { connection: lane.opened.load(Ordering::Relaxed), version }))
+            Ok(Some(ExternalVersion { connection: pool.opened.load(Ordering::Relaxed), version }))
         })
         .await
     }
@@ -185,7 +186,7 @@ impl Lane {
     /// Runs `work` once it is its turn; it is told until when a connection may be waited for.
     async fn on_blocking_thread<T, E>(
         &self,
-        hurry: Hurry,
+        deadline: Deadline,
         work: impl FnOnce(&Self, Instant) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
@@ -194,14 +195,14 @@ impl Lane {
     {
         let end = Instant::now() + self.config.pool_wait;
         let turn = self.turn().await?;
-        let (lane, surroundings) = (self.clone(), Surroundings::current());
+        let (pool, surroundings) = (self.clone(), Surroundings::current());
         let task = tokio::task::spawn_blocking(move || {
             // The turn outlives the connection: whoever is next finds it back in the pool.
             let _turn = turn;
             // The caller's, which have the request's id, and below them a span for whoever traces.
-            surroundings.enter(|| tracing::debug_span!("database", pool = lane.name).in_scope(|| work(&lane, end)))
+            surroundings.enter(|| tracing::debug_span!("database", pool = pool.name).in_scope(|| work(&pool, end)))
         });
-        match self.ended(hurry, task).await? {
+        match self.ended(deadline, task).await? {
             Ok(outcome) => outcome,
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -211,8 +212,8 @@ impl Lane {
     }
 
     /// What `task` came to, unless it takes longer than a server may. A file answers, or fails, by itself.
-    async fn ended<T>(&self, hurry: Hurry, task: JoinHandle<T>) -> Result<Result<T, JoinError>, DatabaseError> {
-        if hurry == Hurry::None || !self.config.url.is_server() {
+    async fn ended<T>(&self, deadline: Deadline, task: JoinHandle<T>) -> Result<Result<T, JoinError>, DatabaseError> {
+        if deadline == Deadline::None || !self.config.url.is_server() {
             return Ok(task.await);
         }
         let DatabaseConfig { pool_wait, lock_timeout, statement_timeout, .. } = *self.config;
@@ -248,16 +249,16 @@ impl Lane {
         let mut tries = self.pool.max_size();
         loop {
             let wait = end.saturating_duration_since(Instant::now());
-            let mut link = self.pool.get_timeout(wait).map_err(DatabaseError::unavailable)?;
-            match link.begin(purpose, &self.config) {
+            let mut connection = self.pool.get_timeout(wait).map_err(DatabaseError::unavailable)?;
+            match connection.begin(purpose, &self.config) {
                 Ok(()) => {
                     self.begun.fetch_add(1, Ordering::Relaxed);
-                    return Ok(link);
+                    return Ok(connection);
                 }
                 Err(cause) if is_lost(&cause) && tries > 0 => {
                     tracing::debug!(%cause, "a connection was lost while nobody used it");
                     tries -= 1;
-                    link.condemn();
+                    connection.mark_broken();
                 }
                 Err(failure) => return Err(failure.into()),
             }
@@ -284,26 +285,26 @@ pub(super) fn apart<T>(
     purpose: Purpose,
     work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>,
 ) -> Result<T, DatabaseError> {
-    let mut link = Manager::new(url, config, purpose)?.connect()?;
-    link.begin(purpose, config)?;
-    finish(&mut link, work, || None)
+    let mut connection = Manager::new(url, config, purpose)?.connect()?;
+    connection.begin(purpose, config)?;
+    finish(&mut connection, work, || None)
 }
 
 /// Runs `work` in the transaction that was begun, and ends it.
 fn finish<T, E: From<DatabaseError>>(
-    mut link: impl std::ops::DerefMut<Target = Link>,
+    mut connection: impl std::ops::DerefMut<Target = ManagedConnection>,
     work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
     notice: impl FnOnce() -> Option<String>,
 ) -> Result<T, E> {
-    match work(&mut link) {
-        Ok(value) => match link.commit(notice().as_deref()) {
+    match work(&mut connection) {
+        Ok(value) => match connection.commit(notice().as_deref()) {
             Ok(()) => Ok(value),
             Err(not_committed) => Err(DatabaseError::from(not_committed).into()),
         },
         Err(failure) => {
-            if let Err(not_rolled_back) = link.roll_back() {
+            if let Err(not_rolled_back) = connection.roll_back() {
                 // The pool drops the connection, and the database rolls back with it.
-                link.condemn();
+                connection.mark_broken();
                 tracing::warn!(%not_rolled_back, "a transaction could not be rolled back");
             }
             Err(failure)
@@ -312,8 +313,8 @@ fn finish<T, E: From<DatabaseError>>(
 }
 
 /// What is to be known of a database before it is used.
-fn greet(link: &mut Link) -> Result<(), DatabaseError> {
-    match &mut **link {
+fn greet(connection: &mut ManagedConnection) -> Result<(), DatabaseError> {
+    match &mut **connection {
         DbConnection::Sqlite(_) => Ok(()),
         #[cfg(feature = "postgres")]
         DbConnection::Postgres(postgres) => Ok(super::postgres::warn_of_other_languages(postgres)?),

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::DatabaseError;
 use super::connection::DbConnection;
-use super::manager::Link;
+use super::manager::ManagedConnection;
 use crate::scope::Surroundings;
 
 /// How many go together at the most: no one is to wait long for the work of a crowd.
@@ -26,17 +26,17 @@ const AT_MOST: usize = 32;
 
 /// Those who wait for the writer, in their order.
 #[derive(Clone, Default)]
-pub(super) struct Queue(Arc<Mutex<Line>>);
+pub(super) struct Queue(Arc<Mutex<Waiting>>);
 
 #[derive(Default)]
-struct Line {
+struct Waiting {
     /// The number of the last one who came.
     latest: u64,
     works: VecDeque<(u64, Box<dyn Shared>)>,
 }
 
 /// A place in the queue, which is left when this is dropped.
-pub(super) struct Place {
+pub(super) struct QueueTicket {
     queue: Queue,
     number: u64,
 }
@@ -54,7 +54,7 @@ impl Queue {
         &self,
         work: impl FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
         after: impl FnOnce() + Send + 'static,
-    ) -> (Place, oneshot::Receiver<Ended<T, E>>)
+    ) -> (QueueTicket, oneshot::Receiver<Ended<T, E>>)
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
@@ -65,7 +65,7 @@ impl Queue {
         line.latest += 1;
         let number = line.latest;
         line.works.push_back((number, Box::new(work)));
-        (Place { queue: self.clone(), number }, reply)
+        (QueueTicket { queue: self.clone(), number }, reply)
     }
 
     /// Takes those who are next, and may go together.
@@ -75,13 +75,13 @@ impl Queue {
         works.drain(..count).map(|(_, work)| work).collect()
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
+    fn line(&self) -> MutexGuard<'_, Waiting> {
         // Nothing that happens under the lock can fail half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place {
+impl QueueTicket {
     /// Leaves the queue; `false` for whoever stands in it no more, because the work has begun.
     pub(super) fn leave(&self) -> bool {
         let works = &mut self.queue.line().works;
@@ -90,7 +90,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for QueueTicket {
     fn drop(&mut self) {
         self.leave();
     }
@@ -150,12 +150,15 @@ where
 }
 
 /// Does these works in the transaction that `begun` has opened, ends it, and tells each caller what became of theirs.
-pub(super) fn go<L: DerefMut<Target = Link>>(begun: Result<L, DatabaseError>, mut works: Vec<Box<dyn Shared>>) {
-    let ended = begun.and_then(|mut link| {
-        let ended = keep(&mut link, &mut works);
+pub(super) fn go<L: DerefMut<Target = ManagedConnection>>(
+    begun: Result<L, DatabaseError>,
+    mut works: Vec<Box<dyn Shared>>,
+) {
+    let ended = begun.and_then(|mut connection| {
+        let ended = keep(&mut connection, &mut works);
         if ended.is_err() || works.iter().any(|work| work.has_panicked()) {
             // The pool drops the connection, and the database rolls back what is still open.
-            link.condemn();
+            connection.mark_broken();
         }
         ended
     });
@@ -168,19 +171,19 @@ pub(super) fn go<L: DerefMut<Target = Link>>(begun: Result<L, DatabaseError>, mu
     works.into_iter().for_each(|work| work.tell(lost.as_ref()));
 }
 
-fn keep(link: &mut Link, works: &mut [Box<dyn Shared>]) -> Result<(), DatabaseError> {
+fn keep(connection: &mut ManagedConnection, works: &mut [Box<dyn Shared>]) -> Result<(), DatabaseError> {
     type Transactions = <DbConnection as Connection>::TransactionManager;
     if let [alone] = works {
-        return Ok(if alone.run(link) { link.commit(None) } else { link.roll_back() }?);
+        return Ok(if alone.run(connection) { connection.commit(None) } else { connection.roll_back() }?);
     }
     for work in works {
-        Transactions::begin_transaction(&mut **link)?;
-        if work.run(link) {
-            Transactions::commit_transaction(&mut **link)?;
+        Transactions::begin_transaction(&mut **connection)?;
+        if work.run(connection) {
+            Transactions::commit_transaction(&mut **connection)?;
         } else {
             // Fails where the database has undone the whole transaction, as for want of space: then all is lost.
-            Transactions::rollback_transaction(&mut **link)?;
+            Transactions::rollback_transaction(&mut **connection)?;
         }
     }
-    Ok(link.commit(None)?)
+    Ok(connection.commit(None)?)
 }

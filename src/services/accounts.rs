@@ -9,11 +9,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
-use crate::database::{Database, Touched};
+use crate::database::{Database, Invalidates};
 use crate::models::permission::DeclaredPermissions;
 use crate::models::{AuditAction, Changes, Moment, PrincipalId};
 
-use super::kind::Kind;
+use super::account_type::AccountType;
 use super::known_issuers::KnownIssuers;
 use super::principal_edit::{self, Change, Edit, Rules};
 use super::{Actor, Failure, refusal, rights, text};
@@ -22,7 +22,7 @@ use super::{Actor, Failure, refusal, rights, text};
 ///
 /// An id of another kind, or of somebody deleted, is nobody's here.
 #[derive(Clone)]
-pub struct Directory<K> {
+pub struct Accounts<K> {
     pub(super) database: Database,
     pub(super) clock: Clock,
     pub(super) permissions: Arc<DeclaredPermissions>,
@@ -30,7 +30,7 @@ pub struct Directory<K> {
     kind: PhantomData<K>,
 }
 
-impl<K: Kind> Directory<K> {
+impl<K: AccountType> Accounts<K> {
     /// The directory in `database`, for principals of the given issuers.
     pub fn new(
         database: Database,
@@ -118,15 +118,15 @@ impl<K: Kind> Directory<K> {
         let issuers = Arc::clone(&self.issuers);
         // A new identity may have been refused as unknown: there is no principal yet that the change could name.
         let is_link = change.action == AuditAction::LinkIdentity;
-        let touched = if is_link { Touched::Everyone } else { Touched::one(&change.id) };
+        let invalidates = if is_link { Invalidates::Everything } else { Invalidates::one(&change.id) };
         let outcome = self
             .database
-            .write_touching(move |conn| {
+            .write_invalidating(move |conn| {
                 let by = by.as_of(conn, &permissions, now)?;
                 let rules = Rules { permissions: &permissions, issuers: &*issuers };
                 let changed = rights::keep_an_admin(conn, |conn| change.apply::<K>(conn, &by, rules, now, work))?;
                 let known = principal_edit::with_roles(conn, &permissions, changed, now)?;
-                Ok::<_, Failure>((K::view(conn, known)?, touched))
+                Ok::<_, Failure>((K::view(conn, known)?, invalidates))
             })
             .await;
         if let Err(failure) = &outcome {

@@ -1,7 +1,7 @@
 //! `Debug` for what must not be printed: what a person or a token says, in whatever it is kept.
 
 /// Gives types a `Debug` that shows their name and nothing in them.
-macro_rules! prints_nothing {
+macro_rules! redact_debug {
     ($($name:ident $(<$lifetime:lifetime>)?),+ $(,)?) => {
         $(impl $(<$lifetime>)? std::fmt::Debug for $name $(<$lifetime>)? {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -11,7 +11,7 @@ macro_rules! prints_nothing {
     };
 }
 
-pub(crate) use prints_nothing;
+pub(crate) use redact_debug;
 
 #[cfg(test)]
 mod tests {
@@ -22,7 +22,7 @@ mod tests {
     use crate::models::{
         ClaimRoles, PeopleFilter, PeopleOrder, PeoplePlace, PrincipalId, ProviderProfile, SearchTerms, TermRange,
     };
-    use crate::services::Answer;
+    use crate::services::StoredResponse;
 
     const MARK: &str = "marked";
 
@@ -34,7 +34,7 @@ mod tests {
         let terms = SearchTerms(BTreeMap::from([(mark(), true)]));
         let roles = ClaimRoles(BTreeSet::from([mark()]));
         let profile = ProviderProfile { display_name: Some(mark()), ..ProviderProfile::default() };
-        let answer = Answer { id, version: 1, body: mark() };
+        let answer = StoredResponse { id, version: 1, body: mark() };
         let order = PeopleOrder::Match(mark());
         let range = TermRange::of_prefix(MARK);
         let shown = format!("{filter:?} {places:?} {terms:?} {roles:?} {profile:?} {answer:?} {order:?} {range:?}");

@@ -7,7 +7,7 @@ use crate::repositories::identities;
 use super::{Failure, HeldRole, KnownPrincipal, ServiceAccount};
 
 /// A kind of principals that admins manage. The life cycle is the same for all; what differs is here.
-pub trait Kind: Clone + Send + Sync + 'static {
+pub trait AccountType: Clone + Send + Sync + 'static {
     /// What is shown of one after a change.
     type View: Send + 'static;
     /// The kind as it is stored.
@@ -39,9 +39,9 @@ pub struct Actions {
 
 /// People.
 #[derive(Clone, Copy, Debug)]
-pub struct Person;
+pub struct User;
 
-impl Kind for Person {
+impl AccountType for User {
     type View = KnownPrincipal;
     const KIND: PrincipalKind = PrincipalKind::Human;
     const ACTIONS: Actions = Actions {
@@ -63,9 +63,9 @@ impl Kind for Person {
 
 /// Programs.
 #[derive(Clone, Copy, Debug)]
-pub struct Program;
+pub struct ServiceAccounts;
 
-impl Kind for Program {
+impl AccountType for ServiceAccounts {
     type View = (ServiceAccount, Vec<HeldRole>);
     const KIND: PrincipalKind = PrincipalKind::Machine;
     const ACTIONS: Actions = Actions {

@@ -4,7 +4,7 @@ use super::{IssuerSettings, ScopeMode};
 
 impl IssuerSettings {
     /// A sentence for each thing that is allowed this issuer and not others.
-    pub fn exceptions(&self) -> Vec<String> {
+    pub fn relaxed_checks(&self) -> Vec<String> {
         let trusts_active = self.introspection.as_ref().is_some_and(|asked| asked.trust_active);
         let unnamed = self.introspection.as_ref().is_some_and(|asked| asked.opaque && !asked.requires_audience);
         let told = [

@@ -3,9 +3,9 @@
 use chrono::TimeDelta;
 
 use crate::clock::Clock;
-use crate::database::{Database, Touched};
+use crate::database::{Database, Invalidates};
 use crate::models::{AuditAction, Moment, PrincipalId, Session};
-use crate::opaque::prints_nothing;
+use crate::redacted::redact_debug;
 use crate::repositories::{audit_events, sessions};
 use crate::services::{Actor, Failure};
 
@@ -30,7 +30,7 @@ pub struct SessionView {
     pub idle_ends_at: Moment,
 }
 
-prints_nothing!(SessionView);
+redact_debug!(SessionView);
 
 impl SessionView {
     pub(super) fn of(session: &Session, idle: TimeDelta) -> Self {
@@ -82,8 +82,8 @@ impl MySessionService {
     /// Removes the sessions that have ended by themselves. Returns how many.
     pub async fn purge(&self) -> Result<usize, Failure> {
         let (now, unused_since) = (self.clock.now(), self.clock.now() - self.idle);
-        let purged = self.database.write_beside(move |conn| {
-            Ok::<_, Failure>((sessions::delete_over(conn, now.into(), unused_since.into())?, Touched::Nobody))
+        let purged = self.database.write_concurrently(move |conn| {
+            Ok::<_, Failure>((sessions::delete_over(conn, now.into(), unused_since.into())?, Invalidates::Nothing))
         });
         purged.await
     }
@@ -91,7 +91,7 @@ impl MySessionService {
     async fn end_some(&self, actor: &Actor, one: Option<String>) -> Result<(), Failure> {
         let Some(principal) = actor.principal() else { return Ok(()) };
         let (actor, now) = (actor.clone(), Moment::from(self.clock.now()));
-        let ended = self.database.write_beside(move |conn| {
+        let ended = self.database.write_concurrently(move |conn| {
             let ended = match &one {
                 Some(id) => usize::from(sessions::delete(conn, principal, id)?),
                 None => sessions::delete_all(conn, principal)?,
@@ -104,7 +104,7 @@ impl MySessionService {
                 };
                 audit_events::append(conn, &event)?;
             }
-            Ok::<_, Failure>(((), Touched::Nobody))
+            Ok::<_, Failure>(((), Invalidates::Nothing))
         });
         ended.await
     }

@@ -11,9 +11,9 @@ const TIME_BITS: u32 = 36;
 
 /// Which edition of an issuer's keys is used, and until when: in one word, so that the two are read at once.
 #[derive(Debug, Default)]
-pub(super) struct KeysInUse(AtomicU64);
+pub(super) struct KeyEdition(AtomicU64);
 
-impl KeysInUse {
+impl KeyEdition {
     /// Has this edition be used until then, in place of the one before. To be called once its keys can be found: so what is proved
     /// while this edition is told was proved by its keys or later ones.
     pub(super) fn publish(&self, edition: u64, closes_at: DateTime<Utc>) {
@@ -35,15 +35,15 @@ impl KeysInUse {
 
 /// How an issuer stands, as one state of the table has it.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct IssuerStatus {
     is_dismissed: AtomicBool,
-    keys: Arc<KeysInUse>,
+    keys: Arc<KeyEdition>,
     pub(super) verdicts: Verdicts,
 }
 
-impl Standing {
+impl IssuerStatus {
     /// Of an issuer that is trusted from now on, whose keys are these.
-    pub(super) fn new(keys: Arc<KeysInUse>) -> Self {
+    pub(super) fn new(keys: Arc<KeyEdition>) -> Self {
         Self { keys, ..Self::default() }
     }
 
@@ -53,7 +53,7 @@ impl Standing {
     }
 
     /// Whether what a key of this edition has verified is good `now`, in microseconds since 1970.
-    pub(super) fn vouches_for(&self, edition: u32, now: i64) -> bool {
+    pub(super) fn still_trusts_key(&self, edition: u32, now: i64) -> bool {
         !self.is_dismissed.load(Ordering::Acquire) && self.keys.edition(now) == Some(edition)
     }
 }
@@ -64,16 +64,16 @@ mod tests {
 
     const NOW: i64 = 1_700_000_000;
 
-    fn published(edition: u64, closes_at: i64) -> Arc<KeysInUse> {
-        let keys = KeysInUse::default();
+    fn published(edition: u64, closes_at: i64) -> Arc<KeyEdition> {
+        let keys = KeyEdition::default();
         keys.publish(edition, DateTime::from_timestamp(closes_at, 999_999_000).unwrap());
         keys.into()
     }
 
     #[test]
     fn an_edition_is_used_until_it_closes_and_none_before_the_first() {
-        let at = |keys: &KeysInUse, second: i64| keys.edition(second * 1_000_000 + 999_999);
-        assert_eq!(at(&KeysInUse::default(), NOW), None);
+        let at = |keys: &KeyEdition, second: i64| keys.edition(second * 1_000_000 + 999_999);
+        assert_eq!(at(&KeyEdition::default(), NOW), None);
         let keys = published(7, NOW + 60);
         assert_eq!((at(&keys, NOW), at(&keys, NOW + 59), at(&keys, NOW + 60)), (Some(7), Some(7), None));
         assert_eq!(at(&published((1 << 28) - 1, NOW + 60), NOW), Some((1 << 28) - 1));
@@ -84,10 +84,10 @@ mod tests {
 
     #[test]
     fn whoever_is_dismissed_vouches_for_nothing() {
-        let standing = Standing::new(published(7, NOW + 60));
-        let vouches = |edition| standing.vouches_for(edition, NOW * 1_000_000);
+        let status = IssuerStatus::new(published(7, NOW + 60));
+        let vouches = |edition| status.still_trusts_key(edition, NOW * 1_000_000);
         assert!(vouches(7) && !vouches(6) && !vouches(8));
-        standing.dismiss();
+        status.dismiss();
         assert!(!vouches(7));
     }
 }

@@ -18,7 +18,8 @@ use tracing_subscriber::registry::LookupSpan;
 use super::connection_errors::ConnectionError;
 
 /// Who repeats a path that could not be read, or a header field, by library and module.
-const INDISCREET: [(&str, &str); 3] = [("actix_http", "h1::decoder"), ("actix_web", "extract"), ("actix_web", "types")];
+const LEAKY_TARGETS: [(&str, &str); 3] =
+    [("actix_http", "h1::decoder"), ("actix_web", "extract"), ("actix_web", "types")];
 
 /// What reports the errors of connections.
 const CONNECTIONS: &str = "actix_http::h1::dispatcher";
@@ -90,5 +91,5 @@ fn is_indiscreet(target: &str) -> bool {
         let within = target.strip_prefix(library).and_then(|rest| rest.strip_prefix("::"));
         within.is_some_and(|within| within.starts_with(module))
     };
-    INDISCREET.iter().any(is_of)
+    LEAKY_TARGETS.iter().any(is_of)
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 /// The error and everything under it, outermost first.
-pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| (*error).source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
@@ -19,6 +19,6 @@ mod tests {
     #[test]
     fn every_layer_is_told_outermost_first() {
         let error = Layer("not saved", Some(Box::new(Layer("disk", Some(Box::new(Layer("full", None)))))));
-        assert_eq!(causes(&error), "not saved: disk: full");
+        assert_eq!(error_chain(&error), "not saved: disk: full");
     }
 }

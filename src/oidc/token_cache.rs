@@ -17,7 +17,7 @@ use quick_cache::{DefaultHashBuilder, Equivalent, Weighter};
 use super::claims::{Claims, PER_PIECE};
 use super::header::SpeltHeader;
 use super::validity::Window;
-use crate::finds::{Finds, MemoryReading};
+use crate::hit_counter::{Finds, MemoryReading};
 
 /// The most memory that remembered tokens may take, in bytes.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
@@ -32,7 +32,7 @@ const HASHED: usize = 16;
 
 /// What the verdict on a token rests on, besides the token itself and how its issuer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Grounds {
+pub(super) struct CacheValidity {
     /// The edition of the issuer's keys.
     pub(super) keys: u32,
     /// When the token's times let it through.
@@ -40,8 +40,8 @@ pub(super) struct Grounds {
 }
 
 /// The latest proved tokens.
-pub(super) struct ProvedTokens {
-    proofs: Cache<Key, Proof, ByBytes>,
+pub(super) struct TokenCache {
+    proofs: Cache<Key, CachedToken, ByBytes>,
     finds: Finds,
 }
 
@@ -55,16 +55,16 @@ struct Key {
 /// What may be a token, to be found by.
 struct Presented<'a>(&'a [u8]);
 
-/// The verdict on a token. What its [`Grounds`] are is kept in parts, which is smaller.
+/// The verdict on a token. What its [`CacheValidity`] are is kept in parts, which is smaller.
 #[derive(Clone)]
-struct Proof {
+struct CachedToken {
     claims: Arc<Claims>,
     window: Window,
     keys: u32,
     bytes: u32,
 }
 
-impl ProvedTokens {
+impl TokenCache {
     pub(super) fn new() -> Self {
         Self::with_capacity(MAX_TOKENS, MAX_BYTES)
     }
@@ -83,25 +83,25 @@ impl ProvedTokens {
 
     /// The claims of the token that was `presented`, if it was proved and is so still at `now`, in microseconds since 1970.
     pub(super) fn find(&self, presented: &[u8], now: i64) -> Option<Arc<Claims>> {
-        let Proof { claims, window, keys, .. } = self.proofs.get(&Presented(presented))?;
-        let standing = &claims.terms.standing;
-        if !window.contains(now) || !standing.vouches_for(keys, now) {
+        let CachedToken { claims, window, keys, .. } = self.proofs.get(&Presented(presented))?;
+        let status = &claims.policy.status;
+        if !window.contains(now) || !status.still_trusts_key(keys, now) {
             return None;
         }
         self.finds.hit();
-        standing.verdicts.accept();
+        status.verdicts.accept();
         Some(claims)
     }
 
     /// Remembers that `token`, which has this header, was proved on these grounds, in place of what was remembered of it.
-    pub(super) fn keep(&self, token: &str, header: &Arc<SpeltHeader>, claims: &Arc<Claims>, grounds: Grounds) {
+    pub(super) fn keep(&self, token: &str, header: &Arc<SpeltHeader>, claims: &Arc<Claims>, validity: CacheValidity) {
         self.finds.miss();
         let rest = token.strip_prefix(&*header.text).and_then(|rest| rest.strip_prefix('.'));
         if let Some(rest) = rest.filter(|rest| rest.len() >= HASHED) {
             let key = Key { header: Arc::clone(header), rest: rest.into() };
             let bytes = u32::try_from(bytes_of(&key, claims)).unwrap_or(u32::MAX);
-            let Grounds { keys, window } = grounds;
-            self.proofs.insert(key, Proof { claims: Arc::clone(claims), window, keys, bytes });
+            let CacheValidity { keys, window } = validity;
+            self.proofs.insert(key, CachedToken { claims: Arc::clone(claims), window, keys, bytes });
         }
     }
 }
@@ -147,14 +147,14 @@ struct ByBytes {
 /// What the cache itself spends on an entry.
 const OVERHEAD: usize = 32;
 
-impl Weighter<Key, Proof> for ByBytes {
-    fn weight(&self, _: &Key, proof: &Proof) -> u64 {
+impl Weighter<Key, CachedToken> for ByBytes {
+    fn weight(&self, _: &Key, proof: &CachedToken) -> u64 {
         u64::from(proof.bytes).max(self.least)
     }
 }
 
 fn bytes_of(key: &Key, claims: &Claims) -> usize {
-    let entry = size_of::<(Key, Proof)>() + OVERHEAD + key.rest.len() + PER_PIECE;
+    let entry = size_of::<(Key, CachedToken)>() + OVERHEAD + key.rest.len() + PER_PIECE;
     entry + claims.bytes()
 }
 
@@ -167,37 +167,37 @@ mod tests {
     use crate::oidc::validity::Validity;
     use crate::oidc::{Algorithm, SubjectKind};
 
-    fn keep(tokens: &ProvedTokens, token: &str) {
+    fn keep(tokens: &TokenCache, token: &str) {
         let now = DateTime::UNIX_EPOCH;
         let claims = Arc::new(Claims::for_test("https://issuer.test", SubjectKind::Human, "alice", now));
         let says = UnverifiedHeader { algorithm: Algorithm::Es256, key_id: None, says_access_token: true };
         let header = Arc::new(SpeltHeader { text: "header".into(), says });
         let validity = Validity { expires_at: now, not_before: None, issued_at: None };
-        let grounds = Grounds { keys: 1, window: validity.window() };
-        tokens.keep(&format!("header.{token}"), &header, &claims, grounds);
+        let validity = CacheValidity { keys: 1, window: validity.window() };
+        tokens.keep(&format!("header.{token}"), &header, &claims, validity);
     }
 
-    fn kept(tokens: &ProvedTokens) -> usize {
+    fn kept(tokens: &TokenCache) -> usize {
         tokens.proofs.len()
     }
 
     #[test]
     fn their_number_is_bounded() {
-        let tokens = ProvedTokens::with_capacity(100, 100 * 4096);
+        let tokens = TokenCache::with_capacity(100, 100 * 4096);
         (0..1000).for_each(|number| keep(&tokens, &format!("{number:HASHED$}")));
         assert!((1..=100).contains(&kept(&tokens)), "{}", kept(&tokens));
     }
 
     #[test]
     fn their_bytes_are_bounded() {
-        let tokens = ProvedTokens::with_capacity(1000, 64 * 1024);
+        let tokens = TokenCache::with_capacity(1000, 64 * 1024);
         (0..100).for_each(|number| keep(&tokens, &format!("{number}{}", "x".repeat(4096))));
         assert!((1..=16).contains(&kept(&tokens)), "{}", kept(&tokens));
     }
 
     #[test]
     fn tokens_that_end_alike_are_told_apart() {
-        let tokens = ProvedTokens::new();
+        let tokens = TokenCache::new();
         let end = "x".repeat(HASHED);
         keep(&tokens, &format!("one.{end}"));
         let found = |token: &str| tokens.proofs.get(&Presented(token.as_bytes())).is_some();

@@ -32,9 +32,9 @@ impl Held {
         let holder = tokio::spawn(async move {
             let hold = move |_: &mut DbConnection| {
                 told.recv().unwrap();
-                Outcome::Ok(((), Touched::Nobody))
+                Outcome::Ok(((), Invalidates::Nothing))
             };
-            holding.write_touching(hold).await.unwrap();
+            holding.write_invalidating(hold).await.unwrap();
         });
         let held = Self { place, database, go_on, holder };
         held.wait_until(|writer| writer.in_use == 1).await;
@@ -55,8 +55,8 @@ impl Held {
     {
         let before = self.waiting();
         let database = self.database.clone();
-        let work = move |conn: &mut DbConnection| Ok((work(conn)?, Touched::Everyone));
-        let queued = tokio::spawn(async move { database.write_beside(work).await });
+        let work = move |conn: &mut DbConnection| Ok((work(conn)?, Invalidates::Everything));
+        let queued = tokio::spawn(async move { database.write_concurrently(work).await });
         self.wait_until(|writer| writer.waiting > before).await;
         queued
     }
@@ -115,7 +115,7 @@ async fn what_fails_or_panics_is_undone_without_the_others() {
     let kept: Vec<i32> =
         database.read(|conn| Outcome::Ok(counters::table.select(counters::id).load(conn)?)).await.unwrap();
     assert_eq!(kept, [1, 4]);
-    database.write_beside(|conn| add(conn, 6).map(|()| ((), Touched::Nobody))).await.unwrap();
+    database.write_concurrently(|conn| add(conn, 6).map(|()| ((), Invalidates::Nothing))).await.unwrap();
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn where_the_transaction_is_not_kept_none_of_them_is_told_that_it_was() {
     ];
     for undo in undone {
         let held = Held::new().await;
-        let before = held.database.changes().mark();
+        let before = held.database.invalidations().version();
         let queued = vec![
             held.queue(|conn| add(conn, 1)).await,
             held.queue(undo).await,
@@ -149,8 +149,8 @@ async fn where_the_transaction_is_not_kept_none_of_them_is_told_that_it_was() {
             assert!(matches!(ended, Err(DatabaseError::Unavailable(_))), "{ended:?}");
         }
         assert_eq!(count(&database).await, 0);
-        assert!(!database.changes().is_unchanged(Subject::of(&1), before), "in doubt it is noted");
-        database.write_beside(|conn| add(conn, 1).map(|()| ((), Touched::Nobody))).await.unwrap();
+        assert!(!database.invalidations().is_unchanged(InvalidationKey::of(&1), before), "in doubt it is noted");
+        database.write_concurrently(|conn| add(conn, 1).map(|()| ((), Invalidates::Nothing))).await.unwrap();
     }
 }
 
@@ -164,7 +164,7 @@ async fn who_waits_no_longer_is_not_written() {
     let too_late = held.queue(|conn| add(conn, 2)).await;
     assert!(matches!(too_late.await.unwrap(), Err(DatabaseError::Unavailable(_))));
     let (_place, database, _) = held.go::<()>(Vec::new()).await;
-    database.write_beside(|conn| add(conn, 3).map(|()| ((), Touched::Nobody))).await.unwrap();
+    database.write_concurrently(|conn| add(conn, 3).map(|()| ((), Invalidates::Nothing))).await.unwrap();
     assert_eq!(count(&database).await, 1);
 }
 
@@ -190,7 +190,8 @@ async fn works_that_read_first_do_not_lose_each_others_work() {
         diesel::update(counters::table.find(1)).set(counters::value.eq(before + 1)).execute(conn)?;
         Outcome::Ok(())
     };
-    let beside = (0..40).map(|_| database.write_beside(move |conn| increase(conn).map(|()| ((), Touched::Nobody))));
+    let beside =
+        (0..40).map(|_| database.write_concurrently(move |conn| increase(conn).map(|()| ((), Invalidates::Nothing))));
     let govern = (0..40).map(|_| database.write(increase));
     let (beside, govern): (Vec<_>, Vec<_>) = tokio::join!(join_all(beside), join_all(govern));
     assert!(beside.into_iter().chain(govern).all(|ended| ended.is_ok()));

@@ -12,11 +12,11 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// Looks for changes that other processes made, so that nothing is remembered that is so no more. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct OutsideChanges {
+pub struct ExternalChanges {
     database: Database,
 }
 
-impl OutsideChanges {
+impl ExternalChanges {
     pub(super) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -24,7 +24,7 @@ impl OutsideChanges {
     /// Looks now. From then on the service goes by what is in the database. Where that could not be found out, what is remembered
     /// ends by its age.
     pub async fn notice(&self) {
-        if let Err(error) = self.database.notice_outside_changes().await {
+        if let Err(error) = self.database.notice_external_changes().await {
             tell(&error);
         }
     }
@@ -41,10 +41,10 @@ impl OutsideChanges {
                 loop {
                     // Known until it was looked, not until it was found.
                     let now = clock.now();
-                    match changes.database.notice_outside_changes().await {
-                        Ok(_) => changes.database.freshness().succeed(now),
+                    match changes.database.notice_external_changes().await {
+                        Ok(_) => changes.database.change_feed().succeed(now),
                         Err(error) => {
-                            changes.database.freshness().fail();
+                            changes.database.change_feed().fail();
                             tell(&error);
                         }
                     }
