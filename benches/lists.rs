@@ -1,13 +1,8 @@
-//! What a page of 1,000,000 users costs, wherever it lies and whatever it is filtered by: over HTTP, proof of the token included.
+//! The cost of a page of 1,000,000 users at any position and with any filter, over HTTP and including the verification of the token.
 //!
-//! `PORTCULLIS_DEV_IN_RELEASE=1 cargo bench --bench lists` prints the medians of 20 and fails when one is more than twice the first page's.
+//! `PORTCULLIS_DEV_IN_RELEASE=1 cargo bench --bench lists` prints the medians of 20 and fails if one is more than twice the first page's.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a measurement that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic fails the measurement")]
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +12,7 @@ use portcullis::dev::{Issuer, IssuerOptions};
 use portcullis::{Application, Clock, Config};
 use serde_json::Value;
 
-/// How many users unless `LISTS_USERS` says otherwise.
+/// The default number of users, which `LISTS_USERS` overrides.
 const USERS: u32 = 1_000_000;
 /// Longer than the measurement takes.
 const TOKEN_SECONDS: i64 = 24 * 60 * 60;
@@ -48,12 +43,12 @@ async fn run() {
         ("first page, sort=display_name, status=disabled", "sort=display_name&status=disabled"),
     ] {
         rows.push((name.to_owned(), api.median(query).await));
-        let (last, people) = api.last_page(query).await;
-        assert!(people >= 1_000, "{query} leaves {people}");
-        rows.push((format!("{} ({people} people)", name.replace("first", "last")), api.median(&last).await));
+        let (last, matching) = api.last_page(query).await;
+        assert!(matching >= 1_000, "{query} matches only {matching}");
+        rows.push((format!("{} ({matching} users)", name.replace("first", "last")), api.median(&last).await));
     }
-    let (last, people) = api.last_page("").await;
-    rows.insert(1, (format!("last page ({people} people)"), api.median(&last).await));
+    let (last, total) = api.last_page("").await;
+    rows.insert(1, (format!("last page ({total} users)"), api.median(&last).await));
     report(&rows);
 }
 
@@ -116,23 +111,23 @@ impl Api {
         *taken.get(SAMPLES / 2).unwrap()
     }
 
-    /// The query of the last full page, and how many people the list holds.
+    /// The query of the last full page, and the number of users in the list.
     async fn last_page(&self, query: &str) -> (String, usize) {
-        let (mut last, mut next, mut people) = (query.to_owned(), Some(query.to_owned()), 0);
+        let (mut last, mut next, mut total) = (query.to_owned(), Some(query.to_owned()), 0);
         while let Some(current) = next {
             let page = self.page(&format!("limit=200&{current}")).await;
             let shown = page["items"].as_array().unwrap().len();
-            people += shown;
+            total += shown;
             if shown >= 50 {
                 last = current;
             }
             next = page["next_cursor"].as_str().map(|cursor| format!("{query}&cursor={cursor}"));
         }
-        (last, people)
+        (last, total)
     }
 }
 
-/// Every 500th user is disabled, every 500th an auditor, all are members; 900 names begin with five letters of their own.
+/// Every 500th user is disabled, every 500th is an auditor, all are members; the names have 900 distinct prefixes of five letters.
 fn fill(file: &str, users: u32) {
     let mut sqlite = SqliteConnection::establish(file).unwrap();
     let numbers =

@@ -1,8 +1,8 @@
-//! What each step of a request costs by itself, without the socket and the handler: `PORTCULLIS_DEV_IN_RELEASE=1 cargo bench --bench steps`.
+//! The cost of each step of a request, without socket and handler: `PORTCULLIS_DEV_IN_RELEASE=1 cargo bench --bench steps`.
 //!
-//! `scripts/bench` measures what they cost together.
+//! `scripts/bench` measures the whole request.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the measurement")]
 
 use std::hint::black_box;
 
@@ -13,7 +13,7 @@ use portcullis::{Config, Permission, Steps};
 use serde_json::{Value, json};
 
 const AUDIENCE: &str = "https://api.example.test";
-const PROFILE_READ: Permission = Permission::new("profile:read", "Read one's own profile.");
+const PROFILE_READ: Permission = Permission::new("profile:read", "Read your own profile.");
 
 /// A running issuer, and the steps of a service that trusts it.
 struct Scene {
@@ -41,7 +41,7 @@ impl Scene {
 
     fn token(&self, algorithm: Algorithm) -> String {
         let token = self.issuer.token().algorithm(algorithm).expires_in(24 * 60 * 60).sign();
-        // The first waits for the keys, and is remembered.
+        // The first verification waits for the keys, and fills the cache.
         assert!(self.runtime.block_on(self.steps.verify(&token)));
         token
     }
@@ -83,7 +83,7 @@ fn access(criterion: &mut Criterion) {
     let scene = Scene::start();
     let token = scene.token(Algorithm::Rs256);
     let caller = scene.runtime.block_on(scene.steps.authenticate(&token)).unwrap();
-    // Once more: the first contact made the principal, the second remembers it.
+    // The first contact created the principal; this request puts it into the cache.
     scene.runtime.block_on(scene.steps.authenticate(&token)).unwrap();
     criterion.bench_function("verify warm and find the principal", |bencher| {
         bencher.iter(|| scene.steps.authenticate(black_box(&token)).now_or_never().unwrap().unwrap());

@@ -1,7 +1,7 @@
-//! What `scripts/bench` measures the service against: one Actix handler with nothing around it.
+//! The baseline of `scripts/bench`: a single Actix handler without middleware.
 //!
-//! It answers every request as the service answers the measured one: with the same body, made anew each time, and the header fields that
-//! are handed to it as arguments.
+//! It responds to every request as the measured service does: with the same body, serialized for each request, and the header fields given
+//! as arguments.
 //!
 //! ```text
 //! bare 127.0.0.1:8082 'cache-control: no-store' 'x-content-type-options: nosniff'
@@ -20,7 +20,7 @@ type Fields = Vec<(HeaderName, HeaderValue)>;
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().ok_or_else(|| io::Error::other("which address?"))?;
+    let address = arguments.next().ok_or_else(|| io::Error::other("usage: bare ADDRESS ['NAME: VALUE']..."))?;
     let fields = web::Data::new(arguments.map(|argument| field(&argument)).collect::<io::Result<Fields>>()?);
     HttpServer::new(move || App::new().app_data(fields.clone()).default_service(web::to(answer)))
         .workers(1)
@@ -30,7 +30,7 @@ async fn main() -> io::Result<()> {
 }
 
 fn field(text: &str) -> io::Result<(HeaderName, HeaderValue)> {
-    let (name, value) = text.split_once(": ").ok_or_else(|| io::Error::other(format!("no header field: {text}")))?;
+    let (name, value) = text.split_once(": ").ok_or_else(|| io::Error::other(format!("not `name: value`: {text}")))?;
     Ok((name.parse().map_err(io::Error::other)?, value.parse().map_err(io::Error::other)?))
 }
 

@@ -1,6 +1,6 @@
-//! A service of one's own on Portcullis: notes, which each person keeps for themselves.
+//! A service built on Portcullis: private notes of each user.
 //!
-//! Everybody who signs in may keep some: its migration gives its permissions to the role `member`, which new people get.
+//! Every user may keep notes: the migration grants the permissions to the role `member`, which new users get.
 //!
 //! It has every subcommand of `portcullis`. To try it: `cargo run --example notes -- dev`, and in a second terminal
 //!
@@ -19,13 +19,13 @@ use portcullis::{Api, Application, Caller, Database, DbConnection, Error, Permis
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-const NOTES_READ: Permission = Permission::new("notes:read", "Read one's own notes.");
-const NOTES_WRITE: Permission = Permission::new("notes:write", "Write notes of one's own.");
+const NOTES_READ: Permission = Permission::new("notes:read", "Read your own notes.");
+const NOTES_WRITE: Permission = Permission::new("notes:write", "Write your own notes.");
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("examples/notes/migrations");
 
-/// The most notes that one answer holds.
+/// The maximum number of notes in a response.
 const LIST_LIMIT: i64 = 200;
-/// The most characters of a note.
+/// The maximum number of characters of a note.
 const TEXT_LIMIT: usize = 10_000;
 
 fn main() -> ExitCode {
@@ -72,7 +72,7 @@ impl From<Note> for NoteResponse {
     }
 }
 
-/// One's own latest notes, the newest first.
+/// Lists your own latest notes, newest first.
 #[utoipa::path(get, path = "", responses((status = 200, body = Vec<NoteResponse>)))]
 async fn list(caller: Caller, database: web::Data<Database>) -> Result<web::Json<Vec<NoteResponse>>, Error> {
     let owner = *caller.principal_id();
@@ -80,7 +80,7 @@ async fn list(caller: Caller, database: web::Data<Database>) -> Result<web::Json
     Ok(web::Json(notes.into_iter().map(Into::into).collect()))
 }
 
-/// Writes a note.
+/// Creates a note.
 #[utoipa::path(post, path = "", request_body = CreateNoteRequest, responses((status = 201, body = NoteResponse)))]
 async fn create(
     caller: Caller,
@@ -102,7 +102,7 @@ async fn create(
     Ok(HttpResponse::Created().json(NoteResponse::from(note)))
 }
 
-/// The owner is part of the query, so nobody's notes are ever loaded for somebody else.
+/// The latest notes of `owner`. The owner is part of the query, so notes of other users are never loaded.
 fn notes_of(conn: &mut DbConnection, owner: PrincipalId) -> QueryResult<Vec<Note>> {
     notes::table.filter(notes::owner.eq(owner)).order(notes::id.desc()).limit(LIST_LIMIT).load(conn)
 }

@@ -1,7 +1,7 @@
-//! The one source of "now": the system's clock, or one that a test moves by hand.
+//! The only source of the current time: the system clock, or a manual clock for tests.
 //!
-//! Every time that Portcullis compares or stores comes from here, already cut to whole microseconds, the finest unit that both
-//! databases keep. Code that waits asks the clock too, so that a test can pass hours in no time.
+//! Every time that Portcullis compares or stores comes from here, truncated to whole microseconds, the finest unit that both databases
+//! store. Code that sleeps uses the clock too, so that a test can advance hours at once.
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, Timelike, Utc};
 use tokio::sync::watch;
 
-/// The finest unit that both databases keep, in nanoseconds.
+/// The finest unit that both databases store, in nanoseconds.
 const MICROSECOND: u32 = 1_000;
 
-/// Tells the time and waits for it to pass. Cheap to clone; clones of a manual clock move together.
+/// Returns the current time and sleeps. Cheap to clone; clones of a manual clock share one time.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -23,17 +23,17 @@ enum Source {
 }
 
 impl Clock {
-    /// The clock of the machine.
+    /// The system clock.
     pub fn system() -> Self {
         Self(Source::System)
     }
 
-    /// A clock that shows `start` until [`advance`](Self::advance) moves it.
+    /// A clock that stays at `start` until [`advance`](Self::advance) moves it.
     pub fn manual(start: DateTime<Utc>) -> Self {
         Self(Source::Manual(Arc::new(watch::Sender::new(whole_microseconds(start)))))
     }
 
-    /// The present moment in UTC, cut to whole microseconds.
+    /// The current time in UTC, truncated to whole microseconds.
     pub fn now(&self) -> DateTime<Utc> {
         match &self.0 {
             Source::System => whole_microseconds(Utc::now()),
@@ -41,7 +41,7 @@ impl Clock {
         }
     }
 
-    /// The present moment in microseconds since 1970, as [`now`](Self::now) has it, without the date that nobody needs on every request.
+    /// [`now`](Self::now) in microseconds since 1970. Cheaper, because no calendar date is computed.
     pub(crate) fn microseconds(&self) -> i64 {
         match &self.0 {
             Source::System => {
@@ -52,7 +52,7 @@ impl Clock {
         }
     }
 
-    /// Time that only goes forward, whatever is done to the machine's clock: since when it counts is nobody's business.
+    /// Monotonic time since an arbitrary origin; changes of the system time do not affect it.
     pub(crate) fn steady(&self) -> Duration {
         static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
         match &self.0 {
@@ -61,7 +61,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock forward and wakes whoever sleeps on it. The system's clock is not ours to move: there it does nothing.
+    /// Moves a manual clock forward and wakes the tasks that sleep on it. Does nothing on the system clock.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(time) = &self.0 {
             time.send_modify(|now| *now += by);
@@ -81,7 +81,7 @@ impl Clock {
     }
 }
 
-/// As `SubsecRound::trunc_subsecs` cuts, in a tenth of the instructions: every request asks for the time.
+/// Equivalent to `SubsecRound::trunc_subsecs(6)` in a tenth of the instructions; it runs on every request.
 fn whole_microseconds(time: DateTime<Utc>) -> DateTime<Utc> {
     let time = time.naive_utc();
     let whole = time.nanosecond() / MICROSECOND * MICROSECOND;
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_manual_clock_wakes_sleepers_only_when_it_is_moved_far_enough() {
+    async fn manual_clock_wakes_sleepers_only_once_their_time_is_reached() {
         let clock = Clock::manual(DateTime::UNIX_EPOCH);
         let sleeper = tokio::spawn({
             let clock = clock.clone();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_clock_shows_whole_microseconds() {
+    fn system_clock_returns_whole_microseconds() {
         assert_eq!(Clock::system().now().timestamp_subsec_nanos() % 1_000, 0);
         let system = Clock::system();
         let (before, between, after) = (system.now(), system.microseconds(), system.now());

@@ -1,8 +1,8 @@
-//! Why something failed, in one line: most errors of libraries leave what caused them out of their own text.
+//! An error and its causes in one line: the messages of most library errors do not include their source.
 
 use std::error::Error;
 
-/// The error and everything under it, outermost first.
+/// The messages of the error and of all its sources, outermost first.
 pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| (*error).source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -17,7 +17,7 @@ mod tests {
     struct Layer(&'static str, #[source] Option<Box<Layer>>);
 
     #[test]
-    fn every_layer_is_told_outermost_first() {
+    fn chain_lists_every_source_outermost_first() {
         let error = Layer("not saved", Some(Box::new(Layer("disk", Some(Box::new(Layer("full", None)))))));
         assert_eq!(error_chain(&error), "not saved: disk: full");
     }

@@ -1,7 +1,7 @@
-//! Doors into the parsers for the fuzz targets in `fuzz/`, and for nothing else: they change without notice.
+//! Entry points into the parsers for the fuzz targets in `fuzz/`. They change without notice.
 //!
-//! Each function passes its input to the code that a request reaches and returns plain values. What must hold of them, the oracle, is
-//! stated here and checked by the target of the same name.
+//! Each function passes its input to the production code and returns plain values. Its documentation states the oracle, which the fuzz
+//! target of the same name checks.
 
 use std::net::IpAddr;
 
@@ -19,110 +19,109 @@ pub use crate::auth::fuzzing::Refused;
 pub use crate::oidc::fuzzing::{Admitted, Keys, Verifier};
 pub use crate::routes::fuzzing::Patch;
 
-/// The token of a request with these `Authorization` fields; `None` where there is no bearer credential, `Err` where it is refused.
+/// The token of a request with these `Authorization` fields; `None` without a bearer credential.
 ///
-/// Oracle: a token is found exactly where the one field is `Bearer`, spaces and a `b64token`, and it is that text.
+/// Oracle: a token is found exactly if the only field is `Bearer`, spaces and a `b64token`, and it equals that `b64token`.
 ///
 /// # Errors
 ///
-/// Where the request is refused for it.
+/// If the request is refused because of these fields.
 pub fn authorization_header(fields: &[&[u8]]) -> Result<Option<String>, Refused> {
     auth::fuzzing::bearer_token(fields)
 }
 
-/// The address that a request counts for, with this peer and these `X-Forwarded-For` fields.
+/// The client address of a request with this peer and these `X-Forwarded-For` fields.
 ///
-/// Oracle: it is the peer's unless the peer is trusted; what is put to the left of it changes nothing once it is not trusted itself.
+/// Oracle: it is the peer's address unless the peer is trusted, and entries to the left of an untrusted address have no effect.
 pub fn forwarded_for(trusted: &[&str], peer: IpAddr, fields: &[&[u8]]) -> Option<IpAddr> {
     auth::fuzzing::client_address(trusted, peer, fields)
 }
 
-/// Where a browser is sent that asks for `target`, of a service at `public_url`; `None` where it is refused.
+/// The redirect target of a browser that requests `target`, for a service at `public_url`; `None` if it is refused.
 ///
-/// Oracle: the address is of a listed origin, however it is read: by the URL standard and by a cut at the first slash.
+/// Oracle: the origin of the result is allowed, both as parsed by the URL standard and as cut at the first slash.
 pub fn return_to(public_url: &str, allowed: &[String], target: &str) -> Option<String> {
     auth::fuzzing::destination(public_url, allowed, target)
 }
 
-/// The session cookie of a request with these `Cookie` fields, over https; `Err` where it is refused.
+/// The session cookie of an https request with these `Cookie` fields.
 ///
-/// Oracle: a value is found only where exactly one pair has the name `__Host-session`, octet by octet.
+/// Oracle: a value is found only if exactly one pair has the name `__Host-session`, compared octet by octet.
 ///
 /// # Errors
 ///
-/// Where the request is refused for it.
+/// If the request is refused because of these fields.
 pub fn cookies(fields: &[&[u8]]) -> Result<Option<String>, Refused> {
     auth::fuzzing::session_cookie(fields)
 }
 
-/// The object in a text, as claims and headers are read.
+/// The JSON object in a text, parsed as claims and headers are.
 ///
-/// Oracle: exactly the texts are read that `serde_json` reads as an object, that have no member twice and nest 16 deep at the most; and
-/// the value is the same.
+/// Oracle: a text is accepted exactly if `serde_json` parses it as an object, no member is repeated and the nesting is at most 16 deep;
+/// both parsers return the same value.
 pub fn unique_json(text: &[u8]) -> Option<serde_json::Value> {
     oidc::fuzzing::unique_json(text)
 }
 
-/// The keys that a key set document is taken for: key id and algorithm of each.
+/// The accepted keys of a key set document: key id and algorithm of each.
 ///
-/// Oracle: each comes from an entry with this key id that is neither private nor symmetric, and not meant for something else.
+/// Oracle: each comes from an entry with this key id that is neither private nor symmetric and has no other intended use.
 pub fn key_set(document: &str) -> Vec<(Option<String>, &'static str)> {
     oidc::fuzzing::key_set(document)
 }
 
-/// What an import makes of a CSV file: for each line that can be read a person's issuer and subject, or a refusal; `None` where the file is
-/// refused as a whole.
+/// The result of parsing a CSV import: for each record the user's issuer and subject, or a refusal; `None` if the whole file is refused.
 ///
-/// Oracle: an identity comes once, and each line that is read is a record of the file.
+/// Oracle: no identity is repeated, and each accepted line is a record of the file.
 pub fn csv_import(file: &[u8]) -> Option<Vec<Result<(String, String), ()>>> {
     cli::fuzzing::csv_import(file)
 }
 
-/// A cursor read and written again.
+/// A cursor, parsed and serialized again.
 ///
-/// Oracle: what was written is read as the same cursor.
+/// Oracle: the result parses as the same cursor.
 pub fn cursor(text: &str) -> Option<String> {
     let cursor = Cursor::deserialize(StrDeserializer::<serde::de::value::Error>::new(text)).ok()?;
     Some(cursor.to_string())
 }
 
-/// The query of a list of people, with the cursor in it read and written again.
+/// The query of a user list, with its cursor parsed and serialized again.
 ///
-/// Oracle: as for [`cursor`], and the cursor counts with its own question only.
+/// Oracle: as for [`cursor`], and the cursor is accepted only with the query that produced it.
 pub fn users_query(query: &str) -> Option<String> {
     let query = Query::<ListUsersQuery>::from_query(query).ok()?.into_inner();
     let place = query.after().ok()??;
     Some(query.query_at(&query.cursor(place)))
 }
 
-/// The members that a merge patch sets; `None` where it is refused.
+/// The members that a merge patch sets; `None` if it is refused.
 ///
-/// Oracle: the text is a JSON object of known members, none twice, and each that is present is set to what it says.
+/// Oracle: the text is a JSON object of known members without repetition, and each present member is set to its value.
 pub fn patch_body(kind: Patch, body: &[u8]) -> Option<Vec<(&'static str, Option<String>)>> {
     routes::fuzzing::patch_body(kind, body)
 }
 
-/// A verifier of the issuers in this file, at this time in seconds since 1970.
+/// A verifier for the issuers in this file, at this time in seconds since 1970.
 ///
-/// Oracle, with [`Verifier::admits`]: what it admits, jsonwebtoken admits with equal settings; and it is known again exactly where it was
-/// admitted.
+/// Oracle, with [`Verifier::admits`]: jsonwebtoken accepts every accepted token with equal settings, and a token is found in the cache
+/// exactly if it was accepted.
 ///
 /// # Errors
 ///
-/// Where the settings are wrong.
+/// If the settings are invalid.
 pub fn verifier(issuers_file: &str, now: i64) -> Result<Verifier, String> {
     let verifier = Verifier::start(issuers(issuers_file)?, clock(now)?);
-    verifier.ok_or_else(|| "the verifier does not start".to_owned())
+    verifier.ok_or_else(|| "the verifier failed to start".to_owned())
 }
 
-/// The keys of an issuer, to verify signed answers about tokens with.
+/// The keys of an issuer, for the verification of signed introspection responses.
 ///
 /// # Errors
 ///
-/// Where the settings are wrong.
+/// If the settings are invalid.
 pub fn keys(issuers_file: &str, now: i64) -> Result<Keys, String> {
     let first = issuers(issuers_file)?.into_iter().next();
-    first.and_then(|issuer| Keys::start(issuer, clock(now).ok()?)).ok_or_else(|| "the keys do not start".to_owned())
+    first.and_then(|issuer| Keys::start(issuer, clock(now).ok()?)).ok_or_else(|| "the keys failed to start".to_owned())
 }
 
 fn issuers(file: &str) -> Result<Vec<IssuerSettings>, String> {
@@ -131,5 +130,5 @@ fn issuers(file: &str) -> Result<Vec<IssuerSettings>, String> {
 }
 
 fn clock(now: i64) -> Result<Clock, String> {
-    chrono::DateTime::from_timestamp(now, 0).map(Clock::manual).ok_or_else(|| "no time".to_owned())
+    chrono::DateTime::from_timestamp(now, 0).map(Clock::manual).ok_or_else(|| "the time is out of range".to_owned())
 }

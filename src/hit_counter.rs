@@ -1,8 +1,8 @@
-//! How often what was asked for was remembered: each memory counts for itself, and whoever watches reads.
+//! Hit and miss counters of a cache, read by the metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts what was found in one memory.
+/// The hits and misses of one cache.
 #[derive(Debug, Default)]
 pub(crate) struct Finds {
     hits: AtomicU64,
@@ -10,17 +10,17 @@ pub(crate) struct Finds {
 }
 
 impl Finds {
-    /// It was remembered.
+    /// Counts a hit.
     pub(crate) fn hit(&self) {
         self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It had to be found out.
+    /// Counts a miss.
     pub(crate) fn miss(&self) {
         self.misses.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counts, with how much is remembered now.
+    /// The counts, with the number of entries now in the cache.
     pub(crate) fn reading(&self, entries: usize) -> MemoryReading {
         MemoryReading {
             hits: self.hits.load(Ordering::Relaxed),
@@ -30,12 +30,12 @@ impl Finds {
     }
 }
 
-/// How a memory stands.
+/// A snapshot of a cache's counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MemoryReading {
     pub(crate) hits: u64,
     pub(crate) misses: u64,
-    /// How much is remembered.
+    /// The number of cached entries.
     pub(crate) entries: u64,
 }
 

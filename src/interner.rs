@@ -1,4 +1,4 @@
-//! Sets that many have alike: the scopes of one client's tokens, what one role grants to all its holders. Each is kept once.
+//! Interned sets: equal sets, such as the scopes of one client's tokens or the permissions of one role, share one allocation.
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
@@ -7,16 +7,16 @@ use std::sync::Arc;
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
-/// How many sets are known. What is not known any more is only kept once more.
+/// The capacity. An evicted set that is still in use is merely allocated again when it is next requested.
 const MAX_SETS: usize = 256;
 
-/// The sets that were had lately.
+/// The recently used sets.
 pub(crate) struct SharedSets<T>(Cache<Key<T>, Arc<BTreeSet<T>>>);
 
-/// A set, found by what is in it.
+/// A set, looked up by its elements.
 struct Key<T>(Arc<BTreeSet<T>>);
 
-/// What is in a set that may be known: in its order, each once.
+/// The elements of a set to look up: sorted and without duplicates.
 struct Presented<'a, E>(&'a [E]);
 
 impl<T: Ord + Hash> Default for SharedSets<T> {
@@ -26,7 +26,7 @@ impl<T: Ord + Hash> Default for SharedSets<T> {
 }
 
 impl<T: Ord + Hash> SharedSets<T> {
-    /// The set of `elements`, in the one place where it is kept. An `E` and the `T` that it becomes have one hash and one order.
+    /// The shared set of `elements`. An `E` and the `T` made from it must have equal hashes and the same order.
     pub(crate) fn share<E>(&self, mut elements: Vec<E>) -> Arc<BTreeSet<T>>
     where
         T: PartialEq<E> + From<E>,
@@ -41,9 +41,9 @@ impl<T: Ord + Hash> SharedSets<T> {
         })
     }
 
-    /// Whether somebody else has got `set` too, so that keeping it costs nothing.
+    /// Whether `set` has another owner, so that keeping it takes no extra memory.
     pub(crate) fn is_shared(set: &Arc<BTreeSet<T>>) -> bool {
-        // The table has it twice.
+        // Two references belong to the cache (key and value), one to the caller.
         Arc::strong_count(set) > 3
     }
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_sets_are_one() {
+    fn equal_sets_share_one_allocation() {
         let sets = SharedSets::<String>::default();
         let one = sets.share(vec!["a", "b"]);
         assert_eq!(*one, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn their_number_is_bounded() {
+    fn number_of_sets_is_bounded() {
         let sets = SharedSets::<String>::default();
         for number in 0..10 * MAX_SETS {
             sets.share(vec![number.to_string()]);

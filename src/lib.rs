@@ -1,26 +1,26 @@
-//! Portcullis is the backend API that a team starts from when its people and programs sign in at an external identity provider.
+//! Portcullis is a backend API template for services whose users and service accounts authenticate at an external identity provider.
 //!
-//! It issues no tokens and keeps no passwords: it is an OAuth 2.0 resource server with a directory of its own. A request passes
+//! It is an OAuth 2.0 resource server with a local directory of principals. It issues no tokens and stores no passwords. A request passes
 //!
 //! ```text
 //! request → middleware → extractors → handler → service → repository → database
 //! ```
 //!
-//! The middleware traces the request, checks its size and, in front of each handler, stands the guard: it reads the one bearer token,
-//! has it proved against the issuer's keys (signature, type, issuer, audience, times), finds the *principal* that the issuer's subject is
-//! linked to, and asks the rule at the centre: the token's scopes must delegate the route's permission **and** the principal's roles must
-//! grant it. Only then does the handler run; it unwraps its input, calls one service, which is one transaction, and wraps the output.
-//! Whatever fails on the way is answered as a problem (RFC 9457) by one place.
+//! The middleware traces the request and limits its size. The guard runs before each handler: it reads the bearer token, verifies it with
+//! the issuer's keys (signature, type, issuer, audience, times), finds the *principal* linked to the issuer's subject, and applies the
+//! central rule: the token's scopes must delegate the route's permission **and** the principal's roles must grant it. Then the handler
+//! runs: it unwraps its input, calls one service (one transaction) and wraps the output. One module turns every failure into a problem
+//! response (RFC 9457).
 //!
-//! To serve it as it is, run the `portcullis` command. To build on it, add routes of your own to an [`Application`]: each is registered
-//! together with its access, and there is no other way to mount one.
+//! To run the service unchanged, use the `portcullis` command. To extend it, add routes to an [`Application`]. A route can only be
+//! registered together with its access.
 //!
 //! ```
 //! use portcullis::{Api, Application, Caller, Error, Permission, op, utoipa};
 //!
-//! const NOTES_READ: Permission = Permission::new("notes:read", "Read one's own notes.");
+//! const NOTES_READ: Permission = Permission::new("notes:read", "Read your own notes.");
 //!
-//! /// How many notes the caller has.
+//! /// The number of the caller's notes.
 //! #[utoipa::path(get, path = "", responses((status = 200, body = String)))]
 //! async fn count(caller: Caller) -> Result<String, Error> {
 //!     Ok(format!("{} has none", caller.principal_id()))
@@ -34,7 +34,7 @@
 //! # let _ = application;
 //! ```
 //!
-//! `examples/notes.rs` is a whole service of that kind, with a table of its own.
+//! `examples/notes.rs` is a complete service of this kind, with its own table.
 
 #![deny(missing_docs)]
 
@@ -81,10 +81,10 @@ pub use models::PrincipalId;
 pub use models::permission::Permission;
 pub use telemetry::{LogGuard, init_telemetry};
 
-/// The versions of the crates that appear in this crate's public items.
+/// The crates whose types appear in the public API, in the versions that this crate uses.
 pub use {actix_web, diesel, diesel_migrations, utoipa};
 
-/// What the macros expand to.
+/// Items that the expanded macros refer to.
 #[doc(hidden)]
 pub mod __private {
     pub use pastey::paste;

@@ -1,4 +1,4 @@
-//! The `portcullis` command: the service as it is.
+//! The `portcullis` command: the service without extensions.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What a text must be to name somebody or something: a line of bounded length, and one that looks like what it is.
+//! Rules for names: a single line of bounded length, without characters that make it look like another.
 
 mod hidden;
 
@@ -6,29 +6,29 @@ use std::borrow::Cow;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// The longest line that is kept, in characters; of subjects, OIDC Core section 2 says so.
+/// The longest name, in characters. For subjects, OIDC Core section 2 sets this limit.
 pub(crate) const LONGEST: usize = 255;
 
 /// Whether `text` is neither empty nor too long, and has no control characters.
 pub(crate) fn is_line(text: &str) -> bool {
-    // Counting is left to the rare text that has more bytes than characters are allowed, and telling control characters in all of Unicode
-    // to those that are not plain ASCII, which is seen many octets at a time.
+    // Fast paths: characters are counted only if there are more bytes than allowed characters, and Unicode control characters are looked
+    // for only if the text is not printable ASCII, a test that compiles to vector instructions.
     let is_short = text.len() <= LONGEST || text.chars().nth(LONGEST).is_none();
     let is_plain = text.bytes().fold(true, |is_plain, octet| is_plain & matches!(octet, b' '..=b'~'));
     !text.is_empty() && is_short && (is_plain || !text.chars().any(char::is_control))
 }
 
-/// Whether `text` is a line without hidden characters, with which it could look like another.
+/// Whether `text` is a line without hidden characters, which could make it look like another.
 pub(crate) fn is_plain_line(text: &str) -> bool {
     is_line(text) && (text.is_ascii() || !hidden::characters(text).any(|(_, is_hidden)| is_hidden))
 }
 
-/// The one spelling of what can be spelt in several ways (Unicode's form NFC): `e` with an accent is the letter `é`.
+/// The text in Unicode normalization form NFC: `e` followed by a combining accent becomes `é`.
 pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     if text.is_ascii() { Cow::Borrowed(text) } else { ComposingNormalizerBorrowed::new_nfc().normalize(text) }
 }
 
-/// The text without its hidden characters, [normalized]: for what a person cannot send again in another spelling.
+/// The text without its hidden characters, [normalized]: for values that the user cannot correct and send again.
 pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || !hidden::characters(text).any(|(_, is_hidden)| is_hidden) {
         return normalized(text);
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_has_from_one_to_255_characters() {
+    fn line_has_from_one_to_255_characters() {
         for (text, expected) in [
             ("".into(), false),
             ("a".into(), true),
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_characters_make_no_plain_line() {
+    fn text_with_hidden_characters_is_not_a_plain_line() {
         for text in [
             "alice\u{202e}nimda",
             "al\u{200b}ice",
@@ -69,7 +69,7 @@ mod tests {
             "alice\u{378}",
             "alice\u{2028}bob",
             "alice\u{2029}",
-            // Joiners where nothing is joined.
+            // Joiners with nothing to join.
             "al\u{200d}ice",
             "al\u{200c}ice",
             "\u{200d}alice",
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_the_world_are_plain_lines() {
+    fn names_in_many_scripts_are_plain_lines() {
         for text in [
             "Zoë Müller",
             "Nguyễn Thị Bích",
@@ -92,7 +92,7 @@ mod tests {
             "Анна Ковалёва",
             "山田 太郎",
             "שָׁלוֹם כהן",
-            // "I want", with the non-joiner that Persian writes.
+            // "I want" in Persian, with its non-joiner.
             "می\u{200c}خواهم",
             "क्\u{200d}ष",
             "ශ්\u{200d}රී",
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn text_has_one_spelling() {
+    fn equivalent_spellings_normalize_to_one() {
         assert_eq!(normalized("Zoe\u{308}"), "Zo\u{eb}");
         assert_eq!(cleaned("Zoe\u{308}\u{200b}"), "Zo\u{eb}");
         assert!(matches!(normalized("plain"), Cow::Borrowed(_)));
@@ -114,13 +114,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cleaning_leaves_nothing_to_clean(text in "\\PC{0,40}") {
+        fn cleaning_twice_changes_nothing(text in "\\PC{0,40}") {
             let once = cleaned(&text).into_owned();
             prop_assert_eq!(cleaned(&once), once.as_str());
         }
 
         #[test]
-        fn no_control_character_is_let_through(text in "[\\x00-\\x20~\\x7f-\\xa0a-z]{1,40}") {
+        fn line_with_a_control_character_is_rejected(text in "[\\x00-\\x20~\\x7f-\\xa0a-z]{1,40}") {
             prop_assert_eq!(is_line(&text), !text.chars().any(char::is_control));
         }
     }

@@ -1,6 +1,6 @@
-//! `Debug` for what must not be printed: what a person or a token says, in whatever it is kept.
+//! `Debug` for types that hold personal data or token content: it prints no field.
 
-/// Gives types a `Debug` that shows their name and nothing in them.
+/// Implements `Debug` that prints the type's name and no field.
 macro_rules! redact_debug {
     ($($name:ident $(<$lifetime:lifetime>)?),+ $(,)?) => {
         $(impl $(<$lifetime>)? std::fmt::Debug for $name $(<$lifetime>)? {
@@ -27,7 +27,7 @@ mod tests {
     const MARK: &str = "marked";
 
     #[test]
-    fn nothing_that_people_say_or_search_for_is_printed() {
+    fn debug_output_contains_no_personal_data_or_search_terms() {
         let (mark, id) = (|| MARK.to_owned(), PrincipalId::generate());
         let filter = PeopleFilter { email: Some(mark()), role: Some(mark()), ..PeopleFilter::default() };
         let places = [PeoplePlace::DisplayName(mark(), id), PeoplePlace::Match(mark(), id)];
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_of_the_configuration_is_printed() {
+    fn debug_output_contains_no_secret_of_the_configuration() {
         let config = Config::from_vars([
             ("OIDC_ISSUER", "https://id.example.com"),
             ("OIDC_AUDIENCE", "api"),

@@ -1,7 +1,7 @@
-//! The id of a request: what the log, the audit trail and the answer call it.
+//! The request id, used in the log, the audit trail and the response.
 //!
-//! An id that a trusted proxy sends is the request's own. Any other sender could repeat the id of another request, or choose one that hides
-//! it in a search, so theirs is only noted beside ours ([`RequestId::of`]).
+//! An id sent by a trusted proxy becomes the request id. Any other client could repeat the id of another request, or choose one that evades
+//! a search, so its id is only recorded in addition to a generated one ([`RequestId::of`]).
 
 use std::convert::Infallible;
 use std::fmt;
@@ -13,21 +13,20 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use uuid::timestamp::context::ThreadLocalContext;
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// Carries the id, in both directions.
+/// The header that carries the id in requests and responses.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The shortest id that is taken from a request: long enough to tell requests apart.
+/// The shortest accepted id: long enough to identify a request.
 const SHORTEST: usize = 8;
-/// The longest: too short for a token to be taken for one.
+/// The longest accepted id: shorter than any token.
 const LONGEST: usize = 64;
 
 thread_local! {
-    /// Orders the ids of one millisecond. One a thread: `Uuid::now_v7` has a lock that all workers would share.
+    /// Orders the ids of one millisecond. Per thread, because `Uuid::now_v7` takes a lock that all workers would share.
     static COUNTER: ContextV7 = const { ContextV7::new() };
 }
 
-/// The id of a request. It lies where it is used: there is one for each
-/// request, and copies are cheaper than what would be shared.
+/// The id of a request, stored inline: a copy is cheaper than a shared allocation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestId {
     /// ASCII.
@@ -36,41 +35,40 @@ pub(crate) struct RequestId {
 }
 
 impl RequestId {
-    /// The id that a request goes by, and the one that its sender gave it if that is another. Whether a proxy vouches for the sender's is
-    /// asked only where there is one.
+    /// The request id, and the id that the client sent if it was not adopted. `is_from_proxy` is called only if the request has an id.
     pub(crate) fn of(headers: &HeaderMap, is_from_proxy: impl FnOnce() -> bool) -> (Self, Option<Box<Self>>) {
-        match Self::sent(headers) {
+        match Self::from_headers(headers) {
             None => (Self::fresh(), None),
             Some(id) if is_from_proxy() => (id, None),
             Some(id) => (Self::fresh(), Some(Box::new(id))),
         }
     }
 
-    /// The id in these fields, where it is fit to be written down.
-    fn sent(headers: &HeaderMap) -> Option<Self> {
-        let mut sent = headers.get_all(REQUEST_ID);
-        let only = sent.next().filter(|_| sent.next().is_none());
-        only.and_then(|id| id.to_str().ok()).and_then(Self::fit)
+    /// The id in these headers; `None` unless there is exactly one and it is valid.
+    fn from_headers(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(REQUEST_ID);
+        let only = values.next().filter(|_| values.next().is_none());
+        only.and_then(|id| id.to_str().ok()).and_then(Self::parse)
     }
 
-    /// A new one (UUIDv7, so that ids sort by time).
+    /// A new id (UUIDv7, so that ids sort by time).
     pub(crate) fn fresh() -> Self {
         let time = Timestamp::now(ThreadLocalContext::new(&COUNTER));
         Self::copy(Uuid::new_v7(time).hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 
-    /// This text, if it has nothing that could end a line or a field anywhere: letters, digits, `-` and `_`, and no dot, which every JWT
-    /// has.
-    fn fit(id: &str) -> Option<Self> {
-        let is_fit = id.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
-        (is_fit && (SHORTEST..=LONGEST).contains(&id.len())).then(|| Self::copy(id))
+    /// Accepts letters, digits, `-` and `_`, none of which can end a line or a field in any output. A dot is refused because every JWT
+    /// contains one.
+    fn parse(id: &str) -> Option<Self> {
+        let is_plain = id.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
+        (is_plain && (SHORTEST..=LONGEST).contains(&id.len())).then(|| Self::copy(id))
     }
 
-    /// Of a text that is not too long.
+    /// Copies at most the first [`LONGEST`] octets.
     fn copy(id: &str) -> Self {
         let mut text = [0; LONGEST];
         let length = text.iter_mut().zip(id.bytes()).map(|(to, from)| *to = from).count();
-        // No longer than the text, which is shorter.
+        // The cast is exact: `length` is at most `LONGEST`.
         Self { text, length: length as u8 }
     }
 
@@ -116,22 +114,22 @@ mod tests {
     }
 
     #[test]
-    fn id_of_a_proxy_is_the_requests_own() {
+    fn id_from_a_trusted_proxy_is_adopted() {
         for id in ["req-0001", "019f9f5c-0000-7000-8000-000000000000", &"a".repeat(64)] {
-            let (own, noted) = of(true, &[id]);
-            assert_eq!((own.as_str(), noted), (id, None));
+            let (own, client_id) = of(true, &[id]);
+            assert_eq!((own.as_str(), client_id), (id, None));
         }
     }
 
     #[test]
-    fn id_of_another_client_is_noted_beside_a_new_one() {
-        let (own, noted) = of(false, &["req-0001"]);
+    fn id_from_another_client_is_recorded_in_addition_to_a_new_one() {
+        let (own, client_id) = of(false, &["req-0001"]);
         assert!(Uuid::parse_str(own.as_str()).is_ok(), "{own}");
-        assert_eq!(noted.unwrap().as_str(), "req-0001");
+        assert_eq!(client_id.unwrap().as_str(), "req-0001");
     }
 
     #[test]
-    fn id_that_is_not_fit_to_be_written_down_is_dropped() {
+    fn invalid_or_repeated_id_is_dropped() {
         let jwt = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln";
         for sent in [
             vec![],
@@ -141,12 +139,12 @@ mod tests {
             vec!["a\tb-c-d-e-f"],
             vec!["é-0123456789"],
             vec![jwt],
-            // Which of two it is cannot be known.
+            // Two headers are ambiguous.
             vec!["req-0001", "req-0001"],
         ] {
             for is_from_proxy in [true, false] {
-                let (id, noted) = of(is_from_proxy, &sent);
-                assert!(Uuid::parse_str(id.as_str()).is_ok() && noted.is_none(), "{sent:?} became {id}");
+                let (id, client_id) = of(is_from_proxy, &sent);
+                assert!(Uuid::parse_str(id.as_str()).is_ok() && client_id.is_none(), "{sent:?} became {id}");
             }
         }
     }

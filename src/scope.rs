@@ -1,7 +1,8 @@
-//! Which request a thread is at work for, for the lines that it logs.
+//! The request context of a thread, added to each of its log lines.
 //!
-//! A span of `tracing` around the request says so too, and is made where spans are asked for: by a filter that names them, by the log for
-//! people, by whoever exports traces. Elsewhere it would cost more than all else that is done to tell of the request, and this takes its place.
+//! A `tracing` span carries the same fields, but is created only where a subscriber needs it: a filter that names spans, the
+//! human-readable log, or trace export. Elsewhere this thread-local replaces it, because a span would cost more than all other logging of
+//! the request.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write};
@@ -10,7 +11,7 @@ use tracing::Span;
 
 use crate::request_id::RequestId;
 
-/// The request that a thread is at work for.
+/// The request that the current thread processes.
 #[derive(Clone)]
 pub(crate) struct Scope {
     request_id: RequestId,
@@ -22,19 +23,19 @@ thread_local! {
 }
 
 impl Scope {
-    /// The request of this id, and of this trace, which is letters and digits.
+    /// The context of a request. `trace_id` must be alphanumeric: it is written unescaped.
     pub(crate) fn new(request_id: RequestId, trace_id: Option<&str>) -> Self {
         Self { request_id, trace_id: trace_id.map(Into::into) }
     }
 
-    /// Runs `work` as the request's.
+    /// Runs `work` in this request's context.
     pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         let _outer = Outer(CURRENT.replace(Some(self.clone())));
         work()
     }
 }
 
-/// What the thread was at work for before, and is again when this goes.
+/// Restores the previous context when dropped.
 struct Outer(Option<Scope>);
 
 impl Drop for Outer {
@@ -43,7 +44,7 @@ impl Drop for Outer {
     }
 }
 
-/// Writes the request that the thread is at work for as what it becomes: members of a JSON object that has some before.
+/// Writes the current request as further members of a JSON object that already has at least one.
 pub(crate) fn write_current(writer: &mut impl Write) -> fmt::Result {
     CURRENT.with_borrow(|current| {
         let Some(Scope { request_id, trace_id }) = current else { return Ok(()) };
@@ -52,7 +53,7 @@ pub(crate) fn write_current(writer: &mut impl Write) -> fmt::Result {
     })
 }
 
-/// What a thread does its work within, to be taken to another.
+/// The request context and span of a thread, to be moved to another thread.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     scope: Option<Scope>,
@@ -64,7 +65,7 @@ impl Surroundings {
         Self { scope: CURRENT.with_borrow(Clone::clone), span: Span::current() }
     }
 
-    /// Runs `work` within them.
+    /// Runs `work` within this context and span.
     pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         self.span.in_scope(|| match &self.scope {
             Some(scope) => scope.enter(work),
@@ -92,43 +93,43 @@ mod tests {
         Scope::new(request(id), None)
     }
 
-    fn told() -> String {
-        let mut told = String::new();
-        write_current(&mut told).unwrap();
-        told
+    fn current_members() -> String {
+        let mut members = String::new();
+        write_current(&mut members).unwrap();
+        members
     }
 
-    /// Does `work` as the request's, piece by piece.
+    /// Polls `work` in the request's context.
     async fn within(scope: Scope, work: impl Future<Output = ()>) {
         let mut work = pin!(work);
         poll_fn(|context| scope.enter(|| work.as_mut().poll(context))).await;
     }
 
     #[tokio::test]
-    async fn requests_that_take_turns_on_a_thread_are_told_apart() {
+    async fn requests_interleaved_on_one_thread_keep_separate_contexts() {
         let work = |id: &'static str| {
             within(scope(id), async move {
                 for _ in 0..3 {
-                    assert_eq!(told(), format!(",\"request_id\":\"{id}\""));
+                    assert_eq!(current_members(), format!(",\"request_id\":\"{id}\""));
                     tokio::task::yield_now().await;
-                    assert_eq!(told(), format!(",\"request_id\":\"{id}\""));
+                    assert_eq!(current_members(), format!(",\"request_id\":\"{id}\""));
                 }
             })
         };
         tokio::join!(work("request-1"), work("request-2"));
-        assert_eq!(told(), "");
+        assert_eq!(current_members(), "");
     }
 
     #[test]
-    fn a_panic_does_not_leave_the_request_behind() {
+    fn panic_restores_the_previous_context() {
         let panicked = std::panic::catch_unwind(|| scope("request-1").enter(|| panic!("on purpose")));
-        assert!(panicked.is_err() && told().is_empty());
+        assert!(panicked.is_err() && current_members().is_empty());
     }
 
     #[test]
-    fn work_that_goes_on_elsewhere_is_still_the_requests() {
+    fn context_can_be_moved_to_another_thread() {
         let surroundings = Scope::new(request("request-1"), Some("4bf9")).enter(Surroundings::current);
-        let elsewhere = std::thread::spawn(move || (surroundings.enter(told), told()));
+        let elsewhere = std::thread::spawn(move || (surroundings.enter(current_members), current_members()));
         let (within, after) = elsewhere.join().unwrap();
         assert_eq!((within.as_str(), after.as_str()), (",\"request_id\":\"request-1\",\"trace_id\":\"4bf9\"", ""));
     }

@@ -1,3 +1,3 @@
-//! What threads share things by: the standard library's, or in `tests/models` what tries every order that the memory model allows.
+//! Synchronization primitives: the standard library's, or in `tests/models` those of a model checker that tries every permitted order.
 
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic};

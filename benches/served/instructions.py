@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Counts the instructions that a request takes, under callgrind: no noise touches them. scripts/bench-instructions builds and calls this.
+"""Counts the instructions of a request under callgrind, which are free of noise. scripts/bench-instructions builds and calls this.
 
-One connection sends one request after another, so that what is counted is the request's own. Instructions are not time: what waits for
-memory or for the kernel is not in them. But they say where the work is, and whether a change took some away.
+One connection sends one request after another, so that only the request itself is counted. Instructions are not time: waits for memory or
+for the kernel are not included. But they show where the work is, and whether a change reduced it.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 from run import ACCESS_LOG_OFF, fields_beside_actix, free_port, settings
 
 SHUT, OPEN, ME = "/measured/shut", "/measured/open", "/api/v1/me"
-# Name, path, tokens, requests before counting starts, requests that are counted.
+# Name, path, tokens, requests before counting starts, counted requests.
 WORKLOADS = (
     ("open", OPEN, "warm", 1100, 2000),
     ("known", SHUT, "warm", 1100, 2000),
@@ -79,7 +79,7 @@ class Counted:
             head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n"
             connection.sendall(head.encode())
             if not connection.recv(65536).startswith((b"HTTP/1.1 200", b"HTTP/1.1 401")):
-                sys.exit(f"{path} was not answered as it should be")
+                sys.exit(f"{path} returned an unexpected status")
 
     def stop(self):
         self.process.terminate()

@@ -1,5 +1,5 @@
--- For wrk: presents the tokens in the file that TOKENS names, one with each request, in their order and over again; without TOKENS, none.
--- Prints what came of it as one line of JSON.
+-- For wrk: sends the tokens in the file that TOKENS names, one with each request, in order and repeatedly; without TOKENS, none.
+-- Prints the result as one line of JSON.
 
 local requests = {}
 local threads = {}

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measures the service against a bare Actix handler; scripts/bench builds both and calls this.
 
-Server and load have a core each, and the load never sleeps (awake.c). Every figure of cost is CPU time of the server's process per request,
-so that it does not matter how far the load fills the server; service and bare handler take turns, so that what else the machine does falls
-on both alike. docs/performance.md says what each line means.
+Server and load have a core each, and the load never sleeps (awake.c). Every cost is CPU time of the server's process per request, so that it
+does not depend on how far the load fills the server; service and bare handler alternate, so that other work of the machine affects both
+alike. docs/performance.md explains each line.
 """
 
 import argparse
@@ -27,7 +27,7 @@ ACCESS_LOG_OFF = "info,actix_server=warn,portcullis::access=off"
 ACCESS_LOG_ON = "info,actix_server=warn"
 CONNECTIONS = 32
 TICK = os.sysconf("SC_CLK_TCK")
-# What Actix adds by itself, to every answer.
+# Fields that Actix itself adds to every response.
 ACTIX_FIELDS = ("content-length", "content-type", "date", "connection")
 
 
@@ -38,13 +38,13 @@ def free_port():
 
 
 def settings(tokens, database, level):
-    """The service's environment, but where it listens: it trusts the issuer of these tokens."""
+    """The service's environment without its address: it trusts the issuer of these tokens."""
     return {
         "DATABASE_URL": database,
         "DATABASE_MIGRATE": "true",
         "OIDC_ISSUERS_FILE": str(tokens / "issuers.toml"),
         "LOG_FORMAT": "json",
-        # Counted as ever, and never used up.
+        # Rate limits are counted as usual and never reached.
         "RATE_LIMIT_FAILURES_PER_MINUTE": "1000000",
         "RATE_LIMIT_REQUESTS_PER_MINUTE": "1000000",
         "LOG_LEVEL": level,
@@ -52,12 +52,12 @@ def settings(tokens, database, level):
 
 
 def fields_beside_actix(headers):
-    """The header fields of an answer of the service's that are its own doing, as the bare handler takes them."""
+    """The header fields of a response that the service adds, as arguments of the bare handler."""
     return [f"{name.lower()}: {value}" for name, value in headers.items() if name.lower() not in ACTIX_FIELDS]
 
 
 class Server:
-    """A process on the server's core, and what it has cost so far."""
+    """A process on the server's core, and its cost so far."""
 
     def __init__(self, core, arguments, port, environment=None, log=None):
         self.url = f"http://127.0.0.1:{port}"
@@ -71,7 +71,7 @@ class Server:
         )
 
     def wait_until(self, path, seconds=20):
-        """Returns once `path` is answered 200, and how long that took since the start, in milliseconds."""
+        """Returns once `path` is answered 200: the time since the start, in milliseconds."""
         request = f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{self.port}\r\n\r\n".encode()
         while time.perf_counter() - self.started < seconds:
             try:
@@ -95,7 +95,7 @@ class Server:
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 
     def stop(self):
-        # As from a terminal: it stops at once, without waiting for balancers to notice.
+        # As from a terminal: it stops at once, without the grace period for load balancers.
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(10)
@@ -113,11 +113,11 @@ class Bench:
         self.tokens = self.folder / "tokens"
         cores = sorted(os.sched_getaffinity(0))
         self.server_core, self.load_core = cores[0], cores[-1]
-        # The PostgreSQL beside which scripts/bench --postgres runs this.
+        # The PostgreSQL server that scripts/bench --postgres provides.
         self.server = os.environ["PORTCULLIS_TEST_DATABASE"] if arguments.postgres else None
         self.databases = 0
         self.samples = {}
-        # Microseconds of one check, and what a token never seen takes over a known one and that, by algorithm.
+        # Microseconds of one check, and of an uncached token beyond a cached one and that check, by algorithm.
         self.signatures = {name: [] for name in ALGORITHMS}
         self.proofs = {name: [] for name in ALGORITHMS}
         self.figures = {}
@@ -125,7 +125,7 @@ class Bench:
 
     @staticmethod
     def awake_load(folder):
-        """What keeps wrk from sleeping."""
+        """Compiles the library that keeps wrk from sleeping."""
         library = folder / "awake.so"
         command = ["cc", "-O2", "-shared", "-fPIC", "-o", library, HERE / "awake.c"]
         subprocess.run(list(map(str, command)), check=True)
@@ -144,9 +144,9 @@ class Bench:
         self.running.remove(server)
 
     def service(self, level=ACCESS_LOG_OFF, program="examples/measured", database=None, wait=True):
-        """The service with a new database, or with this one."""
+        """The service with a new database, or with the given one."""
         environment = settings(self.tokens, database or self.new_database(), level)
-        # Whoever reads the log runs elsewhere.
+        # The reader of the log runs on the other core.
         reader = ["taskset", "-c", str(self.load_core), "cat"]
         pipe = subprocess.Popen(reader, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         server = self.start(
@@ -165,14 +165,14 @@ class Bench:
         if self.server is None:
             return f"sqlite://{self.folder / name}.db"
         at = urlsplit(self.server)
-        # By variables, as arguments can be seen by all.
+        # By environment variables, because arguments are visible to all users.
         access = {"PGHOST": at.hostname, "PGPORT": str(at.port), "PGUSER": at.username, "PGPASSWORD": at.password}
         command = ["psql", "-q", "-d", "postgres", "-c", f'CREATE DATABASE "{name}"']
         subprocess.run(command, env={"PATH": os.environ["PATH"]} | access, check=True)
         return at._replace(path=f"/{name}").geturl()
 
     def load(self, server, path, tokens=None, seconds=None):
-        """What wrk tells, with the CPU time that the server spent."""
+        """The result of wrk, with the CPU time of the server."""
         environment = {"PATH": os.environ["PATH"]} | ({"TOKENS": str(self.tokens / tokens)} if tokens else {})
         environment |= {"LD_PRELOAD": self.awake} if self.awake else {}
         seconds = seconds or self.seconds
@@ -180,29 +180,29 @@ class Bench:
         command += ["-s", HERE / "load.lua", f"{server.url}{path}"]
         before = server.cpu_seconds()
         printed = subprocess.run(list(map(str, command)), env=environment, stdout=subprocess.PIPE, check=True).stdout
-        told = json.loads(printed.decode().splitlines()[-1])
-        told["cpu_us"] = (server.cpu_seconds() - before) * 1e6 / max(told["requests"], 1)
-        told["rate"] = told["requests"] / told["seconds"]
-        return told
+        result = json.loads(printed.decode().splitlines()[-1])
+        result["cpu_us"] = (server.cpu_seconds() - before) * 1e6 / max(result["requests"], 1)
+        result["rate"] = result["requests"] / result["seconds"]
+        return result
 
     def sample(self, name, server, path, tokens=None, seconds=None, refused=False, limit=None):
-        told = self.load(server, path, tokens, seconds)
-        wrong = told["broken"] or told["refused"] != (told["requests"] if refused else 0)
+        result = self.load(server, path, tokens, seconds)
+        wrong = result["broken"] or result["refused"] != (result["requests"] if refused else 0)
         if wrong:
-            sys.exit(f"{name}: not answered as it should be: {told}")
-        if limit and told["presented"] > limit and not self.quick:
-            sys.exit(f"{name}: {told['presented']} requests, and only {limit} tokens to present once each")
-        told["rss_mib"] = server.rss_mib()
-        self.samples.setdefault(name, []).append(told)
-        return told
+            sys.exit(f"{name}: unexpected responses: {result}")
+        if limit and result["presented"] > limit and not self.quick:
+            sys.exit(f"{name}: {result['presented']} requests, but only {limit} tokens to send once each")
+        result["rss_mib"] = server.rss_mib()
+        self.samples.setdefault(name, []).append(result)
+        return result
 
     # Workloads
 
     def known(self):
-        """A token that was proved before, of somebody who came lately."""
+        """Cached tokens of recent callers."""
         off, on = self.service(), self.service(ACCESS_LOG_ON)
         bare = self.bare(off)
-        # What of the difference between the two is memory: one token lies in the processor's own, a thousand do not.
+        # Separates the effect of memory: one token stays in the processor's cache, a thousand do not.
         (self.tokens / "one").write_text((self.tokens / "warm").read_text().splitlines()[0] + "\n")
         for server in (off, on):
             self.load(server, "/measured/shut", "warm", 1)
@@ -219,10 +219,10 @@ class Bench:
             self.stop(server)
 
     def bare(self, service):
-        """The bare handler, with the header fields of the service's answer."""
+        """The bare handler, with the header fields of the service's response."""
         token = (self.tokens / "warm").read_text().split(maxsplit=1)[0]
-        asked = urllib.request.Request(f"{service.url}/measured/shut", headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(asked) as answer:
+        request = urllib.request.Request(f"{service.url}/measured/shut", headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request) as answer:
             expected = self.shape(answer)
             fields = fields_beside_actix(answer.headers)
         bare = self.start(lambda port: [self.bin / "examples/bare", f"127.0.0.1:{port}", *fields])
@@ -230,40 +230,40 @@ class Bench:
         with urllib.request.urlopen(bare.url) as answer:
             shape = self.shape(answer)
             if shape != expected:
-                sys.exit(f"the bare handler answers otherwise than the service: {shape}, {expected}")
+                sys.exit(f"the bare handler's response differs from the service's: {shape}, {expected}")
         return bare
 
     @staticmethod
     def shape(answer):
         fields = {name.lower(): value for name, value in answer.headers.items()}
-        # The time and the request's own id differ each time.
+        # The date differs each time.
         return answer.status, answer.read(), {name: "" if name in ("date",) else fields[name] for name in sorted(fields)}
 
     def cold(self):
-        """Each token once, of people who came lately."""
+        """Each token once, of recent callers."""
         limits = {name: len((self.tokens / name).read_text().split()) for name in ALGORITHMS}
         for _ in range(max(3, self.rounds // 4)):
             for algorithm in ALGORITHMS:
                 server = self.service()
                 self.load(server, "/measured/shut", "warm", 1)
-                warm = self.sample("warm beside cold", server, "/measured/shut", "warm", 1)["cpu_us"]
+                warm = self.sample("warm before cold", server, "/measured/shut", "warm", 1)["cpu_us"]
                 before = self.raw_check(algorithm)
-                told = self.sample(
+                result = self.sample(
                     f"cold {algorithm}", server, "/measured/shut", algorithm, 1, limit=limits[algorithm]
                 )
                 signature = statistics.mean((before, self.raw_check(algorithm)))
                 self.stop(server)
                 self.signatures[algorithm].append(signature)
-                self.proofs[algorithm].append(told["cpu_us"] - warm - signature)
+                self.proofs[algorithm].append(result["cpu_us"] - warm - signature)
         self.figures["signature_us"] = {name: statistics.median(self.signatures[name]) for name in ALGORITHMS}
 
     def raw_check(self, algorithm):
-        """Microseconds of one check, as things are at this moment."""
+        """Microseconds of one check at this moment."""
         command = ["taskset", "-c", str(self.server_core), str(self.bin / "examples/measured"), "signatures"]
         return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)[algorithm]
 
     def strangers(self):
-        """Each token of somebody who never came before."""
+        """Each token of a new principal."""
         limit = len((self.tokens / "strangers").read_text().split())
         for _ in range(3):
             server = self.service()
@@ -271,7 +271,7 @@ class Bench:
             self.stop(server)
 
     def many(self):
-        """As many tokens as are remembered."""
+        """As many tokens as the cache holds."""
         server = self.service()
         self.load(server, "/measured/shut", "warm", 1)
         presented, count = 0, len((self.tokens / "RS256").read_text().split())
@@ -282,14 +282,14 @@ class Bench:
         self.stop(server)
 
     def rest(self):
-        """From the start to the first answer that all is well, and memory while nothing happens. The service itself, not the example."""
+        """Time from the start to the first ready response, and memory while idle. The service itself, not the example."""
         ready = []
         database = self.new_database()
         for number in range(9):
             server = self.service(ACCESS_LOG_ON, "portcullis", database, wait=False)
             took = server.wait_until("/health/ready")
             if number:
-                # The first made the database.
+                # The first start created the database.
                 ready.append(took)
             time.sleep(0.5)
             self.figures["rest_mib"] = server.rss_mib()
@@ -299,10 +299,10 @@ class Bench:
     # Figures
 
     def median(self, name, member):
-        return statistics.median(told[member] for told in self.samples[name])
+        return statistics.median(sample[member] for sample in self.samples[name])
 
     def ratio(self, one, other):
-        """How many times `one` the CPU time of `other` is: the median over pairs that were measured in turn."""
+        """The ratio of the CPU time of `one` to that of `other`: the median over pairs measured alternately."""
         return statistics.median(
             a["cpu_us"] / b["cpu_us"] for a, b in zip(self.samples[one], self.samples[other], strict=True)
         )
@@ -322,7 +322,7 @@ class Bench:
             }
 
     def verdicts(self, lists):
-        """Each line of the budget: what is wanted, what was seen, whether that is enough; `None` where it was not measured."""
+        """Each line of the budget: required, measured, whether it is met; `None` if it was not measured."""
 
         def least(name, wanted, seen):
             return {"line": name, "wanted": f"≥ {wanted:,}", "seen": round(seen, 3), "met": seen >= wanted}
@@ -346,7 +346,7 @@ class Bench:
 
 
 def measure_lists(repository):
-    """Fills a database and asks for pages; says so where a page costs more than twice the first."""
+    """Fills a database and fetches pages; fails if a page costs more than twice the first."""
     ended = subprocess.run([repository / "scripts/bench-lists"], stdout=subprocess.PIPE, text=True)
     print(ended.stdout, end="")
     if ended.returncode:
@@ -382,13 +382,13 @@ def report(bench, lists, markdown):
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=20, help="how often service and bare handler take turns (20)")
-    parser.add_argument("--seconds", type=int, default=1, help="how long each turn lasts (1)")
-    parser.add_argument("--lists", action="store_true", help="also pages of 1,000,000 users, which takes minutes to fill")
-    parser.add_argument("--markdown", action="store_true", help="tables as in docs/performance.md")
-    parser.add_argument("--postgres", action="store_true", help="over a PostgreSQL of its own, in place of SQLite")
-    parser.add_argument("--sleeping-load", action="store_true", help="let the load sleep, and the server wake it with its answers")
-    parser.add_argument("--quick", action="store_true", help="a fiftieth of the tokens, to try this out: no figure counts")
+    parser.add_argument("--rounds", type=int, default=20, help="number of alternations of service and bare handler (20)")
+    parser.add_argument("--seconds", type=int, default=1, help="duration of each measurement in seconds (1)")
+    parser.add_argument("--lists", action="store_true", help="also measure pages of 1,000,000 users, which take minutes to create")
+    parser.add_argument("--markdown", action="store_true", help="print tables as in docs/performance.md")
+    parser.add_argument("--postgres", action="store_true", help="use a separate PostgreSQL server instead of SQLite")
+    parser.add_argument("--sleeping-load", action="store_true", help="let the load sleep until the server's responses wake it")
+    parser.add_argument("--quick", action="store_true", help="use a fiftieth of the tokens for a trial; the figures are not valid")
     parser.add_argument("--bin", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     arguments.folder = Path(arguments.bin) / "bench-data"
@@ -396,12 +396,12 @@ def main():
     arguments.folder.mkdir()
     bench = Bench(arguments)
     try:
-        say = lambda text: print(text, file=sys.stderr, flush=True)
-        say("signing tokens")
+        report_progress = lambda text: print(text, file=sys.stderr, flush=True)
+        report_progress("signing tokens")
         share = ["50"] if arguments.quick else []
         subprocess.run([bench.bin / "examples/measured", "tokens", bench.tokens, *share], check=True)
         for work in (bench.rest, bench.known, bench.cold, bench.strangers, bench.many):
-            say(work.__doc__.splitlines()[0])
+            report_progress(work.__doc__.splitlines()[0])
             work()
         lists = measure_lists(HERE.parent.parent) if arguments.lists else None
     finally:

@@ -1,5 +1,5 @@
-// A page that signs people in and acts for them without ever seeing a token: the service keeps them, and the browser has a cookie that no
-// script can read. What the page does itself is to send `X-Requested-With` with each request, which shows that a script of it sent that.
+// Signs users in and calls the API without access to a token: the service keeps the tokens, and the browser has a cookie that scripts cannot
+// read. Each request carries `X-Requested-With`, which proves that a script of an allowed origin sent it.
 
 const service = document.documentElement.dataset.service;
 const element = (id) => document.getElementById(id);
@@ -7,7 +7,7 @@ const element = (id) => document.getElementById(id);
 async function call(method, path, body, headers = {}) {
   const answer = await fetch(service + path, {
     method,
-    // The cookie goes along to a sibling origin as well.
+    // Sends the cookie to another origin of the same site too.
     credentials: "include",
     headers: { "X-Requested-With": "fetch", ...(body && { "Content-Type": "application/json" }), ...headers },
     body: body && JSON.stringify(body),
@@ -25,7 +25,7 @@ function signIn() {
 
 async function signOut() {
   const { end_session_url: next } = await call("POST", "/auth/logout");
-  // Signed out here; the provider's own session ends at its page.
+  // The session here has ended. The session at the provider ends on its page.
   if (next) location.assign(next);
   else await show();
 }
@@ -51,20 +51,20 @@ function showSession(session) {
 }
 
 async function show(notice = "") {
-  let who;
+  let session;
   try {
-    who = await call("GET", "/auth/session");
+    session = await call("GET", "/auth/session");
   } catch (error) {
-    // 401 alone means that nobody is signed in. Anything else (shut out, out of order) a new sign-in would not help.
+    // Only 401 means signed out. A new sign-in would not fix other errors, such as a disabled account or an outage.
     if (error.status !== 401) throw error;
   }
   element("notice").textContent = notice;
-  element("signed-out").hidden = Boolean(who);
-  element("signed-in").hidden = !who;
-  if (!who) return;
+  element("signed-out").hidden = Boolean(session);
+  element("signed-in").hidden = !session;
+  if (!session) return;
   const [me, { items }] = await Promise.all([call("GET", "/api/v1/me"), call("GET", "/api/v1/me/sessions")]);
-  element("name").textContent = who.display_name ?? who.id;
-  element("permissions").textContent = who.permissions.join(", ");
+  element("name").textContent = session.display_name ?? session.id;
+  element("permissions").textContent = session.permissions.join(", ");
   element("locale").value = me.locale ?? "";
   element("sessions").replaceChildren(...items.map(showSession));
 }
@@ -83,7 +83,7 @@ element("sign-out").addEventListener("click", () => attempt(signOut));
 element("save").addEventListener("click", () => attempt(save));
 element("end-all").addEventListener("click", () => attempt(() => endSession()));
 
-// A sign-in that came to nothing ends here with a code. It is shown, not tried again.
+// A failed sign-in returns here with an error code. It is shown, and not retried.
 const failed = new URLSearchParams(location.search).get("error");
 if (failed) history.replaceState(null, "", location.pathname);
 await attempt(() => show(failed ? `You are not signed in: ${failed}` : ""));

@@ -1,9 +1,9 @@
-//! The answer that is measured: a small JSON document, made anew for each request.
+//! The measured response: a small JSON document, serialized for each request.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// As short as the answers of many an API.
+/// As short as typical API responses.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Answer {
     id: u32,
@@ -11,7 +11,7 @@ pub(crate) struct Answer {
     is_done: bool,
 }
 
-/// The same each time, so that one server's answer can be held against another's.
+/// Always the same, so that the responses of two servers can be compared.
 pub(crate) fn answer() -> Answer {
     Answer { id: 42, title: "Count what a request costs", is_done: false }
 }

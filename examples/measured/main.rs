@@ -1,12 +1,12 @@
-//! What `scripts/bench` measures: the service as it is, and one handler more, once behind the guard and once before it.
+//! The subject of `scripts/bench`: the service with one additional handler, mounted once behind the guard and once as public.
 //!
-//! It has every subcommand of `portcullis` (`measured serve`), and two of its own:
+//! It has every subcommand of `portcullis` (`measured serve`) and two more:
 //!
-//! - `measured tokens FOLDER` makes an issuer's keys and signs tokens by the thousand: a file for each workload, and the file of issuers
+//! - `measured tokens FOLDER` generates the keys of an issuer and signs thousands of tokens: one file per workload, and the issuers file
 //!   that makes the service trust them; `measured tokens FOLDER 50` signs a fiftieth of them;
-//! - `measured signatures` tells what the raw check of one signature costs, by algorithm, as JSON.
+//! - `measured signatures` prints the cost of verifying one signature, by algorithm, as JSON.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot continue has failed")]
 
 mod answer;
 mod signatures;
@@ -20,14 +20,14 @@ use portcullis::{Api, Application, Error, PUBLIC, Permission, op};
 
 use answer::Answer;
 
-/// As the service declares it: what everybody may do who signs in.
-const PROFILE_READ: Permission = Permission::new("profile:read", "Read one's own profile.");
+/// As declared by the service. Every user has this permission.
+const PROFILE_READ: Permission = Permission::new("profile:read", "Read your own profile.");
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tokens", folder] => tokens::write(folder.as_ref(), 1),
-        ["tokens", folder, of_so_many] => tokens::write(folder.as_ref(), of_so_many.parse().unwrap()),
+        ["tokens", folder, divisor] => tokens::write(folder.as_ref(), divisor.parse().unwrap()),
         ["signatures"] => signatures::report(),
         _ => return Application::new().routes(register).run(),
     }
@@ -38,13 +38,13 @@ fn register(api: &mut Api) {
     api.get("/measured/shut", PROFILE_READ, op!(shut)).get("/measured/open", PUBLIC, op!(open));
 }
 
-/// The measured answer, to whoever may have it.
+/// The measured response, behind the guard.
 #[utoipa::path(get, path = "", responses((status = 200, body = Answer)))]
 async fn shut() -> Result<Json<Answer>, Error> {
     Ok(Json(answer::answer()))
 }
 
-/// The same answer, to everybody.
+/// The same response, without the guard.
 #[utoipa::path(get, path = "", responses((status = 200, body = Answer)))]
 async fn open() -> Result<Json<Answer>, Error> {
     Ok(Json(answer::answer()))

@@ -1,4 +1,4 @@
-//! What nobody can save: the check of a signature itself, with a key that was parsed before.
+//! The irreducible cost: the verification of a signature with a parsed key.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -11,13 +11,13 @@ use aws_lc_rs::signature::{
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use portcullis::dev::{Algorithm, SigningKey};
 
-/// As long as the signed part of a token.
+/// As long as the signed part of a typical token.
 const MESSAGE: [u8; 700] = [b'm'; 700];
-/// So many signatures, each over another message: a processor that is shown the same one again soon knows its way through it.
+/// The number of signatures per batch, each over a different message: repeated input would train the branch predictor.
 const BATCH: u32 = 500;
 const BATCHES: usize = 9;
 
-/// Prints the median of some batches, in microseconds of one check.
+/// Prints the median of the batches, in microseconds per verification.
 pub(crate) fn report() {
     let algorithms = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];
     let costs: BTreeMap<_, _> = algorithms.map(|algorithm| (algorithm.name(), cost(algorithm))).into();
@@ -40,7 +40,7 @@ fn cost(algorithm: Algorithm) -> f64 {
     *batches.get(BATCHES / 2).unwrap()
 }
 
-/// The message of this number, and its signature.
+/// The message with this number, and its signature.
 fn signed(pair: &SigningKey, number: u32) -> ([u8; 700], Vec<u8>) {
     let mut message = MESSAGE;
     message.iter_mut().zip(number.to_be_bytes()).for_each(|(octet, digit)| *octet = digit);

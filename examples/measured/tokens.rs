@@ -1,4 +1,4 @@
-//! Tokens by the thousand, shaped as providers shape those of people.
+//! Thousands of tokens, in the format in which providers issue tokens of users.
 
 use std::fs;
 use std::io::{BufWriter, Write};
@@ -15,27 +15,27 @@ const AUDIENCE: &str = "https://api.example.test";
 /// Longer than any measurement.
 const LIFETIME: u64 = 24 * 60 * 60;
 
-/// How many people have tokens of each algorithm.
-const PEOPLE: usize = 1_000;
-/// Each is presented once: more than are proved in the time that one is measured.
+/// The number of users with tokens of each algorithm.
+const USERS: usize = 1_000;
+/// The number of tokens that are sent once each: more than are verified during a measurement.
 const COLD: usize = 45_000;
-/// As many as are to be remembered.
+/// The number of tokens that the cache must hold.
 const MANY: usize = 100_000;
-/// Each of somebody who never came before.
+/// The number of tokens of new users.
 const STRANGERS: usize = 30_000;
 
-/// Writes `issuers.toml` and the tokens of each workload, one a line, into `folder`: all of them, or one of so many.
-pub(crate) fn write(folder: &Path, of_so_many: usize) {
-    let [people, cold, many, strangers] = [PEOPLE, COLD, MANY, STRANGERS].map(|count| count / of_so_many);
+/// Writes `issuers.toml` and the tokens of each workload, one per line, to `folder`. The number of tokens is divided by `divisor`.
+pub(crate) fn write(folder: &Path, divisor: usize) {
+    let [users, cold, many, strangers] = [USERS, COLD, MANY, STRANGERS].map(|count| count / divisor);
     fs::create_dir_all(folder).unwrap();
     let keys = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa].map(SigningKey::generate);
     let [rs256, ps256, es256, ed_dsa] = &keys;
     let jwks = json!({ "keys": keys.iter().map(SigningKey::public_jwk).collect::<Vec<_>>() });
     let issuers = format!("[[issuer]]\nissuer = \"{ISSUER}\"\naudiences = [\"{AUDIENCE}\"]\nstatic_keys = '{jwks}'\n");
     fs::write(folder.join("issuers.toml"), issuers).unwrap();
-    let of_known = |number: usize| format!("person-{}", number % people);
-    put(folder, "warm", &signed(rs256, people, of_known));
-    put(folder, "refused", &spoilt(&signed(rs256, people, of_known)));
+    let of_known = |number: usize| format!("person-{}", number % users);
+    put(folder, "warm", &signed(rs256, users, of_known));
+    put(folder, "refused", &spoilt(&signed(rs256, users, of_known)));
     put(folder, "RS256", &signed(rs256, many, of_known));
     put(folder, "PS256", &signed(ps256, cold, of_known));
     put(folder, "ES256", &signed(es256, cold, of_known));
@@ -49,7 +49,7 @@ fn put(folder: &Path, name: &str, tokens: &[String]) {
     file.flush().unwrap();
 }
 
-/// This many tokens, each another, signed on all cores.
+/// Signs `count` distinct tokens on all cores.
 fn signed(key: &SigningKey, count: usize, subject: impl Fn(usize) -> String + Sync) -> Vec<String> {
     let threads = thread::available_parallelism().map_or(1, Into::into);
     let numbers: Vec<usize> = (0..count).collect();
@@ -88,7 +88,7 @@ fn token(key: &SigningKey, number: usize, subject: &str) -> String {
     format!("{signed_text}.{signature}")
 }
 
-/// The same tokens with another's signature, which is only found when it is checked.
+/// The same tokens, each with the signature of another, which only the signature check detects.
 fn spoilt(tokens: &[String]) -> Vec<String> {
     let parts: Vec<_> = tokens.iter().filter_map(|token| token.rsplit_once('.')).collect();
     let signatures = parts.iter().map(|(_, signature)| signature).cycle().skip(1);

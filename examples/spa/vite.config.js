@@ -1,9 +1,9 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  // Wherever it is put: addresses are relative to the page.
+  // Relative URLs, so that the app works under any path.
   base: './',
-  // Where `portcullis dev` expects an app.
+  // The origins that `portcullis dev` allows.
   server: { host: '127.0.0.1', strictPort: true },
   preview: { host: '127.0.0.1', strictPort: true },
 });

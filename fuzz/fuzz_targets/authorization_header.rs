@@ -1,4 +1,4 @@
-//! The one bearer token of a request, against a plain reading of RFC 6750 section 2.1.
+//! The bearer token of a request, compared with a simple implementation of RFC 6750 section 2.1.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,7 +6,7 @@ use portcullis::fuzzing::authorization_header;
 
 fuzz_target!(|input: &[u8]| {
     let fields: Vec<&[u8]> = input.split(|octet| *octet == b'\n').collect();
-    // What is no field value never reaches the service: 0x80 and above are allowed, control characters are not.
+    // Other octets never reach the service: 0x80 and above are valid in a field value, control characters are not.
     let is_value = |field: &&[u8]| field.iter().all(|octet| *octet == b'\t' || (*octet >= b' ' && *octet != 0x7f));
     let sent: Vec<&[u8]> = fields.iter().copied().filter(is_value).collect();
     let found = authorization_header(&fields);

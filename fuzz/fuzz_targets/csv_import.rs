@@ -1,4 +1,4 @@
-//! A file of people: each line is taken or refused, and an identity is taken once.
+//! A CSV file of users: each line is accepted or rejected, and each identity is accepted at most once.
 #![no_main]
 
 use std::collections::HashSet;
@@ -11,11 +11,11 @@ fuzz_target!(|file: &[u8]| {
     assert!(lines.len() <= file.iter().filter(|octet| matches!(octet, b'\n' | b'\r')).count() + 1);
     let mut seen = HashSet::new();
     for (issuer, subject) in lines.into_iter().flatten() {
-        // A quote may be written twice, or be none of the text.
+        // Quotes may be doubled, or be delimiters.
         let bare = |text: &[u8]| text.iter().copied().filter(|octet| *octet != b'"').collect::<Vec<_>>();
         let written = |text: &str| contains(&bare(file), &bare(text.as_bytes()));
         assert!(written(&issuer) && written(&subject), "{issuer:?} {subject:?} is not in the file");
-        assert!(seen.insert((issuer, subject)), "an identity was taken twice");
+        assert!(seen.insert((issuer, subject)), "an identity was accepted twice");
     }
 });
 

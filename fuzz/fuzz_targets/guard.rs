@@ -1,7 +1,7 @@
-//! The whole proof of a token, with jsonwebtoken as second opinion: what is admitted, it admits with equal settings.
+//! The complete verification of a token, compared with jsonwebtoken: it must accept every token that is admitted.
 //!
-//! The first octet of the input says how the token is signed, the next three what is then done to it, and the rest is its header and its
-//! claims, on two lines. So the fuzzer gets past the signature and still tries what must not get past it.
+//! The first octet of the input selects how the token is signed, the next three a modification after signing. The rest is the header and
+//! the claims, on two lines. So the fuzzer reaches the code behind the signature check and still tests the check itself.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -14,10 +14,10 @@ use portcullis::fuzzing::{Verifier, authorization_header, verifier};
 use portcullis_fuzz::{AUDIENCE, ISSUER, LEEWAY, NOW, decoding_key, hmac, issuers_file, sign};
 use serde_json::Value;
 
-/// What an issuer's tokens may be signed with, unless it is told otherwise.
+/// The default signature algorithms of an issuer.
 const ALGORITHMS: [&str; 6] = ["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"];
 
-// One thread runs the target; the runtime in it is of that thread.
+// One thread runs the target, and its runtime belongs to that thread.
 struct Single(Verifier);
 unsafe impl Sync for Single {}
 unsafe impl Send for Single {}
@@ -27,15 +27,15 @@ static VERIFIER: LazyLock<Single> = LazyLock::new(|| Single(verifier(&issuers_fi
 fuzz_target!(|input: &[u8]| {
     let Some((&[mode, high, low, change], texts)) = input.split_first_chunk() else { return };
     let verifier = &VERIFIER.0;
-    let token = changed(token(mode, texts), usize::from(u16::from_be_bytes([high, low])), change);
-    // As the guard comes by it.
+    let token = modified(token(mode, texts), usize::from(u16::from_be_bytes([high, low])), change);
+    // Extracted as by the guard.
     let field = [b"Bearer ", &*token].concat();
     let Ok(Some(presented)) = authorization_header(&[&field]) else { return };
     let admitted = verifier.admits(&presented);
     assert_eq!(verifier.recalls(presented.as_bytes()), admitted.is_some(), "{presented}");
     if let Some(admitted) = admitted {
-        let claims = second_opinion(&presented).unwrap_or_else(|why| panic!("{why}: {presented}"));
-        // A program's token may leave `sub` out, and is named by its client.
+        let claims = second_opinion(&presented).unwrap_or_else(|error| panic!("{error}: {presented}"));
+        // A machine token may lack `sub` and is then identified by its client.
         let names = ["sub", "client_id", "azp", "appid", "cid"].map(|name| claims[name].as_str());
         let named = if claims.get("sub").is_some() { &names[..1] } else { &names[1..] };
         assert!(named.contains(&Some(&*admitted.subject)), "{claims}");
@@ -52,14 +52,14 @@ fn token(mode: u8, texts: &[u8]) -> Vec<u8> {
         3..=4 => format!("{signed}.{}", sign(1, signed.as_bytes())),
         5 => format!("{signed}.{}", hmac(signed.as_bytes())),
         6 => format!("{signed}."),
-        // As it is.
+        // Unsigned input.
         _ => return texts.to_vec(),
     }
     .into_bytes()
 }
 
-/// One octet of the token is another one, or is not there.
-fn changed(mut token: Vec<u8>, at: usize, change: u8) -> Vec<u8> {
+/// The token with one octet replaced or removed.
+fn modified(mut token: Vec<u8>, at: usize, change: u8) -> Vec<u8> {
     if change != 0 && !token.is_empty() {
         let at = at % token.len();
         if change == 1 {
@@ -71,9 +71,9 @@ fn changed(mut token: Vec<u8>, at: usize, change: u8) -> Vec<u8> {
     token
 }
 
-/// The claims, where jsonwebtoken takes the token; its times are compared here, for it knows no clock but the machine's.
+/// The claims, if jsonwebtoken accepts the token. Times are checked here because jsonwebtoken uses the system clock only.
 fn second_opinion(token: &str) -> Result<Value, String> {
-    let renamed = with_its_name(token)?;
+    let renamed = with_known_algorithm(token)?;
     let token = renamed.as_deref().unwrap_or(token);
     let header = decode_header(token).map_err(|error| format!("header: {error}"))?;
     let key = decoding_key(header.kid.as_deref(), header.alg).ok_or("no key")?;
@@ -88,18 +88,18 @@ fn second_opinion(token: &str) -> Result<Value, String> {
     let (now, leeway) = (NOW as f64, LEEWAY as f64);
     let is_timely = time("exp").is_some_and(|exp| now < exp + leeway)
         && ["nbf", "iat"].into_iter().all(|name| time(name).is_none_or(|time| time <= now + leeway));
-    let named: Value = BASE64_URL_SAFE_NO_PAD
+    let header: Value = BASE64_URL_SAFE_NO_PAD
         .decode(token.split('.').next().unwrap_or_default())
         .ok()
         .and_then(|header| serde_json::from_slice(&header).ok())
-        .ok_or("the header is no JSON")?;
-    let is_allowed = named["alg"].as_str().is_some_and(|algorithm| ALGORITHMS.contains(&algorithm));
+        .ok_or("the header is not JSON")?;
+    let is_allowed = header["alg"].as_str().is_some_and(|algorithm| ALGORITHMS.contains(&algorithm));
     if is_timely && is_allowed { Ok(claims) } else { Err("times or algorithm".to_owned()) }
 }
 
-/// A token of `Ed25519` (RFC 9864), which jsonwebtoken does not know by that name: once its signature is verified, the same claims under the
-/// name that it knows. `None` for every other token.
-fn with_its_name(token: &str) -> Result<Option<String>, String> {
+/// For a token with the algorithm `Ed25519` (RFC 9864), which jsonwebtoken does not know: verifies the signature and returns the claims signed
+/// as `EdDSA`. `None` for every other token.
+fn with_known_algorithm(token: &str) -> Result<Option<String>, String> {
     let parts: Vec<&str> = token.split('.').collect();
     let [header, claims, signature] = parts[..] else { return Err("not three parts".to_owned()) };
     let octets = BASE64_URL_SAFE_NO_PAD.decode(header).map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
-//! What an issuer answers about a token, plain or signed.
+//! Introspection responses of an issuer, plain or signed.
 //!
-//! The first octet says which; a signed answer is made of the two lines that follow, its header and its claims.
+//! The first octet selects the kind. A signed response is built from the two following lines, its header and its claims.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -12,12 +12,12 @@ use portcullis::fuzzing::{Keys, keys, unique_json};
 use portcullis_fuzz::{CLIENT, ISSUER, NOW, issuers_file, sign};
 use serde_json::Value;
 
-// One thread runs the target; the runtime in it is of that thread.
+// One thread runs the target, and its runtime belongs to that thread.
 struct Single(Keys);
 unsafe impl Sync for Single {}
 unsafe impl Send for Single {}
 
-static KEYS: LazyLock<Single> = LazyLock::new(|| Single(keys(&issuers_file(), NOW).expect("keys")));
+static KEYS: LazyLock<Single> = LazyLock::new(|| Single(keys(&issuers_file(), NOW).expect("the keys are valid")));
 
 fuzz_target!(|input: &[u8]| {
     let Some((mode, text)) = input.split_first() else { return };
@@ -34,7 +34,7 @@ fn plain(media_type: &str, text: &[u8]) {
     assert_eq!(answer, unique_json(text).and_then(members));
 }
 
-/// The members of an answer, by whether the token is active.
+/// The members of a response if the token is active, `Some(None)` if it is not.
 fn members(mut answer: Value) -> Option<Option<Value>> {
     let is_active = answer.as_object_mut()?.remove("active")?.as_bool()?;
     Some(is_active.then_some(answer))
@@ -51,7 +51,7 @@ fn signed(text: &[u8]) {
     let typ = header["typ"].as_str().unwrap_or_default().to_ascii_lowercase();
     assert_eq!(typ.trim_start_matches("application/"), "token-introspection+jwt");
     assert_eq!((header["alg"].as_str(), claims["iss"].as_str()), (Some("ES256"), Some(ISSUER)));
-    let issued_at = claims["iat"].as_f64().expect("a time");
+    let issued_at = claims["iat"].as_f64().expect("`iat` is a number");
     assert!((NOW as f64 - issued_at).abs() <= 61.0, "{issued_at}");
     let audience = &claims["aud"];
     assert!(audience == CLIENT || audience.as_array().is_some_and(|list| list.iter().any(|name| name == CLIENT)));

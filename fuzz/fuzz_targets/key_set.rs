@@ -1,4 +1,4 @@
-//! A published key set: whatever is admitted is in the document, public, for signatures, and of the algorithm that it says.
+//! A published key set: every accepted key is in the document, is public, is for signatures and has the stated algorithm.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -13,8 +13,8 @@ fuzz_target!(|document: &str| {
     if keys.is_empty() {
         return;
     }
-    let document: Value = serde_json::from_str(document).expect("what has keys is JSON");
-    let entries = document["keys"].as_array().expect("what has keys lists them");
+    let document: Value = serde_json::from_str(document).expect("a document with keys is JSON");
+    let entries = document["keys"].as_array().expect("a document with keys has a list");
     assert!(entries.len() <= 100);
     for (key_id, algorithm) in keys {
         assert!(entries.iter().any(|entry| fits(entry, key_id.as_deref(), algorithm)), "{key_id:?} {algorithm}");

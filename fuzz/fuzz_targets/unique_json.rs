@@ -1,4 +1,4 @@
-//! Claims and headers as JSON, against serde_json and a second search for members that come twice.
+//! Claims and headers as JSON, compared with serde_json and a separate search for duplicate members.
 #![no_main]
 
 use std::cell::Cell;
@@ -28,12 +28,12 @@ fn depth(value: &Value) -> usize {
 }
 
 fn is_unique(text: &[u8]) -> bool {
-    let has_twin = Cell::new(false);
-    let read = Names(&has_twin);
-    serde::de::DeserializeSeed::deserialize(read, &mut Deserializer::from_slice(text)).is_ok() && !has_twin.get()
+    let has_duplicate = Cell::new(false);
+    let read = Names(&has_duplicate);
+    serde::de::DeserializeSeed::deserialize(read, &mut Deserializer::from_slice(text)).is_ok() && !has_duplicate.get()
 }
 
-/// Reads any value, and notes where an object has two members of one name.
+/// Reads any value and records whether an object has duplicate members.
 #[derive(Clone, Copy)]
 struct Names<'a>(&'a Cell<bool>);
 

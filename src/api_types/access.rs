@@ -1,4 +1,4 @@
-//! What a principal may do, and where it comes from.
+//! Role grants and effective permissions of a principal.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,31 +8,31 @@ use crate::models::permission::{DeclaredPermissions, Permission};
 use crate::models::{Grant, PrincipalStatus};
 use crate::services::PrincipalAccess;
 
-/// The roles of a principal.
+/// The role grants of a principal.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct GrantsResponse {
-    /// What was granted, by role.
+    /// The grants, including expired ones.
     items: Vec<GrantResponse>,
-    /// The role names of the last token seen. They count with a token that carries them, and only those that are roles here.
+    /// The role names in the last token seen. A role is effective only with a token that carries it, and only if it exists here.
     claim_roles: Vec<String>,
-    /// When that was; RFC 3339.
+    /// When that token was seen (RFC 3339).
     claim_roles_at: Option<String>,
 }
 
-/// A role as it was granted.
+/// A role grant.
 #[derive(Serialize, ToSchema)]
 pub(super) struct GrantResponse {
-    /// The role's name.
+    /// The name of the role.
     #[schema(example = "auditor")]
     role: String,
-    /// `manual`, `bootstrap` or `scim`.
+    /// The source of the grant: `manual`, `bootstrap` or `scim`.
     #[schema(example = "manual")]
     source: &'static str,
-    /// Who granted it; null for the command line and the service itself.
+    /// The id of the principal who granted the role; null for the command line and the service itself.
     granted_by: Option<String>,
-    /// RFC 3339.
+    /// When the role was granted (RFC 3339).
     granted_at: String,
-    /// RFC 3339; null where it does not end by itself.
+    /// When the grant expires (RFC 3339); null if it does not expire.
     expires_at: Option<String>,
 }
 
@@ -59,40 +59,40 @@ impl From<PrincipalAccess> for GrantsResponse {
     }
 }
 
-/// What a principal may do, and why.
+/// The effective permissions of a principal.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PrincipalAccessResponse {
-    /// The principal's id here.
+    /// The id of the principal.
     id: String,
-    /// Whether it is let in at all: `yes`, `pending`, `disabled` or `expired`.
+    /// Whether the principal is admitted: `yes`, `pending`, `disabled` or `expired`.
     #[schema(example = "yes")]
     admitted: &'static str,
-    /// A token issued before this is refused, whatever it carries; RFC 3339.
+    /// Tokens issued before this time are refused (RFC 3339).
     not_before: Option<String>,
-    /// The roles that count, those of the last token seen (`claim`) included.
+    /// The effective roles, including those of the last token seen (`claim`).
     roles: Vec<HeldRoleResponse>,
-    /// Every permission that there is.
+    /// All permissions of the service.
     permissions: Vec<GrantedPermissionResponse>,
 }
 
-/// One permission, and what stands behind it.
+/// A permission and its grants.
 #[derive(Serialize, ToSchema)]
 struct GrantedPermissionResponse {
-    /// `resource:action`.
+    /// The name, as `resource:action`.
     #[schema(example = "users:read")]
     name: &'static str,
-    /// Whether its roles grant it.
+    /// Whether a role of the principal grants the permission.
     granted: bool,
-    /// By which roles, and where each comes from.
+    /// The roles that grant the permission, with the source of each.
     granted_by: Vec<HeldRoleResponse>,
-    /// The scope that a token must carry besides, unless its client is first-party or its issuer does not delegate by scope; in each
-    /// spelling that an issuer here uses.
+    /// The scope that a token must also carry, in the spelling of each trusted issuer. It is not required for first-party clients and for
+    /// issuers that do not delegate by scope.
     #[schema(example = json!(["api/users:read"]))]
     needs_scope: Vec<String>,
 }
 
 impl PrincipalAccessResponse {
-    /// `spell` gives the scopes as which clients ask the issuers for a permission.
+    /// `spell` returns the scopes of a permission in the spelling of each issuer.
     pub(crate) fn new(
         access: &PrincipalAccess,
         declared: &DeclaredPermissions,

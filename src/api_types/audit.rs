@@ -1,4 +1,4 @@
-//! The audit trail as it is shown and asked for.
+//! Audit events and their query.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -10,33 +10,33 @@ use super::page::{default_limit, limit};
 use crate::models::{AuditAction, AuditFilter, AuditPlace, AuditTarget, ClientTime, Moment, PrincipalId};
 use crate::services::AuditEntry;
 
-/// What somebody did, or was refused.
+/// An audit event: a change, or a refused change.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditEventResponse {
-    /// The event's id.
+    /// The id of the event.
     id: String,
-    /// When; RFC 3339.
+    /// When the event occurred (RFC 3339).
     at: String,
-    /// The principal who acted; null for the command line and the service itself.
+    /// The id of the principal who acted; null for the command line and the service itself.
     actor: Option<String>,
-    /// The id of the actor's identity that the token or session was issued for: which of several linked ones acted.
+    /// The id of the actor's identity that the token or session was issued for.
     actor_identity: Option<String>,
-    /// The client that they acted through.
+    /// The id of the client that the actor used.
     client: Option<String>,
-    /// What was done.
+    /// The action.
     #[schema(example = "role.grant")]
     action: &'static str,
-    /// What it was done to: a principal's id, `role:` and a role's name (`role:auditor`), `service-accounts` or `audit-events`.
+    /// The target: a principal's id, `role:` and a role's name (`role:auditor`), `service-accounts` or `audit-events`.
     target: String,
-    /// `done` or `refused`.
+    /// The outcome: `done` or `refused`.
     #[schema(example = "done")]
     outcome: &'static str,
     /// The id of the request.
     request_id: Option<String>,
-    /// What changed, by name. Personal values are null.
+    /// The changed members by name. Personal values are null.
     #[schema(value_type = Object, example = json!({ "role": "auditor" }))]
     changes: serde_json::Map<String, serde_json::Value>,
-    /// How often: more than once where the same was refused again within a minute.
+    /// The number of occurrences. It exceeds 1 if the same action was refused again within a minute.
     #[schema(example = 1)]
     count: i64,
 }
@@ -59,37 +59,37 @@ impl From<AuditEntry> for AuditEventResponse {
     }
 }
 
-/// Which events.
+/// The filters and the page of a list of audit events.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
-    /// How many events, 1 to 200.
+    /// The maximum number of events on a page, 1 to 200.
     #[serde(default = "default_limit", deserialize_with = "limit")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     pub(crate) limit: u8,
-    /// `next_cursor` of the page before; absent for the first page.
+    /// The `next_cursor` of the previous page; absent for the first page.
     #[param(value_type = Option<String>)]
     pub(crate) cursor: Option<AuditCursor>,
-    /// Events of this principal's doing.
+    /// Only events of this actor: the id of a principal.
     #[param(value_type = Option<String>, format = "uuid")]
     pub(crate) actor: Option<PrincipalId>,
-    /// Events about this: a principal's id, `role:` and a role's name (`role:auditor`), `service-accounts` or `audit-events`.
+    /// Only events of this target: a principal's id, `role:` and a role's name (`role:auditor`), `service-accounts` or `audit-events`.
     pub(crate) target: Option<String>,
-    /// Events of this kind, as `role.grant`.
+    /// Only events of this action, such as `role.grant`.
     #[serde(default, deserialize_with = "action")]
     #[param(value_type = Option<String>)]
     pub(crate) action: Option<AuditAction>,
-    /// Events from this time on; RFC 3339.
+    /// Only events at or after this time (RFC 3339).
     #[param(value_type = Option<DateTime<Utc>>)]
     pub(crate) since: Option<ClientTime>,
-    /// Events before this time; RFC 3339.
+    /// Only events before this time (RFC 3339).
     #[param(value_type = Option<DateTime<Utc>>)]
     pub(crate) until: Option<ClientTime>,
 }
 
 impl AuditQuery {
-    /// What the filters leave.
+    /// Returns the filter.
     pub(crate) fn filter(&self) -> AuditFilter {
         AuditFilter {
             actor: self.actor,
@@ -100,7 +100,7 @@ impl AuditQuery {
         }
     }
 
-    /// The query for the page that starts at `cursor`.
+    /// Returns the query string of the page that starts at `cursor`.
     pub(crate) fn query_at(&self, cursor: &str) -> String {
         let filters = [
             ("actor", self.actor.map(|actor| actor.to_string())),
@@ -122,7 +122,7 @@ fn action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AuditActi
     action.map(Some).ok_or_else(|| serde::de::Error::custom(", expected an `action` of the audit trail"))
 }
 
-/// The place after which a page starts: opaque to clients, a time and an id to us.
+/// The position after which a page starts. It encodes a time and an id, and is opaque to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AuditCursor(pub(crate) AuditPlace);
 
@@ -153,7 +153,7 @@ mod tests {
     use crate::models::AuditEventId;
 
     #[test]
-    fn a_cursor_survives_its_text() {
+    fn cursor_round_trips_and_a_malformed_one_is_rejected() {
         let at = "2026-01-02T03:04:05.678901Z".parse::<ClientTime>().unwrap().into();
         let cursor = AuditCursor(AuditPlace { at, id: AuditEventId::generate() });
         assert_eq!(place(&cursor.to_string()), Some(cursor.0));

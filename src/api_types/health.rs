@@ -1,4 +1,4 @@
-//! Readiness, check by check; without detail, as anyone may ask.
+//! Startup and readiness responses. The endpoints are public, so the checks carry no details.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -9,44 +9,43 @@ use crate::services::Part;
 const READY: &str = "ready";
 const NOT_READY: &str = "not-ready";
 
-/// Whether the service can do its work.
+/// The readiness of the service.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReadinessResponse {
-    /// `ready` or `not-ready`.
+    /// The status: `ready` or `not-ready`.
     #[schema(example = "ready")]
     status: &'static str,
-    /// Each thing that it needs.
+    /// The result of each check.
     checks: Vec<CheckResponse>,
 }
 
-/// Whether the start has ended.
+/// The startup status.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct StartupResponse {
-    /// `started` or `starting`.
+    /// The status: `started` or `starting`.
     #[schema(example = "started")]
     pub(crate) status: &'static str,
 }
 
-/// One thing that the service needs.
+/// The result of a readiness check.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CheckResponse {
-    /// `database`, `key_set`, `migrations` or `server`.
+    /// The name of the check: `database`, `key_set`, `migrations` or `server`.
     #[schema(example = "key_set")]
     name: &'static str,
-    /// Whose key set it is: the issuer's short name.
+    /// The short name of the issuer, for `key_set`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "keycloak")]
     issuer: Option<String>,
-    /// Whether the service can do its work as far as this goes.
+    /// Whether the check passed.
     passed: bool,
-    /// Of the database `reachable` or `unreachable`; of a key set `fresh`, `stale`, `closed` (too old to be trusted) or `empty` (never
-    /// fetched); of the migrations `current`, `ahead` (a newer program has migrated), `behind` or `unknown`; of the server `serving` or
-    /// `stopping`.
+    /// The state. Database: `reachable` or `unreachable`. Key set: `fresh`, `stale`, `closed` (too old to be trusted) or `empty` (never
+    /// fetched). Migrations: `current`, `ahead` (applied by a newer version), `behind` or `unknown`. Server: `serving` or `stopping`.
     #[schema(example = "fresh")]
     state: &'static str,
-    /// Seconds since it was first seen in this state.
+    /// The time in this state, in seconds.
     age_seconds: u64,
-    /// When the keys at hand were fetched: since when they are stale or closed, if they are.
+    /// When the current keys were fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     fetched_at: Option<DateTime<Utc>>,
 }

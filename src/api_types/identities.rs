@@ -1,4 +1,4 @@
-//! How providers know a person.
+//! The identities of a user.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,18 +7,18 @@ use super::moment;
 use crate::models::Identity;
 use crate::services::NewIdentity;
 
-/// An identity by which a person comes in.
+/// An identity that a user signs in with.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct IdentityResponse {
-    /// The identity's id here.
+    /// The id of the identity in this service.
     id: String,
-    /// The issuer.
+    /// The issuer (`iss`) of the tokens.
     #[schema(example = "https://id.example.com")]
     issuer: String,
-    /// The issuer's subject.
+    /// The subject that the issuer assigns to the user.
     #[schema(example = "3f6c1d2e")]
     subject: String,
-    /// RFC 3339.
+    /// When the identity was linked (RFC 3339).
     created_at: String,
 }
 
@@ -33,28 +33,28 @@ impl From<Identity> for IdentityResponse {
     }
 }
 
-/// The identities of a person.
+/// The identities of a user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct IdentitiesResponse {
-    /// Oldest first.
+    /// The identities, oldest first.
     pub(crate) items: Vec<IdentityResponse>,
 }
 
-/// What came of letting somebody come again.
+/// The result of a readmission.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReadmissionResponse {
-    /// Whether they were kept out until now. If not, the identity may be spelt otherwise.
+    /// Whether the identity was blocked before. If false, check the spelling of issuer and subject.
     pub(crate) was_kept_out: bool,
 }
 
-/// Names an identity.
+/// An identity: an issuer and a subject.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IdentityRequest {
-    /// One of the issuers that this service trusts.
+    /// The issuer. The service must trust it.
     #[schema(example = "https://id.example.com")]
     issuer: String,
-    /// The issuer's subject, byte by byte as its tokens spell it.
+    /// The subject, exactly as in the tokens of the issuer.
     #[schema(example = "3f6c1d2e")]
     subject: String,
 }

@@ -1,4 +1,4 @@
-//! The caller's own profile and rights.
+//! The caller's own profile and permissions.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,29 +9,30 @@ use crate::models::{EmailState, Principal};
 /// The caller's own profile.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MeResponse {
-    /// The principal's id here.
+    /// The id of the principal.
     id: String,
-    /// `human` or `machine`.
+    /// The kind of principal: `human` or `machine`.
     #[schema(example = "human")]
     kind: &'static str,
-    /// The name to show.
+    /// The display name.
     display_name: Option<String>,
     given_name: Option<String>,
     family_name: Option<String>,
-    /// The provider's name for the account.
+    /// The user name at the identity provider.
     username: Option<String>,
     email: Option<String>,
-    /// `verified`, `unverified` or `unknown`: what the provider says of the e-mail.
+    /// Whether the identity provider has verified the e-mail address: `verified`, `unverified` or `unknown`.
     #[schema(example = "verified")]
     email_state: &'static str,
-    /// BCP 47.
+    /// The locale as a BCP 47 language tag.
     #[schema(example = "en-GB")]
     locale: Option<String>,
-    /// Members that were edited here and so no longer follow the provider; set one to null to give it back.
+    /// The members that were edited here and are no longer synchronized with the identity provider. Set a member to null to restore the
+    /// synchronization.
     edited: Vec<&'static str>,
-    /// RFC 3339.
+    /// When the account was created (RFC 3339).
     created_at: String,
-    /// RFC 3339.
+    /// When the account was last modified (RFC 3339).
     updated_at: String,
 }
 
@@ -54,11 +55,11 @@ impl From<Principal> for MeResponse {
     }
 }
 
-/// A merge patch (RFC 7396): members that are absent stay, null gives a member back to the provider.
+/// A JSON merge patch (RFC 7396). Absent members are not changed; null restores the synchronization with the identity provider.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateMeRequest {
-    /// The name to show.
+    /// The display name.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "Alice A.")]
     pub(crate) display_name: Option<Option<String>>,
@@ -68,43 +69,43 @@ pub(crate) struct UpdateMeRequest {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub(crate) family_name: Option<Option<String>>,
-    /// BCP 47.
+    /// The locale as a BCP 47 language tag.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub(crate) locale: Option<Option<String>>,
 }
 
-/// What the caller may do, and why.
+/// The effective permissions of the caller.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AccessResponse {
-    /// The principal's id here.
+    /// The id of the principal.
     pub(crate) id: String,
-    /// The client that obtained the token.
+    /// The id of the client that obtained the token.
     pub(crate) client_id: Option<String>,
-    /// Whether the client acts with all the rights of its principal.
+    /// Whether the client is first-party: it acts with all permissions of the principal.
     pub(crate) first_party: bool,
-    /// Whether the issuer delegates by scope; where it does not, roles decide alone.
+    /// Whether the issuer delegates by scope. If false, only roles grant permissions.
     pub(crate) delegates_by_scope: bool,
-    /// When the presented token ends; RFC 3339.
+    /// When the presented token expires (RFC 3339).
     pub(crate) token_expires_at: String,
     /// The scopes of the token, without the issuer's prefix.
     pub(crate) scopes: Vec<String>,
-    /// The roles that count.
+    /// The effective roles.
     pub(crate) roles: Vec<HeldRoleResponse>,
-    /// Every permission that is declared, and how it stands with it.
+    /// All permissions of the service, each with the caller's access to it.
     pub(crate) permissions: Vec<PermissionResponse>,
 }
 
-/// One permission, and what stands behind it.
+/// A permission and the caller's access to it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PermissionResponse {
-    /// `resource:action`.
+    /// The name, as `resource:action`.
     #[schema(example = "users:read")]
     pub(crate) name: &'static str,
-    /// Whether the caller may use it: it is delegated, and some role grants it.
+    /// Whether the caller may use the permission: the token delegates it and a role grants it.
     pub(crate) allowed: bool,
-    /// Whether the token delegates it.
+    /// Whether the token delegates the permission.
     pub(crate) delegated: bool,
-    /// The roles that grant it.
+    /// The names of the roles that grant the permission.
     pub(crate) granted_by: Vec<String>,
 }

@@ -6,17 +6,17 @@ use utoipa::ToSchema;
 use crate::auth::resource::ProtectedResource;
 use crate::models::permission::PermissionSet;
 
-/// The members of RFC 9728 section 2 that apply.
+/// OAuth 2.0 Protected Resource Metadata (RFC 9728 section 2).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProtectedResourceResponse {
-    /// The public URL.
+    /// The resource identifier: the public URL of the service.
     #[schema(example = "https://api.example.com")]
     resource: String,
-    /// The issuers whose tokens are taken.
+    /// The trusted issuers.
     authorization_servers: Vec<String>,
-    /// The scopes that some route asks for, as the issuers spell them.
+    /// The scopes that routes require, in the spelling of each issuer.
     scopes_supported: Vec<String>,
-    /// Tokens are read from the Authorization header field alone.
+    /// How tokens can be sent: only in the `Authorization` header field.
     bearer_methods_supported: [&'static str; 1],
 }
 

@@ -1,7 +1,7 @@
-//! Bodies: the only types of ours that a client sees.
+//! Request and response bodies.
 //!
-//! Each input is a type of its own that refuses members it does not know, so nothing can be set that was not meant to be; each output lists
-//! its members.
+//! Each request body is a separate type that rejects unknown members, so that a client can set only the intended members. Each response
+//! body lists its members.
 
 mod access;
 mod audit;
@@ -48,7 +48,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::models::Moment;
 
-/// A time as clients see it: RFC 3339 in UTC.
+/// Returns the time in RFC 3339 format, in UTC.
 pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
@@ -57,7 +57,7 @@ fn moment(moment: Moment) -> String {
     rfc3339(moment.utc())
 }
 
-/// Tells a member that is null from one that is absent.
+/// Distinguishes a null member from an absent one.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

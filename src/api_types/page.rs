@@ -1,4 +1,4 @@
-//! Lists come in pages, by keyset: a page starts after the last item of the one before it.
+//! Keyset pagination: a page starts after the last item of the previous page.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -7,21 +7,21 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::models::PrincipalId;
 
-/// Items of a page where the client does not say.
+/// The default number of items on a page.
 const DEFAULT_LIMIT: u8 = 50;
-/// The most items of a page.
+/// The maximum number of items on a page.
 const MAX_LIMIT: u8 = 200;
 
-/// Which page.
+/// The page of a list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// How many items, 1 to 200.
+    /// The maximum number of items on a page, 1 to 200.
     #[serde(default = "default_limit", deserialize_with = "limit")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     pub(crate) limit: u8,
-    /// `next_cursor` of the page before; absent for the first page.
+    /// The `next_cursor` of the previous page; absent for the first page.
     #[param(value_type = Option<String>)]
     pub(crate) cursor: Option<Cursor>,
 }
@@ -35,7 +35,7 @@ pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D:
     limit.ok_or_else(|| serde::de::Error::custom(", expected a `limit` from 1 to 200"))
 }
 
-/// The place in a list after which a page starts: opaque to clients, an id to us.
+/// The position after which a page starts. It encodes an id, and is opaque to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor(pub(crate) PrincipalId);
 
@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for Cursor {
 pub(crate) struct PageResponse<T: ToSchema> {
     /// The items, in the order of the list.
     pub(crate) items: Vec<T>,
-    /// Where the next page starts; null on the last one.
+    /// The cursor of the next page; null on the last page.
     pub(crate) next_cursor: Option<String>,
 }
 
@@ -72,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_survives_its_text() {
+    fn cursor_round_trips() {
         let cursor = Cursor(PrincipalId::generate());
         assert_eq!(read(&format!("cursor={cursor}")).unwrap().cursor, Some(cursor));
     }
 
     #[test]
-    fn a_page_has_fifty_items_unless_asked_for_another_number_up_to_two_hundred() {
+    fn limit_defaults_to_50_and_is_accepted_from_1_to_200() {
         assert_eq!(read("").unwrap().limit, 50);
         assert_eq!(read("limit=200").unwrap().limit, 200);
         for wrong in ["limit=0", "limit=201", "limit=-1", "limit=x", "limit=300", "cursor=x", "cursor=", "page=2"] {

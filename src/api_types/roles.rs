@@ -1,4 +1,4 @@
-//! Roles: as they are, and as they are held and granted.
+//! Roles, held roles and role grants.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +10,16 @@ use crate::models::ClientTime;
 use crate::models::permission::Permission;
 use crate::services::{HeldRole, RoleWithPermissions};
 
-/// A role that somebody holds.
+/// A role of a principal.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HeldRoleResponse {
-    /// The role's name.
+    /// The name of the role.
     #[schema(example = "member")]
     name: String,
-    /// Where it comes from: `manual`, `bootstrap`, `scim`, or `claim` where the presented token carries it.
+    /// The source: `manual`, `bootstrap` or `scim` for a grant, `claim` for a role in the token.
     #[schema(example = "manual")]
     source: &'static str,
-    /// RFC 3339; null where it does not end by itself.
+    /// When the grant expires (RFC 3339); null if it does not expire.
     expires_at: Option<String>,
 }
 
@@ -29,33 +29,33 @@ impl From<&HeldRole> for HeldRoleResponse {
     }
 }
 
-/// How a role is granted. An empty object grants it without end.
+/// The terms of a role grant. An empty object grants the role without expiry.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GrantRoleRequest {
-    /// RFC 3339; absent or null for a grant without end.
+    /// When the grant expires (RFC 3339); absent or null for a grant without expiry.
     #[serde(default)]
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub(crate) expires_at: Option<ClientTime>,
 }
 
-/// A role.
+/// A role: a named set of permissions.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RoleResponse {
-    /// The name that it is granted by.
+    /// The name of the role.
     #[schema(example = "support")]
     name: String,
-    /// What it is for.
+    /// The purpose of the role.
     #[schema(example = "Reads users, to help them.")]
     summary: String,
-    /// Whether it came with the service and can't be deleted.
+    /// Whether the role is built in and cannot be deleted.
     built_in: bool,
-    /// What it grants, in the order of the names.
+    /// The permissions that the role grants, by name.
     #[schema(example = json!(["profile:read", "users:read"]))]
     permissions: Vec<&'static str>,
-    /// RFC 3339.
+    /// When the role was created (RFC 3339).
     created_at: String,
-    /// RFC 3339.
+    /// When the role was last modified (RFC 3339).
     updated_at: String,
 }
 
@@ -72,31 +72,31 @@ impl From<RoleWithPermissions> for RoleResponse {
     }
 }
 
-/// Every role.
+/// All roles.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RolesResponse {
-    /// The roles, in the order of their names.
+    /// The roles, by name.
     pub(crate) items: Vec<RoleResponse>,
 }
 
-/// What a role is from now on.
+/// The new content of a role.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutRoleRequest {
-    /// What it is for, in a sentence.
+    /// The purpose of the role, in a sentence.
     #[schema(example = "Reads users, to help them.", min_length = 1, max_length = 255)]
     pub(crate) summary: String,
-    /// The names of the permissions that it grants, each one of those that the service knows.
+    /// The names of the permissions that the role grants. The service must know each of them.
     #[schema(example = json!(["profile:read", "users:read"]))]
     pub(crate) permissions: BTreeSet<String>,
 }
 
-/// How a role is deleted.
+/// The options for deleting a role.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeleteRoleQuery {
-    /// Whether to take it from those who hold it.
+    /// Whether to delete a role that is assigned to principals, and remove its assignments.
     #[serde(default)]
     #[param(default = false)]
     pub(crate) force: bool,

@@ -1,4 +1,4 @@
-//! Programs: registered by an admin before their first token counts.
+//! Service accounts.
 
 use std::collections::BTreeSet;
 
@@ -9,31 +9,31 @@ use super::{HeldRoleResponse, moment, present};
 use crate::models::ClientTime;
 use crate::services::{HeldRole, ServiceAccount};
 
-/// A program that may call the API.
+/// A service account: a program that may call the API.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ServiceAccountResponse {
-    /// The principal's id here.
+    /// The id of the service account.
     id: String,
-    /// The issuer whose tokens it brings.
+    /// The issuer of its tokens.
     issuer: String,
-    /// What the issuer calls it.
+    /// Its client id at the issuer.
     client_id: String,
-    /// The name to show.
+    /// The display name.
     display_name: Option<String>,
-    /// `active`, `disabled` or `deleted`.
+    /// The status: `active`, `disabled` or `deleted`.
     #[schema(example = "active")]
     status: &'static str,
-    /// Why the account is disabled, in the words of who did it.
+    /// The reason that was given when the account was disabled.
     disabled_reason: Option<String>,
-    /// Tokens issued before this are refused; RFC 3339.
+    /// Tokens issued before this time are refused (RFC 3339).
     not_before: Option<String>,
-    /// When the account ends by itself; RFC 3339.
+    /// When the account expires (RFC 3339).
     expires_at: Option<String>,
-    /// To the hour; RFC 3339.
+    /// When a token of the account was last seen, to the hour (RFC 3339).
     last_seen_at: Option<String>,
-    /// RFC 3339.
+    /// When the account was created (RFC 3339).
     created_at: String,
-    /// RFC 3339.
+    /// When the account was last modified (RFC 3339).
     updated_at: String,
 }
 
@@ -56,12 +56,12 @@ impl From<ServiceAccount> for ServiceAccountResponse {
     }
 }
 
-/// A program with the roles that it was granted.
+/// A service account with its roles.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ServiceAccountDetailResponse {
     #[serde(flatten)]
     account: ServiceAccountResponse,
-    /// Grants that count now.
+    /// The roles of the current grants.
     roles: Vec<HeldRoleResponse>,
 }
 
@@ -71,33 +71,33 @@ impl ServiceAccountDetailResponse {
     }
 }
 
-/// Registers a program.
+/// The service account to register.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegisterServiceAccountRequest {
-    /// One of the issuers that this service trusts.
+    /// The issuer. The service must trust it.
     #[schema(example = "https://id.example.com")]
     pub(crate) issuer: String,
-    /// What the issuer calls the program.
+    /// The client id at the issuer.
     #[schema(example = "reporter")]
     pub(crate) client_id: String,
-    /// The name to show; the client id where it is absent.
+    /// The display name; defaults to the client id.
     #[serde(default)]
     pub(crate) display_name: Option<String>,
-    /// Names of roles to grant at once.
+    /// The names of the roles to grant.
     #[serde(default)]
     pub(crate) roles: BTreeSet<String>,
 }
 
-/// A merge patch of a program (RFC 7396): what is absent stays, what is null is taken away.
+/// A JSON merge patch of a service account (RFC 7396). Absent members are not changed; null removes a member.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateServiceAccountRequest {
-    /// The name to show.
+    /// The display name.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "Nightly report")]
     pub(crate) display_name: Option<Option<String>>,
-    /// When the account ends by itself; RFC 3339.
+    /// When the account expires (RFC 3339).
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) expires_at: Option<Option<ClientTime>>,

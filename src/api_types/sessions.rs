@@ -1,4 +1,4 @@
-//! Sessions of browsers.
+//! Browser sign-in, sign-out and sessions.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -6,34 +6,34 @@ use utoipa::{IntoParams, ToSchema};
 use super::moment;
 use crate::services::SessionView;
 
-/// How to sign in.
+/// The options of a sign-in.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct LoginQuery {
-    /// Where to go afterwards: a path here, from its slash, or an address of an origin that the operator allows. Else the front page.
+    /// Where to redirect the browser after the sign-in: an absolute path of this service or a URL of an allowed origin. Defaults to `/`.
     pub(crate) return_to: Option<String>,
-    /// What the provider is to ask, or not.
+    /// The interaction that the identity provider must or must not ask for.
     #[param(inline)]
     pub(crate) prompt: Option<Prompt>,
 }
 
-/// What the provider is to ask (OpenID Connect Core section 3.1.2.1).
+/// The `prompt` of the authorization request (OpenID Connect Core section 3.1.2.1).
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Prompt {
-    /// Nothing: who is not signed in there comes back with `error=login_required`.
+    /// No interaction. A user who is not signed in at the provider is redirected back with `error=login_required`.
     None,
-    /// Who it is, even if it knows.
+    /// Authentication, even if the user is signed in.
     Login,
-    /// Whether this service may know.
+    /// Consent.
     Consent,
-    /// Which account.
+    /// The choice of an account.
     SelectAccount,
 }
 
 impl Prompt {
-    /// As the provider reads it.
+    /// Returns the value for the authorization request.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -44,72 +44,72 @@ impl Prompt {
     }
 }
 
-/// What a browser brings back from the provider. What else is there is the provider's own.
+/// The authorization response of the identity provider. Other parameters are ignored.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CallbackQuery {
-    /// The provider's answer.
+    /// The authorization code.
     pub(crate) code: Option<String>,
-    /// What this service gave the browser along.
+    /// The `state` of the authorization request.
     pub(crate) state: Option<String>,
-    /// Whose answer it is (RFC 9207).
+    /// The issuer of the response (RFC 9207).
     pub(crate) iss: Option<String>,
-    /// Why there is none.
+    /// The error code, if the authorization failed.
     pub(crate) error: Option<String>,
 }
 
-/// What a provider sends when somebody has signed out there.
+/// A back-channel logout request of the identity provider.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct BackchannelLogoutRequest {
-    /// OpenID Connect Back-Channel Logout section 2.4.
+    /// The logout token (OpenID Connect Back-Channel Logout section 2.4).
     pub(crate) logout_token: String,
 }
 
-/// What is left to do after signing out here.
+/// The result of a sign-out.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LogoutResponse {
-    /// Where to send the browser, so that the person is signed out at the provider as well; null where there is no such place.
+    /// The URL that signs the browser out at the identity provider; null if the provider does not support it.
     #[schema(example = "https://api.example.com/auth/logout")]
     pub(crate) end_session_url: Option<String>,
 }
 
-/// Who is signed in.
+/// The authenticated principal.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WhoResponse {
-    /// The principal's id here.
+    /// The id of the principal.
     pub(crate) id: String,
-    /// The name to show.
+    /// The display name.
     pub(crate) display_name: Option<String>,
-    /// What they may do, as far as the service's own permissions go.
+    /// The permissions of this service that the caller may use.
     pub(crate) permissions: Vec<&'static str>,
-    /// The session; null for whoever came with a token.
+    /// The session; null if the request was authenticated with a token.
     pub(crate) session: Option<SessionResponse>,
 }
 
-/// A session of a browser.
+/// A browser session.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionResponse {
-    /// What it is called. It opens nothing.
+    /// The id of the session. It is not a credential.
     id: String,
-    /// What the browser called itself.
+    /// The `User-Agent` of the browser.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")]
     device: Option<String>,
-    /// Whether it is the one that asks.
+    /// Whether the request was sent in this session.
     current: bool,
-    /// RFC 3339.
+    /// When the session began (RFC 3339).
     created_at: String,
-    /// When it was last used, to the minute; RFC 3339.
+    /// When the session was last used, to the minute (RFC 3339).
     last_used_at: String,
-    /// When the provider last stood by it; RFC 3339.
+    /// When the identity provider last confirmed the session (RFC 3339).
     confirmed_at: String,
-    /// When it ends unless it is used; RFC 3339.
+    /// When the session ends if it is not used (RFC 3339).
     idle_ends_at: String,
-    /// When it ends at the latest; RFC 3339.
+    /// When the session ends at the latest (RFC 3339).
     ends_at: String,
 }
 
 impl SessionResponse {
-    /// `session` as it is told to whoever came by `current`.
+    /// Returns `session`. `current` is the session of the request.
     pub(crate) fn new(session: &SessionView, current: Option<&SessionView>) -> Self {
         Self {
             id: session.id.clone(),
@@ -124,9 +124,9 @@ impl SessionResponse {
     }
 }
 
-/// The sessions of a person.
+/// The browser sessions of a user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionsResponse {
-    /// Oldest first.
+    /// The sessions, oldest first.
     pub(crate) items: Vec<SessionResponse>,
 }

@@ -1,4 +1,4 @@
-//! What admins say of people: of one to be, and what to change of one.
+//! The creation and modification of users by administrators.
 
 use std::collections::BTreeSet;
 
@@ -9,30 +9,30 @@ use super::{IdentityRequest, present};
 use crate::models::{ClientTime, ProfileField};
 use crate::services::{NewUser, ProfileEdit, UserEdit};
 
-/// Adds a person before they first come.
+/// The user to create.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateUserRequest {
-    /// By what the person comes in: 1 to 20.
+    /// The identities that the user can sign in with, 1 to 20.
     #[schema(min_items = 1, max_items = 20)]
     identities: Vec<IdentityRequest>,
-    /// The name to show. Names and locale that are set here stay so, whatever the provider says.
+    /// The display name. Names and locale that are set here are not synchronized with the identity provider.
     #[schema(example = "Alice Archer")]
     display_name: Option<String>,
     given_name: Option<String>,
     family_name: Option<String>,
-    /// The name of the account; the provider does not change it.
+    /// The user name. It is not synchronized with the identity provider.
     username: Option<String>,
-    /// The e-mail address; the provider does not change it.
+    /// The e-mail address. It is not synchronized with the identity provider.
     #[schema(example = "alice@example.com")]
     email: Option<String>,
-    /// BCP 47.
+    /// The locale as a BCP 47 language tag.
     #[schema(example = "en-GB")]
     locale: Option<String>,
-    /// When the account ends by itself; RFC 3339.
+    /// When the account expires (RFC 3339).
     #[schema(value_type = Option<DateTime<Utc>>)]
     expires_at: Option<ClientTime>,
-    /// Names of the roles to grant; `member` where it is absent.
+    /// The names of the roles to grant; defaults to `member`.
     #[schema(example = json!(["member"]))]
     roles: Option<BTreeSet<String>>,
 }
@@ -57,11 +57,12 @@ impl From<CreateUserRequest> for NewUser {
     }
 }
 
-/// A merge patch (RFC 7396): members that are absent stay. Null gives a name or the locale back to the provider, and removes the others.
+/// A JSON merge patch (RFC 7396). Absent members are not changed. Null restores the synchronization of a name or the locale with the
+/// identity provider, and removes any other member.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateUserRequest {
-    /// The name to show.
+    /// The display name.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "Alice A.")]
     pub(crate) display_name: Option<Option<String>>,
@@ -71,19 +72,19 @@ pub(crate) struct UpdateUserRequest {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub(crate) family_name: Option<Option<String>>,
-    /// BCP 47.
+    /// The locale as a BCP 47 language tag.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub(crate) locale: Option<Option<String>>,
-    /// The name of the account: only where an admin made it, else it is the provider's.
+    /// The user name. It can be changed only if an administrator created the account.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub(crate) username: Option<Option<String>>,
-    /// The e-mail address: only where an admin made the account, else it is the provider's.
+    /// The e-mail address. It can be changed only if an administrator created the account.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub(crate) email: Option<Option<String>>,
-    /// When the account ends by itself, RFC 3339; null for never.
+    /// When the account expires (RFC 3339); null for never.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub(crate) expires_at: Option<Option<ClientTime>>,

@@ -1,4 +1,4 @@
-//! All that is held on one person.
+//! The export of all data stored about a user.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,40 +8,40 @@ use super::{AuditEventResponse, IdentityResponse, UserResponse, moment};
 use crate::models::ProfileField;
 use crate::services::UserExport;
 
-/// All that is held on one person.
+/// All data stored about a user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UserExportResponse {
-    /// What describes them.
+    /// The profile and status.
     user: UserResponse,
-    /// How the account came to be: `first-contact`, `manual` or `scim`.
+    /// The origin of the account: `first-contact`, `manual` or `scim`.
     #[schema(example = "first-contact")]
     origin: &'static str,
-    /// The id by which the provider's provisioning knows them.
+    /// The id of the user in the provisioning system of the identity provider.
     external_id: Option<String>,
-    /// What the provider last said of names and locale.
+    /// The last names and locale from the identity provider.
     provider_profile: std::collections::BTreeMap<&'static str, String>,
-    /// Which of these were edited here since.
+    /// The members of these that were edited here.
     edited: Vec<&'static str>,
-    /// The role names of the last token seen.
+    /// The role names in the last token seen.
     claim_roles: Vec<String>,
-    /// RFC 3339; null unless they are deleted.
+    /// When the user was deleted (RFC 3339); null if the user is not deleted.
     deleted_at: Option<String>,
-    /// By what they come in.
+    /// The identities of the user.
     identities: Vec<IdentityResponse>,
-    /// The roles they were given.
+    /// The role grants of the user.
     grants: Vec<GrantResponse>,
-    /// Members that are left out because the request lacks `audit:read`: then `audit_events` is not there.
+    /// The members that are omitted because the caller lacks a permission: `audit_events` without `audit:read`.
     omitted: Vec<&'static str>,
-    /// The events of the audit trail that name the person as actor or target, oldest first. Absent without `audit:read`.
+    /// The audit events with the user as actor or target, oldest first. Absent if the caller lacks `audit:read`.
     #[serde(skip_serializing_if = "Option::is_none")]
     audit_events: Option<Vec<AuditEventResponse>>,
 }
 
 impl UserExportResponse {
-    /// The JSON before and after the elements of `audit_events`, which are too many to be held at once.
+    /// Returns the JSON before and after the elements of `audit_events`, which are streamed because of their number.
     pub(crate) fn around_audit_events(&self) -> Result<(String, &'static str), serde_json::Error> {
         let mut opening = serde_json::to_string(self)?;
-        // The brace that closes the object.
+        // The closing brace of the object.
         opening.pop();
         opening.push_str(",\"audit_events\":[");
         Ok((opening, "]}"))
@@ -51,11 +51,11 @@ impl UserExportResponse {
 impl From<UserExport> for UserExportResponse {
     fn from(export: UserExport) -> Self {
         let UserExport { user, identities, grants, has_history } = export;
-        let said = |field: ProfileField| Some((field.as_str(), user.provider_profile.get(field)?.to_owned()));
+        let from_provider = |field: ProfileField| Some((field.as_str(), user.provider_profile.get(field)?.to_owned()));
         Self {
             origin: user.origin.as_str(),
             external_id: user.external_id.clone(),
-            provider_profile: ProfileField::ALL.into_iter().filter_map(said).collect(),
+            provider_profile: ProfileField::ALL.into_iter().filter_map(from_provider).collect(),
             edited: user.edited_fields.0.iter().map(|field| field.as_str()).collect(),
             claim_roles: user.claim_roles.0.iter().cloned().collect(),
             deleted_at: user.deleted_at.map(moment),

@@ -1,4 +1,4 @@
-//! What to list of the people, in which order, and the cursor, which belongs to one such question.
+//! The filters, order and cursor of the list of users. A cursor is valid for one combination of filters and order.
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -12,34 +12,34 @@ use super::rfc3339;
 use crate::models::{ClientTime, PeopleFilter, PeopleOrder, PeoplePlace, PrincipalId, PrincipalStatus};
 use crate::name::{is_line, normalized};
 
-/// Which people, in which order, and which page of them.
+/// The filters, the order and the page of a list of users.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListUsersQuery {
-    /// How many items, 1 to 200.
+    /// The maximum number of users on a page, 1 to 200.
     #[serde(default = "default_limit", deserialize_with = "limit")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     pub(crate) limit: u8,
-    /// `next_cursor` of the page before, with the same filters and the same order; absent for the first page.
+    /// The `next_cursor` of the previous page, with the same filters and order; absent for the first page.
     cursor: Option<String>,
-    /// Those of this status; without it, all but the deleted.
+    /// Only users with this status. Without it, all users except deleted ones.
     #[param(inline)]
     status: Option<StatusFilter>,
-    /// Those who hold this role by a grant that has not ended.
+    /// Only users with a current grant of this role.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     role: Option<String>,
-    /// Those with this e-mail address, whole; case does not matter.
+    /// Only users with this e-mail address; case-insensitive.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     email: Option<String>,
-    /// Those whose name (or a word of it), user name or e-mail address begins like this; case does not matter. They come in the order
-    /// of what matches, so it does not go together with `sort`.
+    /// Only users with a name, a word in a name, a user name or an e-mail address that starts with this prefix; case-insensitive. The
+    /// users are in the order of the matching term, so `q` excludes `sort`.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     q: Option<String>,
-    /// The order: as they came (`id`, unless another is asked for), by name, or by when they were last seen, who never was coming first.
+    /// The order: by creation (`id`, the default), by display name, or by the time of the last token, users without one first.
     #[param(inline)]
     sort: Option<UserSort>,
 }
@@ -61,7 +61,7 @@ enum UserSort {
     LastSeenAt,
 }
 
-/// A part of the query contradicts another one; says which.
+/// Two query parameters contradict each other. The text names them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Contradiction(pub(crate) &'static str);
 
@@ -78,7 +78,7 @@ impl ListUsersQuery {
 
     pub(crate) fn order(&self) -> Result<PeopleOrder, Contradiction> {
         match (&self.q, self.sort) {
-            (Some(_), Some(_)) => Err(Contradiction("`q` brings its own order: leave `sort` out.")),
+            (Some(_), Some(_)) => Err(Contradiction("`q` has its own order. Omit `sort`.")),
             (Some(prefix), None) => Ok(PeopleOrder::Match(prefix.clone())),
             (None, None | Some(UserSort::Id)) => Ok(PeopleOrder::Id),
             (None, Some(UserSort::DisplayName)) => Ok(PeopleOrder::DisplayName),
@@ -86,7 +86,7 @@ impl ListUsersQuery {
         }
     }
 
-    /// The place that the cursor names.
+    /// Returns the position of the cursor. Fails if the cursor belongs to other filters or another order.
     pub(crate) fn after(&self) -> Result<Option<PeoplePlace>, Contradiction> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let foreign = Contradiction("`cursor` must be the `next_cursor` of a page with the same filters and order.");
@@ -107,7 +107,7 @@ impl ListUsersQuery {
         }
     }
 
-    /// The cursor that names `place`.
+    /// Returns the cursor of `place`.
     pub(crate) fn cursor(&self, place: PeoplePlace) -> String {
         let (key, id) = match place {
             PeoplePlace::Id(id) => (None, id),
@@ -118,7 +118,7 @@ impl ListUsersQuery {
         BASE64_URL_SAFE_NO_PAD.encode(serde_json::json!(content).to_string())
     }
 
-    /// The query of the page at `cursor`.
+    /// Returns the query string of the page at `cursor`.
     pub(crate) fn query_at(&self, cursor: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("limit", &self.limit.to_string());
@@ -128,7 +128,7 @@ impl ListUsersQuery {
         query.append_pair("cursor", cursor).finish()
     }
 
-    /// What is asked, apart from the page.
+    /// Returns the filters and the order as query parameters.
     fn parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
         let word = |value: serde_json::Value| value.as_str().map(str::to_owned);
         let parameters = [
@@ -141,7 +141,7 @@ impl ListUsersQuery {
         parameters.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
 
-    /// A short name for what is asked, so that a cursor is good for the list that it comes from and no other.
+    /// Returns a short hash of the filters and the order. It binds a cursor to the list that it comes from.
     fn question(&self) -> String {
         let asked: Vec<_> = self.parameters().filter(|parameter| *parameter != ("sort", "id".to_owned())).collect();
         let hash = digest::digest(&digest::SHA256, serde_json::json!(asked).to_string().as_bytes());
@@ -156,7 +156,7 @@ struct CursorContent {
     id: PrincipalId,
 }
 
-/// A text that somebody may be known by, spelt as it is kept: what is no line is kept nowhere.
+/// Deserializes a search text and normalizes it like stored texts. Rejects a text that cannot be stored.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let text = normalized(text.trim());
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_leads_to_its_place_by_the_query_that_it_is_linked_with() {
+    fn cursor_round_trips_with_the_query_of_its_list() {
         for (query, place) in places() {
             let query = read(query).unwrap();
             let next = query.query_at(&query.cursor(place.clone()));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_another_question_is_none() {
+    fn cursor_of_another_list_is_rejected() {
         for (asked, place) in places() {
             let cursor = read(asked).unwrap().cursor(place);
             for other in ["status=pending", "role=auditor", "email=a%40b", "q=ann", "sort=display_name", "q=other"] {
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_list_knows_is_refused() {
+    fn unknown_filters_and_malformed_values_are_rejected() {
         for wrong in ["status=gone", "sort=email", "q=", "q=%20", "role=%00", "email=", "limit=0", "page=2"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -1,4 +1,4 @@
-//! People as admins see them.
+//! Users.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,38 +7,38 @@ use super::{HeldRoleResponse, moment};
 use crate::models::Principal;
 use crate::services::KnownPrincipal;
 
-/// A person.
+/// A user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UserResponse {
-    /// The principal's id here.
+    /// The id of the user.
     id: String,
-    /// The name to show.
+    /// The display name.
     display_name: Option<String>,
     given_name: Option<String>,
     family_name: Option<String>,
-    /// The provider's name for the account; not unique.
+    /// The user name at the identity provider; not unique.
     username: Option<String>,
-    /// Not unique.
+    /// The e-mail address; not unique.
     email: Option<String>,
-    /// `verified`, `unverified` or `unknown`: what the provider says of the e-mail.
+    /// Whether the identity provider has verified the e-mail address: `verified`, `unverified` or `unknown`.
     #[schema(example = "verified")]
     email_state: &'static str,
-    /// BCP 47.
+    /// The locale as a BCP 47 language tag.
     locale: Option<String>,
-    /// `pending`, `active`, `disabled` or `deleted`.
+    /// The status: `pending`, `active`, `disabled` or `deleted`.
     #[schema(example = "active")]
     status: &'static str,
-    /// Why the account is disabled, in the words of who did it.
+    /// The reason that was given when the account was disabled.
     disabled_reason: Option<String>,
-    /// Tokens issued before this are refused; RFC 3339.
+    /// Tokens issued before this time are refused (RFC 3339).
     not_before: Option<String>,
-    /// When the account ends by itself; RFC 3339.
+    /// When the account expires (RFC 3339).
     expires_at: Option<String>,
-    /// To the hour; RFC 3339.
+    /// When the user was last seen, to the hour (RFC 3339).
     last_seen_at: Option<String>,
-    /// RFC 3339.
+    /// When the account was created (RFC 3339).
     created_at: String,
-    /// RFC 3339.
+    /// When the account was last modified (RFC 3339).
     updated_at: String,
 }
 
@@ -64,12 +64,12 @@ impl From<Principal> for UserResponse {
     }
 }
 
-/// A person with the roles that they were granted.
+/// A user with their roles.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UserDetailResponse {
     #[serde(flatten)]
     user: UserResponse,
-    /// Grants that count now. Roles that a token carries are not known here: see `/api/v1/me/access`.
+    /// The roles of the current grants. Roles in a token are not included; see `/api/v1/me/access`.
     roles: Vec<HeldRoleResponse>,
 }
 
@@ -79,11 +79,11 @@ impl From<KnownPrincipal> for UserDetailResponse {
     }
 }
 
-/// Why an account is disabled. The body may be left out.
+/// The reason for disabling an account. The body is optional.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DisableRequest {
-    /// For other admins to read.
+    /// The reason, for other administrators.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 255)]
     pub(crate) reason: Option<String>,

@@ -1,11 +1,11 @@
-//! A resource with its version: the ETag that a later change has to name (RFC 9110 section 8.8.3).
+//! Responses with an `ETag` (RFC 9110 section 8.8.3), the version that a later change sends as `If-Match`.
 
 use actix_web::body::BoxBody;
 use actix_web::http::header::{ETag, EntityTag};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 
-/// A body and the version of what it shows.
+/// A response body and the version of its resource.
 pub(crate) struct Versioned<T> {
     is_new: bool,
     version: i64,
@@ -17,7 +17,7 @@ impl<T> Versioned<T> {
         Self { is_new: false, version, body }
     }
 
-    /// The same, of a resource that the request made.
+    /// Returns the 201 response for a resource that the request created.
     pub(crate) fn created(version: i64, body: T) -> Self {
         Self { is_new: true, version, body }
     }

@@ -1,6 +1,6 @@
-//! Where every request comes in, and every response leaves: failures get their body, their challenge and their line in the log.
+//! The middleware that checks the limits of requests and completes responses: a failure gets its body, its challenge and its log line.
 //!
-//! A service of its own and not `from_fn`, which boxes a future for each request.
+//! Not built with `from_fn`, which allocates a boxed future per request.
 
 use std::any::Any;
 use std::future::{Future, Ready, ready};
@@ -29,27 +29,27 @@ use crate::error_chain::error_chain;
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::services::ReadinessService;
 
-/// What answers are made by: shared by all workers, and taken by each request once.
+/// The dependencies of responses, shared by all workers and looked up once per request.
 pub(super) struct AnswerRules {
     pub(super) limits: RequestLimits,
     pub(super) metrics: web::Data<Metrics>,
     pub(super) readiness: web::Data<ReadinessService>,
     pub(super) resource: web::Data<ProtectedResource>,
-    /// Whether the world reaches the service by https.
+    /// Whether the public URL is https.
     pub(super) is_https: bool,
 }
 
-/// What an answer is to browsers, unless it says otherwise itself: data that no page is to load, show or keep.
+/// The content security policy of a response that sets none: data that no page may load or embed.
 const CONTENT_SECURITY: &str = "default-src 'none'; frame-ancestors 'none'";
-/// A year, for this host alone: what stands beside it is not ours to decide.
+/// One year, for this host only: its subdomains may belong to other services.
 const TRANSPORT_SECURITY: &str = "max-age=31536000";
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Why a request was refused or failed: kept with its answer, for the line in the log that tells of the request.
+/// The reason of a failure, kept with the response for the access log.
 pub(super) struct Reason(pub(super) &'static str);
 
-/// Checks what a request brings, and answers failures, panics among them, as problems.
+/// Checks the limits of a request, and turns failures and panics into problem responses.
 pub(super) struct Answer;
 
 impl<S, B> Transform<S, ServiceRequest> for Answer
@@ -59,21 +59,21 @@ where
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = ActixError;
-    type Transform = Answering<S>;
+    type Transform = AnswerMiddleware<S>;
     type InitError = ();
-    type Future = Ready<Result<Answering<S>, ()>>;
+    type Future = Ready<Result<AnswerMiddleware<S>, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Answering { next: service }))
+        ready(Ok(AnswerMiddleware { next: service }))
     }
 }
 
-/// [`Answer`] around what comes next.
-pub(super) struct Answering<S> {
+/// The middleware of [`Answer`].
+pub(super) struct AnswerMiddleware<S> {
     next: S,
 }
 
-impl<S, B> Service<ServiceRequest> for Answering<S>
+impl<S, B> Service<ServiceRequest> for AnswerMiddleware<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
     B: MessageBody + 'static,
@@ -85,28 +85,28 @@ where
     forward_ready!(next);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let leaving = Leaving::of(request.request());
+        let context = ResponseContext::of(request.request());
         let mut body = None;
-        if let Some(rules) = &leaving.rules {
+        if let Some(rules) = &context.rules {
             body = rules.limits.take_body(&mut request);
             if let Err(refusal) = rules.limits.check_head(&request) {
-                let refused = leaving.finish(request.error_response(refusal), body);
-                return AnswerFuture::Given { answer: Some(Ok(refused)) };
+                let refused = context.finish(request.error_response(refusal), body);
+                return AnswerFuture::Ready { response: Some(Ok(refused)) };
             }
         }
         match catching(|| self.next.call(request)) {
-            Ok(work) => AnswerFuture::Awaited { work, body, leaving },
-            Err(panicked) => AnswerFuture::Given { answer: Some(Err(leaving.wrap(&panicked))) },
+            Ok(work) => AnswerFuture::Pending { work, body, context },
+            Err(panicked) => AnswerFuture::Ready { response: Some(Err(context.wrap(&panicked))) },
         }
     }
 }
 
 pin_project! {
-    /// The answer, now or later.
+    /// The response of [`AnswerMiddleware`].
     #[project = AnswerProjection]
     pub(super) enum AnswerFuture<F> {
-        Given { answer: Option<Result<ServiceResponse<BoxBody>, ActixError>> },
-        Awaited { #[pin] work: F, body: Option<IncomingBody>, leaving: Leaving },
+        Ready { response: Option<Result<ServiceResponse<BoxBody>, ActixError>> },
+        Pending { #[pin] work: F, body: Option<IncomingBody>, context: ResponseContext },
     }
 }
 
@@ -117,45 +117,45 @@ where
 {
     type Output = Result<ServiceResponse<BoxBody>, ActixError>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (work, body, leaving) = match self.project() {
-            AnswerProjection::Given { answer } => {
-                return Poll::Ready(answer.take().expect("nobody asks again for what was answered"));
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let (work, body, context) = match self.project() {
+            AnswerProjection::Ready { response } => {
+                return Poll::Ready(response.take().expect("a future is not polled after completion"));
             }
-            AnswerProjection::Awaited { work, body, leaving } => (work, body, leaving),
+            AnswerProjection::Pending { work, body, context } => (work, body, context),
         };
-        Poll::Ready(match catching(|| work.poll(context)) {
+        Poll::Ready(match catching(|| work.poll(task)) {
             Ok(polled) => match ready_or_pending!(polled) {
-                Ok(response) => Ok(leaving.finish(response.map_into_boxed_body(), body.take())),
-                // The request went down with the failure, so the answer travels as one.
-                Err(error) => Err(leaving.wrap(&Error::from(&error))),
+                Ok(response) => Ok(context.finish(response.map_into_boxed_body(), body.take())),
+                // The error does not carry the request, so the response is returned as an error as well.
+                Err(error) => Err(context.wrap(&Error::from(&error))),
             },
-            Err(panicked) => Err(leaving.wrap(&panicked)),
+            Err(panicked) => Err(context.wrap(&panicked)),
         })
     }
 }
 
-/// What `work` comes to, or that it panicked.
+/// Runs `work` and turns a panic into an error.
 fn catching<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
     let panicked = |_: Box<dyn Any + Send>| Error::Internal("the handler panicked".into());
     catch_unwind(AssertUnwindSafe(work)).map_err(panicked)
 }
 
-/// A failure that something around [`Answer`] has found, as the answer to its request.
+/// Replaces a response by that of `error`, for middleware outside of [`Answer`].
 pub(super) fn refuse(response: ServiceResponse<BoxBody>, error: &Error) -> ServiceResponse<BoxBody> {
-    let leaving = Leaving::of(response.request());
-    let mut refused = leaving.failure(error);
-    leaving.finish_head(&mut refused);
+    let context = ResponseContext::of(response.request());
+    let mut refused = context.failure(error);
+    context.finish_head(&mut refused);
     response.into_response(refused)
 }
 
-/// What the answer needs of the request, taken before the request is handed on.
-struct Leaving {
+/// The data of a request that its response needs, read before the request is passed on.
+struct ResponseContext {
     request_id: RequestId,
     rules: Option<web::Data<AnswerRules>>,
 }
 
-impl Leaving {
+impl ResponseContext {
     fn of(request: &HttpRequest) -> Self {
         let id = request.extensions().get::<RequestId>().copied();
         let request_id = id.unwrap_or_else(RequestId::fresh);
@@ -195,7 +195,7 @@ impl Leaving {
         response
     }
 
-    /// What every answer carries, failures and panics among them.
+    /// Sets the headers of every response, including failures and panics.
     fn finish_head(&self, response: &mut HttpResponse) {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -217,7 +217,7 @@ impl Leaving {
     }
 }
 
-/// A failure of ours is logged here, with its causes; the reason for any other is in the line that tells of the request.
+/// Logs a failure of the service with its causes. For other failures the access log has the reason.
 fn log(error: &Error) {
     if error.problem().status >= StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(reason = error.reason(), cause = error_chain(error), "failed");

@@ -1,7 +1,8 @@
-//! Which pages of other origins may read the answers (the CORS protocol of the Fetch standard, section 3.2).
+//! Cross-origin access by browsers (the CORS protocol of the Fetch standard, section 3.2).
 //!
-//! Origins are exact. Where none is allowed there is no CORS at all, and browsers keep every answer from other pages. The fields are put
-//! on failures too, since an app has to read why; so this runs around [`Answer`](super::answer::Answer), where failures get their body.
+//! Origins are matched exactly. If none is allowed, no CORS header is sent, and browsers hide every response from pages of other origins.
+//! Failures get the headers as well, so that a page can read the reason. So this runs around [`Answer`](super::answer::Answer), where
+//! failures get their body.
 
 use std::collections::HashSet;
 
@@ -21,19 +22,19 @@ use super::answer;
 use crate::config::CorsConfig;
 use crate::error::Error;
 
-/// Seconds for which a browser may remember what a preflight was answered: the most that Chromium does.
+/// How long a browser may cache a preflight response, in seconds: the maximum of Chromium.
 const PREFLIGHT_MAX_AGE: usize = 7200;
 
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// What a page may send beyond what every page may.
+/// The allowed request headers, in addition to the CORS-safelisted ones.
 fn request_fields() -> Vec<HeaderName> {
     let ours = ["idempotency-key", "traceparent", "tracestate", "x-request-id", "x-requested-with"];
     let known = [AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH];
     known.into_iter().chain(ours.map(HeaderName::from_static)).collect()
 }
 
-/// What a page may read beyond what every page may.
+/// The exposed response headers, in addition to the CORS-safelisted ones.
 fn response_fields() -> Vec<HeaderName> {
     let ours =
         ["ratelimit", "ratelimit-limit", "ratelimit-policy", "ratelimit-remaining", "ratelimit-reset", "x-request-id"];
@@ -41,11 +42,11 @@ fn response_fields() -> Vec<HeaderName> {
     known.into_iter().chain(ours.map(HeaderName::from_static)).collect()
 }
 
-/// Who may read, and for whom cookies count.
+/// The origins that may read responses, and those that may send cookies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CorsRule {
     allowed: HashSet<String>,
-    /// Those whose pages may send cookies along; allowed as well. A page that holds its token itself needs none.
+    /// Origins that may send cookies, and read responses as well. A page that sends a bearer token needs no cookies.
     credentialed: HashSet<String>,
 }
 
@@ -55,12 +56,12 @@ impl CorsRule {
         Self { allowed: set(&config.allowed_origins), credentialed: set(credentialed) }
     }
 
-    /// Whether pages of any other origin may read.
+    /// Whether any other origin is allowed.
     pub(super) fn is_needed(&self) -> bool {
         !self.allowed.is_empty() || !self.credentialed.is_empty()
     }
 
-    /// Answers preflights and marks what allowed pages may read. [`finish`] has to run around it.
+    /// Returns the middleware that answers preflights and sets the CORS headers. [`finish`] has to run around it.
     pub(super) fn layer(&self) -> Cors {
         let origins = self.allowed.iter().chain(&self.credentialed);
         let cors = origins.fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
@@ -72,15 +73,15 @@ impl CorsRule {
         if self.credentialed.is_empty() { cors } else { cors.supports_credentials() }
     }
 
-    /// Whether cookies count for the page that asks.
+    /// Whether the origin of the request may send cookies.
     fn is_credentialed(&self, request: &ServiceRequest) -> bool {
         let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
         origin.is_some_and(|origin| self.credentialed.contains(origin))
     }
 }
 
-/// Does what actix-cors leaves: a refused preflight gets the body that all failures have, and only those pages are told that they may
-/// send cookies that may.
+/// Completes the responses of actix-cors: a rejected preflight gets a problem body, and only credentialed origins get
+/// `Access-Control-Allow-Credentials`.
 pub(super) async fn finish(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -90,7 +91,7 @@ pub(super) async fn finish(
         Ok(response) => response.map_into_boxed_body(),
         Err(mut error) => {
             error.add_response_mapper(move |mut response| {
-                keep_credentials_from_others(is_credentialed, response.headers_mut());
+                remove_credentials_unless(is_credentialed, response.headers_mut());
                 response
             });
             return Err(error);
@@ -99,12 +100,12 @@ pub(super) async fn finish(
     if response.response().error().is_some_and(|error| error.as_error::<CorsError>().is_some()) {
         return Ok(answer::refuse(response, &Error::CrossOrigin));
     }
-    keep_credentials_from_others(is_credentialed, response.headers_mut());
+    remove_credentials_unless(is_credentialed, response.headers_mut());
     Ok(response)
 }
 
-/// actix-cors allows credentials to every allowed origin or to none.
-fn keep_credentials_from_others(is_credentialed: bool, headers: &mut HeaderMap) {
+/// actix-cors allows credentials for all allowed origins or for none.
+fn remove_credentials_unless(is_credentialed: bool, headers: &mut HeaderMap) {
     if !is_credentialed {
         headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
     }
@@ -122,7 +123,7 @@ mod tests {
         Err(actix_web::error::ErrorForbidden("no"))
     }
 
-    /// What the answer to a page of `origin` says of cookies.
+    /// Returns `Access-Control-Allow-Credentials` of the response to a page of `origin`.
     async fn credentials(path: &str, origin: &str) -> Option<String> {
         let set = |origin: &str| HashSet::from([origin.to_owned()]);
         let rule =
@@ -131,7 +132,7 @@ mod tests {
             .app_data(web::Data::new(rule.clone()))
             .route("/good", web::get().to(HttpResponse::Ok))
             .route("/bad", web::get().to(fail))
-            // A failure that travels as one, as those of guards do.
+            // A failure returned as an error, like those of guards.
             .service(web::scope("/guarded").wrap(from_fn(|_, _: Next<BoxBody>| async {
                 Err::<ServiceResponse<BoxBody>, _>(actix_web::error::ErrorForbidden("no"))
             })))
@@ -143,12 +144,12 @@ mod tests {
             Ok(response) => response.map_into_boxed_body().into_parts().1,
             Err(error) => error.error_response(),
         };
-        let told = response.headers().get(ACCESS_CONTROL_ALLOW_CREDENTIALS)?;
-        Some(told.to_str().unwrap().to_owned())
+        let value = response.headers().get(ACCESS_CONTROL_ALLOW_CREDENTIALS)?;
+        Some(value.to_str().unwrap().to_owned())
     }
 
     #[actix_web::test]
-    async fn cookies_count_for_the_origins_that_are_named_for_it_alone() {
+    async fn credentials_are_allowed_for_credentialed_origins_only() {
         for path in ["/good", "/bad", "/guarded/path"] {
             assert_eq!(credentials(path, "https://session.example.com").await.as_deref(), Some("true"), "{path}");
             for other in ["https://app.example.com", "https://foreign.example", "null"] {

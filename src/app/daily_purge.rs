@@ -1,4 +1,4 @@
-//! Once a day, whoever was deleted long ago is purged, and with them the sessions that have ended: at the start, and then every 24 hours.
+//! Purges principals deleted 30 days ago and ended sessions, at the start and then every 24 hours.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use tokio::task::AbortHandle;
 use crate::Clock;
 use crate::services::{MySessionService, PurgeService};
 
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Purges in the background until the handle is used. One that fails is told in the log, and the next one makes up for it.
+/// Purges in the background until the returned handle is aborted. A failure is logged, and the next run repeats the work.
 pub(super) fn start(service: PurgeService, sessions: MySessionService, clock: Clock) -> AbortHandle {
     let purging = tokio::spawn(async move {
         loop {
             match service.run().await {
                 Ok(0) => {}
-                Ok(purged) => tracing::info!(purged, "purged who was deleted 30 days ago"),
-                Err(failure) => tracing::error!(%failure, "nobody could be purged"),
+                Ok(purged) => tracing::info!(purged, "purged principals deleted at least 30 days ago"),
+                Err(failure) => tracing::error!(%failure, "failed to purge deleted principals"),
             }
             if let Err(failure) = sessions.purge().await {
-                tracing::error!(%failure, "sessions that have ended could not be removed");
+                tracing::error!(%failure, "failed to remove ended sessions");
             }
-            clock.sleep(A_DAY).await;
+            clock.sleep(INTERVAL).await;
         }
     });
     purging.abort_handle()

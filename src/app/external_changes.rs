@@ -1,5 +1,5 @@
-//! What other processes change in the database. Replicas on PostgreSQL tell each other; SQLite's file, which the command line may change
-//! beside a running service, is looked at twice a second.
+//! Watches for database changes by other processes. Replicas on PostgreSQL notify each other. A SQLite file, which the command line may
+//! change next to a running service, is polled twice a second.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use tokio::task::AbortHandle;
 use crate::Clock;
 use crate::database::{Database, DatabaseError};
 
-const EVERY: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Looks for changes that other processes made, so that nothing is remembered that is so no more. Cheap to clone.
+/// Detects database changes by other processes and invalidates the caches. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ExternalChanges {
     database: Database,
@@ -21,15 +21,14 @@ impl ExternalChanges {
         Self { database }
     }
 
-    /// Looks now. From then on the service goes by what is in the database. Where that could not be found out, what is remembered
-    /// ends by its age.
+    /// Checks now and invalidates the caches if there are changes. A failure is logged; cached entries then expire by their age.
     pub async fn notice(&self) {
         if let Err(error) = self.database.notice_external_changes().await {
-            tell(&error);
+            log_failure(&error);
         }
     }
 
-    /// Has all changes noted from now on, until the handle is used.
+    /// Watches for changes in the background until the returned handle is aborted.
     pub(super) fn watch(&self, clock: Clock) -> Result<AbortHandle, DatabaseError> {
         let (changes, now) = (self.clone(), clock.clone());
         let watching = match self.database.listen(move || now.now())? {
@@ -39,16 +38,16 @@ impl ExternalChanges {
             }),
             None => tokio::spawn(async move {
                 loop {
-                    // Known until it was looked, not until it was found.
+                    // Taken before the check: later changes may be missed by it.
                     let now = clock.now();
                     match changes.database.notice_external_changes().await {
                         Ok(_) => changes.database.change_feed().succeed(now),
                         Err(error) => {
                             changes.database.change_feed().fail();
-                            tell(&error);
+                            log_failure(&error);
                         }
                     }
-                    clock.sleep(EVERY).await;
+                    clock.sleep(POLL_INTERVAL).await;
                 }
             }),
         };
@@ -56,6 +55,6 @@ impl ExternalChanges {
     }
 }
 
-fn tell(error: &DatabaseError) {
-    tracing::warn!(%error, "whether another process changed the database could not be found out");
+fn log_failure(error: &DatabaseError) {
+    tracing::warn!(%error, "failed to check for changes by other processes");
 }

@@ -1,26 +1,26 @@
-//! The names by which a listener on loopback is asked (`Host`, RFC 9112 section 3.2).
+//! The `Host` values that a listener on loopback accepts (RFC 9112 section 3.2).
 //!
-//! A page of another site can have its own host name resolve to 127.0.0.1 (DNS rebinding): to the browser, what listens there is then of the
-//! page's origin, and the page reads the answers. Its requests still carry its host name. So a listener on loopback answers only to names of
-//! loopback, and to the name of the public URL, which a proxy on the same machine passes on. A listener elsewhere is reached by names that
-//! are not known here; it is reached by everybody, too.
+//! A page of another site can make its own host name resolve to 127.0.0.1 (DNS rebinding). The browser then treats the local listener as
+//! the page's origin, and the page can read the responses. Its requests still carry the page's host name. So a listener on loopback
+//! accepts only names of loopback, and the host of the public URL, which a proxy on the same machine passes on. Any other listener accepts
+//! every name: its names are unknown here, and it is reachable from the network anyway.
 
 use std::net::{IpAddr, SocketAddr};
 
 use actix_web::http::header::HeaderValue;
 use url::Url;
 
-/// The names by which a listener on loopback may be asked.
+/// The accepted values of `Host`.
 #[derive(Clone)]
 pub(super) struct Hosts {
-    /// The name and port that most requests spell, to be found without reading them.
+    /// The value that most requests have, compared without parsing.
     usual: String,
     /// The host of the public URL.
     public: Option<String>,
 }
 
 impl Hosts {
-    /// Those of what listens at `bound` and is called `url`; `None` where that is not loopback: any name will do.
+    /// The hosts of a listener at `bound` with the public URL `url`. Returns `None`, which accepts any name, if `bound` is not loopback.
     pub(super) fn of(bound: SocketAddr, url: Option<&str>) -> Option<Self> {
         if !bound.ip().is_loopback() {
             return None;
@@ -30,12 +30,12 @@ impl Hosts {
         Some(Self { usual, public: url.and_then(|url| Some(url.host_str()?.to_owned())) })
     }
 
-    /// Whether `host` names what listens.
+    /// Whether `host` is accepted.
     pub(super) fn has(&self, host: &HeaderValue) -> bool {
-        host == self.usual.as_str() || host.to_str().is_ok_and(|host| self.names(without_port(host)))
+        host == self.usual.as_str() || host.to_str().is_ok_and(|host| self.accepts_name(without_port(host)))
     }
 
-    fn names(&self, name: &str) -> bool {
+    fn accepts_name(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);
         self.public.as_ref() == Some(&name)
@@ -45,7 +45,7 @@ impl Hosts {
     }
 }
 
-/// A host without its port; the colons of an IPv6 address are in brackets.
+/// Returns a host without its port. An IPv6 address has its colons in brackets.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|octet| octet.is_ascii_digit()) && !name.ends_with(':') => name,
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_loopback_are_taken_in_every_spelling() {
+    fn loopback_names_are_accepted_in_every_spelling() {
         for host in [
             "127.0.0.1:8080",
             "127.0.0.1",
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_name_is_refused() {
+    fn other_names_are_rejected() {
         for host in [
             "",
             "rebound.example",
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn name_of_the_public_url_is_taken_with_any_port() {
+    fn host_of_the_public_url_is_accepted_with_any_port() {
         let hosts = hosts(Some("https://api.example.com/v2"));
         for host in ["api.example.com", "API.example.com:443", "127.0.0.1:8080"] {
             assert!(hosts.has(&HeaderValue::from_static(host)), "{host}");
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn listener_for_everybody_is_asked_by_any_name() {
+    fn listener_on_all_addresses_accepts_any_name() {
         assert!(Hosts::of("0.0.0.0:8080".parse().unwrap(), None).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! The issuers as they are trusted now, and how they are read again without a restart.
+//! The trusted issuers, and their reload without a restart.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use crate::oidc::{
     IntrospectionClient, IssuerSettings, KeySet, KeySetStore, ProviderClient, SignInPlace, TrustedIssuers,
 };
 
-/// Reads the issuers' file again. Cheap to clone.
+/// Reloads the issuers file. Cheap to clone.
 #[derive(Clone)]
 pub struct IssuerReload(Arc<Inner>);
 
@@ -21,7 +21,7 @@ struct Inner {
     config: OidcConfig,
     issuers: TrustedIssuers,
     key_sets: KeySetMaker,
-    turn: Mutex<()>,
+    reloading: Mutex<()>,
 }
 
 impl IssuerReload {
@@ -35,10 +35,10 @@ impl IssuerReload {
         config.issuers.iter().for_each(log_relaxed_checks);
         let issuers = config.issuers.iter().map(|settings| (settings.clone(), key_sets.make(settings)));
         let issuers = TrustedIssuers::new(issuers, introspection);
-        Ok(Self(Arc::new(Inner { config, issuers, key_sets, turn: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { config, issuers, key_sets, reloading: Mutex::default() })))
     }
 
-    /// Where the first issuer signs people in, for whoever has to send them there.
+    /// The sign-in endpoint of the first issuer, for the documentation page.
     pub(super) fn sign_in_place(&self) -> Option<SignInPlace> {
         let KeySetMaker { client, clock, .. } = &self.0.key_sets;
         let first = self.0.config.issuers.first()?;
@@ -49,22 +49,22 @@ impl IssuerReload {
         &self.0.issuers
     }
 
-    /// Trusts what the file says now. Keys of an issuer that is asked as before are kept; the tokens of one that is gone are refused
-    /// from now on.
+    /// Replaces the trusted issuers with those in the file. An issuer whose key source is unchanged keeps its keys; tokens of a removed
+    /// issuer are rejected from now on.
     ///
     /// # Errors
     ///
-    /// If the file can't be used: then everything stays as it was. All faults at once, which are logged too.
+    /// If the file is invalid. The previous issuers stay trusted. The error lists all faults, which are also logged.
     ///
     /// # Panics
     ///
-    /// Outside a Tokio runtime, on which keys are fetched.
+    /// Outside a Tokio runtime, which is needed to fetch keys.
     pub fn reload(&self) -> Result<(), ConfigError> {
-        let Inner { config, issuers, key_sets, turn } = &*self.0;
-        // One after the other: what was read last is trusted last.
-        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { config, issuers, key_sets, reloading } = &*self.0;
+        // Reloads are serialized, so the file that was read last wins.
+        let _guard = reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let settings = config.read_again().inspect_err(|error| {
-            tracing::error!(%error, "the issuers can't be read again: those from before stay");
+            tracing::error!(%error, "failed to reload the issuers; the previous issuers stay trusted");
         })?;
         let with_keys = |settings: IssuerSettings| {
             let keys = issuers.keys_of(&settings).unwrap_or_else(|| key_sets.make(&settings));
@@ -72,11 +72,11 @@ impl IssuerReload {
         };
         settings.iter().for_each(log_relaxed_checks);
         issuers.replace(settings.into_iter().map(with_keys));
-        tracing::info!(issuers = ?issuers.canonical_issuers(), "the issuers were read again");
+        tracing::info!(issuers = ?issuers.canonical_issuers(), "reloaded the issuers");
         Ok(())
     }
 
-    /// Reloads whenever the process is told to hang up, until the handle is used.
+    /// Reloads on SIGHUP until the returned handle is aborted.
     #[cfg(unix)]
     pub(super) fn on_hangup(&self) -> std::io::Result<AbortHandle> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -85,29 +85,29 @@ impl IssuerReload {
         let reload = self.clone();
         let reloading = tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                // Whoever sent the signal reads the log, where it has been told.
+                // `reload` has logged the error.
                 let _ = reload.reload();
             }
         });
         Ok(reloading.abort_handle())
     }
 
-    /// There is no such signal on this system.
+    /// Does nothing: this system has no SIGHUP.
     #[cfg(not(unix))]
     pub(super) fn on_hangup(&self) -> std::io::Result<AbortHandle> {
         Ok(tokio::spawn(std::future::pending::<()>()).abort_handle())
     }
 }
 
-/// Settings that widen what is accepted are told whenever they take effect.
+/// Logs the settings that relax a check, each time they take effect.
 fn log_relaxed_checks(settings: &IssuerSettings) {
     let issuer = settings.issuer.as_str();
-    for exception in settings.relaxed_checks() {
-        tracing::warn!(issuer, "{exception}");
+    for relaxed_check in settings.relaxed_checks() {
+        tracing::warn!(issuer, "{relaxed_check}");
     }
 }
 
-/// What it takes to start fetching an issuer's keys.
+/// The dependencies of a new key set.
 struct KeySetMaker {
     client: ProviderClient,
     store: Arc<dyn KeySetStore>,

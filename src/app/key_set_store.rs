@@ -1,4 +1,4 @@
-//! Keeps the last good key sets in the database, and has replicas that share it fetch them once.
+//! Stores the last valid key sets in the database, and coordinates replicas by leases so that only one fetches.
 
 use chrono::{DateTime, TimeDelta};
 use diesel::QueryResult;
@@ -10,12 +10,12 @@ use crate::models::{self, KeySetTurn, Moment};
 use crate::oidc::{FetchLease, KeySetStore, LeaseEnd, LeaseRequest, StoreError, StoredKeySet};
 use crate::repositories::key_sets;
 
-/// How long a replica may take to fetch; then it is taken for gone.
-const TURN: TimeDelta = TimeDelta::seconds(10);
-/// How long after a fetch that a reader caused, or that failed, no replica fetches for a reader.
-const RESTING_FOR: TimeDelta = TimeDelta::seconds(30);
+/// How long a replica may hold the lease to fetch; after that it counts as crashed.
+const LEASE_TIME: TimeDelta = TimeDelta::seconds(10);
+/// How long after a failed fetch, or one requested by a reader, no replica fetches for a reader.
+const COOLDOWN: TimeDelta = TimeDelta::seconds(30);
 
-/// The database as `oidc` sees it.
+/// The key set store of `oidc`, backed by the database.
 pub(super) struct DatabaseKeySetStore(Database);
 
 impl DatabaseKeySetStore {
@@ -68,11 +68,11 @@ impl KeySetStore for DatabaseKeySetStore {
         if !self.0.is_shared() {
             return ready(Ok(())).boxed();
         }
-        let free = free_turn(issuer);
+        let free = free_lease(issuer);
         let ended = self.0.write_concurrently(move |conn| {
             let before = key_sets::find_turn_for_update(conn, &free)?;
-            let is_tiring = end.requested_by_reader || end.has_failed;
-            let resting_since = if is_tiring { Some(end.at.into()) } else { before.resting_since };
+            let starts_cooldown = end.requested_by_reader || end.has_failed;
+            let resting_since = if starts_cooldown { Some(end.at.into()) } else { before.resting_since };
             key_sets::update_turn(conn, &KeySetTurn { resting_since, has_failed: end.has_failed, ..free })?;
             Ok::<_, DatabaseError>(((), Invalidates::Nothing))
         });
@@ -80,26 +80,26 @@ impl KeySetStore for DatabaseKeySetStore {
     }
 }
 
-fn free_turn(issuer: &str) -> KeySetTurn {
+fn free_lease(issuer: &str) -> KeySetTurn {
     let long_ago = DateTime::UNIX_EPOCH.into();
     KeySetTurn { issuer: issuer.to_owned(), taken_until: long_ago, resting_since: None, has_failed: false }
 }
 
 fn take_lease(conn: &mut DbConnection, issuer: &str, request: LeaseRequest) -> QueryResult<FetchLease> {
-    let lease = key_sets::find_turn_for_update(conn, &free_turn(issuer))?;
-    let kept = key_sets::find(conn, issuer)?
-        .map(|kept| StoredKeySet { document: kept.document, fetched_at: kept.fetched_at.utc() });
-    let newer = kept.filter(|kept| request.fetched_at.is_none_or(|at_hand| at_hand < kept.fetched_at));
-    let rested = lease.resting_since.map(Moment::utc).filter(|since| {
-        // A time to come, by a clock that was ahead, holds nobody up, unless it came while the row was waited for.
-        (-TURN..RESTING_FOR).contains(&(request.now - *since))
+    let lease = key_sets::find_turn_for_update(conn, &free_lease(issuer))?;
+    let stored = key_sets::find(conn, issuer)?
+        .map(|row| StoredKeySet { document: row.document, fetched_at: row.fetched_at.utc() });
+    let newer = stored.filter(|stored| request.fetched_at.is_none_or(|current| current < stored.fetched_at));
+    let cooldown_since = lease.resting_since.map(Moment::utc).filter(|since| {
+        // A time in the future comes from a clock that is ahead and is ignored, unless it was written while this call waited for the row.
+        (-LEASE_TIME..COOLDOWN).contains(&(request.now - *since))
     });
-    match (rested, newer) {
+    match (cooldown_since, newer) {
         (Some(_), _) if lease.has_failed => return Ok(FetchLease::Failed),
         (Some(since), newer) if request.requested_by_reader => return Ok(FetchLease::Settled(newer, since)),
         (_, Some(newer)) => {
-            let good_since = if request.requested_by_reader { request.asked_at } else { request.fresh_since };
-            if good_since <= newer.fetched_at {
+            let min_fetched_at = if request.requested_by_reader { request.asked_at } else { request.fresh_since };
+            if min_fetched_at <= newer.fetched_at {
                 let at = newer.fetched_at;
                 return Ok(FetchLease::Settled(Some(newer), at));
             }
@@ -107,10 +107,11 @@ fn take_lease(conn: &mut DbConnection, issuer: &str, request: LeaseRequest) -> Q
         (_, None) => {}
     }
     let taken_until = lease.taken_until.utc();
-    // Whoever waited for the row looked at the clock before; a turn that ends later still was taken by a clock that was ahead.
-    if request.now < taken_until && taken_until <= request.now + TURN * 2 {
+    // `now` was read before the wait for the row, so a valid lease may end up to twice its time later. A later end comes from a clock that
+    // is ahead.
+    if request.now < taken_until && taken_until <= request.now + LEASE_TIME * 2 {
         return Ok(FetchLease::HeldElsewhere);
     }
-    key_sets::update_turn(conn, &KeySetTurn { taken_until: (request.now + TURN).into(), ..lease })?;
+    key_sets::update_turn(conn, &KeySetTurn { taken_until: (request.now + LEASE_TIME).into(), ..lease })?;
     Ok(FetchLease::Acquired)
 }

@@ -1,7 +1,7 @@
-//! Limits on what a request may bring, checked before anything looks at it.
+//! Limits of a request, checked before any other part reads it.
 //!
-//! Actix bounds the head of a request in size and time, and bodies in size; how long a body may take, and how long the rest of one may go
-//! on coming after its request was answered, is bounded here.
+//! Actix limits the head of a request in size and time, and the body in size. This module limits the time of a body, also of one that is
+//! still arriving after the response.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -23,29 +23,29 @@ use super::hosts::Hosts;
 use crate::auth::TrustedProxies;
 use crate::error::Error;
 
-/// What a request may bring.
+/// The limits of a request.
 pub(super) struct RequestLimits {
-    /// The longest header field, in bytes.
+    /// The maximum length of a header field value, in bytes.
     pub(super) field_bytes: usize,
-    /// How long a body may take.
+    /// The time limit of a body.
     pub(super) body: Duration,
     pub(super) proxies: std::sync::Arc<TrustedProxies>,
-    /// The names by which the service may be asked; `None` for any.
+    /// The accepted values of `Host`; `None` accepts any.
     pub(super) hosts: Option<Hosts>,
 }
 
 impl RequestLimits {
-    /// Gives the request's body, if it has one, a time to end, and returns it to be [held](hold_unread).
+    /// Sets the time limit of the request's body, if it has one, and returns the body for [`hold_unread`].
     pub(super) fn take_body(&self, request: &mut ServiceRequest) -> Option<IncomingBody> {
         let body = match request.take_payload() {
             Payload::None => return None,
             body => IncomingBody::of(body),
         };
-        request.set_payload(Payload::Stream { payload: Box::pin(InTime::new(body.clone(), self.body)) });
+        request.set_payload(Payload::Stream { payload: Box::pin(TimedBody::new(body.clone(), self.body)) });
         Some(body)
     }
 
-    /// Refuses a request with an oversized header field, whichever it is, and one that asks for another host.
+    /// Rejects a request with an oversized header field or an unknown `Host`.
     pub(super) fn check_head(&self, request: &ServiceRequest) -> Result<(), Error> {
         let limit = self.field_bytes;
         for (name, value) in request.headers() {
@@ -61,18 +61,18 @@ impl RequestLimits {
     }
 }
 
-/// Has the answer hold a body that was not read until all of it is written: then the connection is closed. A chunked body that nobody
-/// holds any more actix would read to its end instead, which may never come.
+/// Keeps an unread body alive until the response is written, so that Actix closes the connection. Actix would read a dropped chunked body
+/// to its end, which may never come.
 pub(super) fn hold_unread(body: Option<IncomingBody>, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     match body.filter(|body| !body.has_ended()) {
-        Some(unread) => response.map_body(|_, answer| BoxBody::new(UnreadBodyResponse { answer, _unread: unread })),
+        Some(unread) => response.map_body(|_, inner| BoxBody::new(UnreadBodyResponse { inner, _unread: unread })),
         None => response,
     }
 }
 
-/// An answer to a request whose body was not read.
+/// The body of a response, together with the unread body of its request.
 struct UnreadBodyResponse {
-    answer: BoxBody,
+    inner: BoxBody,
     _unread: IncomingBody,
 }
 
@@ -80,15 +80,15 @@ impl MessageBody for UnreadBodyResponse {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
-        self.answer.size()
+        self.inner.size()
     }
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
-        Pin::new(&mut self.answer).poll_next(context)
+        Pin::new(&mut self.inner).poll_next(context)
     }
 }
 
-/// A body on its way in.
+/// A request body, shared by the handler and the response.
 #[derive(Clone)]
 pub(super) struct IncomingBody(Rc<RefCell<Incoming>>);
 
@@ -114,19 +114,19 @@ impl IncomingBody {
     }
 }
 
-/// A body that fails when its time is over.
-struct InTime {
+/// A request body that fails with a timeout at its time limit.
+struct TimedBody {
     body: IncomingBody,
     end: Pin<Box<Sleep>>,
 }
 
-impl InTime {
+impl TimedBody {
     fn new(body: IncomingBody, time: Duration) -> Self {
         Self { body, end: Box::pin(tokio::time::sleep(time)) }
     }
 }
 
-impl Stream for InTime {
+impl Stream for TimedBody {
     type Item = Result<web::Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

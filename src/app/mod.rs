@@ -1,6 +1,6 @@
-//! The application: routes, permissions and migrations collected, then served.
+//! The application: collects routes, permissions and migrations, and serves them.
 //!
-//! Configuration goes in, a running server comes out. Here the pieces are wired: nothing else knows them all.
+//! It turns a configuration into a running server, and is the only module that knows all the parts.
 
 mod answer;
 mod cors;
@@ -33,10 +33,10 @@ pub use start::{RunningService, StartError};
 #[cfg(feature = "dev")]
 pub use steps::Steps;
 
-/// Registers routes; runs once in each worker and once for the catalogue.
+/// Registers routes. Called once per worker and once for the catalogue.
 pub(crate) type Registrar = fn(&mut Api);
 
-/// A service that is built on Portcullis: its own routes, permissions and tables beside the built-in ones.
+/// A service built on Portcullis, with its own routes, permissions and tables in addition to the built-in ones.
 ///
 /// ```no_run
 /// # use std::process::ExitCode;
@@ -65,8 +65,8 @@ impl Application {
         Self { registrars: vec![routes::register], permissions: Vec::new(), migrations: Vec::new() }
     }
 
-    /// Declares permissions beside the built-in ones. Tokens can delegate them at once. `admin` grants each of them; another role does
-    /// once its name and the permission's are a row of the table `role_permissions`, which a [migration](Self::migrations) can add.
+    /// Declares permissions in addition to the built-in ones. Tokens can delegate them at once. The role `admin` grants all of them;
+    /// another role grants one if the table `role_permissions` has a row with both names, which a [migration](Self::migrations) can add.
     pub fn permissions(mut self, permissions: impl IntoIterator<Item = Permission>) -> Self {
         self.permissions.extend(permissions);
         self
@@ -78,21 +78,21 @@ impl Application {
         self
     }
 
-    /// Adds migrations, which run after the built-in ones and whenever those do. Their versions must not collide with ours, which are dates
-    /// with a number (`2026-11-24-000001`).
+    /// Adds migrations, which run together with the built-in ones, in the order of the versions. Their versions must differ from the
+    /// built-in versions, which are dates with a number (`2026-11-24-000001`).
     pub fn migrations(mut self, migrations: EmbeddedMigrations) -> Self {
         self.migrations.push(migrations);
         self
     }
 
-    /// Reads the command line and does what it says; `serve` if it says nothing. Meant to be all of `main`.
+    /// Runs the subcommand of the command line, by default `serve`. Meant to be the whole body of `main`.
     pub fn run(self) -> ExitCode {
         cli::run(self)
     }
 
     pub(crate) fn declared_permissions(&self) -> Result<DeclaredPermissions, RegistrationError> {
         DeclaredPermissions::new(self.permissions.iter().copied())
-            .map_err(|twice| RegistrationError::new(vec![RegistrationFault::PermissionTwice(twice)]))
+            .map_err(|duplicate| RegistrationError::new(vec![RegistrationFault::PermissionTwice(duplicate)]))
     }
 
     pub(crate) fn catalogue(
@@ -108,7 +108,7 @@ impl Application {
     }
 }
 
-/// Every route of these registrars.
+/// Returns every route of these registrars.
 fn collect(registrars: &[Registrar]) -> Api {
     let mut api = Api::default();
     registrars.iter().for_each(|register| register(&mut api));

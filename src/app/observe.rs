@@ -1,7 +1,7 @@
-//! What is told of each request: one line in the log, and the id by which client, log and audit trail know it.
+//! The access log, metrics and span of each request, and its request id, which the client, the log and the audit trail share.
 //!
-//! The span around a request, or what stands for it, holds its id and its trace, and nothing else: it is there for every request, also
-//! where nothing is logged.
+//! The span of a request, or the [`Scope`] that replaces a disabled span, holds only the request id and the trace id. Every request has
+//! one, even if nothing is logged.
 
 use std::fmt::Write;
 use std::future::{Future, Ready, ready};
@@ -27,7 +27,7 @@ use crate::telemetry::{self, ACCESS, REQUEST, TraceParent};
 /// Carries the trace that a request belongs to (W3C Trace Context section 3.2).
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Watches a request from its head to its answer.
+/// The middleware that records each request.
 pub(super) struct Observe;
 
 impl<S, B> Transform<S, ServiceRequest> for Observe
@@ -37,21 +37,21 @@ where
 {
     type Response = ServiceResponse<B>;
     type Error = ActixError;
-    type Transform = Observing<S>;
+    type Transform = ObserveMiddleware<S>;
     type InitError = ();
-    type Future = Ready<Result<Observing<S>, ()>>;
+    type Future = Ready<Result<ObserveMiddleware<S>, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Observing { next: service }))
+        ready(Ok(ObserveMiddleware { next: service }))
     }
 }
 
-/// [`Observe`] around what comes next.
-pub(super) struct Observing<S> {
+/// The middleware of [`Observe`].
+pub(super) struct ObserveMiddleware<S> {
     next: S,
 }
 
-impl<S, B> Service<ServiceRequest> for Observing<S>
+impl<S, B> Service<ServiceRequest> for ObserveMiddleware<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
     B: MessageBody,
@@ -74,37 +74,38 @@ where
         let surroundings =
             if span.is_disabled() { Surroundings::Scope(Scope::new(id, trace_id)) } else { Surroundings::Span(span) };
         let method = method_word(request.method());
-        // Taken now: where the request goes down with a failure, it can't be asked any more.
+        // Read now: an error response does not carry the request.
         let metrics = request.app_data::<RequestMetrics>().cloned();
         request.extensions_mut().insert(id);
-        let answering = surroundings.enter(|| self.next.call(request));
-        ObserveFuture { answering, head: Head { started, surroundings, method, metrics, client_id } }
+        let response = surroundings.enter(|| self.next.call(request));
+        ObserveFuture { response, head: Head { started, surroundings, method, metrics, client_id } }
     }
 }
 
 pin_project! {
-    /// The answer that is waited for.
+    /// The response of [`ObserveMiddleware`].
     pub(super) struct ObserveFuture<F> {
         #[pin]
-        answering: F,
+        response: F,
         head: Head,
     }
 }
 
-/// What is known of a request before it is answered.
+/// The data of a request that is known before its response.
 struct Head {
     started: Instant,
     surroundings: Surroundings,
     method: &'static str,
     metrics: Option<RequestMetrics>,
-    /// What the client called the request, where that is not its id.
+    /// The client's id of the request, if it differs from the request id.
     client_id: Option<Box<RequestId>>,
 }
 
-/// What the work for a request is done within.
+/// The log context in which a request is handled.
 enum Surroundings {
-    /// Where spans are asked for.
+    /// A subscriber has enabled the span.
     Span(Span),
+    /// The span is disabled.
     Scope(Scope),
 }
 
@@ -126,47 +127,47 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let outcome = ready_or_pending!(this.head.surroundings.enter(|| this.answering.poll(context)));
-        this.head.tell(&outcome);
+        let outcome = ready_or_pending!(this.head.surroundings.enter(|| this.response.poll(context)));
+        this.head.record(&outcome);
         Poll::Ready(outcome)
     }
 }
 
 impl Head {
-    /// Tells what became of the request.
-    fn tell<B: MessageBody>(&self, outcome: &Result<ServiceResponse<B>, ActixError>) {
+    /// Records the outcome of the request in the span, the metrics and the access log.
+    fn record<B: MessageBody>(&self, outcome: &Result<ServiceResponse<B>, ActixError>) {
         let client_id = self.client_id.as_deref();
-        let seen = Seen { method: self.method, took: self.started.elapsed(), outcome, client_id };
-        let counted = seen.for_metrics();
+        let entry = AccessEntry { method: self.method, duration: self.started.elapsed(), outcome, client_id };
+        let labels = entry.labels();
         if let Surroundings::Span(span) = &self.surroundings {
-            telemetry::answered(span, self.method, counted.route(), counted.status);
+            telemetry::record_response(span, self.method, labels.route(), labels.status);
         }
         if let Some(metrics) = &self.metrics {
-            metrics.observe(counted, seen.took);
+            metrics.observe(labels, entry.duration);
         }
-        self.surroundings.enter(|| seen.tell());
+        self.surroundings.enter(|| entry.log());
     }
 }
 
-/// Whether a trusted proxy sent the request, and so its id.
+/// Whether a trusted proxy sent the request, so that its request id is accepted.
 fn is_from_proxy(request: &ServiceRequest) -> bool {
     let rules = request.app_data::<web::Data<AnswerRules>>();
     rules.is_some_and(|rules| rules.limits.proxies.sent(request))
 }
 
-/// Of the highest level, so that a failure carries the request's id whatever else is left out of the log.
+/// Creates the span of a request. It has the level `ERROR`, so that a logged failure carries the request id at any log level.
 fn span(id: &RequestId, trace_id: Option<&str>) -> Span {
     tracing::error_span!(target: REQUEST, "request", request_id = id.as_str(), trace_id)
 }
 
-/// What the sender says of the trace that the request belongs to, where it is said once and spelt right.
+/// Returns the trace context of the request; `None` if `traceparent` is missing, repeated or malformed.
 fn parent(headers: &HeaderMap) -> Option<TraceParent<'_>> {
     let mut sent = headers.get_all(TRACEPARENT);
     let text = sent.next().filter(|_| sent.next().is_none())?.to_str().ok()?;
     TraceParent::parse(text)
 }
 
-/// The method, of a closed set.
+/// Returns the method's name, or `other`, so that the values are a closed set.
 fn method_word(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -180,20 +181,21 @@ fn method_word(method: &Method) -> &'static str {
     }
 }
 
-struct Seen<'a, B> {
+/// One entry of the access log.
+struct AccessEntry<'a, B> {
     method: &'static str,
-    took: Duration,
+    duration: Duration,
     outcome: &'a Result<ServiceResponse<B>, ActixError>,
     client_id: Option<&'a RequestId>,
 }
 
-/// The route that a request was for, where there is one.
+/// Returns the route of the request, if one matched.
 fn route<B>(response: &ServiceResponse<B>) -> Option<&RoutePattern> {
     response.request().app_data()
 }
 
-impl<B: MessageBody> Seen<'_, B> {
-    fn for_metrics(&self) -> metrics::RequestLabels {
+impl<B: MessageBody> AccessEntry<'_, B> {
+    fn labels(&self) -> metrics::RequestLabels {
         let (route, status) = match self.outcome {
             Ok(response) => (route(response).cloned(), response.status()),
             Err(error) => (None, error.as_response_error().status_code()),
@@ -201,14 +203,14 @@ impl<B: MessageBody> Seen<'_, B> {
         metrics::RequestLabels { route, method: self.method, status: status.as_u16() }
     }
 
-    fn tell(&self) {
+    fn log(&self) {
         match self.outcome {
             Ok(response) => {
                 if tracing::enabled!(target: ACCESS, tracing::Level::INFO) {
-                    self.log(response);
+                    self.log_response(response);
                 }
             }
-            // The request went down with the failure.
+            // The error does not carry the request.
             Err(error) => {
                 let status = error.as_response_error().status_code();
                 let (method, status, duration_us) = (self.method, status.as_u16(), self.micros());
@@ -217,13 +219,13 @@ impl<B: MessageBody> Seen<'_, B> {
         }
     }
 
-    fn log(&self, response: &ServiceResponse<B>) {
+    fn log_response(&self, response: &ServiceResponse<B>) {
         let route = route(response).map_or(RoutePattern::UNKNOWN, RoutePattern::as_str);
         let extensions = response.request().extensions();
         let caller = extensions.get::<Caller>();
         let mut principal = String::new();
         if let Some(caller) = caller {
-            // Writing to a text does not fail.
+            // Writing to a `String` does not fail.
             let _ = write!(principal, "{}", caller.principal_id());
         }
         let bytes = match response.response().body().size() {
@@ -248,7 +250,7 @@ impl<B: MessageBody> Seen<'_, B> {
     }
 
     fn micros(&self) -> u64 {
-        u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX)
     }
 }
 
@@ -258,7 +260,7 @@ mod tests {
 
     use super::*;
 
-    fn of(sent: &[&str]) -> Option<String> {
+    fn trace_id_of(sent: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();
         for value in sent {
             headers.append(TRACEPARENT, HeaderValue::from_str(value).unwrap());
@@ -267,10 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_taken_up_where_its_parent_is_spelt_right() {
+    fn trace_id_is_taken_from_a_single_well_formed_traceparent_only() {
         const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(of(&[&format!("00-{TRACE}-00f067aa0ba902b7-01")]).as_deref(), Some(TRACE));
-        assert_eq!(of(&[&format!("cc-{TRACE}-00f067aa0ba902b7-01-what-comes-later")]).as_deref(), Some(TRACE));
+        assert_eq!(trace_id_of(&[&format!("00-{TRACE}-00f067aa0ba902b7-01")]).as_deref(), Some(TRACE));
+        assert_eq!(trace_id_of(&[&format!("cc-{TRACE}-00f067aa0ba902b7-01-what-comes-later")]).as_deref(), Some(TRACE));
         for sent in [
             "",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
@@ -281,9 +283,9 @@ mod tests {
             "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
         ] {
-            assert_eq!(of(&[sent]), None, "{sent}");
+            assert_eq!(trace_id_of(&[sent]), None, "{sent}");
         }
-        let right = format!("00-{TRACE}-00f067aa0ba902b7-01");
-        assert_eq!(of(&[&right, &right]), None, "which of two it is would be anyone's guess");
+        let valid = format!("00-{TRACE}-00f067aa0ba902b7-01");
+        assert_eq!(trace_id_of(&[&valid, &valid]), None, "a repeated field is ambiguous");
     }
 }

@@ -1,8 +1,8 @@
-//! How a service stops: told by a signal, it says so first, and lets whoever is being served finish.
+//! Graceful shutdown on a signal.
 //!
-//! SIGTERM: readiness turns 503 and every answer closes its connection, so that balancers and clients go elsewhere while the service
-//! still serves; after a grace it takes no more connections, and open requests get their time to end. SIGINT is the same without the
-//! grace. A signal during the grace ends the grace; one after it ends everything at once.
+//! SIGTERM: readiness turns 503 and every response closes its connection, so that load balancers and clients move to other replicas while
+//! the service still serves. After a grace period it accepts no more connections, and open requests get a limited time to finish. SIGINT
+//! does the same without the grace period. A second signal ends the grace period; a further one closes open requests at once.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use futures_util::future::{Either, select};
 
 use crate::services::ReadinessService;
 
-/// Between the last connection that is taken and the word to those at work that they are to end: a connection that was taken has its
-/// request read by then, and what has been read is answered.
-const SETTLING: Duration = Duration::from_millis(100);
+/// The delay between the last accepted connection and the stop of the workers: in this time the request of an accepted connection is
+/// read, and every request that has been read gets a response.
+const SETTLING_TIME: Duration = Duration::from_millis(100);
 
-/// What it takes to stop a service.
+/// The parts of the service that a shutdown needs.
 pub(super) struct Shutdown {
     pub(super) readiness: web::Data<ReadinessService>,
     pub(super) server: ServerHandle,
@@ -24,38 +24,38 @@ pub(super) struct Shutdown {
 }
 
 impl Shutdown {
-    /// Waits for a signal and stops the service. Ends only where a signal has said that there is no more time.
+    /// Waits for a signal and stops the service. Returns only after a signal that ends the wait for open requests.
     pub(super) async fn on_signal(self, mut signals: Signals) {
         let grace = match signals.next().await {
             Signal::Terminate => self.grace,
             Signal::Interrupt => Duration::ZERO,
         };
-        tracing::info!(grace_seconds = grace.as_secs(), "told to stop");
+        tracing::info!(grace_seconds = grace.as_secs(), "received a signal to stop");
         self.readiness.stop();
         select(Box::pin(tokio::time::sleep(grace)), Box::pin(signals.next())).await;
         self.server.pause().await;
-        tokio::time::sleep(SETTLING).await;
-        tracing::info!("takes no more connections, finishes open requests");
-        // It ends with the server, which this waits for only to hear of another signal.
+        tokio::time::sleep(SETTLING_TIME).await;
+        tracing::info!("no longer accepting connections; finishing open requests");
+        // Never completes: the caller's select ends when the server does, and this one only waits for another signal.
         let stopped = async {
             self.server.stop(true).await;
             std::future::pending::<()>().await;
         };
         if let Either::Right(_) = select(Box::pin(stopped), Box::pin(signals.next())).await {
-            tracing::warn!("told again to stop: open requests are cut off");
+            tracing::warn!("received another signal to stop; closing open requests");
         }
     }
 }
 
-/// What a process is told from outside.
+/// A signal that stops the process.
 pub(super) enum Signal {
-    /// By what runs it: SIGTERM.
+    /// SIGTERM, from a supervisor.
     Terminate,
-    /// By a person at a terminal: SIGINT.
+    /// SIGINT, from a terminal.
     Interrupt,
 }
 
-/// The signals that stop the process, heard from when this is made.
+/// Receives the signals that stop the process, from its creation on.
 #[cfg(unix)]
 pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
@@ -78,7 +78,7 @@ impl Signals {
     }
 }
 
-/// This system has Ctrl-C alone.
+/// Only Ctrl-C exists on this system.
 #[cfg(not(unix))]
 pub(super) struct Signals;
 

@@ -1,4 +1,4 @@
-//! From configuration to a listening server.
+//! Starts a listening server from a configuration.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -27,57 +27,57 @@ use crate::database::{Closed, Database, DatabaseError};
 use crate::routes::DocsSignIn;
 use crate::services::{MySessionService, PurgeService, ReadinessService};
 
-/// Names where the service listens.
+/// The setting of the service's listen address.
 const SERVER_BIND: &str = "SERVER_BIND";
-/// Names where the metrics are.
+/// The setting of the metrics' listen address.
 const MANAGEMENT_BIND: &str = "SERVER_MANAGEMENT_BIND";
 
-/// How long a service that has ended waits for the last of its handles on the database to go.
+/// How long a stopped service waits for the last database handle to be dropped.
 const CLOSING: Duration = Duration::from_secs(2);
 
-/// Why the service did not start.
+/// An error that prevents the start of the service.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// No issuer is configured.
     #[error(
-        "set OIDC_ISSUER and OIDC_AUDIENCE to the identity provider whose tokens are taken, or OIDC_ISSUERS_FILE to several{}",
-        if cfg!(feature = "dev") { "; to try it without one, `portcullis dev` needs nothing" } else { "" }
+        "no issuer is configured: set OIDC_ISSUER and OIDC_AUDIENCE, or OIDC_ISSUERS_FILE for several issuers{}",
+        if cfg!(feature = "dev") { "; `portcullis dev` runs without an identity provider" } else { "" }
     )]
     NoIssuer,
-    /// The routes contradict themselves.
+    /// The registered routes are inconsistent.
     #[error(transparent)]
     Registration(#[from] RegistrationError),
-    /// The database can't be used.
+    /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The database's schema is older than this program.
-    #[error("the database lacks {count} migrations: run `portcullis migrate`, or set DATABASE_MIGRATE=true", count = .0.len())]
+    /// The schema of the database is older than this build.
+    #[error("the database lacks {}: run `portcullis migrate`, or set DATABASE_MIGRATE=true", count_of_migrations(.0))]
     PendingMigrations(Vec<String>),
-    /// The library that reads tokens was built so that it would refuse every one.
+    /// The JSON library was built with a feature that would make every token invalid.
     #[error(
-        "serde_json is built with its feature `arbitrary_precision`, with which every token would be refused: `cargo tree -e features -i \
-         serde_json` shows which dependency turns it on"
+        "serde_json is built with the feature `arbitrary_precision`, which makes every token invalid: disable it in the \
+         dependency that `cargo tree -e features -i serde_json` shows"
     )]
     ArbitraryPrecision,
-    /// Two metrics have one name.
-    #[error("the metrics contradict themselves")]
+    /// Two metrics have the same name.
+    #[error("two metrics have the same name")]
     Metrics(#[source] prometheus::Error),
-    /// The client for the provider could not be made.
-    #[error("no client for the identity provider could be made")]
+    /// The HTTP client for the identity provider could not be created.
+    #[error("failed to create the HTTP client for the identity provider")]
     ProviderClient(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The address can't be listened on.
+    /// The service cannot listen on the address.
     #[error("{variable} {address}: {cause}")]
     Bind {
-        /// The variable that names it.
+        /// The setting of the address.
         variable: &'static str,
-        /// What was to be bound.
+        /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
 }
 
-/// A service that listens. Dropping it leaves it running until the process or its runtime ends.
+/// A listening service. After a drop it keeps running until the process or its runtime ends.
 pub struct RunningService {
     address: SocketAddr,
     url: String,
@@ -86,75 +86,75 @@ pub struct RunningService {
     management: Option<Server>,
     management_address: Option<SocketAddr>,
     issuers: IssuerReload,
-    outside: ExternalChanges,
+    external_changes: ExternalChanges,
     readiness: web::Data<ReadinessService>,
     grace: Duration,
     closed: Closed,
-    /// What runs beside the server and ends with it.
+    /// Background tasks that end with the server.
     background: Vec<AbortHandle>,
 }
 
 impl RunningService {
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where its metrics are, if they are anywhere: `/metrics` there, for Prometheus.
+    /// The address of its metrics (`/metrics`, for Prometheus), or `None` if metrics are disabled.
     pub fn management_address(&self) -> Option<SocketAddr> {
         self.management_address
     }
 
-    /// Its public URL, without a slash at the end.
+    /// Its public URL, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Stops it from elsewhere: a handle that can be kept while [`wait`](Self::wait) runs.
+    /// Returns a handle that stops the service, usable while [`wait`](Self::wait) runs.
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }
 
-    /// Reads the issuers' file again from elsewhere: a handle that can be kept while [`wait`](Self::wait) runs. SIGHUP does the same.
+    /// Returns a handle that reloads the issuers file, as SIGHUP does, usable while [`wait`](Self::wait) runs.
     pub fn issuer_reload(&self) -> IssuerReload {
         self.issuers.clone()
     }
 
-    /// Looks for changes that other processes made, before it is time to: a handle that can be kept while [`wait`](Self::wait) runs.
+    /// Returns a handle that checks for database changes by other processes at once, usable while [`wait`](Self::wait) runs.
     pub fn external_changes(&self) -> ExternalChanges {
-        self.outside.clone()
+        self.external_changes.clone()
     }
 
-    /// Serves until told to stop, by a signal or by the handle. Nothing is served before this runs.
+    /// Serves until stopped by a signal or by the handle. No request is served before this runs.
     ///
-    /// SIGTERM turns readiness to 503 and ends the service after `SERVER_GRACE_SECONDS`, SIGINT at once; open requests have
-    /// `SERVER_SHUTDOWN_SECONDS` to end.
+    /// SIGTERM turns readiness to 503 and stops the service after `SERVER_GRACE_SECONDS`, SIGINT stops it at once. Open requests have
+    /// `SERVER_SHUTDOWN_SECONDS` to finish.
     ///
     /// # Errors
     ///
-    /// When the listening itself fails.
+    /// If the server fails, or if signals cannot be received.
     pub async fn wait(self) -> std::io::Result<()> {
-        let closed = self.serve_to_the_end().await?;
+        let closed = self.serve_until_stopped().await?;
         if !closed.within(CLOSING).await {
-            tracing::warn!("the database is still in use: it is left open");
+            tracing::warn!("the database is still in use and is left open");
         }
         tracing::info!("stopped");
         Ok(())
     }
 
-    /// Serves until told to stop, and lets go of everything.
-    async fn serve_to_the_end(self) -> std::io::Result<Closed> {
+    /// Serves until stopped, and releases everything else.
+    async fn serve_until_stopped(self) -> std::io::Result<Closed> {
         let reloading = self.issuers.on_hangup()?;
         let shutdown = Shutdown { readiness: self.readiness, server: self.handle, grace: self.grace };
         let stopping = Box::pin(shutdown.on_signal(Signals::listen()?));
         let management = self.management.map(|server| (server.handle(), actix_web::rt::spawn(server)));
         let served = match select(self.server, stopping).await {
             Either::Left((served, _)) => served,
-            // Dropping the server cuts off what is still open.
+            // Dropping the server closes the open connections.
             Either::Right(((), _server)) => Ok(()),
         };
         if let Some((handle, running)) = management {
-            // Nobody waits for metrics of what has ended.
+            // The metrics of a stopped service need no graceful end.
             handle.stop(false).await;
             running.abort();
         }
@@ -167,13 +167,13 @@ impl RunningService {
 impl Application {
     /// Opens the database, starts to fetch keys and listens.
     ///
-    /// The provider need not be up: until its keys are there, tokens are answered 503.
+    /// The identity provider need not be reachable: until its keys are fetched, requests with a token get 503.
     ///
     /// # Errors
     ///
     /// See [`StartError`].
     pub async fn start(self, config: Config, clock: Clock) -> Result<RunningService, StartError> {
-        if keeps_digits() {
+        if has_arbitrary_precision() {
             return Err(StartError::ArbitraryPrecision);
         }
         let oidc = config.oidc.clone().ok_or(StartError::NoIssuer)?;
@@ -190,13 +190,14 @@ impl Application {
         });
         let sessions = MySessionService::new(database.clone(), clock.clone(), config.session_idle());
         let purging = daily_purge::start(PurgeService::new(database.clone(), clock.clone()), sessions, clock.clone());
-        let outside = ExternalChanges::new(database.clone());
-        let watching = outside.watch(clock.clone())?;
+        let external_changes = ExternalChanges::new(database.clone());
+        let watching = external_changes.watch(clock.clone())?;
         let closed = database.closing();
         let migrations = database.applied_versions().await?;
         let readiness = ReadinessService::new(database.clone(), issuers.issuers().clone(), clock.clone(), migrations);
         let readiness = web::Data::new(readiness);
-        let (shutdown, grace, limits) = (config.server.shutdown, config.server.grace, config.limits.clone());
+        let (shutdown, grace) = (config.server.shutdown, config.server.grace);
+        let limits = config.limits.clone();
         let parts = Parts {
             url: url.clone(),
             issuers: issuers.issuers(),
@@ -223,7 +224,7 @@ impl Application {
             management,
             management_address,
             issuers,
-            outside,
+            external_changes,
             readiness,
             grace,
             closed,
@@ -231,7 +232,7 @@ impl Application {
         })
     }
 
-    /// The database of the configuration, migrated or known to need no migration.
+    /// Opens the configured database. Migrates it if configured, otherwise fails if a migration is pending.
     pub(crate) fn open_database(&self, config: &Config) -> Result<Database, StartError> {
         let database = Database::open(&config.database.connection)?;
         if config.database.migrate_at_start {
@@ -239,18 +240,18 @@ impl Application {
                 tracing::info!(migration = name, "migrated");
             }
         }
-        self.migrated(database)
+        self.require_migrated(database)
     }
 
-    /// The database of the configuration as it is, if there is one: neither made nor migrated.
+    /// Opens the configured database if it exists, without creating or migrating it. Fails if a migration is pending.
     pub(crate) fn existing_database(&self, config: &Config) -> Result<Option<Database>, StartError> {
         if !config.database.connection.url.exists() {
             return Ok(None);
         }
-        self.migrated(Database::open(&config.database.connection)?).map(Some)
+        self.require_migrated(Database::open(&config.database.connection)?).map(Some)
     }
 
-    fn migrated(&self, database: Database) -> Result<Database, StartError> {
+    fn require_migrated(&self, database: Database) -> Result<Database, StartError> {
         let pending = database.pending_migrations(self.own_migrations())?;
         if pending.is_empty() { Ok(database) } else { Err(StartError::PendingMigrations(pending)) }
     }
@@ -266,7 +267,7 @@ impl Application {
         let server = HttpServer::new(move || {
             let api = collect(&registrars);
             let cors = state.cors.is_needed();
-            // The wrap that is registered last runs first: trace, CORS, answer; then the router, and the guard.
+            // Actix runs the wrap that is registered last first: trace, CORS, answer; then the router and the guard.
             App::new()
                 .configure(|services| state.register(services))
                 .default_service(api.into_router(state.authenticator.clone()))
@@ -275,7 +276,7 @@ impl Application {
                 .wrap(Condition::new(cors, from_fn(cors::finish)))
                 .wrap(Observe)
         });
-        // Signals are ours: see `shutdown`.
+        // Signals are handled by `shutdown`.
         let server = server.disable_signals().shutdown_timeout(shutdown.as_secs());
         let server = server.client_request_timeout(limits.head).keep_alive(limits.keep_alive);
         let server = server.max_connections(limits.connections);
@@ -283,15 +284,15 @@ impl Application {
     }
 }
 
-/// Whether serde_json keeps numbers as they are spelt (its feature `arbitrary_precision`, which any crate of a build turns on for all). To a
-/// reader like ours a number is then an object of one member.
-fn keeps_digits() -> bool {
-    const SPELT: &str = "1.00000000000000000000000000001";
-    let written = serde_json::from_str::<serde_json::Value>(SPELT).and_then(|number| serde_json::to_string(&number));
-    written.is_ok_and(|text| text == SPELT)
+/// Whether serde_json is built with the feature `arbitrary_precision`, which any crate of a build enables for all. With it our
+/// deserializer sees a number as an object with one member.
+fn has_arbitrary_precision() -> bool {
+    const NUMBER: &str = "1.00000000000000000000000000001";
+    let written = serde_json::from_str::<serde_json::Value>(NUMBER).and_then(|number| serde_json::to_string(&number));
+    written.is_ok_and(|text| text == NUMBER)
 }
 
-/// Listens where `variable` says, and tells where that is.
+/// Listens on `address`, the value of the setting `variable`. Returns the listener and the bound address.
 fn listen(variable: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let bound = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
@@ -301,7 +302,7 @@ fn listen(variable: &'static str, address: SocketAddr) -> Result<(TcpListener, S
     bound.map_err(bind_error(variable, address))
 }
 
-/// Listens for whoever reads the metrics, if they are to be anywhere.
+/// Listens for scrapes of the metrics; `None` if they are disabled.
 fn listen_for_metrics(management: Management) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
     match management {
         Management::Off => Ok(None),
@@ -309,11 +310,16 @@ fn listen_for_metrics(management: Management) -> Result<Option<(TcpListener, Soc
         Management::Usual => match listen(MANAGEMENT_BIND, Management::USUAL) {
             Ok(listening) => Ok(Some(listening)),
             Err(error) => {
-                tracing::warn!(%error, "the usual address of the metrics can't be had: there are none; say where they are to be, or `off`");
+                tracing::warn!(%error, "default metrics address is in use; metrics are disabled");
                 Ok(None)
             }
         },
     }
+}
+
+/// Returns the number with its noun, such as "1 migration".
+fn count_of_migrations(names: &[String]) -> String {
+    format!("{} migration{}", names.len(), if names.len() == 1 { "" } else { "s" })
 }
 
 fn bind_error(variable: &'static str, address: SocketAddr) -> impl Fn(std::io::Error) -> StartError {

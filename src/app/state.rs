@@ -1,4 +1,4 @@
-//! What the workers share: every service, wired as the configuration says.
+//! The state shared by the workers: every service, wired by the configuration.
 
 use std::sync::Arc;
 
@@ -26,21 +26,21 @@ use crate::services::{
     SessionService, SessionSettings, UserService,
 };
 
-/// What the start has made ready for the workers.
+/// The parts that the start has prepared for the workers.
 pub(super) struct Parts<'a> {
-    /// What the service is called by whoever reaches it.
+    /// The public URL of the service.
     pub(super) url: String,
     pub(super) issuers: &'a TrustedIssuers,
     pub(super) database: Database,
     pub(super) declared: Arc<DeclaredPermissions>,
     pub(super) clock: Clock,
     pub(super) catalogue: Catalogue,
-    /// `None` where the documentation page signs nobody in.
+    /// `None` if sign-in on the documentation page is not configured.
     pub(super) docs: Option<web::Data<DocsSignIn>>,
     pub(super) readiness: web::Data<ReadinessService>,
 }
 
-/// What the workers share.
+/// The state shared by the workers.
 #[derive(Clone)]
 pub(super) struct State {
     answers: web::Data<AnswerRules>,
@@ -52,7 +52,7 @@ pub(super) struct State {
     body_bytes: usize,
     declared: web::Data<DeclaredPermissions>,
     edits: web::Data<EditBudget>,
-    /// `None` where the documentation page signs nobody in.
+    /// `None` if sign-in on the documentation page is not configured.
     docs: Option<web::Data<DocsSignIn>>,
     issuers: web::Data<TrustedIssuers>,
     me: web::Data<MeService>,
@@ -62,14 +62,14 @@ pub(super) struct State {
     resource: web::Data<ProtectedResource>,
     roles: web::Data<RoleService>,
     my_sessions: web::Data<MySessionService>,
-    /// `None` where nobody signs in with a browser.
+    /// `None` if browser sign-in is not enabled.
     sessions: Option<web::Data<BrowserSessions>>,
     service_accounts: web::Data<ServiceAccountService>,
     users: web::Data<UserService>,
 }
 
 impl State {
-    /// Makes the services, as the configuration says.
+    /// Creates the services from the configuration.
     pub(super) fn new(config: Config, parts: Parts<'_>) -> Result<Self, StartError> {
         let Parts { url, issuers, database, declared, clock, catalogue, docs, readiness } = parts;
         let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
@@ -77,10 +77,10 @@ impl State {
             PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin.clone())
                 .stale_for(config.auth.stale_for);
         let login = LoginClient::new(issuers.clone(), clock.clone());
-        let sessions = config.session.as_ref().and_then(|own| {
+        let sessions = config.session.as_ref().and_then(|settings| {
             let service =
                 |settings| SessionService::new(database.clone(), clock.clone(), login, principals.clone(), settings);
-            browser_sessions(own, &url, service)
+            browser_sessions(settings, &url, service)
         });
         let proxies = Arc::new(TrustedProxies::new(config.limits.trusted_proxies.clone()));
         let rates = config.rate_limit;
@@ -137,7 +137,7 @@ impl State {
         })
     }
 
-    /// Hands it to a worker.
+    /// Registers the state with a worker.
     pub(super) fn register(&self, services: &mut web::ServiceConfig) {
         services
             .app_data(json_config(self.body_bytes))
@@ -170,7 +170,7 @@ impl State {
     }
 }
 
-/// Sessions of browsers that reach the service at `url`.
+/// Returns the browser sessions of the service at `url`; `None` if the URL has no origin.
 fn browser_sessions(
     config: &SessionConfig,
     url: &str,
@@ -180,7 +180,7 @@ fn browser_sessions(
     let is_https = url.starts_with("https:");
     if !is_https {
         tracing::warn!(
-            "the session's cookie is neither `__Host-` nor Secure, since the service is reached by plain http: on this machine alone"
+            "the session cookie lacks `__Host-` and `Secure` because the public URL is plain http; use this on the local machine only"
         );
     }
     let settings = SessionSettings {

@@ -1,4 +1,4 @@
-//! The steps of a request one by one, for `benches/`: what lies between the socket and the handler.
+//! The steps of a request between the socket and the handler, one by one, for `benches/`.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::oidc::{TokenVerifier, TrustedIssuers};
 use crate::services::PrincipalService;
 
-/// What proves tokens and finds principals, as a running service has it.
+/// The verifier of tokens and the resolver of principals, wired as in a running service.
 pub struct Steps {
     authenticator: Authenticator,
     verifier: TokenVerifier,
@@ -22,7 +22,7 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// Opens the database and starts to fetch keys, as a service does that does not listen.
+    /// Opens the database and starts to fetch keys, like a service without a listener.
     ///
     /// # Errors
     ///
@@ -41,26 +41,26 @@ impl Steps {
         Ok(Self { authenticator, verifier: verifier(), issuers, _keys: keys })
     }
 
-    /// Proves a token, or knows it again. Whether it is good.
+    /// Verifies a token, using the cache. Returns whether it is valid.
     pub async fn verify(&self, token: &str) -> bool {
         self.verifier.verify(token).await.is_ok()
     }
 
-    /// Proves a token whatever is known of it. Whether it is good.
+    /// Verifies a token without the cache. Returns whether it is valid.
     pub async fn examine(&self, token: &str) -> bool {
         self.verifier.examine(token, |_| {}).await.is_ok()
     }
 
-    /// Reads what claims mean, without believing them. How many scopes and roles they hold; none where nobody trusts their issuer.
+    /// Interprets unverified claims. Returns the number of their scopes and roles; 0 if the issuer is not trusted.
     pub fn interpret(&self, claims: &Map<String, Value>) -> usize {
         self.issuers.count_names(claims)
     }
 
-    /// Whoever a token speaks for.
+    /// Returns the caller that a token identifies.
     ///
     /// # Errors
     ///
-    /// Where the token or its principal is refused.
+    /// If the token or its principal is rejected.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
         self.authenticator.caller(Access::Authenticated, token).await
     }

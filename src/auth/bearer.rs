@@ -1,4 +1,4 @@
-//! Where a bearer token is looked for: the Authorization header field, once, and nowhere else.
+//! Extraction of the bearer token from the `Authorization` header field.
 //!
 //! A token in the query or the body is never read (RFC 9700 section 4.3.2).
 
@@ -6,47 +6,47 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 
 use crate::error::Error;
 
-/// The scheme's name; compared without case (RFC 9110 section 11.1).
+/// The name of the scheme. The comparison is case-insensitive (RFC 9110 section 11.1).
 const SCHEME: &[u8] = b"Bearer";
 
-/// The request holds a credential that can't be read as one bearer token.
+/// The request has a malformed bearer credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MalformedCredential {
-    /// Two fields: which of them would count is anyone's guess (RFC 6750 section 3.1).
+    /// More than one field, which is ambiguous (RFC 6750 section 3.1).
     SeveralFields,
-    /// The scheme is Bearer, and what follows is not one token (RFC 6750 section 2.1).
+    /// The scheme is Bearer, but the rest is not exactly one token (RFC 6750 section 2.1).
     NotAToken,
 }
 
 impl From<MalformedCredential> for Error {
     fn from(malformed: MalformedCredential) -> Self {
         Self::MalformedCredential(match malformed {
-            MalformedCredential::SeveralFields => "The request must have one Authorization field, and it has several.",
-            MalformedCredential::NotAToken => "The Authorization field must be `Bearer`, a space and one token.",
+            MalformedCredential::SeveralFields => "The request must have one `Authorization` field, but has several.",
+            MalformedCredential::NotAToken => "The `Authorization` field must be `Bearer`, a space and one token.",
         })
     }
 }
 
-/// What a request presents as its token, before anything about it is known.
+/// The unverified credential of a request.
 #[derive(Clone, Copy)]
 pub(super) struct Credential<'a>(&'a [u8]);
 
 impl<'a> Credential<'a> {
-    /// As it was sent: good for nothing but to be compared with what was proved before.
+    /// Returns the credential as sent. It serves only for comparison with credentials that were verified before.
     pub(super) fn as_presented(self) -> &'a [u8] {
         self.0
     }
 
-    /// The token, if it is spelt as one.
+    /// Returns the token. Fails if the credential is not a `b64token`.
     pub(super) fn token(self) -> Result<&'a str, MalformedCredential> {
-        let spelt = Some(self.0).filter(|presented| is_b64token(presented));
-        spelt.and_then(|token| str::from_utf8(token).ok()).ok_or(MalformedCredential::NotAToken)
+        let well_formed = Some(self.0).filter(|presented| is_b64token(presented));
+        well_formed.and_then(|token| str::from_utf8(token).ok()).ok_or(MalformedCredential::NotAToken)
     }
 }
 
-/// The credential of the request; `None` if there is no bearer credential at all.
+/// Returns the bearer credential of the request, or `None` if it has none. Fails if there is more than one field.
 ///
-/// Another scheme (`Basic`) counts as none: such a client is told which scheme is wanted, without an error code (RFC 6750 section 3.1).
+/// Another scheme (`Basic`) counts as none: the challenge then names the scheme without an error code (RFC 6750 section 3.1).
 pub(super) fn credential(headers: &HeaderMap) -> Result<Option<Credential<'_>>, MalformedCredential> {
     let mut fields = headers.get_all(AUTHORIZATION);
     let Some(field) = fields.next() else { return Ok(None) };
@@ -58,25 +58,25 @@ pub(super) fn credential(headers: &HeaderMap) -> Result<Option<Credential<'_>>, 
     if !scheme.eq_ignore_ascii_case(SCHEME) {
         return Ok(None);
     }
-    // Spaces alone: a tab is no part of a credential (RFC 9110 section 11.4).
+    // Only spaces: a tab does not separate scheme and token (RFC 9110 section 11.4).
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     let (_, presented) = rest.split_at(spaces);
     Ok(Some(Credential(presented)))
 }
 
-/// Whether it is a `b64token` as RFC 6750 section 2.1 (RFC 9110: token68) spells it.
+/// Whether `bytes` are a `b64token` (RFC 6750 section 2.1, `token68` in RFC 9110).
 fn is_b64token(bytes: &[u8]) -> bool {
     let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
     let (token, _) = bytes.split_at(bytes.len() - padding);
-    // All of them, without stopping at the first wrong one: so the compiler takes sixteen at a time.
+    // No early exit at the first invalid octet, so that the compiler can vectorize the loop.
     let wrong = token.iter().fold(0, |wrong, octet| wrong | u8::from(!is_token_octet(*octet)));
     !token.is_empty() && wrong == 0
 }
 
-/// Without a branch, for the same reason.
+/// Branch-free, for the same reason.
 fn is_token_octet(octet: u8) -> bool {
     let is_letter = (octet | 0x20).wrapping_sub(b'a') < 26;
-    // `+`, `-`, `.`, `/` and the digits lie side by side in ASCII, but for the comma.
+    // In ASCII, `+` to `9` are `+`, `,`, `-`, `.`, `/` and the digits.
     let is_among_digits = (octet.wrapping_sub(b'+') < 15) & (octet != b',');
     is_letter | is_among_digits | (octet == b'_') | (octet == b'~')
 }
@@ -100,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn one_token_is_found_whatever_the_case_of_the_scheme_and_the_number_of_spaces() {
+    fn token_is_found_for_any_case_of_the_scheme_and_any_number_of_spaces() {
         for value in ["Bearer a.b-c_~+/d==", "bearer a.b-c_~+/d==", "BEARER   a.b-c_~+/d=="] {
             assert_eq!(token(&fields(&[value.as_bytes()])), Ok(Some("a.b-c_~+/d==")), "{value}");
         }
     }
 
     #[test]
-    fn letters_digits_and_six_marks_make_a_token() {
+    fn token_octets_are_letters_digits_and_six_marks() {
         for octet in 0..=u8::MAX {
             let expected = octet.is_ascii_alphanumeric() || b"-._~+/".contains(&octet);
             assert_eq!(is_token_octet(octet), expected, "{octet}");
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn no_field_and_other_schemes_are_no_credential() {
+    fn absent_field_and_other_schemes_yield_no_credential() {
         assert_eq!(token(&fields(&[])), Ok(None));
         for other in ["Basic YTpi", "", "Bearerx a", "DPoP a.b.c"] {
             assert_eq!(token(&fields(&[other.as_bytes()])), Ok(None), "{other}");
@@ -123,14 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn two_fields_are_refused_even_if_they_are_equal() {
+    fn two_fields_are_rejected_even_if_they_are_equal() {
         let twice = fields(&[b"Bearer a", b"Bearer a"]);
         assert_eq!(token(&twice), Err(MalformedCredential::SeveralFields));
         assert_eq!(token(&fields(&[b"Basic a", b"Bearer a"])), Err(MalformedCredential::SeveralFields));
     }
 
     #[test]
-    fn what_follows_the_scheme_must_be_one_token() {
+    fn credential_other_than_one_token_is_rejected() {
         for value in [
             "Bearer",
             "Bearer ",

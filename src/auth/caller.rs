@@ -1,4 +1,4 @@
-//! The caller: a proved token and the local principal behind it, and what the two allow together.
+//! The caller of a request: verified claims, the local principal, and the permissions that both allow.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,61 +14,61 @@ use crate::models::permission::Permission;
 use crate::oidc::{Claims, SubjectKind};
 use crate::services::{Actor, Decision, ResolvedPrincipal, SessionView, decide, is_delegated};
 
-/// Who is behind a request: only the guard makes one, so a handler that holds it runs for a proved, active principal.
+/// The authenticated caller of a request. Only the guard creates it, so a handler with a `Caller` runs for a verified, active principal.
 ///
-/// As an extractor it fails closed: on a route that was registered as public there is none, and the answer is 500.
+/// As an extractor it fails closed: on a route that is registered as public, the response is 500.
 #[derive(Clone, Debug)]
 pub struct Caller {
     claims: Arc<Claims>,
     principal: Arc<ResolvedPrincipal>,
     session: Option<Rc<SessionView>>,
-    /// The permission of the route, if it asks for one.
+    /// The permission that the route requires, if any.
     admitted_for: Option<Permission>,
 }
 
 impl Caller {
-    /// A caller of a route with this access, whom the guard has yet to admit.
+    /// Creates a caller for a route with this access. The guard has not authorized it yet.
     pub(super) fn new(access: Access, claims: Arc<Claims>, principal: Arc<ResolvedPrincipal>) -> Self {
         Self { claims, principal, session: None, admitted_for: access.permission() }
     }
 
-    /// The same caller, who came by the cookie of a session.
+    /// Adds the session whose cookie authenticated the caller.
     pub(super) fn with_session(self, session: SessionView) -> Self {
         Self { session: Some(Rc::new(session)), ..self }
     }
 
-    /// The local principal's id: what to store as the owner of things.
+    /// Returns the id of the local principal. Store this id as the owner of a resource.
     pub fn principal_id(&self) -> &PrincipalId {
         self.principal.id()
     }
 
-    /// Whether this is a program acting for itself.
+    /// Whether the caller is a service account.
     pub fn is_machine(&self) -> bool {
         self.claims.kind() == SubjectKind::Machine
     }
 
-    /// The client that obtained the token, where the issuer says.
+    /// Returns the id of the client that obtained the token, if the token names it.
     pub fn client_id(&self) -> Option<&str> {
         self.claims.client_id()
     }
 
-    /// Whether both the token and the principal's roles allow it. The guard has asked this already for the route's own permission;
-    /// ask it where a handler has a finer choice to make.
+    /// Whether both the token and the principal's roles allow the permission. The guard has already checked the permission of the route;
+    /// use this for further decisions in a handler.
     pub fn may(&self, permission: Permission) -> bool {
         self.decide(permission) == Decision::Allowed
     }
 
-    /// Whether both allow it, and if not, which of them does not.
+    /// Returns whether the permission is allowed, or which of token and roles denies it.
     pub(crate) fn decide(&self, permission: Permission) -> Decision {
         decide(&self.claims, &self.principal, permission)
     }
 
-    /// Whether the token's client may use the permission at all.
+    /// Whether the token delegates the permission to its client.
     pub(crate) fn is_delegated(&self, permission: Permission) -> bool {
         is_delegated(&self.claims, permission)
     }
 
-    /// The session whose cookie they came by, if it was not a token.
+    /// Returns the session, if a cookie authenticated the caller.
     pub(crate) fn session(&self) -> Option<&SessionView> {
         self.session.as_deref()
     }
@@ -81,7 +81,7 @@ impl Caller {
         &self.principal
     }
 
-    /// The caller as the actor of a change, bounded by this request's token and roles.
+    /// Returns the caller as the actor of a change, limited to the token and roles of this request.
     pub(crate) fn actor(&self, request_id: String) -> Actor {
         Actor::of_request(Arc::clone(&self.claims), Arc::clone(&self.principal), self.admitted_for, request_id)
     }

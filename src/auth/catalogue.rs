@@ -1,6 +1,7 @@
-//! The catalogue of routes: what was registered, checked once at the start.
+//! The catalogue of registered routes, validated once at startup.
 //!
-//! Enforcement, the OpenAPI document, the published scopes and `portcullis routes` all come from here, so they can't disagree.
+//! The OpenAPI document, the published scopes and `portcullis routes` are derived from the same registration as enforcement, so they cannot
+//! differ from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,7 +16,7 @@ use super::openapi;
 use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet};
 use crate::oidc::SignInEndpoints;
 
-/// A route as the catalogue lists it.
+/// A route in the catalogue.
 pub(crate) struct RouteEntry {
     pub(crate) method: Method,
     pub(crate) path: String,
@@ -23,26 +24,26 @@ pub(crate) struct RouteEntry {
     pub(super) documentation: Documentation,
 }
 
-/// Every route of the running service.
+/// All routes of the service.
 pub(crate) struct Catalogue {
     entries: Vec<RouteEntry>,
-    /// As the issuer spells them, with what each is for.
+    /// The scopes in the spelling of the issuer, with their summaries.
     scopes: Vec<(String, String)>,
     scope_prefix: String,
-    /// Made when it is first asked for: it takes more memory and time than the rest of the start.
+    /// Created on first use, because it takes more memory and time than the rest of the startup.
     openapi_json: OnceLock<Bytes>,
-    /// The same for the page that signs people in, with where it does.
+    /// The document for a page with sign-in, cached with the endpoints that it contains.
     with_sign_in: Mutex<Option<(SignInEndpoints, Bytes)>>,
 }
 
-/// What a registration got wrong; the service does not start with it.
+/// A fault in the registration of a route or permission. The service does not start with one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistrationFault {
-    /// Two permissions of one name.
+    /// Two permissions have the same name.
     #[error("the permission `{0}` is declared twice")]
     PermissionTwice(&'static str),
-    /// A route asks for a permission that no role could be given.
-    #[error("{method} {path} asks for the permission `{permission}`, which nobody declared")]
+    /// A route requires a permission that is not declared, so no role can grant it.
+    #[error("{method} {path} requires the permission `{permission}`, which is not declared")]
     UndeclaredPermission {
         /// The route's method.
         method: Method,
@@ -51,7 +52,7 @@ pub enum RegistrationFault {
         /// The permission's name.
         permission: &'static str,
     },
-    /// Two routes would answer the same requests.
+    /// Two routes match the same requests.
     #[error("{method} {path} is registered twice")]
     RouteTwice {
         /// The route's method.
@@ -59,24 +60,24 @@ pub enum RegistrationFault {
         /// The route's path.
         path: String,
     },
-    /// One path with its parameters called otherwise: requests would reach the routes of one spelling alone.
-    #[error("{method} {path} is registered elsewhere with its parameters called otherwise")]
+    /// The same path is registered with different parameter names. Requests would reach the routes of only one of them.
+    #[error("{method} {path} is also registered with different parameter names")]
     ParametersRenamed {
         /// The route's method.
         method: Method,
         /// The route's path.
         path: String,
     },
-    /// The path can't match any request.
-    #[error("{method} {path}: a path starts with a slash")]
+    /// The path cannot match any request.
+    #[error("{method} {path}: the path must start with a slash")]
     RelativePath {
         /// The route's method.
         method: Method,
         /// The route's path.
         path: String,
     },
-    /// `#[utoipa::path]` names another method than the registration.
-    #[error("{method} {path} is documented under another method")]
+    /// `#[utoipa::path]` names a different method than the registration.
+    #[error("{method} {path} is documented with a different method in `#[utoipa::path]`")]
     DocumentedOtherwise {
         /// The route's method.
         method: Method,
@@ -85,7 +86,7 @@ pub enum RegistrationFault {
     },
 }
 
-/// All that is wrong with the routes.
+/// All faults of the registration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct RegistrationError(Vec<RegistrationFault>);
 
@@ -94,7 +95,7 @@ impl RegistrationError {
         Self(faults)
     }
 
-    /// Each fault.
+    /// Returns the faults.
     pub fn faults(&self) -> &[RegistrationFault] {
         &self.0
     }
@@ -102,13 +103,13 @@ impl RegistrationError {
 
 impl fmt::Display for RegistrationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the routes can't be served:")?;
+        f.write_str("the routes cannot be served:")?;
         self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
 }
 
 impl Catalogue {
-    /// Checks what was collected; `scope_prefix` is what the issuer puts before a permission's name. Fails with every fault.
+    /// Validates the collected routes. `scope_prefix` is the issuer's prefix of a permission's name. Fails with all faults.
     pub(crate) fn new(api: Api, declared: &DeclaredPermissions, scope_prefix: &str) -> Result<Self, RegistrationError> {
         let faults = faults(&api.routes, declared);
         if !faults.is_empty() {
@@ -126,40 +127,40 @@ impl Catalogue {
         })
     }
 
-    /// The routes, by path and method.
+    /// Returns the routes, sorted by path and method.
     pub(crate) fn entries(&self) -> &[RouteEntry] {
         &self.entries
     }
 
-    /// Every permission that some route asks for: the scopes worth asking a provider for.
+    /// Returns the permissions that routes require.
     pub(crate) fn permissions(&self) -> PermissionSet {
         self.entries.iter().filter_map(|entry| required(entry.access)).collect()
     }
 
-    /// The OpenAPI document, written out once.
+    /// Returns the OpenAPI document as JSON, serialized once.
     pub(crate) fn openapi_json(&self) -> Bytes {
-        let written = || serde_json::to_vec(&self.openapi()).unwrap_or_default().into();
-        self.openapi_json.get_or_init(written).clone()
+        let serialize = || serde_json::to_vec(&self.openapi()).unwrap_or_default().into();
+        self.openapi_json.get_or_init(serialize).clone()
     }
 
-    /// The OpenAPI document for a page that signs people in at an issuer with these endpoints, written out once for them.
+    /// Returns the OpenAPI document as JSON for a page with sign-in at these endpoints, serialized once for them.
     pub(crate) fn openapi_with_sign_in(&self, endpoints: &SignInEndpoints) -> Bytes {
-        let mut written = self.with_sign_in.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, document)) = written.as_ref().filter(|(known, _)| known == endpoints) {
+        let mut cached = self.with_sign_in.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, document)) = cached.as_ref().filter(|(known, _)| known == endpoints) {
             return document.clone();
         }
         let document = openapi::with_sign_in(&self.openapi(), endpoints, &self.scopes);
         let document = Bytes::from(document.to_string());
-        *written = Some((endpoints.clone(), document.clone()));
+        *cached = Some((endpoints.clone(), document.clone()));
         document
     }
 
-    /// The scopes of all permissions, as the issuer spells them.
+    /// Returns the scopes of all permissions, in the spelling of the issuer.
     pub(crate) fn scope_names(&self) -> Vec<String> {
         self.scopes.iter().map(|(name, _)| name.clone()).collect()
     }
 
-    /// The OpenAPI document.
+    /// Returns the OpenAPI document.
     pub(crate) fn openapi(&self) -> OpenApi {
         openapi::document(&self.entries, &self.scopes, &self.scope_prefix)
     }
@@ -184,11 +185,11 @@ fn faults(routes: &[Route], declared: &DeclaredPermissions) -> Vec<RegistrationF
     routes.iter().flat_map(|route| route_faults(route, declared, &mut seen)).collect()
 }
 
-/// What was registered before the route at hand.
+/// The routes that precede the checked one.
 #[derive(Default)]
 struct RegisteredPaths {
     routes: BTreeSet<(String, String)>,
-    /// How the path of each shape is spelt.
+    /// The first path of each shape.
     spellings: BTreeMap<String, String>,
 }
 
@@ -213,7 +214,7 @@ fn route_faults(route: &Route, declared: &DeclaredPermissions, seen: &mut Regist
     faults
 }
 
-/// The path with its parameters unnamed: two paths of one shape match the same requests.
+/// Returns the path without parameter names. Two paths of the same shape match the same requests.
 fn shape(path: &str) -> String {
     let unnamed = |segment: &'_ str| if segment.starts_with('{') { "{}".to_owned() } else { segment.to_owned() };
     path.split('/').map(unnamed).collect::<Vec<_>>().join("/")
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_that_nobody_declared_stops_the_start() {
+    fn undeclared_permission_stops_startup() {
         const NOTES_READ: Permission = Permission::new("notes:read", "Read notes.");
         let faults = faults_of(|api| {
             api.get("/notes", NOTES_READ, op!(show)).get("/users", USERS_READ, op!(show));
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_registered_twice_stops_the_start_whatever_its_parameters_are_called() {
+    fn route_registered_twice_stops_startup_for_any_parameter_names() {
         let faults = faults_of(|api| {
             api.get("/users/{id}", PUBLIC, op!(show)).get("/users/{user}", USERS_READ, op!(show));
         });
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_spelt_in_two_ways_stops_the_start() {
+    fn path_with_different_parameter_names_stops_startup() {
         #[utoipa::path(patch, path = "", responses((status = 200)))]
         async fn change() -> &'static str {
             ""
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_other_than_the_documented_one_stops_the_start() {
+    fn method_other_than_the_documented_one_stops_startup() {
         let faults = faults_of(|api| {
             api.post("/users", PUBLIC, op!(show));
         });
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_without_its_first_slash_stops_the_start() {
+    fn path_without_leading_slash_stops_startup() {
         let faults = faults_of(|api| {
             api.get("users", PUBLIC, op!(show));
         });

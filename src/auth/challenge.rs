@@ -1,4 +1,4 @@
-//! What a refused client is told to do: the `WWW-Authenticate` challenge of RFC 6750 section 3 and RFC 9728 section 5.1.
+//! The `WWW-Authenticate` challenge (RFC 6750 section 3, RFC 9728 section 5.1).
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use super::resource::ProtectedResource;
 use crate::error::{Error, problem};
 use crate::services::Failure;
 
-/// Error codes of RFC 6750 section 3.1.
+/// The error codes of RFC 6750 section 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ErrorCode {
     /// The request is malformed.
     InvalidRequest,
-    /// The token is expired, revoked, malformed or otherwise not acceptable.
+    /// The token is expired, revoked, malformed or otherwise invalid.
     InvalidToken,
     /// The token lacks a scope.
     InsufficientScope,
@@ -31,7 +31,7 @@ impl ErrorCode {
     }
 }
 
-/// A `Bearer` challenge. Its texts are our own; nothing of a token or a request is in it.
+/// A `Bearer` challenge. It contains nothing from a token or a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BearerChallenge {
     error: Option<(ErrorCode, String)>,
@@ -40,27 +40,27 @@ pub(crate) struct BearerChallenge {
 }
 
 impl BearerChallenge {
-    /// The challenge without an error code, for a request that came without a credential.
+    /// Returns the challenge without an error code, for a request without a credential.
     fn bare(resource_metadata: &str) -> Self {
         Self { error: None, scope: None, resource_metadata: resource_metadata.to_owned() }
     }
 
-    /// Adds what was wrong, and a sentence for the developer of the client.
+    /// Adds the error code and a description for the client's developer.
     fn with_error(self, code: ErrorCode, description: &str) -> Self {
         Self { error: Some((code, description.to_owned())), ..self }
     }
 
-    /// Adds the scope to ask for, spelled as the issuer knows it.
+    /// Adds the scope to request, in the spelling of the issuer.
     fn with_scope(self, scope: String) -> Self {
         Self { scope: Some(scope), ..self }
     }
 }
 
-/// The challenge that goes with a refusal; `None` where no credential would help: a missing role, an unknown account, our own outage.
+/// Returns the challenge for a refusal, or `None` if no other credential would help: a missing role, an unknown account, an outage.
 pub(crate) fn of(error: &Error, resource: &ProtectedResource) -> Option<BearerChallenge> {
     let bare = BearerChallenge::bare(resource.metadata_url());
     match error {
-        // To whoever came by cookie no token was wrong.
+        // No error code for an ended session: the request had no token that could be wrong.
         Error::MissingToken | Error::Refused(Failure::SessionEnded) => Some(bare),
         Error::MalformedCredential(_) => Some(bare.with_error(ErrorCode::InvalidRequest, &error.detail())),
         Error::MissingScope { scope, .. } => {
@@ -90,7 +90,7 @@ impl fmt::Display for BearerChallenge {
     }
 }
 
-/// A text cut to the characters that RFC 6750 section 3 allows in `error_description` and `scope`, so that none can end the quotes.
+/// A text reduced to the characters that RFC 6750 section 3 allows in `error_description` and `scope`. It cannot end the quoted string.
 struct Quotable<'a>(&'a str);
 
 impl fmt::Display for Quotable<'_> {
@@ -121,13 +121,13 @@ mod tests {
     const METADATA: &str = "https://api.example.com/.well-known/oauth-protected-resource";
 
     #[test]
-    fn a_bare_challenge_names_the_metadata_and_no_error() {
+    fn bare_challenge_has_the_metadata_url_and_no_error() {
         let challenge = BearerChallenge::bare(METADATA).to_string();
         assert_eq!(challenge, format!("Bearer resource_metadata=\"{METADATA}\""));
     }
 
     #[test]
-    fn an_error_comes_with_its_description_and_the_scope_to_ask_for() {
+    fn challenge_with_error_has_its_description_and_the_scope() {
         let challenge = BearerChallenge::bare(METADATA)
             .with_error(ErrorCode::InsufficientScope, "Ask for it.")
             .with_scope("api/users:read".to_owned());
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_can_leave_its_quotes() {
+    fn text_cannot_end_its_quotes() {
         let challenge = BearerChallenge::bare(METADATA).with_scope("a\", error=\"b\\\r\nc".to_owned());
         assert!(challenge.to_string().starts_with("Bearer scope=\"a, error=bc\", "));
         assert!(challenge.try_into_value().is_ok());

@@ -1,4 +1,4 @@
-//! Where a request comes from: the other end of the connection, or what proxies that are trusted say of it.
+//! The client address of a request: the peer of the connection, or the address that trusted proxies report.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +8,10 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderName;
 use ipnet::IpNet;
 
-/// The field by which proxies tell: each adds the address that it was reached from at the end.
+/// The field with the client address. Each proxy appends the address of its peer.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The proxies whose word on a client's address counts.
+/// The proxies that are trusted to report the client address.
 pub(crate) struct TrustedProxies {
     networks: Vec<IpNet>,
     has_warned: AtomicBool,
@@ -22,8 +22,8 @@ impl TrustedProxies {
         Self { networks, has_warned: AtomicBool::new(false) }
     }
 
-    /// The client's address: the last one that no trusted proxy has. Whoever is not trusted can claim what they like to the left of it.
-    /// `None` where the connection has no address.
+    /// Returns the client address: the rightmost address that is not a trusted proxy. Addresses to its left are unverified. Returns `None`
+    /// if the connection has no address.
     pub(crate) fn client_of(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
         let fields: Vec<_> = request.headers().get_all(FORWARDED_FOR).collect();
@@ -33,7 +33,7 @@ impl TrustedProxies {
             if !self.trusts(client) {
                 break;
             }
-            // A proxy that says what is no address says nothing: then it is the client itself, as far as is known.
+            // An invalid entry ends the chain: the proxy that added it counts as the client.
             let Some(address) = address(entry.trim()) else { break };
             client = address;
         }
@@ -45,8 +45,8 @@ impl TrustedProxies {
         request.peer_addr().is_some_and(|peer| self.trusts(peer.ip().to_canonical()))
     }
 
-    /// Warns once if somebody who is not trusted says where a request comes from: a proxy that was forgotten in the settings, whose
-    /// clients all look like one, or a client that tries.
+    /// Logs one warning if an untrusted peer sends `X-Forwarded-For`: a proxy that is missing in the settings, so that all its clients
+    /// share an address, or a client that forges the field.
     pub(crate) fn notice(&self, request: &ServiceRequest, name: &HeaderName) {
         if name != FORWARDED_FOR || self.has_warned.load(Ordering::Relaxed) {
             return;
@@ -55,8 +55,8 @@ impl TrustedProxies {
         if !self.trusts(peer) && !self.has_warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 %peer,
-                "X-Forwarded-For comes from an address that is not in SERVER_TRUSTED_PROXIES: it is not believed, there or from anyone \
-                 else who is not (told once)"
+                "Ignoring X-Forwarded-For from an untrusted peer; add it to SERVER_TRUSTED_PROXIES if it is your proxy \
+                 (logged once)"
             );
         }
     }
@@ -66,7 +66,7 @@ impl TrustedProxies {
     }
 }
 
-/// An address, with or without a port.
+/// Parses an address with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().ok().or_else(|| Some(text.parse::<std::net::SocketAddr>().ok()?.ip()));
@@ -87,24 +87,24 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_not_trusted_speaks_for_themselves_alone() {
+    fn untrusted_peer_is_the_client() {
         assert_eq!(client_of("192.0.2.7", &[]), "192.0.2.7");
         assert_eq!(client_of("192.0.2.7", &["203.0.113.9"]), "192.0.2.7");
         assert_eq!(client_of("[2001:db8::7]", &["::1", "10.0.0.1"]), "2001:db8::7");
     }
 
     #[test]
-    fn trusted_proxies_are_believed_up_to_the_first_that_is_not() {
+    fn client_is_the_rightmost_untrusted_address() {
         assert_eq!(client_of("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(client_of("10.0.0.1", &["203.0.113.9"]), "203.0.113.9");
-        assert_eq!(client_of("10.0.0.1", &["198.51.100.1, 203.0.113.9"]), "203.0.113.9", "the left one is a claim");
+        assert_eq!(client_of("10.0.0.1", &["198.51.100.1, 203.0.113.9"]), "203.0.113.9", "the left one is unverified");
         assert_eq!(client_of("10.0.0.1", &["203.0.113.9, 10.0.0.2"]), "203.0.113.9");
         assert_eq!(client_of("10.0.0.1", &["198.51.100.1", "203.0.113.9, 10.0.0.2"]), "203.0.113.9");
-        assert_eq!(client_of("[::1]", &["10.0.0.3,10.0.0.2"]), "10.0.0.3", "inside, down to the first");
+        assert_eq!(client_of("[::1]", &["10.0.0.3,10.0.0.2"]), "10.0.0.3", "all trusted: the leftmost");
     }
 
     #[test]
-    fn addresses_are_read_in_the_spellings_that_proxies_use() {
+    fn addresses_are_parsed_in_the_formats_of_proxies() {
         assert_eq!(client_of("10.0.0.1", &["203.0.113.9:51234"]), "203.0.113.9");
         assert_eq!(client_of("10.0.0.1", &["[2001:db8::7]:51234"]), "2001:db8::7");
         assert_eq!(client_of("10.0.0.1", &["[2001:db8::7]"]), "2001:db8::7");

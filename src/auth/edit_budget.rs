@@ -1,7 +1,7 @@
-//! How often a person may edit their own profile.
+//! The rate limit of edits of a user's own profile.
 //!
-//! An edit of a name rewrites every term that the person is found by, up to 128 rows, on SQLite in the one transaction that writes. The
-//! budget of requests is made for reads, so edits have one of their own, refilled evenly over an hour (GCRA).
+//! An edit of a name rewrites all search terms of the user, up to 128 rows, and SQLite allows one write transaction at a time. The request
+//! budget is sized for reads, so edits have a separate budget, refilled evenly over an hour (GCRA).
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -13,32 +13,32 @@ use crate::Clock;
 use crate::error::{Error, Limited};
 use crate::models::PrincipalId;
 
-/// How many people are remembered; those not seen for longest are forgotten first, with what they had used up.
-const PEOPLE: usize = 10_000;
-/// In which a budget is refilled.
+/// The capacity of the budget cache. The budgets that were not used for longest are evicted first.
+const USERS: usize = 10_000;
+/// The time in which a budget is refilled.
 const WINDOW: Duration = Duration::from_secs(3600);
 
-/// The budget of each person's edits.
+/// The edit budgets of all users.
 pub(crate) struct EditBudget {
     /// `None` for no limit.
     quota: Option<NonZeroU32>,
     clock: Clock,
-    /// When each person's budget is full again.
+    /// When the budget of each user is full again.
     full_at: Mutex<Cache<PrincipalId, Duration>>,
 }
 
 impl EditBudget {
-    /// So many edits an hour for each person; `None` for no limit.
+    /// Allows `quota` edits an hour for each user; `None` for no limit.
     pub(crate) fn new(quota: Option<NonZeroU32>, clock: Clock) -> Self {
-        Self { quota, clock, full_at: Mutex::new(Cache::new(PEOPLE)) }
+        Self { quota, clock, full_at: Mutex::new(Cache::new(USERS)) }
     }
 
-    /// Takes one edit from the person's budget; fails with how long to wait where there is none left.
-    pub(crate) fn take(&self, person: &PrincipalId) -> Result<(), Error> {
+    /// Takes one edit from the budget of the user. Fails with the time to wait if the budget is exhausted.
+    pub(crate) fn take(&self, user: &PrincipalId) -> Result<(), Error> {
         let Some(quota) = self.quota else { return Ok(()) };
         let now = self.clock.steady();
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = full_at.get(person).map_or(now, |time| now.max(*time)) + WINDOW / quota.get();
+        let after = full_at.get(user).map_or(now, |time| now.max(*time)) + WINDOW / quota.get();
         match after.checked_sub(now + WINDOW) {
             Some(wait) if !wait.is_zero() => {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -46,7 +46,7 @@ impl EditBudget {
                 Err(Error::RateLimited(Limited { budget: "profile-edits", quota: quota.get(), window, wait: seconds }))
             }
             _ => {
-                full_at.insert(*person, after);
+                full_at.insert(*user, after);
                 Ok(())
             }
         }
@@ -59,8 +59,8 @@ mod tests {
 
     use super::*;
 
-    fn wait(budget: &EditBudget, person: &PrincipalId) -> Option<u64> {
-        match budget.take(person) {
+    fn wait(budget: &EditBudget, user: &PrincipalId) -> Option<u64> {
+        match budget.take(user) {
             Ok(()) => None,
             Err(Error::RateLimited(limited)) => Some(limited.wait),
             Err(other) => panic!("{other}"),
@@ -71,27 +71,27 @@ mod tests {
     fn budget_is_spent_at_once_and_refilled_evenly() {
         let clock = Clock::manual(DateTime::UNIX_EPOCH);
         let budget = EditBudget::new(NonZeroU32::new(3), clock.clone());
-        let (person, other) = (PrincipalId::generate(), PrincipalId::generate());
+        let (user, other) = (PrincipalId::generate(), PrincipalId::generate());
         for _ in 0..3 {
-            assert_eq!(wait(&budget, &person), None);
+            assert_eq!(wait(&budget, &user), None);
         }
-        assert_eq!(wait(&budget, &person), Some(1200));
-        assert_eq!(wait(&budget, &other), None, "each has their own");
+        assert_eq!(wait(&budget, &user), Some(1200));
+        assert_eq!(wait(&budget, &other), None, "each user has a separate budget");
         clock.advance(Duration::from_millis(1_199_001));
-        assert_eq!(wait(&budget, &person), Some(1), "rounded up");
+        assert_eq!(wait(&budget, &user), Some(1), "rounded up");
         clock.advance(Duration::from_secs(1));
-        assert_eq!(wait(&budget, &person), None);
+        assert_eq!(wait(&budget, &user), None);
         clock.advance(Duration::from_secs(86_400));
         for _ in 0..3 {
-            assert_eq!(wait(&budget, &person), None, "no more than the budget is saved up");
+            assert_eq!(wait(&budget, &user), None, "the budget does not exceed its quota");
         }
-        assert_eq!(wait(&budget, &person), Some(1200));
+        assert_eq!(wait(&budget, &user), Some(1200));
     }
 
     #[test]
-    fn no_quota_is_no_limit() {
+    fn absent_quota_sets_no_limit() {
         let budget = EditBudget::new(None, Clock::manual(DateTime::UNIX_EPOCH));
-        let person = PrincipalId::generate();
-        assert!((0..100).all(|_| wait(&budget, &person).is_none()));
+        let user = PrincipalId::generate();
+        assert!((0..100).all(|_| wait(&budget, &user).is_none()));
     }
 }

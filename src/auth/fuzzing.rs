@@ -1,4 +1,4 @@
-//! What the fuzz targets reach of this room: see [`crate::fuzzing`] for what must hold.
+//! The entry points of the fuzz targets into this module. See [`crate::fuzzing`] for the properties.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,7 +8,7 @@ use actix_web::test::TestRequest;
 use super::session::{CookieKind, Cookies, Origins};
 use super::{TrustedProxies, bearer};
 
-/// The request is refused for it.
+/// The input is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused;
 
@@ -35,7 +35,7 @@ pub(crate) fn session_cookie(fields: &[&[u8]]) -> Result<Option<String>, Refused
     Cookies::new(true).read(&request, CookieKind::Session).map_err(|_| Refused)
 }
 
-/// Those fields that a request can have.
+/// Returns the fields that are valid header values.
 fn values(fields: &[&[u8]]) -> impl Iterator<Item = HeaderValue> {
     fields.iter().filter_map(|field| HeaderValue::from_bytes(field).ok())
 }

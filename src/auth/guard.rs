@@ -1,4 +1,4 @@
-//! The guard in front of a handler: authenticate, then require, then let through.
+//! The guard in front of a handler: authentication, rate limit, authorization.
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use crate::error::Error;
 use crate::oidc::{Claims, TokenVerifier};
 use crate::services::{Decision, Failure, Need, PrincipalService, SessionHolder};
 
-/// Proves credentials: what the guard needs, one per process.
+/// Authenticates and authorizes requests. There is one per process.
 pub(crate) struct Authenticator {
     clock: Clock,
     verifier: TokenVerifier,
     principals: PrincipalService,
-    /// `None` where nobody signs in with a browser.
+    /// `None` if browser sign-in is not enabled.
     sessions: Option<web::Data<BrowserSessions>>,
     limits: web::Data<RateLimits>,
 }
@@ -38,17 +38,17 @@ impl Authenticator {
         Self { clock, verifier, principals, sessions, limits }
     }
 
-    /// What proves tokens.
+    /// Returns the token verifier.
     pub(crate) fn verifier(&self) -> &TokenVerifier {
         &self.verifier
     }
 
-    /// Who finds the principals behind them.
+    /// Returns the service that resolves principals.
     pub(crate) fn principals(&self) -> &PrincipalService {
         &self.principals
     }
 
-    /// Lets whoever is remembered in without waiting, which spares most requests a future of their own.
+    /// Fast path: authorizes a cached caller, or refuses a cached refused one, synchronously and without allocating a future.
     pub(super) fn try_cached(&self, access: Access, request: &ServiceRequest) -> CacheLookup {
         match self.cached_caller(access, request) {
             Ok(caller) => CacheLookup::Decided(self.authorize(access, caller)),
@@ -59,10 +59,10 @@ impl Authenticator {
         }
     }
 
-    /// The caller of a request that was not [recognized](Self::try_cached), if there is one who may have what asks for this access: by its
-    /// bearer token or, where there is no `Authorization` at all, by its session.
+    /// Authenticates and authorizes a request that is [not cached](Self::try_cached): by its bearer token or, if it has no `Authorization`
+    /// field, by its session cookie. `claims` are those of a cached token.
     ///
-    /// The budget of the request's address is asked before anything that costs. A request without a credential does not take from it.
+    /// The budget of the address is checked before any expensive step. A request without a credential does not count against it.
     pub(super) async fn authenticate(
         &self,
         access: Access,
@@ -70,14 +70,14 @@ impl Authenticator {
         claims: Option<Arc<Claims>>,
     ) -> Result<Caller, Error> {
         let caller = match self.session_cookie(request) {
-            // Boxed: whoever comes with a token would carry it along.
+            // Boxed, so that the future of a token request stays small.
             Some((sessions, cookie)) => Box::pin(self.by_session(access, request, sessions, cookie)).await,
             None => self.by_token(access, request, claims).await,
         };
         self.authorize(access, caller?)
     }
 
-    /// The caller whose bearer token and principal are remembered, without waiting for anything; else the claims, where the token is.
+    /// Returns the caller if token and principal are cached. Otherwise fails with the claims, if the token is cached.
     fn cached_caller(&self, access: Access, request: &ServiceRequest) -> Result<Caller, Option<Arc<Claims>>> {
         let credential = bearer::credential(request.headers()).ok().flatten().ok_or(None)?;
         let now = self.clock.microseconds();
@@ -88,21 +88,21 @@ impl Authenticator {
         }
     }
 
-    /// What a request is answered whose token is good, but whose principal is known to be refused.
+    /// Returns the refusal of a request with a verified token, if the refusal of its principal is cached.
     fn cached_refusal(&self, access: Access, request: &ServiceRequest, claims: &Claims) -> Option<Error> {
         let refused = self.principals.cached_refusal(claims, access.need(), self.clock.microseconds())?;
         let credential = bearer::credential(request.headers()).ok().flatten()?;
-        Some(self.limits.refuse_remembered(request.request(), credential.as_presented(), refused))
+        Some(self.limits.refuse_cached(request.request(), credential.as_presented(), refused))
     }
 
-    /// The session's cookie of a request that has no `Authorization`, and what knows sessions.
+    /// Returns the session cookie of a request without an `Authorization` field, and the sessions.
     fn session_cookie(&self, request: &ServiceRequest) -> Option<(&BrowserSessions, Result<String, Error>)> {
         let sessions = self.sessions.as_ref().filter(|_| !request.headers().contains_key(AUTHORIZATION))?;
         let cookie = sessions.cookies.read(request.request(), CookieKind::Session).transpose()?;
         Some((sessions, cookie))
     }
 
-    /// The caller by a session's cookie, or why there is none.
+    /// Returns the caller of a session cookie.
     async fn by_session(
         &self,
         access: Access,
@@ -112,8 +112,8 @@ impl Authenticator {
     ) -> Result<Caller, Error> {
         let cookie = cookie.map_err(|malformed| self.limits.refuse_unreadable(request.request(), malformed))?;
         sessions.check_page(request.method(), request.headers())?;
-        // Not counted: each tab of a person whose session has just ended asks again and again, which costs nothing and must not keep
-        // their network out. The first of these requests was counted.
+        // Not counted: every open tab of an ended session repeats its requests. They cost nothing, and must not exhaust the budget of
+        // the address. The first of these requests was counted.
         if sessions.service.has_ended(&cookie) {
             return Err(Failure::SessionEnded.into());
         }
@@ -124,8 +124,8 @@ impl Authenticator {
         Ok(Caller::new(access, claims, principal).with_session(session))
     }
 
-    /// The caller by a bearer token that could not be [recalled](Self::cached_caller), or why there is none. `claims` are the token's where it is
-    /// proved already, and only its principal is to be found.
+    /// Returns the caller of a bearer token that is not [cached](Self::cached_caller). With `claims`, the token is already verified and
+    /// only its principal is resolved.
     async fn by_token(
         &self,
         access: Access,
@@ -138,24 +138,24 @@ impl Authenticator {
         let attempt = self.limits.begin(request.request(), credential.as_presented())?;
         let caller = match claims {
             Some(claims) => self.caller_of(access, claims).await,
-            None => self.prove(access, request, credential).await,
+            None => self.verify(access, request, credential).await,
         };
         attempt.settle(&caller);
         caller
     }
 
-    async fn prove(
+    async fn verify(
         &self,
         access: Access,
         request: &ServiceRequest,
         credential: Credential<'_>,
     ) -> Result<Caller, Error> {
         let sender = self.limits.client_of(request.request());
-        let proved = self.verifier.prove(credential.token()?, sender).instrument(tracing::debug_span!("verify"));
-        self.caller_of(access, proved.await?).await
+        let claims = self.verifier.prove(credential.token()?, sender).instrument(tracing::debug_span!("verify"));
+        self.caller_of(access, claims.await?).await
     }
 
-    /// The caller that a token speaks for, or why there is none.
+    /// Returns the caller of a token.
     #[cfg(feature = "dev")]
     pub(crate) async fn caller(&self, access: Access, unverified_token: &str) -> Result<Caller, Error> {
         let claims = self.verifier.verify(unverified_token).await?;
@@ -168,7 +168,7 @@ impl Authenticator {
         Ok(Caller::new(access, claims, principal))
     }
 
-    /// Lets an authenticated caller in, who may have what asks for this access and has not asked too often.
+    /// Authorizes an authenticated caller. Fails if its request budget is exhausted or the access is not allowed.
     fn authorize(&self, access: Access, caller: Caller) -> Result<Caller, Error> {
         self.limits.take(caller.principal())?;
         require(access, &caller)?;
@@ -177,7 +177,7 @@ impl Authenticator {
 }
 
 impl Access {
-    /// How well the caller has to be known for it.
+    /// Returns the kind of permission that this access needs, which decides how long a cached principal is valid.
     fn need(self) -> Need {
         match self {
             Self::Requires(permission) if permission.is_administrative() => Need::Administrative,
@@ -186,11 +186,11 @@ impl Access {
     }
 }
 
-/// Whether it is known at once who asks.
+/// The result of the cache lookup.
 pub(super) enum CacheLookup {
-    /// It is, and whether they may have what they ask for.
+    /// The caller is cached, and authorized or refused.
     Decided(Result<Caller, Error>),
-    /// It has to be [found out](Authenticator::authenticate), by these claims where the token was proved already.
+    /// The caller must be [authenticated](Authenticator::authenticate), with these claims if the token is cached.
     Undecided(Option<Arc<Claims>>),
 }
 

@@ -1,4 +1,4 @@
-//! From a request to a caller, and from a registered route to its guard.
+//! Authentication, authorization and routing: the guard that turns a request into a [`Caller`], and the routes behind it.
 
 pub(crate) mod access;
 mod bearer;

@@ -1,7 +1,7 @@
-//! The OpenAPI document, from the routes as they are registered.
+//! The OpenAPI document of the registered routes.
 //!
-//! Method, path and security come from the registration, so they are what the guard enforces; the handler's own documentation adds
-//! parameters, bodies and its particular answers. The problems that every route of its kind can answer are added here, once.
+//! Method, path and security come from the registration, so they match what the guard enforces. The handler's documentation adds
+//! parameters, bodies and specific responses. This module adds the problems that all routes of a kind have in common.
 
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
@@ -20,14 +20,14 @@ use crate::error::{PROBLEM_MEDIA_TYPE, Problem, ProblemBody, problem};
 use crate::models::permission::{DeclaredPermissions, Permission};
 use crate::oidc::SignInEndpoints;
 
-/// Name of the security scheme in the document.
+/// The name of the security scheme in the document.
 const BEARER: &str = "bearer";
-/// Name of the security scheme by which the documentation page signs people in.
+/// The name of the security scheme for sign-in on the documentation page.
 const SIGN_IN: &str = "sign-in";
-/// The field that names the version that a change is meant for.
+/// The header field with the version that a change applies to.
 const IF_MATCH: &str = "If-Match";
 
-/// The document for these routes. Scopes (name and summary) carry the issuer's prefix, as clients have to ask for them.
+/// Returns the document for these routes. Scopes (name and summary) have the issuer's prefix, as in a client's request.
 pub(super) fn document(routes: &[RouteEntry], scopes: &[(String, String)], scope_prefix: &str) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = ComponentsBuilder::new()
@@ -44,15 +44,15 @@ pub(super) fn document(routes: &[RouteEntry], scopes: &[(String, String)], scope
     OpenApiBuilder::new().info(info()).paths(paths).components(Some(components.build())).build()
 }
 
-/// `document` for a page that signs people in: at the issuer with these endpoints, for these scopes (name and summary).
+/// Adds sign-in at these endpoints to `document`, for these scopes (name and summary).
 ///
-/// The token that signing in gives is a bearer token as any other, so whatever takes one can be tried after it.
+/// Sign-in yields a bearer token, so it applies to every operation that accepts one.
 pub(super) fn with_sign_in(document: &OpenApi, endpoints: &SignInEndpoints, scopes: &[(String, String)]) -> Value {
     let mut document = json!(document);
     let scopes: Map<String, Value> = scopes.iter().map(|(name, summary)| (name.clone(), json!(summary))).collect();
     let scheme = json!({
         "type": "oauth2",
-        "description": "Sign in at the identity provider: this page then acts for you, within the scopes that you choose.",
+        "description": "Sign in at the identity provider. This page then acts for you within the selected scopes.",
         "flows": { "authorizationCode": {
             "authorizationUrl": endpoints.authorization.as_str(),
             "tokenUrl": endpoints.token.as_str(),
@@ -73,7 +73,7 @@ pub(super) fn with_sign_in(document: &OpenApi, endpoints: &SignInEndpoints, scop
     document
 }
 
-/// Whether the handler's own documentation names the method that it is registered with.
+/// Whether the handler's documentation names the registered method.
 pub(super) fn is_documented_as(documentation: Documentation, method: &Method) -> bool {
     openapi_method(method).is_some_and(|method| (documentation.document)().methods == [method])
 }
@@ -86,7 +86,7 @@ fn info() -> utoipa::openapi::Info {
         .build()
 }
 
-/// Every scope as the issuer spells it, and what it is for.
+/// Returns the scopes in the spelling of the issuer, with their summaries.
 pub(super) fn scopes(declared: &DeclaredPermissions, scope_prefix: &str) -> Vec<(String, String)> {
     let spell = |p: Permission| (format!("{scope_prefix}{}", p.name()), p.summary().to_owned());
     declared.all().map(spell).collect()
@@ -100,7 +100,7 @@ fn bearer_scheme(scopes: &[(String, String)]) -> SecurityScheme {
     )
 }
 
-/// Fills in what the registration decides.
+/// Completes an operation with the properties of its registration.
 fn complete(mut operation: Document, route: &RouteEntry, scope_prefix: &str) -> Document {
     let module = route.documentation.module.rsplit("::").next().unwrap_or_default();
     operation.operation_id = Some(format!("{module}_{}", route.documentation.name));
@@ -121,7 +121,7 @@ fn complete(mut operation: Document, route: &RouteEntry, scope_prefix: &str) -> 
     operation
 }
 
-/// Every failure has the same body, so handlers only say when there is one.
+/// Adds the problem body, which is the same for all failures, to the error responses.
 fn show_problems(operation: &mut Document) {
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
@@ -133,10 +133,10 @@ fn show_problems(operation: &mut Document) {
     }
 }
 
-/// What can be stale (412) takes `If-Match`, and demands it where its absence is refused (428).
+/// Adds `If-Match` to an operation that returns 412. The parameter is required if the operation returns 428.
 fn name_precondition(operation: &mut Document) {
-    let answers = &operation.responses.responses;
-    let (is_conditional, is_demanded) = (answers.contains_key("412"), answers.contains_key("428"));
+    let responses = &operation.responses.responses;
+    let (is_conditional, is_required) = (responses.contains_key("412"), responses.contains_key("428"));
     if !is_conditional {
         return;
     }
@@ -147,19 +147,19 @@ fn name_precondition(operation: &mut Document) {
     let parameter = ParameterBuilder::new()
         .name(IF_MATCH)
         .parameter_in(ParameterIn::Header)
-        .description(Some("The ETag that was read, or `*`"))
-        .required(if is_demanded { Required::True } else { Required::False })
+        .description(Some("The `ETag` of the version to change, or `*`"))
+        .required(if is_required { Required::True } else { Required::False })
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .build();
     parameters.push(parameter.into());
 }
 
-/// The resource that a path of the API is about, however many modules serve it.
+/// Returns the resource of an API path. Several modules can serve the same resource.
 fn resource(path: &str) -> Option<&str> {
     path.strip_prefix("/api/v1/")?.split('/').next()
 }
 
-/// The problems that follow from what the route asks for and takes.
+/// Returns the problems that follow from the access and the input of the operation.
 fn common_problems(operation: &Document, access: Access) -> Vec<&'static Problem> {
     let mut problems = vec![&problem::INTERNAL, &problem::HEADER_TOO_LARGE];
     if operation.parameters.is_some() {
@@ -205,13 +205,13 @@ fn openapi_method(method: &Method) -> Option<HttpMethod> {
     }
 }
 
-/// Actix's path as OpenAPI spells it: without the pattern that follows a parameter's name.
+/// Returns Actix's path as an OpenAPI path template, without the patterns of parameters.
 pub(crate) fn template(path: &str) -> String {
-    let spelt = |segment: &str| match segment.strip_prefix('{').and_then(|rest| rest.split_once(':')) {
+    let name_only = |segment: &str| match segment.strip_prefix('{').and_then(|rest| rest.split_once(':')) {
         Some((name, _pattern)) => format!("{{{name}}}"),
         None => segment.to_owned(),
     };
-    path.split('/').map(spelt).collect::<Vec<_>>().join("/")
+    path.split('/').map(name_only).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_of_parameters_stay_out_of_the_document() {
+    fn template_omits_patterns_of_parameters() {
         assert_eq!(template("/docs/{file:.*}"), "/docs/{file}");
         assert_eq!(template("/users/{id}/roles/{role}"), "/users/{id}/roles/{role}");
     }

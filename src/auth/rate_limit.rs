@@ -1,18 +1,19 @@
-//! How often a client may ask.
+//! Rate limits.
 //!
-//! Two budgets, each refilled evenly over a minute. One is of a principal, and every request takes from it. The other is of an address,
-//! and refused credentials take from it. It is asked before a credential costs anything: when it is spent, a request from that address
-//! is answered 429 without a signature check, a query or a question to the provider. Three kinds of request are not its concern:
+//! There are two kinds of budget, each refilled evenly over a minute. Every request counts against the budget of its principal. Refused
+//! credentials count against the budget of their address. The address budget is checked before a credential is verified: if it is
+//! exhausted, the response is 429 without a signature check, a query or a request to the provider. It does not limit three kinds of
+//! request:
 //!
-//! - one without any credential guesses nothing and costs nothing;
-//! - one whose credential is known from memory to be good has been admitted before this budget is asked;
-//! - one whose credential was [good the last time](GoodCredentials) is checked as ever, so that whoever shares an address with an
-//!   attacker is served as before.
+//! - a request without a credential, which guesses nothing and costs nothing;
+//! - a request with a cached credential and an admitted principal, which is authenticated before the address budget is checked;
+//! - a request whose credential was [accepted the last time](GoodCredentials), which is verified as usual, so that clients that share an
+//!   address with an attacker are still served.
 //!
-//! A refusal that is known from memory counts as well, but it may use only [half](Share::Half) of the budget: it costs nothing, and a
-//! program that was disabled and asks in a loop must not keep everyone else behind the same address from signing in.
+//! A cached refusal counts too, but it can use only [half](Share::Half) of the budget. It costs nothing, and a disabled service account
+//! that retries in a loop must not block sign-in for the other clients of its address.
 //!
-//! Both remember a bounded number of clients; those not seen for longest are forgotten first, with what they had used up.
+//! Both kinds are kept for a bounded number of clients. The budgets that were not used for longest are evicted first.
 
 mod address;
 mod credentials;
@@ -34,40 +35,40 @@ use crate::Clock;
 use crate::error::Error;
 use crate::services::{RefusedPrincipal, ResolvedPrincipal};
 
-/// How many clients each budget remembers.
+/// The maximum number of clients for which budgets are kept.
 const CLIENTS: usize = 100_000;
-/// Seconds in which a budget is refilled.
+/// The time in which a budget is refilled, in seconds.
 const WINDOW: u32 = 60;
 
-/// The budgets of a service.
+/// The budgets of the service.
 pub(crate) struct RateLimits {
     failures: Option<Failures>,
     requests: Option<RequestBudget>,
     proxies: Arc<TrustedProxies>,
 }
 
-/// What bounds refused credentials.
+/// The limit of refused credentials.
 struct Failures {
     addresses: AddressBudget,
     good: GoodCredentials,
 }
 
-/// One credential that is about to be checked, and its place in the budget.
+/// A credential that is about to be verified, and its reservation in the budget.
 ///
-/// Dropped without being [settled](Self::settle), because its sender has gone, it counts as refused.
+/// If it is dropped without being [settled](Self::settle), because the client has disconnected, it counts as refused.
 pub(crate) struct Attempt<'a>(Option<Bounded<'a>>);
 
 struct Bounded<'a> {
     failures: &'a Failures,
-    /// `None` where it is good once at the most.
+    /// `None` for a single-use credential.
     credential: Option<&'a [u8]>,
     reservation: Reservation<'a>,
-    /// Where the budget is spent and the credential was good the last time.
+    /// Present if the budget is exhausted and the credential was accepted the last time.
     _pass: Option<Pass>,
 }
 
 impl RateLimits {
-    /// Budgets of so many a minute; `None` for no end.
+    /// Creates budgets with these quotas per minute; `None` for no limit.
     pub(crate) fn new(
         failures: Option<NonZeroU32>,
         requests: Option<NonZeroU32>,
@@ -79,23 +80,24 @@ impl RateLimits {
         Self { failures, requests: requests.map(|quota| RequestBudget::new(quota, clock)), proxies }
     }
 
-    /// The address that stands for the client of this request; `None` where the connection has none.
+    /// Returns the address or network that identifies the client, or `None` if the connection has no address.
     pub(super) fn client_of(&self, request: &HttpRequest) -> Option<IpAddr> {
-        self.proxies.client_of(request).map(address::customer)
+        self.proxies.client_of(request).map(address::client_network)
     }
 
-    /// Takes one request from the principal's budget.
+    /// Takes one request from the budget of the principal. Fails if the budget is exhausted.
     pub(super) fn take(&self, principal: &Arc<ResolvedPrincipal>) -> Result<(), Error> {
         let Some(requests) = &self.requests else { return Ok(()) };
         requests.take(principal).map_err(Error::RateLimited)
     }
 
-    /// Asks the budget of the request's address whether `credential` may be checked. To be called before that costs anything.
+    /// Reserves the verification of `credential` in the budget of the address. Call it before any expensive step. Fails if the budget is
+    /// exhausted.
     pub(crate) fn begin<'a>(&'a self, request: &HttpRequest, credential: &'a [u8]) -> Result<Attempt<'a>, Error> {
         self.reserve(request, Some(credential))
     }
 
-    /// As [`begin`](Self::begin), for a credential that is good once at the most, so that to have been good counts for nothing.
+    /// Like [`begin`](Self::begin), for a single-use credential, which cannot have been accepted before.
     pub(crate) fn begin_once(&self, request: &HttpRequest) -> Result<Attempt<'_>, Error> {
         self.reserve(request, None)
     }
@@ -113,18 +115,13 @@ impl RateLimits {
         Ok(Attempt(Some(Bounded { failures, credential, reservation, _pass: pass })))
     }
 
-    /// What a request is answered whose credential can't even be read: why, or that its address has sent too many bad ones.
+    /// Returns the response to a malformed credential: `refusal`, or 429 if the budget of the address is exhausted.
     pub(super) fn refuse_unreadable(&self, request: &HttpRequest, refusal: Error) -> Error {
         self.refuse(request, Share::Whole, refusal)
     }
 
-    /// What a request is answered whose principal is known from memory to be refused: why, or that there were too many such requests.
-    pub(super) fn refuse_remembered(
-        &self,
-        request: &HttpRequest,
-        credential: &[u8],
-        refused: RefusedPrincipal,
-    ) -> Error {
+    /// Returns the response to a request whose principal has a cached refusal: the refusal, or 429 if a budget is exhausted.
+    pub(super) fn refuse_cached(&self, request: &HttpRequest, credential: &[u8], refused: RefusedPrincipal) -> Error {
         if let Some(Err(limited)) = refused.principal.map(|principal| self.take(&principal)) {
             return limited;
         }
@@ -145,15 +142,15 @@ impl RateLimits {
         }
     }
 
-    /// `None` where nothing is bounded: there is no budget, or the connection has no address.
+    /// Returns `None` if there is no limit or the connection has no address.
     fn failures_of(&self, request: &HttpRequest) -> Option<(&Failures, IpAddr)> {
         Some((self.failures.as_ref()?, self.proxies.client_of(request)?))
     }
 }
 
 impl Attempt<'_> {
-    /// Counts the attempt if `outcome` refuses the credential, and gives its place back otherwise: what is good costs nothing, and
-    /// neither does an outage of ours, of which nobody knows whether the credential is good.
+    /// Counts the attempt if `outcome` refuses the credential. Otherwise releases the reservation: an accepted credential does not count,
+    /// and after an outage of this service or the provider it is unknown whether the credential is valid.
     pub(crate) fn settle<T>(self, outcome: &Result<T, Error>) {
         match outcome {
             Ok(_) => self.pass(),
@@ -162,7 +159,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Counts the attempt.
+    /// Counts the attempt as refused.
     pub(crate) fn refuse(self) {
         self.forget();
         if let Some(bounded) = self.0 {
@@ -170,7 +167,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Gives the place back: the credential was good, and is good no more.
+    /// Releases the reservation of a credential that was valid and is now consumed.
     pub(crate) fn use_up(self) {
         self.forget();
         self.give_back();
@@ -196,7 +193,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Rounded up, and never nothing.
+/// Returns the seconds, rounded up to at least one.
 fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }

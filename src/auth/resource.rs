@@ -1,14 +1,14 @@
-//! What this service calls itself towards clients (RFC 9728).
+//! The identity of this service as a protected resource (RFC 9728).
 
 use url::Url;
 
 use crate::models::permission::Permission;
 use crate::oidc::TrustedIssuers;
 
-/// The well-known name of the metadata document (RFC 9728 section 3).
+/// The well-known path of the metadata document (RFC 9728 section 3).
 pub(crate) const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 
-/// The service as a protected resource.
+/// This service as a protected resource.
 pub(crate) struct ProtectedResource {
     identifier: String,
     path: String,
@@ -17,34 +17,34 @@ pub(crate) struct ProtectedResource {
 }
 
 impl ProtectedResource {
-    /// `identifier` is the public URL. With a path in it, the well-known segment goes before the path (RFC 9728 section 3.1).
+    /// `identifier` is the public URL. If it has a path, the well-known segment precedes the path (RFC 9728 section 3.1).
     pub(crate) fn new(identifier: String, issuers: TrustedIssuers) -> Self {
         let path = path_of(&identifier);
         let metadata_url = metadata_url(&identifier, &path);
         Self { identifier, path, metadata_url, issuers }
     }
 
-    /// The resource identifier: the public URL.
+    /// Returns the resource identifier: the public URL.
     pub(crate) fn identifier(&self) -> &str {
         &self.identifier
     }
 
-    /// The path of the public URL, empty or from its first slash.
+    /// Returns the path of the public URL: empty, or with a leading slash.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// Where the metadata document is.
+    /// Returns the URL of the metadata document.
     pub(crate) fn metadata_url(&self) -> &str {
         &self.metadata_url
     }
 
-    /// The canonical issuers whose tokens are taken.
+    /// Returns the canonical names of the trusted issuers.
     pub(crate) fn authorization_servers(&self) -> Vec<String> {
         self.issuers.canonical_issuers()
     }
 
-    /// Permissions as the scopes that clients ask the issuers for: once for each way in which an issuer spells them.
+    /// Returns the scopes of the permissions, once for each scope prefix of an issuer.
     pub(crate) fn scopes(&self, permissions: impl IntoIterator<Item = Permission, IntoIter: Clone>) -> Vec<String> {
         let permissions = permissions.into_iter();
         let spell =
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_well_known_segment_goes_between_host_and_path() {
+    fn well_known_segment_is_between_host_and_path() {
         let client = crate::oidc::testing::introspection_client(&crate::Clock::system());
         for (identifier, expected) in [
             ("https://a.example", "https://a.example/.well-known/oauth-protected-resource"),

@@ -1,9 +1,9 @@
-//! From a request's path and method to its handler, with the guard before it.
+//! The router: maps path and method of a request to the guarded handler.
 //!
-//! Actix tries one pattern after another, and a pattern with a parameter is a regular expression: for as many as there are here, that costs
-//! more than all else that is done for a request. So a literal path is looked up, and a pattern is only tried where its literal beginning
-//! and its number of segments fit. What then matches is Actix's to say, and handlers find its parameters as ever. (Actix itself knows no
-//! routes then, so `HttpRequest::match_pattern` has nothing to tell.)
+//! Actix matches patterns one after another, and a pattern with a parameter is a regular expression. With this number of routes, matching
+//! would cost more than the rest of a request. Therefore a literal path is looked up in a map, and a pattern is tried only if its literal
+//! prefix and its number of segments fit. Actix's `ResourceDef` decides the match and extracts the parameters, so extractors work as usual.
+//! Actix itself has no routes, so `HttpRequest::match_pattern` returns `None`.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -21,15 +21,15 @@ use super::caller::Caller;
 use super::guard::{Authenticator, CacheLookup};
 use crate::error::Error;
 
-/// Everything below this path belongs to the API.
+/// The path prefix of the API.
 const API_PREFIX: &str = "/api/";
 
-/// The path as it was registered, for whoever tells of a request.
+/// The registered path of a request, for logs, metrics and traces.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RoutePattern(Rc<str>);
 
 impl RoutePattern {
-    /// What stands for a path that nobody registered: what a stranger asks for is no name for anything.
+    /// The pattern of an unregistered path. The path itself is client input and never used as a label.
     pub(crate) const UNKNOWN: &str = "unknown";
 
     pub(crate) fn as_str(&self) -> &str {
@@ -37,22 +37,22 @@ impl RoutePattern {
     }
 }
 
-/// All routes, as one service that answers every request. Made once for each worker.
+/// The factory of the service that routes all requests. Each worker creates one.
 pub(crate) struct Router {
     resources: Vec<Resource<Handler>>,
     guard: web::Data<Authenticator>,
 }
 
-/// What is at one path. `H` is what handles a request: the registered handler, or the service that it became.
+/// The routes of one path. `H` is the registered handler, or the service created from it.
 struct Resource<H> {
     path: String,
-    /// Has the [`RoutePattern`] for whoever looks at the request later.
+    /// Contains the [`RoutePattern`], which is attached to each request.
     data: Rc<Extensions>,
     methods: Vec<(Method, Access, H)>,
 }
 
 impl Router {
-    /// Of `routes`. A literal path always wins over a pattern that would match it too, whatever the order.
+    /// Creates the router of `routes`. A literal path takes precedence over a pattern that also matches it, in any order of `routes`.
     pub(super) fn new(mut routes: Vec<Route>, guard: web::Data<Authenticator>) -> Self {
         routes.sort_by_cached_key(|route| specificity(&route.path));
         let mut resources: Vec<Resource<Handler>> = Vec::new();
@@ -97,23 +97,23 @@ impl ServiceFactory<ServiceRequest> for Router {
 
 type HandlerService = Rc<<Handler as ServiceFactory<ServiceRequest>>::Service>;
 
-/// [`Router`] at work.
+/// The service that routes requests, created by [`Router`].
 pub(crate) struct Routing {
     resources: Vec<Resource<HandlerService>>,
-    /// Registered by us, so nobody can fill it with names of one hash.
+    /// Keys come from registration, not from clients, so a hash that resists collisions is not needed.
     literals: HashMap<String, usize, DefaultHashBuilder>,
     patterns: Vec<(Pattern, usize)>,
     guard: web::Data<Authenticator>,
 }
 
-/// What a request is to meet, once it is admitted.
+/// The target of an authorized request.
 enum Endpoint {
     Handler(HandlerService),
     Refusal(Error),
 }
 
 impl Endpoint {
-    /// Answers a request that was admitted, or was not; without a caller where none is asked for.
+    /// Responds to an authorized or refused request. The caller is `None` on a public route.
     fn answer(
         self,
         request: ServiceRequest,
@@ -149,7 +149,7 @@ impl Routing {
 
     fn endpoint(&self, request: &mut ServiceRequest) -> (Access, Endpoint) {
         let Some(resource) = self.find(request) else {
-            // Guarded like a route where the API lives, so that strangers learn nothing of it.
+            // Below the API prefix an unknown path requires authentication, so that unauthenticated clients cannot enumerate routes.
             let is_api = request.match_info().as_str().starts_with(API_PREFIX);
             let access = if is_api { Access::Authenticated } else { Access::Public };
             return (access, Endpoint::Refusal(Error::NotFound));
@@ -158,7 +158,7 @@ impl Routing {
         resource.endpoint(request.method())
     }
 
-    /// The resource at the request's path, whose parameters the request has from then on.
+    /// Returns the resource of the request's path, and stores the path parameters in the request.
     fn find(&self, request: &mut ServiceRequest) -> Option<&Resource<HandlerService>> {
         let path = request.match_info().as_str();
         let place = match self.literals.get(path) {
@@ -193,28 +193,28 @@ impl Service<ServiceRequest> for Routing {
             CacheLookup::Decided(admitted) => endpoint.answer(request, admitted.map(Some)),
             CacheLookup::Undecided(claims) => {
                 let guard = self.guard.clone();
-                let answered = async move {
+                let response = async move {
                     let admitted = guard.authenticate(access, &request, claims).await;
                     endpoint.answer(request, admitted.map(Some)).await
                 };
-                answered.boxed_local()
+                response.boxed_local()
             }
         }
     }
 }
 
 impl Resource<HandlerService> {
-    fn endpoint(&self, asked: &Method) -> (Access, Endpoint) {
+    fn endpoint(&self, method: &Method) -> (Access, Endpoint) {
         let mut methods = self.methods.iter();
         match methods
-            .find(|(registered, ..)| registered == asked || (registered == Method::GET && asked == Method::HEAD))
+            .find(|(registered, ..)| registered == method || (registered == Method::GET && method == Method::HEAD))
         {
             Some((_, access, handler)) => (*access, Endpoint::Handler(Rc::clone(handler))),
             None => self.method_not_allowed(),
         }
     }
 
-    /// Which methods a guarded path has is told to those who may ask for it at all.
+    /// Returns the refusal of an unregistered method. On a guarded path it requires authentication, because it lists the methods.
     fn method_not_allowed(&self) -> (Access, Endpoint) {
         let is_public = self.methods.iter().any(|(_, access, _)| *access == Access::Public);
         let allowed = self.methods.iter().flat_map(|(method, ..)| answered_by(method)).collect();
@@ -223,7 +223,7 @@ impl Resource<HandlerService> {
     }
 }
 
-/// The methods that a registration answers: that of GET answers HEAD too (RFC 9110 section 9.3.2).
+/// Returns the methods that a registration handles: GET includes HEAD (RFC 9110 section 9.3.2).
 fn answered_by(registered: &Method) -> impl Iterator<Item = Method> + use<> {
     let head = (registered == Method::GET).then_some(Method::HEAD);
     [registered.clone()].into_iter().chain(head)
@@ -232,27 +232,27 @@ fn answered_by(registered: &Method) -> impl Iterator<Item = Method> + use<> {
 /// A path with parameters.
 struct Pattern {
     definition: ResourceDef,
-    /// What comes before the first parameter.
-    beginning: String,
-    /// How many there are; `None` where a parameter may hold some itself.
+    /// The literal text before the first parameter.
+    prefix: String,
+    /// The number of slashes; `None` if a parameter can contain slashes.
     slashes: Option<usize>,
 }
 
 impl Pattern {
-    /// `None` for a path that has no parameters.
+    /// Returns `None` for a path without parameters.
     fn of(path: &str) -> Option<Self> {
-        let (beginning, rest) = path.split_once('{')?;
+        let (prefix, rest) = path.split_once('{')?;
         let slashes = (!is_tail(rest)).then(|| count_slashes(path));
-        Some(Self { definition: ResourceDef::new(path), beginning: beginning.to_owned(), slashes })
+        Some(Self { definition: ResourceDef::new(path), prefix: prefix.to_owned(), slashes })
     }
 
-    /// `false` for most of the paths that it does not match.
+    /// Returns `false` for most paths that the pattern does not match, and `true` for all that it matches.
     fn may_match(&self, path: &str, slashes: usize) -> bool {
-        self.slashes.is_none_or(|own| own == slashes) && path.starts_with(&self.beginning)
+        self.slashes.is_none_or(|expected| expected == slashes) && path.starts_with(&self.prefix)
     }
 }
 
-/// Whether a part of a pattern has a parameter that may hold slashes: one with an expression of its own, or Actix's `{tail}*`.
+/// Whether a part of a pattern has a parameter that can contain slashes: one with a regular expression, or Actix's `{tail}*`.
 fn is_tail(part: &str) -> bool {
     part.contains(':') || part.ends_with('*')
 }
@@ -261,8 +261,8 @@ fn count_slashes(path: &str) -> usize {
     path.bytes().filter(|byte| *byte == b'/').count()
 }
 
-/// Sorts a path before every pattern that would match it too: segment by segment, literals first, then parameters, and patterns that may
-/// hold slashes last.
+/// Returns a key that sorts a path before every pattern that also matches it. It compares by segment: literals first, then parameters,
+/// then parameters that can contain slashes.
 fn specificity(path: &str) -> Vec<(u8, String)> {
     let rank = |segment: &str| match (segment.contains('{'), is_tail(segment)) {
         (false, _) => 0,
@@ -277,14 +277,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn literal_paths_come_before_patterns_that_would_match_them() {
+    fn literal_paths_sort_before_patterns_that_match_them() {
         let mut paths = ["/users/{all:.*}", "/users/{id}", "/users/{id}/roles", "/users/me", "/users"];
         paths.sort_by_cached_key(|path| specificity(path));
         assert_eq!(paths, ["/users", "/users/me", "/users/{id}", "/users/{id}/roles", "/users/{all:.*}"]);
     }
 
     #[test]
-    fn a_pattern_is_tried_wherever_actix_would_find_that_it_matches() {
+    fn pattern_is_tried_for_every_path_that_actix_matches() {
         for (pattern, path, expected) in [
             ("/users/{id}", "/users/a.b-c", true),
             ("/users/{id}", "/users/a/b", false),
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn get_answers_head_too() {
+    fn get_registration_handles_head() {
         assert!(answered_by(&Method::GET).eq([Method::GET, Method::HEAD]));
         assert!(answered_by(&Method::POST).eq([Method::POST]));
     }

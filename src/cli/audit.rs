@@ -1,11 +1,11 @@
-//! `portcullis audit`: the trail written out, and pruned, which nothing else does.
+//! `portcullis audit`: exports the audit trail, and prunes it. No other code prunes it.
 
 use std::io::{self, BufWriter, Write};
 
 use chrono::{NaiveDate, NaiveTime};
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::CommandError;
+use super::{CommandError, counted};
 use crate::Clock;
 use crate::api_types::AuditEventResponse;
 use crate::app::Application;
@@ -21,21 +21,21 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write events to standard output, the oldest first.
+    /// Write events to standard output, oldest first.
     Export {
-        /// From when on: a day (UTC), or a time (RFC 3339).
+        /// Only events at or after this day (UTC) or time (RFC 3339).
         #[arg(long, value_parser = time)]
         since: Option<ClientTime>,
-        /// Before when: a day (UTC), or a time (RFC 3339).
+        /// Only events before this day (UTC) or time (RFC 3339).
         #[arg(long, value_parser = time)]
         until: Option<ClientTime>,
-        /// How.
+        /// The output format.
         #[arg(long, value_enum, default_value_t = Format::Jsonl)]
         format: Format,
     },
-    /// Remove old events for good. One that tells so takes their place.
+    /// Permanently remove old events. The removal is recorded as an event.
     Prune {
-        /// Before when: a day (UTC), or a time (RFC 3339).
+        /// Remove events before this day (UTC) or time (RFC 3339).
         #[arg(long, value_parser = time)]
         before: ClientTime,
     },
@@ -43,17 +43,17 @@ enum Command {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
 }
 
-/// A time, or the first moment of a day.
+/// A time, or a day, which means its start in UTC.
 fn time(text: &str) -> Result<ClientTime, String> {
     let time = match text.parse::<NaiveDate>() {
         Ok(day) => ClientTime::from_microseconds(day.and_time(NaiveTime::MIN).and_utc().timestamp_micros()),
         Err(_) => text.parse().ok(),
     };
-    time.ok_or_else(|| format!("must be a day as 2030-01-31, or {}", ClientTime::MUST_BE))
+    time.ok_or_else(|| format!("must be a day such as 2030-01-31, or {}", ClientTime::MUST_BE))
 }
 
 pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
@@ -66,7 +66,7 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
         }
         Command::Prune { before } => {
             let removed = audit.prune(&Actor::command_line(), before.utc()).await?;
-            println!("removed {removed} events");
+            println!("removed {}", counted(&removed, "event"));
             Ok(())
         }
     }

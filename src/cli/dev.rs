@@ -1,4 +1,4 @@
-//! `portcullis dev`: the service with the development issuer beside it, on loopback, without any setting; and tokens to try it with.
+//! `portcullis dev`: runs the service and the development issuer on loopback without any setting, and prints tokens to try it with.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,25 +16,25 @@ use crate::dev::{Issuer, IssuerOptions, MACHINE_CLIENT, SESSION_CLIENT, SESSION_
 use crate::services::{Actor, Failure, NewServiceAccount, ServiceAccountService};
 use crate::{Clock, telemetry};
 
-/// The port of the development issuer, unless another is asked for.
+/// The default port of the development issuer.
 const ISSUER_PORT: u16 = 8081;
-/// What the development issuer's tokens carry as `aud`.
+/// The audience (`aud`) of the development issuer's tokens.
 const AUDIENCE: &str = "portcullis-dev";
-/// The role of the registered machine: reads everything, changes nothing.
+/// The role of the registered service account: read-only access.
 const MACHINE_ROLE: &str = "auditor";
-/// Where an app that is being developed is served from by Vite, as built (4173) and as written (5173).
+/// The origins of Vite's preview server (4173) and development server (5173).
 const APP_ORIGINS: &str = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:4173,http://127.0.0.1:4173";
-/// Where the metrics are; nowhere in development, unless it says where.
+/// The setting for the metrics address. In development the default is `off`.
 const MANAGEMENT_BIND: &str = "SERVER_MANAGEMENT_BIND";
 /// How long the issuer may take to answer `dev token`.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The port of the service; 0 for a free one.
+    /// The port of the service; 0 picks a free port.
     #[arg(long, default_value_t = 8080)]
     port: u16,
-    /// The port of the development issuer; 0 for a free one.
+    /// The port of the development issuer; 0 picks a free port.
     #[arg(long, default_value_t = ISSUER_PORT, global = true)]
     issuer_port: u16,
     #[command(subcommand)]
@@ -43,43 +43,43 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Print a fresh access token from the running development issuer.
+    /// Print a new access token from the running development issuer.
     Token {
-        /// Whose token.
+        /// The subject of the token.
         subject: TestSubject,
-        /// Scopes to delegate, separated by spaces; all of them if absent.
+        /// The scopes of the token, separated by spaces; defaults to all scopes.
         #[arg(long)]
         scope: Option<String>,
     },
 }
 
-/// Those whom the development issuer knows.
+/// The development issuer's users and its registered client.
 #[derive(Clone, Copy, ValueEnum)]
 enum TestSubject {
-    /// A person who is an administrator.
+    /// A user with the role `admin`.
     Alice,
-    /// A person who is a member.
+    /// A user with the role `member`.
     Bob,
-    /// A registered program.
+    /// A service account with the role `auditor`.
     Reporter,
 }
 
-/// What is particular to development.
+/// Why `portcullis dev` failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DevError {
     #[error(transparent)]
     Issuer(#[from] StartError),
-    #[error("no development issuer answers on 127.0.0.1:{port}: start one with `portcullis dev`")]
+    #[error("no development issuer is running on 127.0.0.1:{port}: start one with `portcullis dev`")]
     NoIssuer {
         port: u16,
         #[source]
         cause: reqwest::Error,
     },
-    #[error("the development issuer answered {status}: is the scope one that it knows?")]
+    #[error("the development issuer responded with {status}: check that it knows every scope in `--scope`")]
     TokenRefused { status: reqwest::StatusCode },
-    #[error("the system has no randomness for a key")]
+    #[error("the system provides no randomness for a session key")]
     NoRandomness,
-    #[error("no client for the development issuer could be made")]
+    #[error("failed to create an HTTP client")]
     Client(#[source] reqwest::Error),
 }
 
@@ -111,8 +111,8 @@ async fn start_issuer(application: &Application, port: u16) -> Result<Issuer, Co
     Ok(Issuer::start(options).await.map_err(DevError::from)?)
 }
 
-/// The database of the development service, in the working folder: one for each issuer, since to another issuer's alice the alice of the
-/// first is a stranger, and the administrator is taken.
+/// The URL of the development service's database, in the working folder. Each issuer has its own: identities belong to one issuer, and the
+/// first administrator of a shared database would belong to another one.
 fn database_url(issuer_port: u16) -> String {
     match issuer_port {
         ISSUER_PORT => "sqlite://portcullis-dev.db".to_owned(),
@@ -120,12 +120,12 @@ fn database_url(issuer_port: u16) -> String {
     }
 }
 
-/// Nothing comes from the environment but how to log, where the metrics are and how often
-/// a client may ask: a setting meant for a real service must not leak in.
+/// The development configuration. Only the settings for the log, the metrics address and the rate limits come from the environment:
+/// a setting meant for a real service must not leak in.
 fn config(port: u16, issuer_url: &str, database_url: &str) -> Result<Config, CommandError> {
     let vars = [
         ("SERVER_BIND", format!("127.0.0.1:{port}")),
-        // No balancer has to be told before the last one turns off the light.
+        // No load balancer has to notice the shutdown.
         ("SERVER_GRACE_SECONDS", "0".to_owned()),
         ("DATABASE_URL", database_url.to_owned()),
         ("DATABASE_MIGRATE", "true".to_owned()),
@@ -136,20 +136,21 @@ fn config(port: u16, issuer_url: &str, database_url: &str) -> Result<Config, Com
         ("BOOTSTRAP_ADMIN", format!("{issuer_url} alice")),
         ("OIDC_CLIENT_ID", SESSION_CLIENT.to_owned()),
         ("OIDC_CLIENT_SECRET", SESSION_SECRET.to_owned()),
-        // The issuer forgets who signed in when it ends, so sessions may end with it.
+        // The issuer loses its sign-ins when it stops, so the key need not outlive it.
         ("SESSION_KEY", session_key()?),
         ("SESSION_ALLOWED_ORIGINS", APP_ORIGINS.to_owned()),
     ];
     let vars = vars.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let is_taken = |(name, _): &(OsString, OsString)| {
+    let is_passed_on = |(name, _): &(OsString, OsString)| {
         name.to_str()
-            .is_some_and(|name| ["LOG_", "RATE_LIMIT_", MANAGEMENT_BIND].iter().any(|own| name.starts_with(own)))
+            .is_some_and(|name| ["LOG_", "RATE_LIMIT_", MANAGEMENT_BIND].iter().any(|prefix| name.starts_with(prefix)))
     };
-    let own: Vec<_> = std::env::vars_os().filter(is_taken).collect();
-    // Several developers' services would want the one usual port.
-    let is_silent = own.iter().all(|(name, _)| name.to_str().is_none_or(|name| !name.starts_with(MANAGEMENT_BIND)));
-    let silence = is_silent.then(|| (MANAGEMENT_BIND.into(), "off".into()));
-    Ok(Config::from_vars(vars.into_iter().chain(silence).chain(own))?)
+    let passed_on: Vec<_> = std::env::vars_os().filter(is_passed_on).collect();
+    // Several development services on one machine would compete for the default port.
+    let is_unset =
+        passed_on.iter().all(|(name, _)| name.to_str().is_none_or(|name| !name.starts_with(MANAGEMENT_BIND)));
+    let metrics_off = is_unset.then(|| (MANAGEMENT_BIND.into(), "off".into()));
+    Ok(Config::from_vars(vars.into_iter().chain(metrics_off).chain(passed_on))?)
 }
 
 fn session_key() -> Result<String, DevError> {
@@ -158,7 +159,7 @@ fn session_key() -> Result<String, DevError> {
     Ok(BASE64_STANDARD.encode(key))
 }
 
-/// Programs are never made from a token, so the issuer's machine is registered here as an admin would do it.
+/// Registers the issuer's machine client: service accounts are never created from a token.
 async fn register_machine(application: &Application, config: &Config, issuer_url: &str) -> Result<(), CommandError> {
     let declared = Arc::new(application.declared_permissions()?);
     let actor = Actor::command_line();
@@ -171,14 +172,14 @@ async fn register_machine(application: &Application, config: &Config, issuer_url
         roles: [MACHINE_ROLE.to_owned()].into(),
     };
     match accounts.register(&actor, account).await {
-        // It is there since an earlier run.
+        // Registered by an earlier run.
         Ok(_) | Err(Failure::Conflict { .. }) => Ok(()),
         Err(failure) => Err(failure.into()),
     }
 }
 
 fn print_welcome(service: &str, issuer: &str, issuer_port: u16) {
-    // As it was called: by its path where cargo runs it, which works from the same folder.
+    // The path under which the program was started, so that the printed command works from the same folder.
     let program = std::env::args().next().unwrap_or_else(|| "portcullis".to_owned());
     let port = if issuer_port == ISSUER_PORT { String::new() } else { format!(" --issuer-port {issuer_port}") };
     println!(
@@ -186,11 +187,11 @@ fn print_welcome(service: &str, issuer: &str, issuer_port: u16) {
 Portcullis listens on {service}, its development issuer on {issuer}.
 
   API documentation   {service}/docs/
-  sign in             {service}/auth/login?return_to=/api/v1/me (a session by cookie)
+  sign in             {service}/auth/login?return_to=/api/v1/me (cookie session)
   alice               an administrator
   bob                 a member
-  reporter            a program that may read
-  {SPA_CLIENT}      the client id for a single-page app (code with PKCE, any address on loopback)
+  reporter            a service account with read access
+  {SPA_CLIENT}      the client id for single-page apps (code with PKCE, any loopback redirect URI)
 
 Try it:
 
@@ -200,7 +201,7 @@ Try it:
     );
 }
 
-/// What the issuer answers; the rest of it does not matter here.
+/// The part of the issuer's response that is used.
 #[derive(Deserialize)]
 struct TokenResponse {
     access_token: String,

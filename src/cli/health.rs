@@ -1,4 +1,4 @@
-//! `portcullis health`: asks the running service how it is, for container engines and scripts.
+//! `portcullis health`: checks the health of the running service, for container engines and scripts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -9,58 +9,58 @@ use serde_json::Value;
 use super::CommandError;
 use crate::config::Config;
 
-/// Longer than any of the checks takes; whoever asks often enough has its own.
+/// Longer than any check takes. Container engines usually apply a shorter timeout of their own.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// What to ask.
-    #[arg(value_enum, default_value_t = Question::Ready)]
-    question: Question,
+    /// The check to run.
+    #[arg(value_enum, default_value_t = Check::Ready)]
+    check: Check,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Question {
-    /// Whether it can do its work.
+enum Check {
+    /// The service can handle requests.
     Ready,
-    /// Whether it runs.
+    /// The process is running.
     Live,
-    /// Whether its start has ended.
+    /// Startup is complete.
     Startup,
 }
 
-/// Why the service can't be called healthy.
+/// Why the service is not healthy.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HealthError {
-    #[error("nothing answers on {address}")]
+    #[error("no response from {address}")]
     NoAnswer {
         address: SocketAddr,
         #[source]
         cause: reqwest::Error,
     },
-    #[error("{address} answers {status}")]
+    #[error("{address} responded with {status}")]
     Unhealthy { address: SocketAddr, status: reqwest::StatusCode },
-    #[error("no client for the service could be made")]
+    #[error("failed to create an HTTP client")]
     Client(#[source] reqwest::Error),
 }
 
 pub(super) async fn run(config: &Config, arguments: Arguments) -> Result<(), CommandError> {
     let address = reachable(config.server.bind);
-    let path = match arguments.question {
-        Question::Ready => "ready",
-        Question::Live => "live",
-        Question::Startup => "startup",
+    let path = match arguments.check {
+        Check::Ready => "ready",
+        Check::Live => "live",
+        Check::Startup => "startup",
     };
     let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().map_err(HealthError::Client)?;
-    let asked = client.get(format!("http://{address}/health/{path}")).send().await;
-    let answer = asked.map_err(|cause| HealthError::NoAnswer { address, cause })?;
-    let status = answer.status();
-    let body = answer.bytes().await.map_err(|cause| HealthError::NoAnswer { address, cause })?;
+    let response = client.get(format!("http://{address}/health/{path}")).send().await;
+    let response = response.map_err(|cause| HealthError::NoAnswer { address, cause })?;
+    let status = response.status();
+    let body = response.bytes().await.map_err(|cause| HealthError::NoAnswer { address, cause })?;
     print_checks(&serde_json::from_slice(&body).unwrap_or_default());
     if status.is_success() { Ok(()) } else { Err(HealthError::Unhealthy { address, status }.into()) }
 }
 
-/// Where a service that listens there is reached from this machine: on every address it listens means on loopback too.
+/// The address at which this machine reaches a service bound to `bind`: loopback if it is bound to all addresses.
 fn reachable(bind: SocketAddr) -> SocketAddr {
     let ip = match bind.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -70,9 +70,9 @@ fn reachable(bind: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, bind.port())
 }
 
-/// One line for each check: its name, whose it is, its state.
-fn print_checks(answer: &Value) {
-    for check in answer["checks"].as_array().into_iter().flatten() {
+/// Prints one line per check: its name, its issuer if any, its state.
+fn print_checks(health: &Value) {
+    for check in health["checks"].as_array().into_iter().flatten() {
         let mark = if check["passed"] == true { "ok  " } else { "FAIL" };
         let words = ["name", "issuer", "state"].map(|member| check[member].as_str().unwrap_or_default());
         println!("{mark} {}", words.iter().filter(|word| !word.is_empty()).copied().collect::<Vec<_>>().join(" "));
@@ -84,14 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_that_listens_everywhere_is_asked_on_loopback() {
-        for (bind, asked) in [
+    fn service_bound_to_all_addresses_is_reached_on_loopback() {
+        for (bind, expected) in [
             ("0.0.0.0:8080", "127.0.0.1:8080"),
             ("[::]:8080", "[::1]:8080"),
             ("192.0.2.7:80", "192.0.2.7:80"),
             ("127.0.0.1:8080", "127.0.0.1:8080"),
         ] {
-            assert_eq!(reachable(bind.parse().unwrap()).to_string(), asked);
+            assert_eq!(reachable(bind.parse().unwrap()).to_string(), expected);
         }
     }
 }

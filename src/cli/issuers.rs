@@ -1,8 +1,8 @@
-//! `portcullis issuers`: what there is to do when an issuer itself changes.
+//! `portcullis issuers`: moves principals when an issuer's URL changes.
 
 use clap::{Args, Subcommand};
 
-use super::CommandError;
+use super::{CommandError, counted};
 use crate::Clock;
 use crate::app::Application;
 use crate::config::Config;
@@ -16,13 +16,13 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Move everybody who is known by an issuer to its new URL: all in one transaction, or none.
+    /// Move all users and service accounts of an issuer to its new URL, in one transaction.
     Rename {
-        /// The issuer as it was, exactly as configured until now.
+        /// The old issuer, exactly as it was configured.
         old: String,
-        /// The issuer as its tokens spell it from now on.
+        /// The new issuer, exactly as its tokens spell it.
         new: String,
-        /// Only say what would be moved.
+        /// Report what would be moved without moving anything.
         #[arg(long)]
         dry_run: bool,
     },
@@ -33,9 +33,7 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
     let actor = Actor::command_line();
     let issuers = IssuerService::new(application.open_database(config)?, Clock::system());
     if !config.oidc.as_ref().is_some_and(|oidc| oidc.trusts(&new)) {
-        eprintln!(
-            "portcullis: {new} is not among the issuers that are configured here: its tokens are not taken until it is"
-        );
+        eprintln!("portcullis: {new} is not a configured issuer; its tokens are rejected until it is configured");
     }
     let rename = IssuerRename { from: old.clone(), to: new.clone() };
     let (moved, verb) = if dry_run {
@@ -43,6 +41,8 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
     } else {
         (issuers.rename(&actor, rename).await?, "Moved")
     };
-    println!("{verb} {} people and {} programs from {old} to {new}", moved.people, moved.programs);
+    let users = counted(&moved.people, "user");
+    let service_accounts = counted(&moved.programs, "service account");
+    println!("{verb} {users} and {service_accounts} from {old} to {new}");
     Ok(())
 }

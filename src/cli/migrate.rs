@@ -1,4 +1,4 @@
-//! `portcullis migrate`.
+//! `portcullis migrate`: applies pending migrations.
 
 use super::CommandError;
 use crate::app::Application;
@@ -11,7 +11,7 @@ pub(super) fn run(application: &Application, config: &Config) -> Result<(), Comm
         println!("applied {name}");
     }
     if applied.is_empty() {
-        println!("nothing to apply: the schema is up to date");
+        println!("no pending migrations: the schema is up to date");
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ use crate::telemetry;
     name = "portcullis",
     version,
     about,
-    after_help = "Without a subcommand it serves. Settings come from the environment; see README.md."
+    after_help = "Without a subcommand, the API is served. Settings are environment variables; see README.md."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -48,32 +48,32 @@ struct Arguments {
 enum Command {
     /// Serve the API (the default).
     Serve,
-    /// Serve with a development identity provider beside it; needs no settings.
+    /// Serve the API together with a development identity provider; no settings needed.
     #[cfg(feature = "dev")]
     Dev(dev::Arguments),
-    /// Print what each setting is in effect and where it comes from, secrets as stars.
+    /// Print the effective value and the source of every setting; secrets are masked.
     Config,
-    /// Say what is right, what is wrong and what to change: settings, issuers, and a token if one is given.
+    /// Check the settings, the issuers and, optionally, a token, and explain how to fix what fails.
     Doctor(doctor::Arguments),
-    /// Ask the running service how it is; fails if it is not well.
+    /// Check the health of the running service.
     Health(health::Arguments),
-    /// Move everybody of an issuer whose URL changes.
+    /// Move users and service accounts when an issuer's URL changes.
     Issuers(issuers::Arguments),
-    /// Bring the database's schema up to date.
+    /// Apply pending migrations to the database.
     Migrate,
-    /// Remove for good who was deleted 30 days ago or earlier; the running service does so once a day.
+    /// Permanently remove principals deleted at least 30 days ago; the running service does this once a day.
     Purge,
-    /// Print every route with the access that it asks for.
+    /// List every route with the access it requires.
     Routes,
     /// Print the OpenAPI document.
     Openapi,
-    /// Write out the audit trail, or prune it.
+    /// Export or prune the audit trail.
     Audit(audit::Arguments),
     /// List roles.
     Roles(roles::Arguments),
-    /// Register programs and list them.
+    /// Register and list service accounts.
     ServiceAccounts(service_accounts::Arguments),
-    /// List people, grant them roles, disable and enable them.
+    /// List, import and export users, assign roles, disable and enable users.
     Users(users::Arguments),
 }
 
@@ -93,16 +93,16 @@ enum CommandError {
     #[error(transparent)]
     Health(#[from] health::HealthError),
     #[error(
-        "a token in the arguments is seen by every user of the machine: give it on standard input, as in `portcullis doctor --token - < token.txt`"
+        "command-line arguments are visible to every user of this machine: pass the token on standard input, as in `portcullis doctor --token - < token.txt`"
     )]
     TokenInArguments,
-    #[error("faults found: {0}")]
+    #[error("{} found", counted(.0, "fault"))]
     ChecksFailed(usize),
-    #[error("the output can't be written")]
+    #[error("cannot write the output")]
     Output(#[from] serde_json::Error),
     #[error(transparent)]
     Import(#[from] users_import::ImportError),
-    #[error("the output can't be written")]
+    #[error("cannot write the output")]
     Print(#[source] std::io::Error),
     #[error("the server stopped")]
     Server(#[from] std::io::Error),
@@ -111,7 +111,7 @@ enum CommandError {
     Dev(#[from] dev::DevError),
 }
 
-/// Parses the command line, runs what it names, and tells on standard error why that failed.
+/// Parses the command line and runs the subcommand. A failure is reported on standard error.
 pub(crate) fn run(application: Application) -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     let outcome = actix_web::rt::System::new().block_on(dispatch(application, command));
@@ -123,6 +123,11 @@ pub(crate) fn run(application: Application) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The number with its noun, which is plural unless the number is one.
+fn counted(number: &usize, noun: &str) -> String {
+    if *number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 async fn dispatch(application: Application, command: Command) -> Result<(), CommandError> {

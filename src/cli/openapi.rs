@@ -1,4 +1,4 @@
-//! `portcullis openapi`.
+//! `portcullis openapi`: prints the OpenAPI document.
 
 use super::CommandError;
 use crate::app::Application;

@@ -1,6 +1,6 @@
-//! `portcullis purge`: what the running service does once a day, for those who would rather do it at a time of their own.
+//! `portcullis purge`: runs on demand what the running service does once a day.
 
-use super::CommandError;
+use super::{CommandError, counted};
 use crate::Clock;
 use crate::app::Application;
 use crate::config::Config;
@@ -8,6 +8,6 @@ use crate::services::PurgeService;
 
 pub(super) async fn run(application: &Application, config: &Config) -> Result<(), CommandError> {
     let purged = PurgeService::new(application.open_database(config)?, Clock::system()).run().await?;
-    println!("purged: {purged}");
+    println!("purged {}", counted(&purged, "principal"));
     Ok(())
 }

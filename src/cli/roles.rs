@@ -1,4 +1,4 @@
-//! `portcullis roles`.
+//! `portcullis roles`: lists roles.
 
 use clap::{Args, Subcommand};
 
@@ -18,9 +18,9 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List roles with what they grant.
+    /// List roles with their permissions.
     List {
-        /// One JSON array instead of a table.
+        /// Print a JSON array instead of a table.
         #[arg(long)]
         json: bool,
     },

@@ -1,4 +1,4 @@
-//! `portcullis routes`.
+//! `portcullis routes`: lists every route with its access.
 
 use super::{CommandError, table};
 use crate::app::Application;

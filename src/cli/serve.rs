@@ -1,4 +1,4 @@
-//! `portcullis serve`.
+//! `portcullis serve`: runs the service until it is stopped.
 
 use super::CommandError;
 use crate::app::Application;

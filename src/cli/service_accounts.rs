@@ -1,4 +1,4 @@
-//! `portcullis service-accounts`.
+//! `portcullis service-accounts`: registers and lists service accounts.
 
 use clap::{Args, Subcommand};
 
@@ -18,26 +18,26 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Register a program, so that its tokens are let in.
+    /// Register a service account, so that its tokens are accepted.
     Add {
-        /// What the issuer calls the program.
+        /// The client id at the issuer.
         client_id: String,
-        /// The issuer of its tokens; the configured one if there is but one.
+        /// The issuer of its tokens; defaults to the configured issuer if there is exactly one.
         #[arg(long)]
         issuer: Option<String>,
-        /// The name to show; the client id if absent.
+        /// The display name; defaults to the client id.
         #[arg(long)]
         name: Option<String>,
-        /// A role to grant at once; may be repeated.
+        /// A role to assign; may be repeated.
         #[arg(long = "role")]
         roles: Vec<String>,
-        /// A JSON object instead of a sentence.
+        /// Print a JSON object instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// List programs.
+    /// List service accounts.
     List {
-        /// One JSON array instead of a table.
+        /// Print a JSON array instead of a table.
         #[arg(long)]
         json: bool,
     },
@@ -54,13 +54,13 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
             let display_name = name.unwrap_or_else(|| client_id.clone());
             let (issuer, roles) = (issuer.unwrap_or(only), roles.into_iter().collect());
             let new = NewServiceAccount { issuer, client_id, display_name, roles };
-            added(accounts.register(&actor, new).await?, json)
+            print_added(accounts.register(&actor, new).await?, json)
         }
         Command::List { json } => list(&accounts, json).await,
     }
 }
 
-fn added(account: ServiceAccount, json: bool) -> Result<(), CommandError> {
+fn print_added(account: ServiceAccount, json: bool) -> Result<(), CommandError> {
     if json {
         println!("{}", serde_json::to_string_pretty(&ServiceAccountResponse::from(account))?);
     } else {
@@ -69,21 +69,21 @@ fn added(account: ServiceAccount, json: bool) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// How many programs one transaction reads.
+/// How many service accounts one transaction reads.
 const PAGE: u16 = 200;
 
 async fn list(accounts: &ServiceAccountService, json: bool) -> Result<(), CommandError> {
     let mut page = accounts.list(PAGE, None).await?;
-    let mut programs = page.items;
+    let mut listed = page.items;
     while page.next.is_some() {
         page = accounts.list(PAGE, page.next).await?;
-        programs.append(&mut page.items);
+        listed.append(&mut page.items);
     }
     if json {
-        let programs: Vec<ServiceAccountResponse> = programs.into_iter().map(Into::into).collect();
-        println!("{}", serde_json::to_string_pretty(&programs)?);
+        let listed: Vec<ServiceAccountResponse> = listed.into_iter().map(Into::into).collect();
+        println!("{}", serde_json::to_string_pretty(&listed)?);
     } else {
-        table::print(["ID", "STATUS", "CLIENT", "NAME", "ISSUER"], programs.into_iter().map(row));
+        table::print(["ID", "STATUS", "CLIENT", "NAME", "ISSUER"], listed.into_iter().map(row));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! Tables for people to read.
+//! Plain-text tables.
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-/// Prints rows under their headings, in columns without lines, which `grep`, `awk` and `column` take as they are.
+/// Prints rows under their headings, in columns without borders, so that `grep`, `awk` and `column` can process them.
 pub(super) fn print<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(headings);
@@ -14,7 +14,7 @@ pub(super) fn print<const N: usize>(headings: [&str; N], rows: impl IntoIterator
     }
 }
 
-/// The text without control characters, which a name from the provider could steer the terminal with.
+/// The text without control characters. Names come from the provider and could contain terminal escape sequences.
 pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }

@@ -1,4 +1,4 @@
-//! `portcullis users`: what an operator needs without the API, above all the way back in.
+//! `portcullis users`: user administration without the API, for example to restore access for an administrator.
 
 use std::io::{self, BufWriter, Write};
 
@@ -21,60 +21,60 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List people.
+    /// List users.
     List {
-        /// One JSON array instead of a table.
+        /// Print a JSON array instead of a table.
         #[arg(long)]
         json: bool,
     },
-    /// Show a person with their roles.
+    /// Show a user with their roles.
     Show {
-        /// The person's id, as `users list` shows it.
+        /// The user's id, as shown by `users list`.
         id: PrincipalId,
-        /// A JSON object instead of a table.
+        /// Print a JSON object instead of a table.
         #[arg(long)]
         json: bool,
     },
-    /// Grant a person a role.
+    /// Assign a role to a user.
     Grant {
-        /// The person's id, as `users list` shows it.
+        /// The user's id, as shown by `users list`.
         id: PrincipalId,
-        /// The role's name, as `admin`.
+        /// The role's name, such as `admin`.
         role: String,
-        /// When the grant ends by itself (RFC 3339).
+        /// When the assignment expires (RFC 3339).
         #[arg(long)]
         expires_at: Option<ClientTime>,
     },
-    /// Print all that is held on a person, as JSON.
+    /// Print all data stored about a user, as JSON.
     Export {
-        /// The person's id, as `users list` shows it.
+        /// The user's id, as shown by `users list`.
         id: PrincipalId,
     },
-    /// Add people from a CSV file.
+    /// Add users from a CSV file.
     Import(users_import::Arguments),
-    /// Take a role from a person.
+    /// Remove a role from a user.
     RevokeRole {
-        /// The person's id, as `users list` shows it.
+        /// The user's id, as shown by `users list`.
         id: PrincipalId,
-        /// The role's name, as `auditor`.
+        /// The role's name, such as `auditor`.
         role: String,
     },
-    /// Void every token that a person has; they have to sign in again.
+    /// Revoke all tokens of a user, who then has to sign in again.
     Revoke {
-        /// The person's id, as `users list` shows it.
+        /// The user's id, as shown by `users list`.
         id: PrincipalId,
     },
-    /// Shut a person out, whatever their token says.
+    /// Disable a user: requests are refused even with a valid token.
     Disable {
-        /// The person's id, as `users list` shows it.
+        /// The user's id, as shown by `users list`.
         id: PrincipalId,
-        /// Why, for other admins to read.
+        /// The reason, shown to administrators.
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Let a person in who is disabled or waits for approval.
+    /// Enable a user who is disabled or pending approval.
     Enable {
-        /// The person's id, as `users list` shows it.
+        /// The user's id, as shown by `users list`.
         id: PrincipalId,
     },
 }
@@ -103,13 +103,13 @@ pub(super) async fn run(application: &Application, config: &Config, arguments: A
     Ok(())
 }
 
-/// Says how the person stands after the change.
+/// Prints the user's status and roles after the change.
 fn describe(user: &KnownPrincipal) {
     let roles: Vec<&str> = user.roles().iter().map(|role| role.name.as_str()).collect();
     println!("{} is {}, with the roles: {}", user.principal().id, user.principal().status, roles.join(", "));
 }
 
-/// Prints all that is stored on a user, the audit trail a page at a time.
+/// Prints all data stored about a user. The audit trail is read one page at a time.
 async fn export(users: &UserService, actor: &Actor, id: PrincipalId) -> Result<(), CommandError> {
     let export = UserExportResponse::from(users.export(actor, id).await?);
     let (opening, closing) = export.around_audit_events()?;
@@ -136,40 +136,46 @@ fn show(user: KnownPrincipal, json: bool) -> Result<(), CommandError> {
         println!("{}", serde_json::to_string_pretty(&UserDetailResponse::from(user))?);
         return Ok(());
     }
-    let (person, end) = (user.principal(), |end: Option<Moment>| end.map(|end| rfc3339(end.utc())).unwrap_or_default());
+    let principal = user.principal();
+    let time = |time: Option<Moment>| time.map(|time| rfc3339(time.utc())).unwrap_or_default();
     let text = |text: &Option<String>| printable(text.as_deref().unwrap_or_default());
-    table::print(["ID", "STATUS", "USERNAME", "NAME"], [row(person.clone())]);
+    table::print(["ID", "STATUS", "USERNAME", "NAME"], [row(principal.clone())]);
     println!();
     table::print(
-        ["E-MAIL", "REASON", "ENDS", "LAST SEEN"],
-        [[text(&person.email), text(&person.disabled_reason), end(person.expires_at), end(person.last_seen_at)]],
+        ["E-MAIL", "REASON", "EXPIRES", "LAST SEEN"],
+        [[
+            text(&principal.email),
+            text(&principal.disabled_reason),
+            time(principal.expires_at),
+            time(principal.last_seen_at),
+        ]],
     );
     println!();
-    let role = |role: &HeldRole| [role.name.clone(), role.source.as_str().to_owned(), end(role.expires_at)];
-    table::print(["ROLE", "SOURCE", "ENDS"], user.roles().iter().map(role));
+    let role = |role: &HeldRole| [role.name.clone(), role.source.as_str().to_owned(), time(role.expires_at)];
+    table::print(["ROLE", "SOURCE", "EXPIRES"], user.roles().iter().map(role));
     Ok(())
 }
 
-/// How many people one transaction reads.
+/// How many users one transaction reads.
 const PAGE: u16 = 200;
 
 async fn list(users: &UserService, json: bool) -> Result<(), CommandError> {
     let mut page = users.list(PAGE, None).await?;
-    let mut people = page.items;
+    let mut listed = page.items;
     while page.next.is_some() {
         page = users.list(PAGE, page.next).await?;
-        people.append(&mut page.items);
+        listed.append(&mut page.items);
     }
     if json {
-        let people: Vec<UserResponse> = people.into_iter().map(Into::into).collect();
-        println!("{}", serde_json::to_string_pretty(&people)?);
+        let listed: Vec<UserResponse> = listed.into_iter().map(Into::into).collect();
+        println!("{}", serde_json::to_string_pretty(&listed)?);
     } else {
-        table::print(["ID", "STATUS", "USERNAME", "NAME"], people.into_iter().map(row));
+        table::print(["ID", "STATUS", "USERNAME", "NAME"], listed.into_iter().map(row));
     }
     Ok(())
 }
 
-fn row(person: Principal) -> [String; 4] {
-    let [username, name] = [person.username, person.display_name].map(|text| printable(&text.unwrap_or_default()));
-    [person.id.to_string(), person.status.to_string(), username, name]
+fn row(user: Principal) -> [String; 4] {
+    let [username, name] = [user.username, user.display_name].map(|text| printable(&text.unwrap_or_default()));
+    [user.id.to_string(), user.status.to_string(), username, name]
 }

@@ -1,4 +1,4 @@
-//! `portcullis users import`: people from a CSV file.
+//! `portcullis users import`: adds users from a CSV file.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
@@ -11,14 +11,14 @@ use csv::{Position, Reader, StringRecord};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
-use super::CommandError;
+use super::{CommandError, counted};
 use crate::models::{ClientTime, ProfileField};
 use crate::services::{Actor, ImportMode, Imported, NewIdentity, NewUser, ProfileEdit, UserService};
 
 /// How many rows one transaction adds.
 const BATCH: usize = 1_000;
 
-/// The columns that there may be, in any order; `subject` must be there.
+/// The known columns, in any order. `subject` is required.
 const COLUMNS: [&str; 10] = [
     "issuer",
     "subject",
@@ -34,31 +34,31 @@ const COLUMNS: [&str; 10] = [
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// A CSV file whose first line names the columns: subject, and any of issuer, display_name, given_name, family_name, locale,
+    /// The CSV file. Its first line names the columns: subject and any of issuer, display_name, given_name, family_name, locale,
     /// username, email, roles (separated by spaces; the default role if empty) and expires_at (RFC 3339).
     file: PathBuf,
-    /// Say what would happen and change nothing.
+    /// Report what would change without changing anything.
     #[arg(long)]
     dry_run: bool,
-    /// A JSON object instead of sentences.
+    /// Print a JSON object instead of text.
     #[arg(long)]
     json: bool,
 }
 
-/// What makes an import fail, as a whole or in part.
+/// Why an import failed as a whole or in part.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ImportError {
-    #[error("the file can't be read")]
+    #[error("cannot read the CSV file")]
     Unreadable(#[from] csv::Error),
-    #[error("the file can't be read")]
+    #[error("cannot read the CSV file")]
     File(#[from] std::io::Error),
-    #[error("the first line must name the columns: subject, and any of {}", COLUMNS.join(", "))]
+    #[error("the first line must name the columns: subject and any of {}", COLUMNS.join(", "))]
     Columns,
-    #[error("{0} lines were refused")]
+    #[error("{} rejected", counted(.0, "line"))]
     LinesRefused(usize),
 }
 
-/// A line as it is written.
+/// One line of the file.
 #[derive(Deserialize)]
 struct ImportRow {
     issuer: Option<String>,
@@ -73,7 +73,7 @@ struct ImportRow {
     expires_at: Option<String>,
 }
 
-/// What came of the file so far.
+/// The result of the lines read so far.
 #[derive(Default, serde::Serialize)]
 struct Report {
     added: usize,
@@ -87,7 +87,7 @@ struct Refused {
     reason: String,
 }
 
-/// An import under way.
+/// A running import.
 struct Import<'a> {
     users: &'a UserService,
     actor: &'a Actor,
@@ -112,14 +112,14 @@ pub(super) async fn run(
     let mut import = Import { users, actor, mode, lines, batch, report, progress };
     import.read(Reader::from_reader(file)).await?;
     import.progress.finish_and_clear();
-    import.report.tell(mode, json)?;
+    import.report.print(mode, json)?;
     match import.report.refused.len() {
         0 => Ok(()),
         refused => Err(ImportError::LinesRefused(refused).into()),
     }
 }
 
-/// A bar of the bytes read.
+/// A progress bar over the bytes read.
 fn style() -> ProgressStyle {
     ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -132,11 +132,11 @@ impl Import<'_> {
         loop {
             match reader.read_record(&mut record) {
                 Ok(false) => return self.flush().await,
-                Ok(true) => match self.lines.person(&record, &columns) {
-                    Ok(person) => self.batch.push((line_number(record.position()), person)),
+                Ok(true) => match self.lines.user(&record, &columns) {
+                    Ok(user) => self.batch.push((line_number(record.position()), user)),
                     Err(reason) => self.refuse(line_number(record.position()), reason),
                 },
-                // Not of this line alone: nothing can be read any more.
+                // An I/O error concerns the whole file, not this line.
                 Err(error) if error.is_io_error() => return Err(ImportError::from(error).into()),
                 Err(error) => self.refuse(line_number(error.position()), unreadable(&error)),
             }
@@ -148,8 +148,8 @@ impl Import<'_> {
     }
 
     async fn flush(&mut self) -> Result<(), CommandError> {
-        let (numbers, people): (Vec<u64>, Vec<NewUser>) = self.batch.drain(..).unzip();
-        let outcome = self.users.import(self.actor, people, self.mode).await?;
+        let (numbers, users): (Vec<u64>, Vec<NewUser>) = self.batch.drain(..).unzip();
+        let outcome = self.users.import(self.actor, users, self.mode).await?;
         for (number, imported) in numbers.into_iter().zip(outcome) {
             match imported {
                 Ok(Imported::Added) => self.report.added += 1,
@@ -165,7 +165,7 @@ impl Import<'_> {
     }
 }
 
-/// The columns that the first line names.
+/// The columns named by the first line. Fails if one is unknown or `subject` is missing.
 pub(super) fn columns<R: Read>(reader: &mut Reader<R>) -> Result<StringRecord, ImportError> {
     let columns = reader.headers()?.clone();
     let is_known = |column: &str| COLUMNS.contains(&column);
@@ -176,11 +176,11 @@ pub(super) fn columns<R: Read>(reader: &mut Reader<R>) -> Result<StringRecord, I
     }
 }
 
-/// Reads lines as people, each identity once.
+/// Parses lines into users and rejects duplicate identities.
 pub(super) struct Lines {
-    /// The issuer of lines that name none.
+    /// The issuer of lines without one: the only configured issuer.
     only_issuer: Option<String>,
-    /// Where each identity was first seen.
+    /// The line on which each identity first occurred.
     seen: HashMap<(String, String), u64>,
 }
 
@@ -189,15 +189,15 @@ impl Lines {
         Self { only_issuer, seen: HashMap::new() }
     }
 
-    /// The person that a record describes, or why it is refused.
-    pub(super) fn person(&mut self, record: &StringRecord, columns: &StringRecord) -> Result<NewUser, String> {
+    /// The user that a record describes, or the reason for its rejection.
+    pub(super) fn user(&mut self, record: &StringRecord, columns: &StringRecord) -> Result<NewUser, String> {
         let number = line_number(record.position());
         let line: ImportRow = record.deserialize(Some(columns)).map_err(|error| unreadable(&error))?;
         let ImportRow { issuer, subject, display_name, given_name, family_name, locale, .. } = line;
-        let issuer = issuer.or_else(|| self.only_issuer.clone()).ok_or("issuer is missing")?;
-        // By whether it was seen, not by where: records that a carriage return alone ends have one line number.
+        let issuer = issuer.or_else(|| self.only_issuer.clone()).ok_or("`issuer` is missing.")?;
+        // A map entry rather than a comparison of line numbers: records that end in a bare carriage return share one line number.
         match self.seen.entry((issuer.clone(), subject.clone())) {
-            Entry::Occupied(first) => return Err(format!("the same identity is on line {}", first.get())),
+            Entry::Occupied(first) => return Err(format!("The identity is already on line {}.", first.get())),
             Entry::Vacant(place) => place.insert(number),
         };
         let names = [
@@ -221,7 +221,7 @@ impl Lines {
 }
 
 impl Report {
-    fn tell(&mut self, mode: ImportMode, json: bool) -> Result<(), CommandError> {
+    fn print(&mut self, mode: ImportMode, json: bool) -> Result<(), CommandError> {
         self.refused.sort_by_key(|refused| refused.line);
         if json {
             println!("{}", serde_json::to_string_pretty(self)?);
@@ -230,8 +230,9 @@ impl Report {
         for Refused { line, reason } in &self.refused {
             eprintln!("line {line}: {reason}");
         }
-        let meant = if mode == ImportMode::DryRun { "dry run, nothing is changed: " } else { "" };
-        println!("{meant}{} added, {} already there, {} refused", self.added, self.already_there, self.refused.len());
+        let prefix = if mode == ImportMode::DryRun { "dry run, no changes made: " } else { "" };
+        let Self { added, already_there, refused } = self;
+        println!("{prefix}{added} added, {already_there} already present, {} rejected", refused.len());
         Ok(())
     }
 }
@@ -241,17 +242,17 @@ fn line_number(position: Option<&Position>) -> u64 {
 }
 
 fn time(text: &str) -> Result<ClientTime, String> {
-    text.parse().map_err(|must_be| format!("expires_at must be {must_be}"))
+    text.parse().map_err(|must_be| format!("`expires_at` must be {must_be}."))
 }
 
-/// The library's sentence repeats what is in the file.
+/// Why a record cannot be parsed. The library's own message would repeat the file's content.
 fn unreadable(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} fields, where {expected_len} are named")
+            format!("Expected {expected_len} fields, found {len}.")
         }
-        csv::ErrorKind::Utf8 { .. } => "not UTF-8".to_owned(),
-        _ => "not a line of the columns named".to_owned(),
+        csv::ErrorKind::Utf8 { .. } => "The line is not valid UTF-8.".to_owned(),
+        _ => "The line does not match the named columns.".to_owned(),
     }
 }
 
@@ -260,14 +261,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identity_is_taken_once_whatever_ends_the_lines() {
+    fn duplicate_identity_is_rejected_with_every_line_ending() {
         for end in ["\n", "\r\n", "\r"] {
             let file = ["issuer,subject", "https://issuer.test,alice", "https://issuer.test,alice"].join(end);
             let mut reader = Reader::from_reader(file.as_bytes());
             let columns = columns(&mut reader).unwrap();
             let mut lines = Lines::new(None);
-            let taken = reader.into_records().filter(|record| lines.person(record.as_ref().unwrap(), &columns).is_ok());
-            assert_eq!(taken.count(), 1, "{end:?}");
+            let accepted =
+                reader.into_records().filter(|record| lines.user(record.as_ref().unwrap(), &columns).is_ok());
+            assert_eq!(accepted.count(), 1, "{end:?}");
         }
     }
 }

@@ -1,15 +1,15 @@
-//! `BOOTSTRAP_`: who becomes the first administrator.
+//! `BOOTSTRAP_`: the identity of the first administrator.
 
 use super::environment::RawBootstrap;
 use super::faults::Faults;
 use super::oidc::OidcConfig;
 use crate::models::IdentityKey;
 
-/// The person named by `BOOTSTRAP_ADMIN`, as issuer and subject with a space between: a subject may hold spaces, an issuer can't.
+/// The identity in `BOOTSTRAP_ADMIN`: issuer and subject, separated by the first space. A subject may contain spaces, an issuer cannot.
 ///
-/// The issuer has to be one that is trusted, octet by octet: the name of any other would never match, without a word.
+/// The issuer must be a trusted one, byte for byte: any other name would silently never match.
 pub(super) fn parse(raw: RawBootstrap, oidc: Option<&OidcConfig>, faults: &mut Faults) -> Option<IdentityKey> {
-    let rule = "the issuer, spelled as it is configured, a space and the person's subject there";
+    let rule = "a trusted issuer exactly as configured, a space and the subject of the user";
     let is_trusted = |issuer: &str| match oidc {
         Some(oidc) => oidc.trusts(issuer),
         None => issuer.contains("://"),

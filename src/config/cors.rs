@@ -1,14 +1,14 @@
-//! `CORS_`: which pages of other origins may read the answers.
+//! `CORS_`: the origins whose pages may read responses.
 
 use url::Url;
 
 use super::environment::RawCors;
 use super::faults::Faults;
 
-/// Which pages of other origins may read the answers.
+/// The origins whose pages may read responses.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CorsConfig {
-    /// Origins as browsers spell them; none where there is no such page.
+    /// Origins as browsers serialize them.
     pub(crate) allowed_origins: Vec<String>,
 }
 
@@ -18,33 +18,33 @@ impl CorsConfig {
     }
 }
 
-/// The origins of a comma-separated list. Each that is none is a fault of its own, named by its place, since values are not told.
+/// The origins of a comma-separated list. Each invalid entry is a fault, identified by its position because values are not printed.
 pub(super) fn origins(variable: &str, raw: Option<&str>, faults: &mut Faults) -> Vec<String> {
     let entries = raw.into_iter().flat_map(|raw| raw.split(',')).map(str::trim).enumerate();
     let mut origins = Vec::new();
     for (index, entry) in entries.filter(|(_, entry)| !entry.is_empty()) {
         match fault_of(entry) {
             None => origins.push(entry.to_owned()),
-            Some(fault) => faults.add(variable, format!("a list of exact origins, but entry {} {fault}", index + 1)),
+            Some(fault) => faults.add(variable, format!("a list of exact origins; entry {} {fault}", index + 1)),
         }
     }
     origins
 }
 
-/// What is wrong with an entry. Browsers send one spelling of an origin, which is compared octet by octet: another would never match.
+/// Why an entry is not an origin. Browsers send one spelling, which is compared byte for byte: any other would never match.
 fn fault_of(entry: &str) -> Option<&'static str> {
     if entry.contains('*') {
-        return Some("is a wildcard, which would let every page read with the rights of whoever looks at it");
+        return Some("is a wildcard, which would let any page read responses with the rights of its visitor");
     }
     if entry == "null" {
-        return Some("is `null`, which any sandboxed page can call itself");
+        return Some("is `null`, an origin that any sandboxed page can have");
     }
-    let Ok(url) = Url::parse(entry) else { return Some("is no URL, such as https://app.example.com") };
+    let Ok(url) = Url::parse(entry) else { return Some("is not a URL such as https://app.example.com") };
     if !matches!(url.scheme(), "http" | "https") {
-        return Some("is neither https nor http");
+        return Some("uses neither https nor http");
     }
     (url.origin().ascii_serialization() != entry).then_some(
-        "has more than scheme, host in lower case, and a port that is not the usual one; no slash at its end",
+        "has more than a scheme, a lower-case host and a non-default port; remove the rest, including a trailing slash",
     )
 }
 
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_taken_as_browsers_spell_them() {
+    fn origins_as_browsers_serialize_them_are_accepted() {
         let list =
             "https://app.example.com, http://localhost:5173,https://xn--bcher-kva.example:8443,http://[::1]:3000,";
         let expected = [
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_sends_is_refused() {
+    fn entries_that_no_browser_sends_are_rejected() {
         for bad in [
             "*",
             "https://*.example.com",
@@ -94,11 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn every_entry_at_fault_is_told_by_its_place_and_none_by_its_value() {
-        let told = parse("https://good.example,*,https://marked.example/,null").unwrap_err();
-        for place in ["entry 2 is a wildcard", "entry 3 has more than", "entry 4 is `null`"] {
-            assert!(told.contains(place), "{place} is missing from:\n{told}");
+    fn invalid_entries_are_reported_by_position_and_never_by_value() {
+        let message = parse("https://good.example,*,https://marked.example/,null").unwrap_err();
+        for fragment in ["entry 2 is a wildcard", "entry 3 has more than", "entry 4 is `null`"] {
+            assert!(message.contains(fragment), "{fragment} is missing from:\n{message}");
         }
-        assert!(!told.contains("marked") && !told.contains("entry 1"), "{told}");
+        assert!(!message.contains("marked") && !message.contains("entry 1"), "{message}");
     }
 }

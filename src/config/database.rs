@@ -1,4 +1,4 @@
-//! `DATABASE_`: where the data is.
+//! `DATABASE_`: the database connection.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use super::environment::RawDatabase;
 use super::faults::Faults;
 use crate::database::{DatabaseConfig, DatabaseUrl, Synchronous};
 
-/// Where the data is when nothing says otherwise.
+/// The default SQLite file.
 const DEFAULT_FILE: &str = "portcullis.db";
 
-/// Where the data is, and whether a start brings its schema up to date.
+/// The database connection, and whether migrations run at startup.
 #[derive(Clone, Debug)]
 pub(crate) struct DatabaseSettings {
     pub(crate) connection: DatabaseConfig,
     pub(crate) migrate_at_start: bool,
 }
 
-/// How many connections one replica may open at the most.
-const MOST_CONNECTIONS: u32 = 1_000;
-/// What PostgreSQL keeps of an application's name.
-const LONGEST_NAME: usize = 63;
+/// The largest connection pool of one replica.
+const MAX_CONNECTIONS: u32 = 1_000;
+/// PostgreSQL truncates longer application names.
+const MAX_NAME_LENGTH: usize = 63;
 
 impl DatabaseSettings {
     pub(super) fn parse(raw: RawDatabase, faults: &mut Faults) -> Option<Self> {
@@ -46,10 +46,10 @@ impl DatabaseSettings {
                 _ => None,
             });
         let defaults = DatabaseConfig::new(url?);
-        let pool_size =
-            faults.parse("DATABASE_POOL_SIZE", raw.pool_size, defaults.pool_size, "a number from 1 to 1000", |text| {
-                text.parse().ok().filter(|size| (1..=MOST_CONNECTIONS).contains(size))
-            });
+        let rule = "a whole number from 1 to 1000";
+        let pool_size = faults.parse("DATABASE_POOL_SIZE", raw.pool_size, defaults.pool_size, rule, |text| {
+            text.parse().ok().filter(|size| (1..=MAX_CONNECTIONS).contains(size))
+        });
         let pool_wait = seconds(faults, "DATABASE_POOL_WAIT_SECONDS", raw.pool_wait_seconds, defaults.pool_wait);
         let statement_timeout = seconds(
             faults,
@@ -59,7 +59,7 @@ impl DatabaseSettings {
         );
         let lock_timeout =
             seconds(faults, "DATABASE_LOCK_TIMEOUT_SECONDS", raw.lock_timeout_seconds, defaults.lock_timeout);
-        let rule = "1 to 63 characters of ASCII without control characters";
+        let rule = "1 to 63 printable ASCII characters";
         let application_name = faults.parse(
             "DATABASE_APPLICATION_NAME",
             raw.application_name,
@@ -67,7 +67,7 @@ impl DatabaseSettings {
             rule,
             |text| {
                 let is_name =
-                    (1..=LONGEST_NAME).contains(&text.len()) && !text.contains(|c: char| !matches!(c, ' '..='~'));
+                    (1..=MAX_NAME_LENGTH).contains(&text.len()) && !text.contains(|c: char| !matches!(c, ' '..='~'));
                 is_name.then(|| text.to_owned())
             },
         );
@@ -91,7 +91,7 @@ fn flag(faults: &mut Faults, variable: &str, raw: Option<String>) -> Option<bool
 }
 
 fn seconds(faults: &mut Faults, variable: &str, raw: Option<String>, default: Duration) -> Option<Duration> {
-    faults.parse(variable, raw, default, "a number of seconds from 1 to 3600", |text| {
+    faults.parse(variable, raw, default, "a whole number of seconds from 1 to 3600", |text| {
         text.parse().ok().filter(|seconds| (1..=3_600).contains(seconds)).map(Duration::from_secs)
     })
 }

@@ -1,24 +1,24 @@
-//! What each variable says in effect, and where that comes from: for an operator to look at.
+//! The effective value and the source of each variable, for `portcullis config`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 
 use super::environment::{FILE_SUFFIX, variables};
 
-/// The table of variables tells each default, and a test holds it to that.
+/// Its table of variables has each default. A test checks the defaults against the code.
 const DOCUMENTATION: &str = include_str!("../../README.md");
 
-/// What stands for a secret.
+/// The mask of a secret.
 const STARS: &str = "********";
 
-/// Variables whose names end so hold secrets.
+/// Variables whose names end with one of these hold secrets.
 const SECRET_ENDINGS: &[&str] = &["_SECRET", "_KEY", "_KEYS", "_PASSWORD", "_TOKEN", "_HEADERS"];
 
-/// One variable as it is in effect.
+/// The effective value of one variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) variable: &'static str,
-    /// Fit to be shown: a secret is stars.
+    /// Safe to print: secrets are masked.
     pub(crate) value: String,
     pub(crate) origin: Origin,
 }
@@ -26,15 +26,15 @@ pub(crate) struct Setting {
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// Nobody has set it: the value is what the documentation says of that.
+    /// Not set: the value is the documented default.
     Default,
     /// The process's environment.
     Environment,
     /// `.env` in the working folder.
     DotEnv,
-    /// A file that the environment names.
+    /// A file named by the environment.
     File,
-    /// A file that `.env` names.
+    /// A file named by `.env`.
     FileOfDotEnv,
 }
 
@@ -44,13 +44,13 @@ impl std::fmt::Display for Origin {
             Self::Default => "default",
             Self::Environment => "environment",
             Self::DotEnv => ".env",
-            Self::File => "file, named by the environment",
-            Self::FileOfDotEnv => "file, named by .env",
+            Self::File => "file (named by environment)",
+            Self::FileOfDotEnv => "file (named by .env)",
         })
     }
 }
 
-/// Every variable that is read. `vars` are the variables with those of `.env` among them, `own` the names that the process had without it.
+/// Every known variable. `vars` includes the variables of `.env`; `own` holds the names that were set before `.env` was loaded.
 pub(super) fn settings(vars: impl Iterator<Item = (OsString, OsString)>, own: &HashSet<OsString>) -> Vec<Setting> {
     let set: BTreeMap<OsString, OsString> = vars.filter(|(_, value)| !value.is_empty()).collect();
     let defaults = defaults();
@@ -64,7 +64,7 @@ pub(super) fn settings(vars: impl Iterator<Item = (OsString, OsString)>, own: &H
             let origin = if own.contains(OsStr::new(&from_file)) { Origin::File } else { Origin::FileOfDotEnv };
             let value = match std::fs::read_to_string(path) {
                 Ok(text) => shown(variable, text.trim_end_matches(['\r', '\n'])),
-                Err(_) => "can't be read".to_owned(),
+                Err(_) => "(unreadable)".to_owned(),
             };
             return Setting { variable, value, origin };
         }
@@ -74,7 +74,7 @@ pub(super) fn settings(vars: impl Iterator<Item = (OsString, OsString)>, own: &H
     variables().map(setting).collect()
 }
 
-/// What the documentation says of each variable that is not set.
+/// The documented default of each variable.
 fn defaults() -> BTreeMap<&'static str, &'static str> {
     let rows = DOCUMENTATION.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split(" | ");
@@ -83,7 +83,7 @@ fn defaults() -> BTreeMap<&'static str, &'static str> {
     rows.collect()
 }
 
-/// The value without what is secret in it, on one line.
+/// The value on one line, with secrets masked.
 fn shown(variable: &str, value: &str) -> String {
     if SECRET_ENDINGS.iter().any(|ending| variable.ends_with(ending)) || value.contains("PRIVATE KEY") {
         return STARS.to_owned();
@@ -95,16 +95,16 @@ fn shown(variable: &str, value: &str) -> String {
     if lines > 1 {
         return format!("{lines} lines");
     }
-    // Of an issuer and a subject, which is no address.
+    // An issuer and a subject: not a URL with credentials.
     let value = if variable == "BOOTSTRAP_ADMIN" { value.to_owned() } else { without_password(value) };
     value.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// An address without the password before its host. Others stay as they are.
+/// A URL with its password masked. Other values are returned unchanged.
 fn without_password(value: &str) -> String {
     let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    // A password with such a character in it, spelt wrongly, hides the rest: better than showing it.
+    // A password that contains one of these characters unescaped makes the end ambiguous: the rest is hidden rather than shown.
     let is_cut = rest.get(..end).is_some_and(|authority| !authority.contains('@'));
     let (authority, path) = if rest.contains('@') && is_cut { (rest, "") } else { rest.split_at(end) };
     match authority.rsplit_once('@') {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn each_value_is_told_with_where_it_comes_from() {
+    fn each_value_is_listed_with_its_source() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audience");
         std::fs::write(&path, "https://api.example.com\n").unwrap();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_shown_in_any_spelling() {
+    fn secrets_are_masked_in_every_spelling() {
         for (variable, value) in [
             ("OIDC_INTROSPECTION_CLIENT_SECRET", "marked"),
             ("OIDC_INTROSPECTION_PRIVATE_KEY", "marked"),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_shown_as_it_is() {
+    fn values_without_secrets_are_shown_unchanged() {
         for (variable, value) in [
             ("OIDC_INTROSPECTION_PRIVATE_KEY_ID", "key-1"),
             ("OIDC_ACCEPT_ID_TOKENS", "true"),
@@ -183,27 +183,27 @@ mod tests {
         }
     }
 
-    /// So the documentation's column is right, and what is shown as the default is.
+    /// Keeps the documented defaults, which are also the displayed ones, correct.
     #[test]
-    fn what_is_documented_as_a_default_changes_nothing_when_it_is_set() {
+    fn documented_default_changes_nothing_when_set_explicitly() {
         let base = [("OIDC_ISSUER", "https://id.example.com"), ("OIDC_AUDIENCE", "api")];
-        let told = |extra: Option<(&str, &str)>| {
+        let parsed = |extra: Option<(&str, &str)>| {
             let config = Config::from_vars(base.into_iter().chain(extra));
             format!("{:?}", config.unwrap_or_else(|error| panic!("{extra:?}: {error}")))
         };
-        let unset = told(None);
+        let unset = parsed(None);
         let defaults = defaults();
-        let spelt = variables().filter_map(|variable| {
+        let documented = variables().filter_map(|variable| {
             let default = defaults[variable].strip_prefix('`')?.strip_suffix('`')?;
-            // They may be set only where the provider is asked about tokens.
+            // These are valid only where introspection is enabled.
             let is_for_introspection =
                 ["OIDC_INTROSPECTION_AUTH", "OIDC_INTROSPECTION_REQUIRE_AUD", "OIDC_TRUST_ACTIVE"].contains(&variable);
             (!default.contains('`') && !is_for_introspection).then_some((variable, default))
         });
-        let spelt: Vec<_> = spelt.collect();
-        assert!(spelt.len() > 15, "{spelt:?}");
-        for (variable, default) in spelt {
-            assert_eq!(told(Some((variable, default))), unset, "{variable}={default}");
+        let documented: Vec<_> = documented.collect();
+        assert!(documented.len() > 15, "{documented:?}");
+        for (variable, default) in documented {
+            assert_eq!(parsed(Some((variable, default))), unset, "{variable}={default}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The raw variables: which exist, and what each says, still as text.
+//! The list of variables and their raw values.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::faults::Faults;
 
-/// Declares the variables of one concern: a struct of optional texts that `envy` fills, and the list of its variables.
+/// Declares the variables of one section: a struct of optional strings that `envy` fills, and the list of its variables.
 macro_rules! section {
     ($name:ident, $prefix:literal, { $($field:ident: $variable:literal),+ $(,)? }) => {
         #[derive(Default, Deserialize)]
@@ -19,13 +19,13 @@ macro_rules! section {
             const PREFIX: &str = $prefix;
             const VARIABLES: &[&str] = &[$(concat!($prefix, $variable)),+];
 
-            /// Only texts are asked for, so `envy`, which stops at the first error and prints the value, has none to find.
+            /// All fields are strings, so `envy`, which stops at the first error and prints the value, cannot fail.
             fn read(values: &BTreeMap<String, String>) -> Self {
                 envy::prefixed($prefix).from_iter(values.clone()).unwrap_or_default()
             }
 
             #[cfg(test)]
-            fn everything(&self) -> Vec<&Option<String>> {
+            fn all_fields(&self) -> Vec<&Option<String>> {
                 vec![$(&self.$field),+]
             }
         }
@@ -116,7 +116,7 @@ section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });
 section!(RawLog, "LOG_", { format: "FORMAT", level: "LEVEL" });
 section!(RawOtel, "OTEL_", { exporter_otlp_endpoint: "EXPORTER_OTLP_ENDPOINT", service_name: "SERVICE_NAME" });
 
-/// Every variable that is read, by concern. `.env.sample` and the README are tested against it.
+/// Every variable, by section. `.env.sample` and the README are tested against this list.
 const VARIABLES: &[&[&str]] = &[
     RawServer::VARIABLES,
     RawRateLimit::VARIABLES,
@@ -130,7 +130,7 @@ const VARIABLES: &[&[&str]] = &[
     RawOtel::VARIABLES,
 ];
 
-/// What the variables of each concern begin with.
+/// The prefix of each section.
 const PREFIXES: &[&str] = &[
     RawServer::PREFIX,
     RawRateLimit::PREFIX,
@@ -144,25 +144,25 @@ const PREFIXES: &[&str] = &[
     RawOtel::PREFIX,
 ];
 
-/// The value of a variable may come from a file named by the variable with this ending.
+/// The variable with this suffix names a file that holds the value.
 pub(super) const FILE_SUFFIX: &str = "_FILE";
 
-/// Every variable that is read.
+/// Every variable.
 pub(super) fn variables() -> impl Iterator<Item = &'static str> {
     VARIABLES.iter().flat_map(|section| section.iter().copied())
 }
 
-/// What the variables of each concern begin with.
+/// The prefix of each section.
 pub(super) fn prefixes() -> impl Iterator<Item = &'static str> {
     PREFIXES.iter().copied()
 }
 
-/// Whether `name` sets a variable, itself or by a file.
+/// Whether `name` is a known variable, with or without the file suffix.
 pub(super) fn is_known(name: &str) -> bool {
     known(name).is_some()
 }
 
-/// The variables, sorted by concern.
+/// The raw variables, by section.
 pub(super) struct Environment {
     pub(super) server: RawServer,
     pub(super) rate_limit: RawRateLimit,
@@ -194,7 +194,7 @@ impl Environment {
     }
 }
 
-/// The known variables that are set and not empty, files read.
+/// The known variables that are set and not empty. Values in files are read.
 fn values(vars: impl Iterator<Item = (OsString, OsString)>, faults: &mut Faults) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     for (name, value) in vars {
@@ -208,11 +208,11 @@ fn values(vars: impl Iterator<Item = (OsString, OsString)>, faults: &mut Faults)
         let text = if from_file { text.and_then(read_file) } else { text };
         match text {
             None if from_file => faults.add(name, "the path of a readable UTF-8 file that holds the value"),
-            None => faults.add(name, "text in UTF-8"),
+            None => faults.add(name, "valid UTF-8"),
             Some(text) if text.is_empty() => {}
             Some(text) => {
                 if values.insert(variable.to_owned(), text).is_some() {
-                    faults.add(format!("{variable}{FILE_SUFFIX}"), format!("absent where {variable} is set"));
+                    faults.add(format!("{variable}{FILE_SUFFIX}"), format!("absent when {variable} is set"));
                 }
             }
         }
@@ -220,7 +220,7 @@ fn values(vars: impl Iterator<Item = (OsString, OsString)>, faults: &mut Faults)
     values
 }
 
-/// The variable that `name` sets, and whether by a file.
+/// The variable that `name` sets, and whether `name` has the file suffix.
 fn known(name: &str) -> Option<(&str, bool)> {
     let is_known = |name: &str| VARIABLES.iter().any(|section| section.contains(&name));
     if is_known(name) {
@@ -242,16 +242,16 @@ mod tests {
         let vars = VARIABLES.iter().flat_map(|section| section.iter()).map(|name| ((*name).into(), "set".into()));
         let raw = Environment::collect(vars, &mut Faults::default());
         let fields = [
-            raw.server.everything(),
-            raw.rate_limit.everything(),
-            raw.database.everything(),
-            raw.auth.everything(),
-            raw.oidc.everything(),
-            raw.cors.everything(),
-            raw.session.everything(),
-            raw.bootstrap.everything(),
-            raw.log.everything(),
-            raw.otel.everything(),
+            raw.server.all_fields(),
+            raw.rate_limit.all_fields(),
+            raw.database.all_fields(),
+            raw.auth.all_fields(),
+            raw.oidc.all_fields(),
+            raw.cors.all_fields(),
+            raw.session.all_fields(),
+            raw.bootstrap.all_fields(),
+            raw.log.all_fields(),
+            raw.otel.all_fields(),
         ];
         for field in fields.concat() {
             assert_eq!(field.as_deref(), Some("set"));
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_is_in_the_sample_and_in_the_readme() {
+    fn every_variable_is_in_the_sample_and_the_readme() {
         let sample = include_str!("../../.env.sample");
         let readme = include_str!("../../README.md");
         for name in VARIABLES.iter().flat_map(|section| section.iter()) {

@@ -1,11 +1,11 @@
-//! What is wrong with the configuration, collected and told at once.
+//! The faults of a configuration, collected and reported together.
 
 use std::fmt;
 
 /// Where every variable is documented.
 const DOCUMENTED_IN: &str = "README.md, \"Environment\"";
 
-/// One thing that is wrong: which variable, and what it must be. Never holds the value.
+/// One fault: the variable and what it must be. Never contains the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     variable: String,
@@ -13,18 +13,18 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The variable at fault.
+    /// The variable, or its location in the issuers file.
     pub fn variable(&self) -> &str {
         &self.variable
     }
 
-    /// What it must be, as the end of the sentence "it must be …".
+    /// The rule, as the end of the sentence "… must be …".
     pub fn must_be(&self) -> &str {
         &self.must_be
     }
 }
 
-/// The configuration can't be used; holds every reason.
+/// An invalid configuration, with all its faults.
 #[derive(Clone, Debug, thiserror::Error)]
 pub struct ConfigError {
     faults: Vec<Fault>,
@@ -35,7 +35,7 @@ impl ConfigError {
         Self { faults }
     }
 
-    /// Each fault, in the order of the sections of the documentation.
+    /// All faults, in the order of the documentation.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
@@ -43,7 +43,7 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "the configuration can't be used (see {DOCUMENTED_IN}):")?;
+        writeln!(f, "invalid configuration (see {DOCUMENTED_IN}):")?;
         for Fault { variable, must_be } in &self.faults {
             writeln!(f, "  {variable} must be {must_be}")?;
         }
@@ -60,7 +60,7 @@ impl Faults {
         self.0.push(Fault { variable: variable.into(), must_be: must_be.into() });
     }
 
-    /// The value of `raw` if it is absent (then `default`) or parses; else a fault is added and there is none.
+    /// The parsed value of `raw`, or `default` if it is absent. Returns `None` and adds a fault if it does not parse.
     pub(super) fn parse<T>(
         &mut self,
         variable: &str,

@@ -1,4 +1,4 @@
-//! `SERVER_` and `RATE_LIMIT_`: how much a client may take.
+//! `SERVER_` and `RATE_LIMIT_`: limits per request, connection and client.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -12,7 +12,7 @@ use super::faults::Faults;
 use super::server::{number, seconds};
 use crate::oidc::TokenVerifier;
 
-/// What one request and one connection may take.
+/// Limits of one request and one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// The longest header field, in bytes.
@@ -21,17 +21,17 @@ pub(crate) struct Limits {
     pub(crate) body_bytes: usize,
     /// How long the head of a connection's first request may take.
     pub(crate) head: Duration,
-    /// How long a body may take, from the head's end.
+    /// How long a body may take, measured from the end of the head.
     pub(crate) body: Duration,
-    /// How long a connection may lie unused.
+    /// How long a connection may stay idle.
     pub(crate) keep_alive: Duration,
-    /// How many connections each worker has at once.
+    /// How many concurrent connections each worker accepts.
     pub(crate) connections: usize,
-    /// Whose word on a client's address counts.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<IpNet>,
 }
 
-/// Our largest body is a small JSON object.
+/// The largest expected body is a small JSON object.
 const BODY_BYTES: u64 = 64 * 1024;
 
 impl Limits {
@@ -40,7 +40,7 @@ impl Limits {
             let number = number(variable, raw.clone(), default, range, faults)?;
             usize::try_from(number).ok()
         };
-        // No field has to be longer than a token may be.
+        // The longest legitimate header field carries a token.
         let longest = u64::try_from(TokenVerifier::MAX_TOKEN_BYTES).unwrap_or(u64::MAX);
         let field_bytes = count("SERVER_FIELD_BYTES", &raw.field_bytes, longest, 1024..=longest);
         let body_bytes = count("SERVER_BODY_BYTES", &raw.body_bytes, BODY_BYTES, 1024..=64 * 1024 * 1024);
@@ -72,14 +72,14 @@ fn networks(list: &str) -> Option<Vec<IpNet>> {
     entries.map(|entry| entry.parse().ok().or_else(|| Some(entry.parse::<IpAddr>().ok()?.into()))).collect()
 }
 
-/// How often a client may ask; `None` for as often as it likes.
+/// Rate limits; `None` means unlimited.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RateLimitConfig {
-    /// Credentials that turn out wrong, a minute and address.
+    /// Refused credentials per minute and address.
     pub(crate) failures: Option<NonZeroU32>,
-    /// Requests a minute and principal.
+    /// Requests per minute and principal.
     pub(crate) requests: Option<NonZeroU32>,
-    /// Edits of their own profile an hour and person.
+    /// Edits of the own profile per hour and user.
     pub(crate) profile_edits: Option<NonZeroU32>,
 }
 
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proxies_are_addresses_and_networks() {
+    fn trusted_proxies_are_addresses_and_networks() {
         let expected: Vec<IpNet> =
             ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32", "::1/128"].map(|net| net.parse().unwrap()).into();
         assert_eq!(networks("10.0.0.0/8, 192.0.2.7,2001:db8::/32,::1,"), Some(expected));

@@ -1,4 +1,4 @@
-//! `LOG_`: how much is logged and for whom.
+//! `LOG_`: log level and log format.
 
 use std::io::IsTerminal;
 
@@ -7,30 +7,30 @@ use tracing_subscriber::EnvFilter;
 use super::environment::RawLog;
 use super::faults::Faults;
 
-/// Actix tells each start in several lines; ours says the same in one.
+/// Actix logs each start in several lines; the service logs one line of its own.
 const DEFAULT_LEVEL: &str = "info,actix_server=warn";
 
-/// Who reads the log.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogFormat {
-    /// People.
+    /// For people.
     Pretty,
-    /// Programs: one JSON object a line.
+    /// For programs: one JSON object per line.
     Json,
 }
 
-/// How much is logged and for whom.
+/// Log level and log format.
 #[derive(Clone, Debug)]
 pub(crate) struct LogConfig {
     pub(crate) format: LogFormat,
-    /// A filter directive that is known to parse.
+    /// A validated filter directive.
     pub(crate) level: String,
 }
 
 impl LogConfig {
     pub(super) fn parse(raw: RawLog, faults: &mut Faults) -> Option<Self> {
-        let by_reader = if std::io::stdout().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
-        let format = faults.parse("LOG_FORMAT", raw.format, by_reader, "`pretty` or `json`", |text| match text {
+        let default_format = if std::io::stdout().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
+        let format = faults.parse("LOG_FORMAT", raw.format, default_format, "`pretty` or `json`", |text| match text {
             "pretty" => Some(LogFormat::Pretty),
             "json" => Some(LogFormat::Json),
             _ => None,
@@ -39,7 +39,7 @@ impl LogConfig {
             "LOG_LEVEL",
             raw.level,
             DEFAULT_LEVEL.to_owned(),
-            "`error`, `warn`, `info`, `debug`, `trace` or a list of such by target, as `info,portcullis=debug`",
+            "`error`, `warn`, `info`, `debug`, `trace` or a list of levels by target, such as `info,portcullis=debug`",
             |text| EnvFilter::try_new(text).ok().map(|_| text.to_owned()),
         );
         Some(Self { format: format?, level: level? })

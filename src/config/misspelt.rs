@@ -1,18 +1,18 @@
-//! Variables of the process that look like ours and are not: a misspelt setting would be ignored in silence.
+//! Environment variables that look like settings but are not known: a misspelt setting would otherwise be ignored silently.
 
 use std::fmt;
 
 use super::environment::{FILE_SUFFIX, is_known, prefixes, variables};
 
-/// Prefixes that OpenTelemetry's own variables have too: there, only what is spelt nearly as one of ours is reported.
+/// The prefix shared with OpenTelemetry's own variables: only near matches of known settings are reported.
 const STANDARD_PREFIX: &str = "OTEL_";
-/// What desktop systems set.
+/// Variables set by desktop environments.
 const OTHERS: [&str; 1] = ["SESSION_MANAGER"];
 
-/// A variable that nothing reads.
+/// A variable that is not a setting.
 pub(crate) struct UnknownVariable {
     name: String,
-    /// The known variable that is spelt most like it, if one is.
+    /// The known variable with the most similar name, if any is close.
     nearest: Option<String>,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for UnknownVariable {
     }
 }
 
-/// The variables of this process that have one of our prefixes, or nearly the name of a setting, and are none.
+/// The variables of this process that have a known prefix or nearly the name of a setting, but are not settings.
 pub(crate) fn unknown_variables() -> Vec<UnknownVariable> {
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     let mut unknown: Vec<_> = variables.filter_map(|(name, value)| unknown(name, &value.to_string_lossy())).collect();
@@ -43,21 +43,21 @@ fn unknown(name: String, value: &str) -> Option<UnknownVariable> {
         .then(|| UnknownVariable { nearest: nearest.map(|(known, _)| known), name })
 }
 
-/// Whether Kubernetes has set it for a Service that is called as one of our prefixes (`DATABASE_SERVICE_HOST`, `DATABASE_PORT_5432_TCP`).
+/// Whether Kubernetes set the variable for a Service named like a prefix (`DATABASE_SERVICE_HOST`, `DATABASE_PORT_5432_TCP`).
 fn is_service_link(name: &str, value: &str) -> bool {
     let Some((_, rest)) = name.split_once('_') else { return false };
     let is_numbered_port = || {
         let number = rest.strip_prefix("PORT_").and_then(|rest| rest.split('_').next());
         number.is_some_and(|number| !number.is_empty() && number.bytes().all(|octet| octet.is_ascii_digit()))
     };
-    // A port alone could be meant for us: the link's value is an address.
+    // A bare port could be a misspelt setting: the value of a service link is an address.
     rest == "PORT" && value.contains("://")
         || rest.starts_with("SERVICE_HOST")
         || rest.starts_with("SERVICE_PORT")
         || is_numbered_port()
 }
 
-/// The known variable that takes the fewest edits to come to, and how many: at most a quarter of its characters.
+/// The known variable with the smallest edit distance, and that distance: at most a quarter of its length.
 fn nearest(name: &str) -> Option<(String, usize)> {
     let files = variables().map(|known| format!("{known}{FILE_SUFFIX}"));
     let candidates = variables().map(str::to_owned).chain(files);
@@ -68,7 +68,7 @@ fn nearest(name: &str) -> Option<(String, usize)> {
     near.filter(|(known, edits)| edits * 4 <= known.len()).min_by_key(|(_, edits)| *edits)
 }
 
-/// How many characters have to be inserted, removed or replaced to make one name the other (Levenshtein's distance).
+/// The Levenshtein distance of two names: the number of insertions, removals and replacements.
 fn edits(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (removed, octet) in one.bytes().enumerate() {
@@ -91,7 +91,7 @@ fn edits(one: &str, other: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn told(name: &str) -> Option<String> {
+    fn warning(name: &str) -> Option<String> {
         unknown(name.to_owned(), "tcp://10.0.0.1:5432").map(|unknown| unknown.to_string())
     }
 
@@ -114,19 +114,19 @@ mod tests {
             ("SESSION_KEY_FIEL", "SESSION_KEY_FILE"),
         ] {
             let expected = format!("{name} is not a setting; did you mean {nearest}?");
-            assert_eq!(told(name).as_deref(), Some(&*expected));
+            assert_eq!(warning(name).as_deref(), Some(&*expected));
         }
     }
 
     #[test]
-    fn variable_that_is_like_no_setting_is_reported_where_its_prefix_is_ours() {
-        for name in ["SESSION_COOKIE_SAME_SITE", "SERVER_TLS_CERTIFICATE", "OIDC_REALM_OF_NOBODY"] {
-            assert_eq!(told(name), Some(format!("{name} is not a setting, and is ignored")));
+    fn variable_without_a_near_match_is_reported_if_its_prefix_is_known() {
+        for name in ["SESSION_COOKIE_SAME_SITE", "SERVER_TLS_CERTIFICATE", "OIDC_REALM_OF_TENANTS"] {
+            assert_eq!(warning(name), Some(format!("{name} is not a setting, and is ignored")));
         }
     }
 
     #[test]
-    fn settings_and_what_orchestrators_and_desktops_set_are_not_reported() {
+    fn settings_and_variables_of_orchestrators_and_desktops_are_not_reported() {
         for name in [
             "SERVER_BIND",
             "SESSION_KEY_FILE",
@@ -142,12 +142,12 @@ mod tests {
             "HOME",
             "HOSTNAME",
         ] {
-            assert_eq!(told(name), None, "{name}");
+            assert_eq!(warning(name), None, "{name}");
         }
     }
 
     #[test]
-    fn edits_are_counted() {
+    fn edit_distance_counts_insertions_removals_and_replacements() {
         for (one, other, expected) in
             [("", "", 0), ("abc", "", 3), ("", "abc", 3), ("kitten", "sitting", 3), ("ab", "ba", 2)]
         {

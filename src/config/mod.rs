@@ -1,8 +1,7 @@
 //! The environment, read once into typed settings.
 //!
-//! One prefix per concern (`SERVER_`, `DATABASE_`, `OIDC_`, …), an empty variable counts as absent, and any variable `X` may come as
-//! `X_FILE`, the path of a file that holds the value. Every fault is collected before the first is reported, so that one look at the
-//! output is enough; a fault names the variable, what it must be and where it is documented, never its value.
+//! Each section has a prefix (`SERVER_`, `DATABASE_`, `OIDC_`, …). An empty variable counts as absent. Instead of a variable `X`, `X_FILE`
+//! may name a file that holds the value. All faults are reported at once. A fault names the variable and its rule, never the value.
 
 mod auth;
 mod bootstrap;
@@ -45,7 +44,7 @@ use crate::oidc::IssuerSettings;
 use environment::Environment;
 use faults::Faults;
 
-/// Everything that the environment decides.
+/// The complete configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) server: ServerConfig,
@@ -53,32 +52,33 @@ pub struct Config {
     pub(crate) rate_limit: RateLimitConfig,
     pub(crate) database: DatabaseSettings,
     pub(crate) auth: AuthConfig,
-    /// `None` where no issuer is named: enough to migrate or to list routes, not to serve.
+    /// `None` if no issuer is configured: enough to migrate or to list routes, not to serve.
     pub(crate) oidc: Option<OidcConfig>,
     pub(crate) cors: CorsConfig,
-    /// `None` where no key is set: then there are no browser sessions.
+    /// `None` if no key is set: browser sessions are disabled.
     pub(crate) session: Option<SessionConfig>,
     pub(crate) bootstrap_admin: Option<IdentityKey>,
     pub(crate) log: LogConfig,
-    /// `None` where nobody wants traces.
+    /// `None` if traces are not exported.
     pub(crate) traces: Option<TraceConfig>,
 }
 
 impl Config {
-    /// Reads `.env` in the working folder, if there is one that only its owner may write, and the process's environment, which wins.
+    /// Reads the process's environment and `.env` in the working folder; the environment takes precedence. `.env` is read only if it is
+    /// writable by its owner only.
     ///
     /// # Errors
     ///
-    /// All faults at once.
+    /// Returns all faults at once if the configuration is invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut faults = Faults::default();
         dot_env::load(&mut faults);
         Self::read(std::env::vars_os(), faults)
     }
 
-    /// As [`from_env`](Self::from_env), with every variable as it is in effect.
+    /// As [`from_env`](Self::from_env), and the effective value of every variable.
     pub(crate) fn with_origins() -> (Vec<Setting>, Result<Self, ConfigError>) {
-        // Before `.env` is added to them.
+        // Collected before `.env` is added to the environment.
         let own = std::env::vars_os().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
         let config = Self::from_env();
         (effective::settings(std::env::vars_os(), &own), config)
@@ -95,7 +95,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// All faults at once.
+    /// Returns all faults at once if the configuration is invalid.
     pub fn from_vars<K, V>(vars: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError>
     where
         K: Into<OsString>,
@@ -104,18 +104,18 @@ impl Config {
         Self::read(vars.into_iter().map(|(name, value)| (name.into(), value.into())), Faults::default())
     }
 
-    /// The canonical issuers of the tokens that are taken here; none where none is named.
+    /// The canonical names of the trusted issuers.
     pub(crate) fn issuers(&self) -> Vec<String> {
         let settings = self.oidc.iter().flat_map(|oidc| &oidc.issuers);
         settings.flat_map(IssuerSettings::canonical_issuers).collect()
     }
 
-    /// The origins beside our own whose pages act with the session's cookie.
+    /// The foreign origins whose pages may use the session cookie.
     pub(crate) fn credentialed_origins(&self) -> &[String] {
         self.session.as_ref().map_or(&[], |session| &session.allowed_origins)
     }
 
-    /// How long a session lasts that nobody uses.
+    /// How long an unused session lasts.
     pub(crate) fn session_idle(&self) -> TimeDelta {
         self.session.as_ref().map_or(SessionConfig::IDLE, |session| session.idle)
     }
@@ -150,7 +150,7 @@ impl Config {
                     traces,
                 })
             }
-            // Each parser that gives nothing has added its fault, so the line above has returned.
+            // Unreachable: a parser that returns `None` has added a fault, so `into_result` has returned.
             _ => Err(ConfigError::new(Vec::new())),
         }
     }
@@ -168,21 +168,21 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_environment_is_enough_to_migrate_and_names_no_issuer() {
+    fn empty_environment_is_valid_and_has_no_issuer() {
         let config = Config::from_vars([("", ""); 0]).unwrap();
         assert!(config.oidc.is_none());
         assert_eq!(config.server.bind.to_string(), "127.0.0.1:8080");
     }
 
     #[test]
-    fn an_empty_variable_counts_as_absent() {
+    fn empty_variable_counts_as_absent() {
         let config = Config::from_vars([("OIDC_ISSUER", ""), ("SERVER_BIND", "")]).unwrap();
         assert!(config.oidc.is_none());
     }
 
     #[test]
-    fn every_fault_is_told_at_once_and_no_value_is_shown() {
-        let told = faults_of(&[
+    fn all_faults_are_reported_at_once_without_values() {
+        let message = faults_of(&[
             ("SERVER_BIND", "marked-value-1"),
             ("SERVER_PUBLIC_URL", "marked-value-2"),
             ("DATABASE_URL", "marked-value-3"),
@@ -212,20 +212,20 @@ mod tests {
             "LOG_FORMAT",
             "OTEL_EXPORTER_OTLP_ENDPOINT",
         ] {
-            assert!(told.contains(name), "{name} is missing from:\n{told}");
+            assert!(message.contains(name), "{name} is missing from:\n{message}");
         }
-        assert!(!told.contains("marked-value"), "{told}");
+        assert!(!message.contains("marked-value"), "{message}");
     }
 
     #[test]
-    fn weak_algorithms_are_refused_by_name_of_the_variable() {
+    fn weak_algorithms_are_rejected_and_the_variable_is_named() {
         for weak in ["none", "HS256", "RS256,HS512"] {
             assert!(faults_of(&[ISSUER, AUDIENCE, ("OIDC_ALGORITHMS", weak)]).contains("OIDC_ALGORITHMS"));
         }
     }
 
     #[test]
-    fn a_value_may_come_from_a_file_whose_last_line_break_is_not_part_of_it() {
+    fn value_from_a_file_has_no_trailing_line_break() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("issuer");
         std::fs::write(&path, "https://id.example.com\n").unwrap();
@@ -235,15 +235,15 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_comes_twice_or_from_a_missing_file_is_a_fault() {
-        let told = faults_of(&[ISSUER, AUDIENCE, ("OIDC_ISSUER_FILE", "/nowhere/issuer")]);
-        assert!(told.contains("OIDC_ISSUER_FILE"), "{told}");
-        let told = faults_of(&[AUDIENCE, ("OIDC_ISSUER_FILE", "/nowhere/issuer")]);
-        assert!(told.contains("OIDC_ISSUER_FILE") && !told.contains("/nowhere"), "{told}");
+    fn value_set_twice_or_from_a_missing_file_is_a_fault() {
+        let message = faults_of(&[ISSUER, AUDIENCE, ("OIDC_ISSUER_FILE", "/nowhere/issuer")]);
+        assert!(message.contains("OIDC_ISSUER_FILE"), "{message}");
+        let message = faults_of(&[AUDIENCE, ("OIDC_ISSUER_FILE", "/nowhere/issuer")]);
+        assert!(message.contains("OIDC_ISSUER_FILE") && !message.contains("/nowhere"), "{message}");
     }
 
     #[test]
-    fn plain_http_issuers_are_for_loopback_and_for_hosts_that_are_named() {
+    fn plain_http_issuer_is_accepted_on_loopback_and_for_allowed_hosts_only() {
         let loopback = ("OIDC_ISSUER", "http://127.0.0.1:8081");
         let inside = ("OIDC_ISSUER", "http://keycloak:8080/realms/main");
         let allowed = ("OIDC_ALLOW_HTTP_HOSTS", "keycloak:8080");
@@ -256,23 +256,23 @@ mod tests {
     }
 
     #[test]
-    fn the_first_administrator_is_of_the_trusted_issuer() {
-        let named = |admin: &'static str| Config::from_vars([ISSUER, AUDIENCE, ("BOOTSTRAP_ADMIN", admin)]);
-        assert!(named("https://id.example.com 3f6c 1d2e").unwrap().bootstrap_admin.is_some());
+    fn bootstrap_admin_of_an_untrusted_issuer_is_rejected() {
+        let with_admin = |admin: &'static str| Config::from_vars([ISSUER, AUDIENCE, ("BOOTSTRAP_ADMIN", admin)]);
+        assert!(with_admin("https://id.example.com 3f6c 1d2e").unwrap().bootstrap_admin.is_some());
         for wrong in
             ["https://id.example.com/ 3f6c", "\"https://id.example.com 3f6c\"", "https://id.example.com", "3f6c"]
         {
-            assert!(named(wrong).unwrap_err().to_string().contains("BOOTSTRAP_ADMIN"), "{wrong}");
+            assert!(with_admin(wrong).unwrap_err().to_string().contains("BOOTSTRAP_ADMIN"), "{wrong}");
         }
     }
 
     #[test]
-    fn a_public_address_needs_a_public_url() {
+    fn public_bind_address_requires_a_public_url() {
         assert!(faults_of(&[("SERVER_BIND", "0.0.0.0:8080")]).contains("SERVER_PUBLIC_URL"));
     }
 
     #[test]
-    fn settings_of_an_issuer_without_the_issuer_are_a_fault() {
+    fn issuer_settings_without_an_issuer_are_a_fault() {
         assert!(faults_of(&[AUDIENCE]).contains("OIDC_ISSUER"));
     }
 }

@@ -1,4 +1,4 @@
-//! `OIDC_`: the issuers whose tokens are taken, and how their tokens are read: one by variables, any number by a file.
+//! `OIDC_`: the trusted issuers and the mapping of their tokens. One issuer is set by variables, any number by a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::issuer::{self, Block, split};
 use super::server::ServerConfig;
 use crate::oidc::{IssuerSettings, PlainHttp};
 
-/// Settings of the issuer by variables, beside the variables.
+/// The settings of the issuer that is configured by variables, each with its variable.
 const VARIABLES: &[(&str, &str)] = &[
     ("issuer", "OIDC_ISSUER"),
     ("preset", "OIDC_PROVIDER"),
@@ -46,25 +46,25 @@ const VARIABLES: &[(&str, &str)] = &[
     ("login_scopes", "OIDC_LOGIN_SCOPES"),
 ];
 
-/// The issuers, and where to read of them again.
+/// The issuers, and the source to reload them from.
 #[derive(Clone, Debug)]
 pub(crate) struct OidcConfig {
-    /// At least one. The one by variables comes first.
+    /// At least one. The issuer configured by variables comes first.
     pub(crate) issuers: Vec<IssuerSettings>,
-    /// As which client the documentation page signs people in at the first issuer; `None` where it does not.
+    /// The client with which the documentation page signs users in at the first issuer; `None` disables that.
     pub(crate) docs: Option<DocsClient>,
     source: IssuerSource,
 }
 
-/// The documentation page as a client.
+/// The client of the documentation page.
 #[derive(Clone, Debug)]
 pub(crate) struct DocsClient {
     pub(crate) id: String,
-    /// What it sends to the provider besides, where that has words of its own to ask for a token of this service.
+    /// Additional authorization parameters, for providers that need them to issue a token for this service.
     pub(crate) parameters: BTreeMap<String, String>,
 }
 
-/// Where issuers come from.
+/// The source of the issuers.
 #[derive(Clone, Debug)]
 struct IssuerSource {
     by_variables: Option<IssuerSettings>,
@@ -73,7 +73,7 @@ struct IssuerSource {
 }
 
 impl OidcConfig {
-    /// `None` where no issuer is named, and where something is wrong, which is then among the faults.
+    /// Returns `None` if no issuer is configured, or if a fault was added.
     pub(super) fn parse(mut raw: RawOidc, server: Option<&ServerConfig>, faults: &mut Faults) -> Option<Self> {
         let plain_http = plain_http(raw.allow_http_hosts.take(), server, faults);
         let file = raw.issuers_file.take().map(PathBuf::from);
@@ -84,26 +84,26 @@ impl OidcConfig {
         (!issuers.is_empty()).then_some(Self { issuers, docs, source })
     }
 
-    /// Whether this is the canonical name of an issuer whose tokens are taken.
+    /// Whether `issuer` is the canonical name of a trusted issuer.
     pub(crate) fn trusts(&self, issuer: &str) -> bool {
         self.issuers.iter().flat_map(IssuerSettings::canonical_issuers).any(|trusted| trusted == issuer)
     }
 
-    /// Whether there is an issuer at which people sign in here.
+    /// Whether browser sign-in is enabled at an issuer.
     pub(crate) fn signs_in(&self) -> bool {
         self.issuers.iter().any(|issuer| issuer.login.is_some())
     }
 
-    /// What the first issuer puts before a permission to spell the scope: the one that documents are written for.
+    /// The scope prefix of the first issuer, which the OpenAPI document uses.
     pub(crate) fn scope_prefix(&self) -> &str {
         self.issuers.first().map_or("", |issuer| &issuer.scope_prefix)
     }
 
-    /// Reads the issuers' file again; the variables stay as they were at the start.
+    /// Reads the issuers file again. The variables keep their values from startup.
     ///
     /// # Errors
     ///
-    /// All faults at once; no issuer is one too.
+    /// Returns all faults at once. An empty list of issuers is a fault.
     pub(crate) fn read_again(&self) -> Result<Vec<IssuerSettings>, ConfigError> {
         let mut faults = Faults::default();
         let issuers = self.source.read(&mut faults);
@@ -122,7 +122,7 @@ impl IssuerSource {
                 Err(_) => faults.add("OIDC_ISSUERS_FILE", "the path of a readable TOML file in UTF-8"),
             }
         }
-        tell_doubles(&issuers, faults);
+        reject_duplicates(&issuers, faults);
         issuers.into_iter().map(|(_, settings)| settings).collect()
     }
 
@@ -136,29 +136,32 @@ impl IssuerSource {
     }
 }
 
-/// An `iss` must mean one issuer, and a short name must name one.
-fn tell_doubles(issuers: &[(String, IssuerSettings)], faults: &mut Faults) {
+/// An `iss` must identify one issuer, and a short name must name one.
+fn reject_duplicates(issuers: &[(String, IssuerSettings)], faults: &mut Faults) {
     let (mut names, mut short_names) = (BTreeMap::new(), BTreeSet::new());
     for (index, (place, settings)) in issuers.iter().enumerate() {
-        let doubles = settings.trusted_names().into_iter().filter(|(name, _)| {
+        let duplicates = settings.trusted_names().into_iter().filter(|(name, _)| {
             // The same name twice within one issuer is harmless.
             names.insert(name.clone(), index).is_some_and(|other| other != index)
         });
-        if doubles.count() > 0 {
-            faults.add(place.clone(), "another issuer than the others: a token's `iss` must mean one");
+        if duplicates.count() > 0 {
+            faults.add(place.clone(), "unique: a token's `iss` must identify exactly one issuer");
         } else if !short_names.insert(&settings.short_name) {
-            faults.add(place.clone(), "beside a `name` that no other issuer has");
+            faults.add(place.clone(), "given a unique `name`: another issuer has the same short name");
         }
     }
-    let is_opaque = |settings: &IssuerSettings| settings.introspection.as_ref().is_some_and(|asked| asked.opaque);
+    let is_opaque = |issuer: &IssuerSettings| issuer.introspection.as_ref().is_some_and(|settings| settings.opaque);
     for (place, _) in issuers.iter().filter(|(_, settings)| is_opaque(settings)).skip(1) {
         faults.add(
             place.clone(),
-            "without `opaque`, which one issuer has already: an opaque token does not say whose it is",
+            "without `opaque`, which another issuer already has: an opaque token does not identify its issuer",
         );
     }
     for (place, _) in issuers.iter().filter(|(_, settings)| settings.login.is_some()).skip(1) {
-        faults.add(place.clone(), "without `client_id`, which one issuer has already: people sign in at one");
+        faults.add(
+            place.clone(),
+            "without `client_id`, which another issuer already has: browser sign-in uses one issuer",
+        );
     }
 }
 
@@ -200,7 +203,7 @@ fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Op
     let [issuer, others @ ..] = &values;
     if issuer.is_none() {
         if others.iter().any(Option::is_some) {
-            faults.add("OIDC_ISSUER", "set where other variables of an issuer are");
+            faults.add("OIDC_ISSUER", "set when other variables of an issuer are set");
         }
         return None;
     }
@@ -208,14 +211,14 @@ fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Op
 }
 
 fn docs_client(id: Option<String>, parameters: Option<String>, faults: &mut Faults) -> Option<DocsClient> {
-    let rule = "of the form name=value, joined by & where there are several";
+    let rule = "name=value pairs, joined by `&`";
     let parameters = faults.parse("OIDC_DOCS_PARAMETERS", parameters, BTreeMap::new(), rule, |text| {
         let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned();
         let pairs = pairs.map(|(name, value)| (!name.is_empty() && !value.is_empty()).then_some((name, value)));
         pairs.collect()
     })?;
     if id.is_none() && !parameters.is_empty() {
-        faults.add("OIDC_DOCS_CLIENT_ID", "set where OIDC_DOCS_PARAMETERS is");
+        faults.add("OIDC_DOCS_CLIENT_ID", "set when OIDC_DOCS_PARAMETERS is set");
     }
     Some(DocsClient { id: id?, parameters })
 }
@@ -223,10 +226,10 @@ fn docs_client(id: Option<String>, parameters: Option<String>, faults: &mut Faul
 fn plain_http(raw: Option<String>, server: Option<&ServerConfig>, faults: &mut Faults) -> PlainHttp {
     let hosts: BTreeSet<String> = raw.iter().flat_map(|raw| split(raw)).map(str::to_ascii_lowercase).collect();
     if !hosts.is_empty() && server.is_some_and(ServerConfig::is_https) {
-        faults.add("OIDC_ALLOW_HTTP_HOSTS", "absent where SERVER_PUBLIC_URL is https");
+        faults.add("OIDC_ALLOW_HTTP_HOSTS", "absent when SERVER_PUBLIC_URL is https");
     }
     if hosts.iter().any(|host| !is_host_and_port(host)) {
-        faults.add("OIDC_ALLOW_HTTP_HOSTS", "a comma-separated list of host:port");
+        faults.add("OIDC_ALLOW_HTTP_HOSTS", "a comma-separated list of host:port entries");
     }
     PlainHttp { loopback: server.is_some_and(ServerConfig::is_loopback), hosts }
 }

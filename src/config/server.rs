@@ -1,4 +1,4 @@
-//! `SERVER_`: where the service listens and what the world calls it.
+//! `SERVER_`: the listening addresses and the public URL.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -9,32 +9,32 @@ use url::{Host, Url};
 use super::environment::RawServer;
 use super::faults::Faults;
 
-/// Where the service listens and what the world calls it.
+/// The listening addresses and the public URL.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerConfig {
     pub(crate) bind: SocketAddr,
-    /// `None` on loopback: then it is `http://` and the address that was bound.
+    /// `None` on loopback: the public URL is then `http://` and the bound address.
     pub(crate) public_url: Option<Url>,
     pub(crate) management: Management,
-    /// How long it goes on to serve once it has been told to stop.
+    /// How long the service continues to accept requests after a stop signal.
     pub(crate) grace: Duration,
-    /// How long open requests have to end once no more connections are taken, in whole seconds.
+    /// How long open requests may run once no more connections are accepted, in whole seconds.
     pub(crate) shutdown: Duration,
 }
 
-/// Where the metrics are.
+/// The address of the metrics listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Management {
-    /// Where nobody has to say so; nowhere if that is taken, as by another service on the same machine.
+    /// The default address; disabled if it is in use, for example by another service on the same machine.
     Usual,
-    /// There, or the service does not start.
+    /// This address; the service does not start if it is in use.
     At(SocketAddr),
-    /// Nowhere.
+    /// Disabled.
     Off,
 }
 
 impl Management {
-    /// Not Prometheus' own port, which often runs beside.
+    /// Differs from the port of Prometheus, which often runs on the same machine.
     pub(crate) const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
     fn parse(text: &str) -> Option<Self> {
@@ -62,30 +62,30 @@ impl ServerConfig {
             "SERVER_PUBLIC_URL",
             raw.public_url,
             None,
-            "an http or https URL without user, query and fragment, such as https://api.example.com",
+            "an http or https URL without user information, query and fragment, such as https://api.example.com",
             |text| public_url(text).map(Some),
         );
         let grace = seconds("SERVER_GRACE_SECONDS", raw.grace_seconds, 5, 0..=600, faults);
         let shutdown = seconds("SERVER_SHUTDOWN_SECONDS", raw.shutdown_seconds, 20, 0..=3600, faults);
         let (bind, management, public_url) = (bind?, management?, public_url?);
         if public_url.is_none() && !bind.ip().is_loopback() {
-            faults.add("SERVER_PUBLIC_URL", "set where SERVER_BIND is not a loopback address: it is never guessed");
+            faults.add("SERVER_PUBLIC_URL", "set when SERVER_BIND is not a loopback address");
             return None;
         }
         Some(Self { bind, public_url, management, grace: grace?, shutdown: shutdown? })
     }
 
-    /// Whether clients reach the service only from this machine.
+    /// Whether the public URL is a loopback address.
     pub(crate) fn is_loopback(&self) -> bool {
         self.public_url.as_ref().is_none_or(is_loopback)
     }
 
-    /// Whether the world reaches the service by https.
+    /// Whether the public URL is https.
     pub(crate) fn is_https(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
     }
 
-    /// The public URL, without a slash at the end; `bound` is the address that the service really listens on.
+    /// The public URL without a trailing slash. `bound` is the address that the service listens on.
     pub(crate) fn public_url(&self, bound: SocketAddr) -> String {
         match &self.public_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
@@ -127,7 +127,7 @@ pub(super) fn public_url(text: &str) -> Option<Url> {
     (is_bare && matches!(url.scheme(), "http" | "https")).then_some(url)
 }
 
-/// Whether the URL's host is this machine by definition (RFC 6761 section 6.3, RFC 5735 section 3, RFC 4291 section 2.5.3).
+/// Whether the URL's host is a loopback name or address (RFC 6761 section 6.3, RFC 5735 section 3, RFC 4291 section 2.5.3).
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

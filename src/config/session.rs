@@ -1,4 +1,4 @@
-//! `SESSION_`: the browser sessions of people who sign in here.
+//! `SESSION_`: browser sessions.
 
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
@@ -17,32 +17,33 @@ use super::server::ServerConfig;
 /// Bytes of a key: AES-256.
 const KEY_BYTES: usize = 32;
 const ABSOLUTE: TimeDelta = TimeDelta::hours(12);
-/// As long as a session goes on while the provider can't be asked at all.
+/// Equals the time that a session continues while the provider is unreachable.
 const ROLES: TimeDelta = TimeDelta::hours(1);
-const KEY_RULE: &str = "32 random bytes in base64 (`openssl rand -base64 32`); during a rotation two, the new one first, with a comma between";
+const SECONDS_RULE: &str = "a whole number of seconds from 60 to 31536000";
+const KEY_RULE: &str = "32 random bytes in base64 (`openssl rand -base64 32`); during a rotation two keys, the new one first, separated by a comma";
 
-/// The browser sessions of people who sign in here.
+/// The settings of browser sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionConfig {
-    /// What is kept is encrypted under the first; the others still open what they closed.
+    /// The first key encrypts; all keys decrypt.
     pub(crate) keys: Vec<SecretSlice<u8>>,
-    /// The origins beside our own whose pages act with the cookie, as browsers spell them.
+    /// The foreign origins whose pages may use the session cookie, as browsers serialize them.
     pub(crate) allowed_origins: Vec<String>,
-    /// How long a session lasts that nobody uses.
+    /// How long an unused session lasts.
     pub(crate) idle: TimeDelta,
-    /// How long a session lasts.
+    /// How long a session lasts at most.
     pub(crate) absolute: TimeDelta,
-    /// How long roles from a sign-in are honoured while the provider says nothing of them.
+    /// How long roles from a sign-in stay valid while the provider does not confirm them.
     pub(crate) roles: TimeDelta,
-    /// Where the provider sends people who have signed out.
+    /// Where the provider redirects a browser after sign-out.
     pub(crate) logged_out_url: Option<Url>,
 }
 
 impl SessionConfig {
-    /// How long a session lasts that nobody uses, unless that is configured.
+    /// The default of `idle`.
     pub(crate) const IDLE: TimeDelta = TimeDelta::minutes(30);
 
-    /// `None` where there is no key, and where something is wrong, which is then among the faults.
+    /// Returns `None` if no key is set, or if a fault was added.
     pub(super) fn parse(
         raw: RawSession,
         oidc: Option<&OidcConfig>,
@@ -51,10 +52,9 @@ impl SessionConfig {
     ) -> Option<Self> {
         let keys = faults.parse("SESSION_KEY", raw.key, Vec::new(), KEY_RULE, keys);
         let allowed_origins = origins("SESSION_ALLOWED_ORIGINS", raw.allowed_origins.as_deref(), faults);
-        let idle = faults.parse("SESSION_IDLE_SECONDS", raw.idle_seconds, Self::IDLE, "seconds, from 60 on", seconds);
-        let absolute =
-            faults.parse("SESSION_ABSOLUTE_SECONDS", raw.absolute_seconds, ABSOLUTE, "seconds, from 60 on", seconds);
-        let roles = faults.parse("SESSION_ROLES_SECONDS", raw.roles_seconds, ROLES, "seconds, from 60 on", seconds);
+        let idle = faults.parse("SESSION_IDLE_SECONDS", raw.idle_seconds, Self::IDLE, SECONDS_RULE, seconds);
+        let absolute = faults.parse("SESSION_ABSOLUTE_SECONDS", raw.absolute_seconds, ABSOLUTE, SECONDS_RULE, seconds);
+        let roles = faults.parse("SESSION_ROLES_SECONDS", raw.roles_seconds, ROLES, SECONDS_RULE, seconds);
         let logged_out_url =
             faults.parse("SESSION_LOGGED_OUT_URL", raw.logged_out_url, None, "an http or https URL", |text| {
                 Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")).map(Some)
@@ -63,12 +63,15 @@ impl SessionConfig {
         let keys = keys?;
         if keys.is_empty() {
             if signs_in {
-                faults.add("SESSION_KEY", format!("set where people sign in (OIDC_CLIENT_ID): {KEY_RULE}"));
+                faults.add("SESSION_KEY", format!("set when browser sign-in is enabled (OIDC_CLIENT_ID): {KEY_RULE}"));
             }
             return None;
         }
         if server.is_some_and(|server| !server.is_https() && !server.is_loopback()) {
-            faults.add("SERVER_PUBLIC_URL", "https where people sign in (SESSION_KEY): a cookie has to be secret");
+            faults.add(
+                "SERVER_PUBLIC_URL",
+                "an https URL when browser sessions are enabled (SESSION_KEY), to keep the session cookie secret",
+            );
         }
         Some(Self {
             keys,
@@ -81,13 +84,13 @@ impl SessionConfig {
     }
 }
 
-/// Base64 of either alphabet, padded or not.
+/// One or two keys in base64 of either alphabet, padded or not.
 fn keys(text: &str) -> Option<Vec<SecretSlice<u8>>> {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let base64 = GeneralPurpose::new(&URL_SAFE, config);
     let key = |text: &str| {
         let bytes = base64.decode(text.replace('+', "-").replace('/', "_")).ok()?;
-        // One that is all the same byte is no secret.
+        // A key of one repeated byte is a placeholder.
         let is_key = bytes.len() == KEY_BYTES && bytes.iter().any(|byte| Some(byte) != bytes.first());
         is_key.then(|| SecretSlice::from(bytes))
     };
@@ -95,14 +98,14 @@ fn keys(text: &str) -> Option<Vec<SecretSlice<u8>>> {
     (1..=2).contains(&keys.len()).then_some(keys)
 }
 
-/// Exact origins, whose pages can keep what they are given secret.
+/// Exact origins that are https or loopback, so that responses are not sent in plain text.
 fn origins(variable: &str, raw: Option<&str>, faults: &mut Faults) -> Vec<String> {
     let origins = super::cors::origins(variable, raw, faults);
     let is_secret = |origin: &String| {
         Url::parse(origin).is_ok_and(|url| url.scheme() == "https" || super::server::is_loopback(&url))
     };
     if !origins.iter().all(is_secret) {
-        faults.add(variable, "a list of origins with https; http is for loopback");
+        faults.add(variable, "a list of https origins; http is allowed for loopback only");
     }
     origins
 }
@@ -116,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_32_random_bytes_in_base64_and_two_are_a_rotation() {
+    fn one_or_two_keys_of_32_random_bytes_are_accepted() {
         let key = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
         assert_eq!(keys(key).unwrap().len(), 1);
         assert_eq!(keys(&format!("{key}, {}", key.trim_end_matches('='))).unwrap().len(), 2);
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_anybody_on_the_way_can_write_do_not_act_with_the_cookie() {
+    fn plain_http_and_wildcard_origins_may_not_use_the_cookie() {
         let faults_of = |list: &str| {
             let mut faults = Faults::default();
             origins("SESSION_ALLOWED_ORIGINS", Some(list), &mut faults);

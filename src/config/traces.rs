@@ -1,31 +1,31 @@
-//! `OTEL_`: where traces go. What else of OpenTelemetry's variables there is (headers, samplers, batches) its SDK reads itself.
+//! `OTEL_`: the export of traces. OpenTelemetry's other variables (headers, samplers, batches) are read by its SDK.
 
 use url::Url;
 
 use super::environment::RawOtel;
 use super::faults::Faults;
 
-/// Below a collector's address, where it takes traces (OTLP/HTTP).
+/// The path of the traces endpoint below the collector's address (OTLP/HTTP).
 const TRACES_PATH: &str = "v1/traces";
 const SERVICE_NAME: &str = "portcullis";
 
-/// Where traces go, and as whose.
+/// The endpoint of the collector and the service name in traces.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "nothing exports traces in this build"))]
+#[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "traces are not exported in this build"))]
 pub(crate) struct TraceConfig {
-    /// The very address that spans are posted to.
+    /// The full URL that spans are posted to.
     pub(crate) endpoint: Url,
     pub(crate) service_name: String,
 }
 
 impl TraceConfig {
-    /// `Some(None)` where no traces are wanted.
+    /// Returns `Some(None)` if traces are not exported, `None` if a fault was added.
     pub(super) fn parse(raw: RawOtel, faults: &mut Faults) -> Option<Option<Self>> {
         let endpoint = faults.parse(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             raw.exporter_otlp_endpoint,
             None,
-            "the http or https URL of an OTLP collector, without user, query and fragment, such as http://127.0.0.1:4318",
+            "the http or https URL of an OTLP collector, without user information, query and fragment, such as http://127.0.0.1:4318",
             |text| endpoint(text).map(Some),
         )?;
         let service_name = raw.service_name.unwrap_or_else(|| SERVICE_NAME.to_owned());
@@ -50,12 +50,12 @@ mod tests {
     }
 
     #[test]
-    fn traces_go_to_their_place_below_the_collectors_address() {
-        for (address, place) in [
+    fn endpoint_is_the_traces_path_below_the_collector_address() {
+        for (address, expected) in [
             ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
             ("https://collector.example/otlp/", "https://collector.example/otlp/v1/traces"),
         ] {
-            assert_eq!(parsed(address).unwrap().unwrap().endpoint.as_str(), place);
+            assert_eq!(parsed(address).unwrap().unwrap().endpoint.as_str(), expected);
         }
         for wrong in ["collector:4318", "http://user:marked@collector", "grpc://collector:4317"] {
             assert!(parsed(wrong).is_none(), "{wrong}");

@@ -1,10 +1,10 @@
-//! Tells when the database has been closed: its handles are many, and the last of them may go in any thread.
+//! Signals that the database has been closed: the last of its many handles may be dropped on any thread.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// Lives as long as the connections.
+/// Dropped after the connections, which resolves every [`Closed`].
 #[derive(Default)]
 pub(super) struct Closing(watch::Sender<()>);
 
@@ -14,14 +14,14 @@ impl Closing {
     }
 }
 
-/// Becomes true when every connection has been closed. Holding it keeps none open.
+/// Resolves when every connection has been closed. Holding it keeps no connection open.
 #[derive(Debug)]
 pub struct Closed(watch::Receiver<()>);
 
 impl Closed {
-    /// Whether the connections are closed, at the latest when this time has passed.
+    /// Waits until the connections are closed. Returns `false` if that takes longer than `time`.
     pub async fn within(mut self, time: Duration) -> bool {
-        // Nothing is ever sent: the wait ends when the sender goes.
+        // No value is ever sent: the wait ends when the sender is dropped.
         tokio::time::timeout(time, self.0.changed()).await.is_ok()
     }
 }

@@ -1,4 +1,4 @@
-//! Where the database is and how durable a commit must be.
+//! Configuration of the database connection.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use super::{DatabaseError, private_file};
 
-/// What [`Database::open`](super::Database::open) needs to know.
+/// The parameters of [`Database::open`](super::Database::open).
 #[derive(Clone, Debug)]
 pub struct DatabaseConfig {
-    /// Where the database is.
+    /// The URL of the database.
     pub url: DatabaseUrl,
-    /// Where it is without a pooler between: what migrations and notices go by.
+    /// The URL that bypasses a pooler, for migrations and notices.
     pub direct_url: Option<DatabaseUrl>,
-    /// Whether `url` leads to a pooler that lends connections for a transaction only, as PgBouncer does: nothing is kept for a session.
+    /// Whether `url` leads to a pooler in transaction mode, such as PgBouncer: no session state survives a transaction.
     pub is_pooled: bool,
-    /// How durable a commit is when the machine loses power (SQLite; PostgreSQL has its own setting).
+    /// The durability of a commit when the machine loses power (SQLite; PostgreSQL has its own setting).
     pub synchronous: Synchronous,
-    /// How many transactions may run at once; on SQLite, how many may read beside the one that writes.
+    /// The number of transactions that may run at once; on SQLite, the number of readers in addition to the writer.
     pub pool_size: u32,
     /// How long a transaction may wait for a connection.
     pub pool_wait: Duration,
@@ -25,12 +25,12 @@ pub struct DatabaseConfig {
     pub statement_timeout: Duration,
     /// How long a statement may wait for another transaction (PostgreSQL).
     pub lock_timeout: Duration,
-    /// What the database's own lists of connections call this service (PostgreSQL).
+    /// The name of this service in PostgreSQL's list of connections (`application_name`).
     pub application_name: String,
 }
 
 impl DatabaseConfig {
-    /// The database at `url`, with the defaults of everything else.
+    /// The configuration for `url`, with defaults for everything else.
     pub fn new(url: DatabaseUrl) -> Self {
         Self {
             url,
@@ -45,7 +45,7 @@ impl DatabaseConfig {
         }
     }
 
-    /// Where migrations are run. Fails in words where only a pooler is known.
+    /// The URL for migrations. Fails if only the URL of a pooler is configured.
     pub(super) fn url_for_migrations(&self) -> Result<&DatabaseUrl, DatabaseError> {
         match &self.direct_url {
             Some(direct) => Ok(direct),
@@ -55,13 +55,13 @@ impl DatabaseConfig {
     }
 }
 
-/// How durable a commit is when the machine, not only the process, goes down.
+/// The durability of a commit when the whole machine goes down, not only the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Synchronous {
-    /// The last commits may be lost, the database stays whole.
+    /// The last commits may be lost; the database stays consistent.
     #[default]
     Normal,
-    /// No commit is lost; each waits for the disk.
+    /// No commit is lost; each commit waits for the disk.
     Full,
 }
 
@@ -77,11 +77,11 @@ impl Synchronous {
 
 /// A parsed `DATABASE_URL`: `sqlite://relative.db`, `sqlite:///absolute/path.db`, or `postgres://…` as libpq reads it.
 ///
-/// Its `Debug` shows the kind of database only.
+/// Its `Debug` output shows only the kind of database.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(pub(super) DatabaseLocation);
 
-/// Where a database is.
+/// The location of a database.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum DatabaseLocation {
     Sqlite(PathBuf),
@@ -90,7 +90,7 @@ pub(super) enum DatabaseLocation {
 }
 
 impl DatabaseUrl {
-    /// Reads the address, or says what it must look like. The path of a file is taken as it stands: nothing is decoded.
+    /// Parses the URL. The error states the required form. The path of a file is used literally, without percent-decoding.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Self::parse_postgres(text);
@@ -100,7 +100,7 @@ impl DatabaseUrl {
             return Err("names no file; it must be sqlite://<file>");
         }
         if file.starts_with(":memory:") {
-            return Err("a database in memory would be a different one for each connection; name a file");
+            return Err("must not be in memory, where each connection has a separate database; name a file");
         }
         if file.contains(['?', '#', '\0']) {
             return Err("takes no parameters; it must be sqlite://<file>");
@@ -125,12 +125,12 @@ impl DatabaseUrl {
         Self(DatabaseLocation::Sqlite(path.into()))
     }
 
-    /// Whether it is a server's, which several replicas can share.
+    /// Whether the database is on a server, which several replicas can share.
     pub fn is_server(&self) -> bool {
         !matches!(self.0, DatabaseLocation::Sqlite(_))
     }
 
-    /// Those of its files to which users other than their owner have access; none of a server's.
+    /// Returns its files that users other than their owner can access. Empty for a server.
     pub(crate) fn files_open_to_others(&self) -> Vec<PathBuf> {
         match &self.0 {
             DatabaseLocation::Sqlite(file) => private_file::open_to_others(file),
@@ -139,7 +139,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// Whether there may be a database at this address. Of a server's nobody knows before it was asked.
+    /// Whether the database may exist. Always true for a server, which is not asked.
     pub fn exists(&self) -> bool {
         match &self.0 {
             DatabaseLocation::Sqlite(file) => file.exists(),
@@ -160,22 +160,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_names_a_sqlite_file() {
+    fn url_names_a_sqlite_file() {
         assert_eq!(DatabaseUrl::parse("sqlite://portcullis.db"), Ok(DatabaseUrl::sqlite("portcullis.db")));
         assert_eq!(DatabaseUrl::parse("sqlite:///var/lib/p.db"), Ok(DatabaseUrl::sqlite("/var/lib/p.db")));
     }
 
     #[cfg(feature = "postgres")]
     #[test]
-    fn an_address_of_a_server_is_shown_to_nobody() {
+    fn debug_output_of_a_server_url_hides_the_password() {
         let url = DatabaseUrl::parse("postgres://u:secret@host/db").unwrap();
         assert_eq!(format!("{url:?}"), "postgres://…");
         assert!(!format!("{:?}", DatabaseConfig::new(url)).contains("secret"));
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_in_words() {
-        for (address, word) in [
+    fn unsupported_url_is_rejected_with_a_reason() {
+        for (url, word) in [
             #[cfg(not(feature = "postgres"))]
             ("postgres://u:secret@host/db", "--features postgres"),
             #[cfg(not(feature = "postgres"))]
@@ -188,9 +188,9 @@ mod tests {
             ("sqlite://:memory:", "memory"),
             ("sqlite://p.db?mode=ro", "parameters"),
         ] {
-            let refusal = DatabaseUrl::parse(address).unwrap_err();
-            assert!(refusal.contains(word), "{address}: {refusal}");
-            assert!(!refusal.contains("secret"));
+            let error = DatabaseUrl::parse(url).unwrap_err();
+            assert!(error.contains(word), "{url}: {error}");
+            assert!(!error.contains("secret"));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The one connection type that queries are written against, whichever database is behind it.
+//! The connection type of all queries, independent of the kind of database.
 
 #![allow(
     unreachable_patterns,
     unreachable_pub,
     missing_docs,
-    reason = "the derive writes types that nobody names, with one fallback arm too many while there is a single backend"
+    reason = "the derive generates undocumented types, and an unreachable fallback arm with a single backend"
 )]
 
 /// A connection to the database that `DATABASE_URL` names.
@@ -12,15 +12,15 @@
 pub enum DbConnection {
     /// SQLite, compiled in.
     Sqlite(diesel::sqlite::SqliteConnection),
-    /// PostgreSQL, by the system's libpq.
+    /// PostgreSQL, through the system's libpq.
     #[cfg(feature = "postgres")]
     Postgres(diesel::pg::PgConnection),
 }
 
-/// Does the same over the connection of whichever database it is: `directly!(conn => query.execute(conn))`.
+/// Evaluates an expression on the concrete connection: `directly!(conn => query.execute(conn))`.
 ///
-/// For queries that are asked again and again. Of one database Diesel knows a prepared statement by the query's type; over a
-/// [`DbConnection`] it writes the statement's text anew each time, to find it by.
+/// For frequent queries. On a concrete connection Diesel finds the prepared statement by the type of the query; on a [`DbConnection`] it
+/// has to build the SQL text each time to find it.
 macro_rules! directly {
     ($conn:ident => $work:expr) => {
         match $conn {

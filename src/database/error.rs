@@ -1,56 +1,56 @@
-//! Why the database did not do what it was asked.
+//! Errors of the database.
 //!
-//! One question matters to whoever asked: is the database out of reach, so that the same request may succeed later, or was the
-//! statement itself refused? The address is in none of these errors: it may hold a password.
+//! They separate an outage, after which the same request may succeed later, from a rejected statement. No error includes the URL: it may
+//! hold a password.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-/// What stands behind a [`DatabaseError::Unavailable`].
+/// The cause of an error.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// A failure of the database, never of whoever sent the request.
+/// A failure of the database, never the fault of the client.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// Locked, exhausted, gone or unreadable: it may answer later.
-    #[error("the database is out of reach")]
+    /// The database is locked, exhausted, unreachable or unreadable. The request may succeed later.
+    #[error("the database is unavailable")]
     Unavailable(#[source] Cause),
-    /// The statement was refused: a defect of ours, or a constraint that did its work.
+    /// The database rejected the statement: a defect of the service, or a violated constraint.
     #[error("the database refused a statement")]
     Query(#[source] DieselError),
-    /// The database cannot be opened as configured.
+    /// The database cannot be opened with this configuration.
     #[error("DATABASE_URL: {0}")]
     Open(&'static str),
-    /// Only a pooler is known, which is no place for migrations and notices.
+    /// Only the URL of a pooler is configured. Migrations need a direct connection.
     #[error(
-        "DATABASE_PGBOUNCER: migrations need the server itself, without the pooler; set DATABASE_DIRECT_URL to its address"
+        "DATABASE_PGBOUNCER: migrations need a direct connection to the server; set DATABASE_DIRECT_URL to its URL"
     )]
     DirectUrlMissing,
-    /// A migration failed; nothing of it was kept.
-    #[error("the database could not be migrated")]
+    /// A migration failed and was rolled back.
+    #[error("failed to migrate the database")]
     Migration(#[source] Cause),
     /// The database was migrated by a newer build than this one.
     #[error(
-        "the database holds migrations that this build does not know ({}): it was migrated by a newer one, which is the one to run",
+        "the database holds migrations that this build does not know ({}): it was migrated by a newer build; run that build",
         .0.join(", ")
     )]
     UnknownMigrations(Vec<String>),
-    /// Two sources of migrations claim the same version.
+    /// Two migrations have the same version.
     #[error("two migrations have the version {0}: rename one of them")]
     MigrationVersionTaken(String),
 }
 
 impl DatabaseError {
-    /// The database cannot answer now, for the reason that `cause` gives.
+    /// An outage with this cause.
     pub(super) fn unavailable(cause: impl Into<Cause>) -> Self {
         Self::Unavailable(cause.into())
     }
 
-    /// Whether a row was refused because another has what must be one's own: somebody else came first.
+    /// Whether a unique constraint was violated: another row has the value already.
     pub(crate) fn is_taken(&self) -> bool {
         matches!(self, Self::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
     }
 
-    /// Whether a text holds a NUL, which PostgreSQL keeps in no text.
+    /// Whether PostgreSQL rejected a text because it contains a NUL.
     pub(crate) fn is_about_nul(&self) -> bool {
         match self {
             Self::Query(DieselError::DatabaseError(_, information)) => information.message().starts_with(NUL),
@@ -65,10 +65,10 @@ impl From<DieselError> for DatabaseError {
     }
 }
 
-/// How PostgreSQL words its refusal of a NUL.
+/// The start of PostgreSQL's message for a NUL in a text.
 const NUL: &str = "invalid byte sequence for encoding \"UTF8\": 0x00";
 
-/// How SQLite and PostgreSQL word the failures that are not the statement's. Diesel passes their text on, not their code.
+/// The starts of SQLite's and PostgreSQL's messages for outages. Diesel passes on the text of an error, not its code.
 const OUTAGES: [&str; 20] = [
     "database is locked",
     "database table is locked",
@@ -78,7 +78,7 @@ const OUTAGES: [&str; 20] = [
     "database or disk is full",
     "attempt to write a readonly database",
     "locking protocol",
-    // The limits of a transaction, an operator, a standby that has to go on.
+    // A timeout, an operator, or a conflict with recovery on a standby.
     "canceling statement due to",
     "terminating connection",
     "deadlock detected",
@@ -86,7 +86,7 @@ const OUTAGES: [&str; 20] = [
     "the database system is",
     "sorry, too many clients already",
     "remaining connection slots are reserved",
-    // No space, no memory, a disk that fails.
+    // No disk space, no memory, a failing disk.
     "could not extend file",
     "could not write",
     "could not read",

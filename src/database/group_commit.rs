@@ -1,9 +1,9 @@
-//! Writers that share a transaction.
+//! Group commit for SQLite.
 //!
-//! To commit is most of what a short write costs: pages that many have touched are written once for each of them, and the lock and the
-//! thread change hands each time. So those who wait for the one writer of a file go together: whoever gets the turn takes along who
-//! stands in the queue, each in a savepoint, so that what fails is undone without the others. Nobody is told that something is kept
-//! before the commit has ended, and where it is not kept, that goes for all of them.
+//! The commit is most of the cost of a short write: shared pages are written once per transaction, and the lock and the thread change each
+//! time. So the writes that wait for the single writer share one transaction. The caller that gets the permit runs all queued work, each
+//! in a savepoint, so that a failed write is rolled back alone. No caller gets its result before the commit has ended; if the commit
+//! fails, every write of the group fails.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -21,35 +21,34 @@ use super::connection::DbConnection;
 use super::manager::ManagedConnection;
 use crate::scope::Surroundings;
 
-/// How many go together at the most: no one is to wait long for the work of a crowd.
-const AT_MOST: usize = 32;
+/// The most writes in one group, which bounds how long a caller waits for the others.
+const MAX_GROUP_SIZE: usize = 32;
 
-/// Those who wait for the writer, in their order.
+/// The writes that wait for the writer, in order of arrival.
 #[derive(Clone, Default)]
 pub(super) struct Queue(Arc<Mutex<Waiting>>);
 
 #[derive(Default)]
 struct Waiting {
-    /// The number of the last one who came.
+    /// The number of the latest ticket.
     latest: u64,
-    works: VecDeque<(u64, Box<dyn Shared>)>,
+    works: VecDeque<(u64, Box<dyn QueuedWork>)>,
 }
 
-/// A place in the queue, which is left when this is dropped.
+/// A place in the queue. Dropping it removes the write from the queue.
 pub(super) struct QueueTicket {
     queue: Queue,
     number: u64,
 }
 
-/// How the work of one ended: what it came to, or its panic.
+/// The result of a write, or its panic.
 pub(super) type Ended<T, E> = thread::Result<Result<T, E>>;
 
-/// Why nothing of a transaction was kept.
+/// Why the whole transaction was lost.
 type Lost = Arc<dyn Error + Send + Sync>;
 
 impl Queue {
-    /// Stands at the end of the queue, with `work` to be done and `after` to be run once its transaction has ended. Both run within the
-    /// caller's surroundings.
+    /// Appends `work` to the queue. `after` runs once the transaction has ended. Both run in the caller's tracing context.
     pub(super) fn join<T, E>(
         &self,
         work: impl FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -61,51 +60,51 @@ impl Queue {
     {
         let (caller, reply) = oneshot::channel();
         let work = Work { surroundings: Surroundings::current(), work: Some(work), ended: None, after, caller };
-        let mut line = self.line();
-        line.latest += 1;
-        let number = line.latest;
-        line.works.push_back((number, Box::new(work)));
+        let mut waiting = self.lock();
+        waiting.latest += 1;
+        let number = waiting.latest;
+        waiting.works.push_back((number, Box::new(work)));
         (QueueTicket { queue: self.clone(), number }, reply)
     }
 
-    /// Takes those who are next, and may go together.
-    pub(super) fn next(&self) -> Vec<Box<dyn Shared>> {
-        let works = &mut self.line().works;
-        let count = works.len().min(AT_MOST);
+    /// Takes the next group out of the queue.
+    pub(super) fn next_group(&self) -> Vec<Box<dyn QueuedWork>> {
+        let works = &mut self.lock().works;
+        let count = works.len().min(MAX_GROUP_SIZE);
         works.drain(..count).map(|(_, work)| work).collect()
     }
 
-    fn line(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing that happens under the lock can fail half-way.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // No operation under the lock can fail half-way, so a poisoned lock is harmless.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl QueueTicket {
-    /// Leaves the queue; `false` for whoever stands in it no more, because the work has begun.
-    pub(super) fn leave(&self) -> bool {
-        let works = &mut self.queue.line().works;
-        let place = works.iter().position(|(number, _)| *number == self.number);
-        place.and_then(|place| works.remove(place)).is_some()
+    /// Removes the work from the queue. Returns `false` if it was taken out already, because it has started.
+    pub(super) fn cancel(&self) -> bool {
+        let works = &mut self.queue.lock().works;
+        let position = works.iter().position(|(number, _)| *number == self.number);
+        position.and_then(|position| works.remove(position)).is_some()
     }
 }
 
 impl Drop for QueueTicket {
     fn drop(&mut self) {
-        self.leave();
+        self.cancel();
     }
 }
 
-/// The work of one, whatever it returns.
-pub(super) trait Shared: Send {
-    /// Does it, and returns whether it is to be kept.
+/// The work of one caller, independent of its result type.
+pub(super) trait QueuedWork: Send {
+    /// Runs the work. Returns whether its changes have to be kept.
     fn run(&mut self, connection: &mut DbConnection) -> bool;
 
-    /// Whether it has panicked.
+    /// Whether the work has panicked.
     fn has_panicked(&self) -> bool;
 
-    /// Tells its caller how it ended, once the transaction has; `lost` where nothing was kept.
-    fn tell(self: Box<Self>, lost: Option<&Lost>);
+    /// Sends the result to the caller, after the transaction has ended. `lost` is set if the transaction was lost.
+    fn reply(self: Box<Self>, lost: Option<&Lost>);
 }
 
 struct Work<T, E, W, A> {
@@ -116,7 +115,7 @@ struct Work<T, E, W, A> {
     caller: oneshot::Sender<Ended<T, E>>,
 }
 
-impl<T, E, W, A> Shared for Work<T, E, W, A>
+impl<T, E, W, A> QueuedWork for Work<T, E, W, A>
 where
     T: Send,
     E: From<DatabaseError> + Send,
@@ -125,7 +124,7 @@ where
 {
     fn run(&mut self, connection: &mut DbConnection) -> bool {
         let Some(work) = self.work.take() else { return false };
-        // What was half-done is undone with the savepoint.
+        // After a panic the savepoint rolls back what was half done.
         let ended = self.surroundings.enter(|| catch_unwind(AssertUnwindSafe(|| work(connection))));
         matches!(self.ended.insert(ended), Ok(Ok(_)))
     }
@@ -134,30 +133,30 @@ where
         matches!(self.ended, Some(Err(_)))
     }
 
-    fn tell(self: Box<Self>, lost: Option<&Lost>) {
+    fn reply(self: Box<Self>, lost: Option<&Lost>) {
         let Self { surroundings, ended, after, caller, .. } = *self;
         let ended = match (ended, lost) {
             (Some(Err(panic)), _) => Err(panic),
-            // A refusal too: it may rest on what another did, which was not kept.
+            // Replaces an error of the work as well: it may depend on another write of the group that was lost.
             (_, Some(cause)) => Ok(Err(DatabaseError::unavailable(Arc::clone(cause)).into())),
             (Some(ended), None) => ended,
-            (None, None) => Ok(Err(DatabaseError::unavailable("the work was not begun").into())),
+            (None, None) => Ok(Err(DatabaseError::unavailable("the work was not started").into())),
         };
         surroundings.enter(after);
-        // Whoever waits no longer is told nothing.
+        // Fails if the caller no longer waits.
         let _ = caller.send(ended);
     }
 }
 
-/// Does these works in the transaction that `begun` has opened, ends it, and tells each caller what became of theirs.
-pub(super) fn go<L: DerefMut<Target = ManagedConnection>>(
+/// Runs a group of works in the transaction `begun`, ends the transaction, and sends each caller its result.
+pub(super) fn run_group<L: DerefMut<Target = ManagedConnection>>(
     begun: Result<L, DatabaseError>,
-    mut works: Vec<Box<dyn Shared>>,
+    mut works: Vec<Box<dyn QueuedWork>>,
 ) {
     let ended = begun.and_then(|mut connection| {
-        let ended = keep(&mut connection, &mut works);
+        let ended = run_and_commit(&mut connection, &mut works);
         if ended.is_err() || works.iter().any(|work| work.has_panicked()) {
-            // The pool drops the connection, and the database rolls back what is still open.
+            // The pool drops the connection, and the database rolls back an open transaction.
             connection.mark_broken();
         }
         ended
@@ -168,10 +167,10 @@ pub(super) fn go<L: DerefMut<Target = ManagedConnection>>(
             other => Box::new(other),
         })
     });
-    works.into_iter().for_each(|work| work.tell(lost.as_ref()));
+    works.into_iter().for_each(|work| work.reply(lost.as_ref()));
 }
 
-fn keep(connection: &mut ManagedConnection, works: &mut [Box<dyn Shared>]) -> Result<(), DatabaseError> {
+fn run_and_commit(connection: &mut ManagedConnection, works: &mut [Box<dyn QueuedWork>]) -> Result<(), DatabaseError> {
     type Transactions = <DbConnection as Connection>::TransactionManager;
     if let [alone] = works {
         return Ok(if alone.run(connection) { connection.commit(None) } else { connection.roll_back() }?);
@@ -181,7 +180,7 @@ fn keep(connection: &mut ManagedConnection, works: &mut [Box<dyn Shared>]) -> Re
         if work.run(connection) {
             Transactions::commit_transaction(&mut **connection)?;
         } else {
-            // Fails where the database has undone the whole transaction, as for want of space: then all is lost.
+            // Fails if the database has rolled back the whole transaction, for lack of space for example: then the group is lost.
             Transactions::rollback_transaction(&mut **connection)?;
         }
     }

@@ -1,38 +1,38 @@
-//! What was changed since when: the order that lets somebody remember what was read, and know when it may be so no more.
+//! The order of invalidations, by which caches decide whether an entry is still valid.
 //!
-//! Whoever remembers takes a [`Version`] before reading. Whoever writes tells whom it touched once the transaction has ended, before its
-//! caller learns of it. What was read is good for as long as nobody was touched since the mark: a reader that began before the write
-//! ended has an older mark, however long it takes, so it cannot put back what was so before.
+//! A cache takes a [`Version`] before it reads from the database. A writer records what it invalidates after its transaction has ended and
+//! before its caller gets the result. A cached entry is valid as long as nothing that it depends on was invalidated after its version. A
+//! reader that started before the write ended has an older version, however long it takes, so it cannot restore the old value.
 
 use std::fmt::{self, Display, Write};
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Subjects share this many places. Two that share one are touched together, which costs a read and nothing else.
-const PLACES: usize = 4096;
-/// How many subjects one change names at the most; a change of more bears on everyone.
-const MOST_NAMED: usize = 64;
+/// The number of slots that all keys share. Keys that share a slot are invalidated together, which costs a read and nothing else.
+const SLOTS: usize = 4096;
+/// The most keys that one change names; a change to more keys invalidates everything.
+const MAX_KEYS: usize = 64;
 
-/// A moment in the order of changes.
+/// A position in the order of invalidations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u64);
 
-/// Somebody that changes are told of.
+/// The key of a cached principal, hashed to a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidationKey(usize);
 
 impl InvalidationKey {
-    /// The subject of this id: the same in every replica, of whatever build.
+    /// The key of this id: the same in every replica and every build.
     pub fn of(id: &impl Display) -> Self {
         let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
-        // It takes every text.
+        // `write_str` of the hash never fails.
         let _ = write!(hash, "{id}");
-        // Cut on purpose: it is the rest that counts.
-        Self(hash.0 as usize % PLACES)
+        // Truncation is harmless: only the remainder is used.
+        Self(hash.0 as usize % SLOTS)
     }
 }
 
-/// FNV-1a with 64 bits.
+/// 64-bit FNV-1a.
 struct Fnv(u64);
 
 impl Write for Fnv {
@@ -44,134 +44,133 @@ impl Write for Fnv {
     }
 }
 
-/// Whom a change bears on.
+/// The cached entries that a change invalidates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invalidates {
-    /// Nothing that anybody may remember.
+    /// No entry.
     Nothing,
-    /// This one, and nobody else.
+    /// The entries of this key only.
     One(InvalidationKey),
-    /// These, and nobody else.
+    /// The entries of these keys only.
     Several(Vec<InvalidationKey>),
-    /// Whoever it may be.
+    /// Every entry.
     Everything,
 }
 
 impl Invalidates {
-    /// The subject of this id, and nobody else.
+    /// Invalidates the entries of this id only.
     pub fn one(id: &impl Display) -> Self {
         Self::One(InvalidationKey::of(id))
     }
 
-    /// The subjects of these ids, and nobody else; nobody where there are none.
+    /// Invalidates the entries of these ids only; nothing if there are no ids.
     pub fn each<'a, I: Display + 'a>(ids: impl IntoIterator<Item = &'a I>) -> Self {
         Self::of(ids.into_iter().map(InvalidationKey::of).collect())
     }
 
-    fn of(subjects: Vec<InvalidationKey>) -> Self {
-        match subjects.as_slice() {
+    fn of(keys: Vec<InvalidationKey>) -> Self {
+        match keys.as_slice() {
             [] => Self::Nothing,
             [one] => Self::One(*one),
-            several if several.len() > MOST_NAMED => Self::Everything,
-            _ => Self::Several(subjects),
+            several if several.len() > MAX_KEYS => Self::Everything,
+            _ => Self::Several(keys),
         }
     }
 
-    /// How replicas tell each other; `None` where there is nothing to tell.
+    /// The payload of the notice to other replicas; `None` if there is nothing to invalidate.
     pub(super) fn to_notice(&self) -> Option<String> {
         match self {
             Self::Nothing => None,
-            Self::One(InvalidationKey(place)) => Some(place.to_string()),
-            Self::Several(subjects) => {
-                let places: Vec<_> = subjects.iter().map(|InvalidationKey(place)| place.to_string()).collect();
-                Some(places.join(","))
+            Self::One(InvalidationKey(slot)) => Some(slot.to_string()),
+            Self::Several(keys) => {
+                let slots: Vec<_> = keys.iter().map(|InvalidationKey(slot)| slot.to_string()).collect();
+                Some(slots.join(","))
             }
             Self::Everything => Some("*".to_owned()),
         }
     }
 
-    /// What another replica told. What is not understood, a newer one's words, may bear on everyone.
+    /// Parses the notice of another replica. A payload that is not understood, such as one of a newer build, invalidates everything.
     #[cfg(any(test, feature = "postgres"))]
     pub(super) fn of_notice(text: &str) -> Self {
-        let subject = |text: &str| text.parse().ok().filter(|place| *place < PLACES).map(InvalidationKey);
-        let subjects: Option<Vec<_>> = text.split(',').map(subject).collect();
-        subjects.map_or(Self::Everything, Self::of)
+        let key = |text: &str| text.parse().ok().filter(|slot| *slot < SLOTS).map(InvalidationKey);
+        let keys: Option<Vec<_>> = text.split(',').map(key).collect();
+        keys.map_or(Self::Everything, Self::of)
     }
 }
 
-/// When whom was touched last.
+/// The version of the last invalidation of each slot.
 #[derive(Debug)]
 pub struct Invalidations {
     latest: AtomicU64,
-    everyone: AtomicU64,
-    /// When rows of principals were seen to have changed.
+    /// The last invalidation of everything.
+    all: AtomicU64,
+    /// The last change to rows of principals by another replica.
     rows: AtomicU64,
-    subjects: Box<[AtomicU64]>,
+    slots: Box<[AtomicU64]>,
 }
 
 impl Default for Invalidations {
     fn default() -> Self {
-        Self::with_places(PLACES)
+        Self::with_slots(SLOTS)
     }
 }
 
 impl Invalidations {
-    /// With fewer places, those without one share that of everyone.
-    pub(super) fn with_places(places: usize) -> Self {
+    /// With `count` slots. A key without a slot uses the one of [`Invalidates::Everything`].
+    pub(super) fn with_slots(count: usize) -> Self {
         Self {
             latest: AtomicU64::new(0),
-            everyone: AtomicU64::new(0),
+            all: AtomicU64::new(0),
             rows: AtomicU64::new(0),
-            subjects: (0..places).map(|_| AtomicU64::new(0)).collect(),
+            slots: (0..count).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
-    /// Now. To be taken before what is to be remembered is read.
+    /// The current version. Has to be taken before the data to be cached is read.
     pub fn version(&self) -> Version {
         Version(self.latest.load(Ordering::SeqCst))
     }
 
-    /// Tells whom a change touched. To be called once it can be seen by whoever reads, or may be.
+    /// Records an invalidation. Has to be called once the change is, or may be, visible to readers.
     pub fn note(&self, invalidates: Invalidates) {
         match invalidates {
             Invalidates::Nothing => {}
-            Invalidates::One(subject) => self.note_at(self.place_of(subject)),
-            Invalidates::Several(subjects) => {
-                subjects.into_iter().for_each(|subject| self.note_at(self.place_of(subject)))
-            }
-            Invalidates::Everything => self.note_at(&self.everyone),
+            Invalidates::One(key) => self.note_at(self.slot_of(key)),
+            Invalidates::Several(keys) => keys.into_iter().for_each(|key| self.note_at(self.slot_of(key))),
+            Invalidates::Everything => self.note_at(&self.all),
         }
     }
 
-    fn place_of(&self, subject: InvalidationKey) -> &AtomicU64 {
-        self.subjects.get(subject.0).unwrap_or(&self.everyone)
+    fn slot_of(&self, key: InvalidationKey) -> &AtomicU64 {
+        self.slots.get(key.0).unwrap_or(&self.all)
     }
 
-    fn note_at(&self, place: &AtomicU64) {
+    fn note_at(&self, slot: &AtomicU64) {
         let now = self.latest.fetch_add(1, Ordering::SeqCst) + 1;
-        place.fetch_max(now, Ordering::SeqCst);
+        slot.fetch_max(now, Ordering::SeqCst);
     }
 
-    /// Whether what was read of `subject` after `mark` is as it was.
-    pub fn is_unchanged(&self, subject: InvalidationKey, version: Version) -> bool {
-        let place = self.place_of(subject);
-        Version(place.load(Ordering::SeqCst)) <= version && Version(self.everyone.load(Ordering::SeqCst)) <= version
+    /// Whether the entries of `key` that were read at `version` are still valid.
+    pub fn is_unchanged(&self, key: InvalidationKey, version: Version) -> bool {
+        let slot = self.slot_of(key);
+        Version(slot.load(Ordering::SeqCst)) <= version && Version(self.all.load(Ordering::SeqCst)) <= version
     }
 
-    /// Tells that another replica has changed rows of principals: by one of them somebody may be known who was not before.
+    /// Records that another replica has changed rows of principals: an identity that was unknown may be known now.
     #[cfg(any(test, feature = "postgres"))]
     pub fn note_rows(&self) {
         let now = self.latest.fetch_add(1, Ordering::SeqCst) + 1;
         self.rows.fetch_max(now, Ordering::SeqCst);
     }
 
-    /// Whether what belonged to no subject after `mark` belongs to none still. Whatever makes a subject known by something new touches
-    /// everyone.
+    /// Whether an identity that belonged to no principal at `version` still belongs to none. A local change that adds an identity
+    /// invalidates everything.
     pub fn is_nothing_new(&self, version: Version) -> bool {
-        Version(self.everyone.load(Ordering::SeqCst)) <= version && Version(self.rows.load(Ordering::SeqCst)) <= version
+        Version(self.all.load(Ordering::SeqCst)) <= version && Version(self.rows.load(Ordering::SeqCst)) <= version
     }
 
-    /// Whether everything that was read after `mark` is as it was.
+    /// Whether nothing was invalidated since `version`.
     pub fn is_all_unchanged(&self, version: Version) -> bool {
         self.version() == version
     }
@@ -181,15 +180,15 @@ impl Invalidations {
 mod tests {
     use super::*;
 
-    /// Two that share no place.
-    fn two() -> (InvalidationKey, InvalidationKey) {
+    /// Two keys with different slots.
+    fn two_keys() -> (InvalidationKey, InvalidationKey) {
         (InvalidationKey::of(&1), InvalidationKey::of(&2))
     }
 
     #[test]
-    fn a_notice_says_whom_it_is_about_and_in_doubt_everyone() {
+    fn notice_names_its_keys_and_unknown_payload_invalidates_everything() {
         let several = Invalidates::each(&["bob", "carol"]);
-        assert!(matches!(&several, Invalidates::Several(subjects) if subjects.len() == 2));
+        assert!(matches!(&several, Invalidates::Several(keys) if keys.len() == 2));
         for invalidates in [Invalidates::one(&"bob"), several, Invalidates::Everything] {
             assert_eq!(Invalidates::of_notice(&invalidates.to_notice().unwrap()), invalidates);
         }
@@ -197,16 +196,16 @@ mod tests {
         assert_eq!(Invalidates::each::<&str>(&[]), Invalidates::Nothing);
         assert_eq!(Invalidates::each(&["bob"]), Invalidates::one(&"bob"));
         assert_eq!(Invalidates::each(&(0..65).collect::<Vec<_>>()), Invalidates::Everything);
-        for strange in ["", "4096", "-1", "bob", "1,", "1,4096", "1 2"] {
-            assert_eq!(Invalidates::of_notice(strange), Invalidates::Everything, "{strange}");
+        for unknown in ["", "4096", "-1", "bob", "1,", "1,4096", "1 2"] {
+            assert_eq!(Invalidates::of_notice(unknown), Invalidates::Everything, "{unknown}");
         }
-        // Replicas of different builds tell each other: this place may never change.
+        // Replicas of different builds exchange notices: the slot of an id must never change.
         assert_eq!(Invalidates::one(&"01890000-0000-7000-8000-000000000000").to_notice().unwrap(), "1382");
     }
 
     #[test]
-    fn a_change_touches_whom_it_names_and_what_was_read_before_it() {
-        let (changes, (one, other)) = (Invalidations::default(), two());
+    fn change_invalidates_earlier_reads_of_its_key_only() {
+        let (changes, (one, other)) = (Invalidations::default(), two_keys());
         assert_ne!(one, other);
         let before = changes.version();
         changes.note(Invalidates::One(one));
@@ -217,8 +216,8 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_several_touches_each_of_them_and_nobody_else() {
-        let (changes, (one, other)) = (Invalidations::default(), two());
+    fn change_of_several_keys_invalidates_each_of_them_only() {
+        let (changes, (one, other)) = (Invalidations::default(), two_keys());
         let third = InvalidationKey::of(&3);
         let before = changes.version();
         changes.note(Invalidates::Several(vec![one, third]));
@@ -227,8 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_everyone_touches_all_and_one_of_nobody_none() {
-        let (changes, (one, other)) = (Invalidations::default(), two());
+    fn change_of_everything_invalidates_all_keys_and_change_of_nothing_none() {
+        let (changes, (one, other)) = (Invalidations::default(), two_keys());
         let before = changes.version();
         changes.note(Invalidates::Nothing);
         assert!(changes.is_unchanged(one, before) && changes.is_all_unchanged(before));
@@ -241,8 +240,8 @@ mod tests {
     }
 
     #[test]
-    fn who_began_to_read_before_a_change_stays_touched_by_it_whatever_comes_after() {
-        let (changes, (one, other)) = (Invalidations::default(), two());
+    fn read_that_started_before_a_change_stays_invalid_after_later_changes() {
+        let (changes, (one, other)) = (Invalidations::default(), two_keys());
         let slow = changes.version();
         changes.note(Invalidates::One(one));
         changes.note(Invalidates::One(other));

@@ -1,7 +1,7 @@
-//! Makes connections for the pools, to whichever database the address names.
+//! Opens connections for the pools, to the kind of database that the URL names.
 //!
-//! Diesel's own `establish` for a multi-connection swallows the cause, and its pool manager would try any backend. This one
-//! keeps the cause and leaves the address out of it.
+//! Diesel's own `establish` for a multi-connection drops the cause of a failure, and its pool manager would try any backend. This manager
+//! keeps the cause and never includes the URL, which may hold a password.
 
 use std::ops::{Deref, DerefMut};
 
@@ -16,32 +16,32 @@ use super::postgres::{self, PostgresOpener};
 use super::sqlite::{self, SqliteOpener};
 use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 
-/// What a transaction may do.
+/// The mode of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Queries only: the database refuses every change.
+    /// Queries only: the database rejects every change.
     Read,
-    /// Invalidations, one transaction at a time in the whole fleet.
+    /// Any change, one transaction at a time across all replicas.
     Exclusive,
-    /// Invalidations of what the transaction has locked or makes, beside those of others where the database can.
+    /// Changes to rows that the transaction has locked or inserts, concurrently with others where the database allows it.
     Concurrent,
-    /// Invalidations of the schema, one process at a time.
+    /// Changes to the schema, one process at a time.
     Migrate,
 }
 
-/// A connection, and whether it is still good for a transaction.
+/// A pooled connection, and whether it was marked as broken.
 pub(super) struct ManagedConnection {
     connection: DbConnection,
-    is_condemned: bool,
+    is_marked_broken: bool,
 }
 
 impl ManagedConnection {
-    /// Has the pool drop the connection instead of lending it again: something happened after which its state is not known.
+    /// Makes the pool drop the connection instead of reusing it. For a connection whose state is unknown.
     pub(super) fn mark_broken(&mut self) {
-        self.is_condemned = true;
+        self.is_marked_broken = true;
     }
 
-    /// Begins a transaction. One that could not be begun leaves nothing open, or condemns the connection.
+    /// Begins a transaction. After a failure no transaction is open, or the connection is marked as broken.
     pub(super) fn begin(&mut self, purpose: Purpose, config: &DatabaseConfig) -> QueryResult<()> {
         #[cfg(not(feature = "postgres"))]
         let _ = config;
@@ -49,14 +49,14 @@ impl ManagedConnection {
             DbConnection::Sqlite(sqlite) => sqlite::begin(sqlite, purpose),
             #[cfg(feature = "postgres")]
             DbConnection::Postgres(postgres) => postgres::begin(postgres, purpose, config).inspect_err(|_| {
-                // Where only a part of it failed, as the wait for a lock, the connection is good.
-                self.is_condemned = postgres::roll_back(postgres).is_err();
+                // If only a part failed, such as the wait for a lock, the connection stays usable.
+                self.is_marked_broken = postgres::roll_back(postgres).is_err();
             }),
         }
     }
 
-    /// Commits the transaction, and sends `notice` with it where other replicas can hear it. Fails where it was not kept, or where nobody
-    /// knows.
+    /// Commits the transaction and, on PostgreSQL, sends `notice` to the other replicas. Fails if the transaction was not committed, or if
+    /// the outcome is unknown.
     pub(super) fn commit(&mut self, notice: Option<&str>) -> QueryResult<()> {
         #[cfg(not(feature = "postgres"))]
         let _ = notice;
@@ -69,7 +69,7 @@ impl ManagedConnection {
         }
     }
 
-    /// Undoes the transaction.
+    /// Rolls back the transaction.
     pub(super) fn roll_back(&mut self) -> QueryResult<()> {
         <DbConnection as Connection>::TransactionManager::rollback_transaction(&mut self.connection)
     }
@@ -89,7 +89,7 @@ impl DerefMut for ManagedConnection {
     }
 }
 
-/// Makes connections to one database.
+/// Opens connections to one database.
 pub(super) enum Manager {
     Sqlite(SqliteOpener),
     #[cfg(feature = "postgres")]
@@ -97,7 +97,7 @@ pub(super) enum Manager {
 }
 
 impl Manager {
-    /// Connections to the database at `url`. To SQLite they are of one purpose, to PostgreSQL each is good for all.
+    /// The manager for the database at `url`. A SQLite connection has one purpose; a PostgreSQL connection serves all.
     pub(super) fn new(url: &DatabaseUrl, config: &DatabaseConfig, purpose: Purpose) -> Result<Self, DatabaseError> {
         match &url.0 {
             DatabaseLocation::Sqlite(file) => Ok(Self::Sqlite(SqliteOpener::new(file, config, purpose)?)),
@@ -117,7 +117,7 @@ impl ManageConnection for Manager {
             #[cfg(feature = "postgres")]
             Self::Postgres(opener) => DbConnection::Postgres(opener.open()?),
         };
-        Ok(ManagedConnection { connection, is_condemned: false })
+        Ok(ManagedConnection { connection, is_marked_broken: false })
     }
 
     fn is_valid(&self, connection: &mut ManagedConnection) -> Result<(), DatabaseError> {
@@ -125,11 +125,11 @@ impl ManageConnection for Manager {
     }
 
     fn has_broken(&self, connection: &mut ManagedConnection) -> bool {
-        std::thread::panicking() || connection.is_condemned || connection.is_broken()
+        std::thread::panicking() || connection.is_marked_broken || connection.is_broken()
     }
 }
 
-/// Tells the log why a connection could not be made; the pool itself only remembers the last sentence.
+/// Logs why a connection could not be opened; the pool itself keeps only the message of the last error.
 #[derive(Debug)]
 pub(super) struct LogRefusedConnections;
 

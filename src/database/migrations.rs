@@ -1,7 +1,7 @@
-//! Brings the database to the shape that this build expects.
+//! Migrates the database to the schema of this build.
 //!
-//! All pending migrations run in one writing transaction: several processes may start at once, and one that fails leaves the
-//! database as it was. A database that a newer build has migrated is refused.
+//! All pending migrations run in one write transaction, so several processes may start at once, and a failed migration leaves the
+//! database unchanged. A database that a newer build has migrated is rejected.
 
 use std::collections::BTreeMap;
 
@@ -29,11 +29,11 @@ diesel::table! {
 type BoxedMigration = Box<dyn Migration<MultiBackend>>;
 
 impl Database {
-    /// Applies what is pending of the service's own migrations and of `extra`, in the order of their versions.
-    /// Returns the names of those it applied.
+    /// Applies the pending migrations of the service and of `extra`, in the order of their versions. Returns the names of the applied
+    /// migrations.
     pub fn migrate(&self, extra: &[EmbeddedMigrations]) -> Result<Vec<String>, DatabaseError> {
         self.0.migrate(|conn| {
-            // Makes the table of applied migrations where there is none.
+            // Creates the table of applied migrations if it does not exist.
             conn.applied_migrations().map_err(DatabaseError::Migration)?;
             let pending = pending(conn, extra)?;
             for migration in &pending {
@@ -43,14 +43,14 @@ impl Database {
         })
     }
 
-    /// The names of the migrations that [`migrate`](Self::migrate) would apply. Only looks: the role that the service has in the
-    /// database need not be one that could make a table.
+    /// Returns the names of the migrations that [`migrate`](Self::migrate) would apply. Read-only: the service's database role may lack the
+    /// right to create tables.
     pub fn pending_migrations(&self, extra: &[EmbeddedMigrations]) -> Result<Vec<String>, DatabaseError> {
         self.0.readers.transaction_here(Purpose::Read, |conn| Ok(names(&pending(conn, extra)?)))
     }
 }
 
-/// The service's own migrations, as its database understands them.
+/// The service's own migrations for this kind of database.
 pub(super) fn own(conn: &DbConnection) -> &'static EmbeddedMigrations {
     match conn {
         DbConnection::Sqlite(_) => &SQLITE,
@@ -65,14 +65,14 @@ fn pending(conn: &mut DbConnection, extra: &[EmbeddedMigrations]) -> Result<Vec<
     if unknown.is_empty() { Ok(known.into_values().collect()) } else { Err(DatabaseError::UnknownMigrations(unknown)) }
 }
 
-/// The versions that were applied, the newest last.
+/// The applied versions, in ascending order.
 fn applied(conn: &mut DbConnection) -> QueryResult<Vec<String>> {
-    let is_there = match conn {
+    let table_exists = match conn {
         DbConnection::Sqlite(_) => "EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '__diesel_schema_migrations')",
         #[cfg(feature = "postgres")]
         DbConnection::Postgres(_) => "to_regclass('__diesel_schema_migrations') IS NOT NULL",
     };
-    if !diesel::select(sql::<Bool>(is_there)).get_result(conn)? {
+    if !diesel::select(sql::<Bool>(table_exists)).get_result(conn)? {
         return Ok(Vec::new());
     }
     let versions = __diesel_schema_migrations::table.select(__diesel_schema_migrations::version);

@@ -1,12 +1,12 @@
-//! The doors from async code to the database: [`Database::read`] and [`Database::write`].
+//! Async access to the database: [`Database::read`] and [`Database::write`].
 //!
-//! Each is one transaction on a blocking thread, inside the caller's tracing span. Readers never wait for a writer and cannot write;
-//! writers come one after another, in SQLite by its nature and in PostgreSQL by a lock that all replicas share, and a transaction that
-//! fails leaves nothing behind. Whoever waits too long is told that the database is out of reach, not that the request was wrong.
+//! Each call runs one transaction on a blocking thread, inside the caller's tracing span. Readers never wait for a writer and cannot write.
+//! Writers are serialized: in SQLite by the database itself, in PostgreSQL by an advisory lock that all replicas share. A failed
+//! transaction is rolled back as a whole. A caller that waits too long gets [`DatabaseError::Unavailable`], not an error about its request.
 //!
-//! What bears on one principal alone is written by [`Database::write_concurrently`]. On PostgreSQL it takes no turn: whoever uses it locks the
-//! row that it goes by (`find_for_update`), and reckons with somebody who makes the same row at the same time. In SQLite those who wait
-//! for their turn share one transaction.
+//! A change to a single principal uses [`Database::write_concurrently`]. On PostgreSQL it does not take the advisory lock: `work` locks the
+//! row that it depends on (`find_for_update`) and has to handle another transaction that inserts the same row at the same time. On SQLite
+//! the waiting writers share one transaction (group commit).
 
 mod change_feed;
 mod closing;
@@ -45,7 +45,7 @@ pub use connection::{DbConnection, MultiBackend};
 pub use error::DatabaseError;
 pub use invalidations::{Invalidates, InvalidationKey, Invalidations, Version};
 use manager::Purpose;
-use outside::Outside;
+use outside::LastExternalVersion;
 use transaction_pool::{Deadline, TransactionPool};
 pub use usage::PoolUsage;
 
@@ -61,18 +61,18 @@ struct TransactionPools {
     writer: TransactionPool,
     changes: Arc<Invalidations>,
     change_feed: Arc<ChangeFeedHealth>,
-    outside: Outside,
-    /// What notices sent from here begin with, so that they are not taken for somebody else's.
+    last_external: LastExternalVersion,
+    /// The prefix of the notices that this process sends. It identifies and skips our own notices.
     origin: Arc<str>,
-    /// The last of all: it goes when the connections have gone.
+    /// The last field: it is dropped after the connections.
     closing: Closing,
 }
 
-/// Listens to other replicas until it is dropped.
+/// Listens for changes by other replicas until it is dropped.
 #[derive(Debug)]
 pub struct Listening {
     #[cfg(feature = "postgres")]
-    #[expect(dead_code, reason = "held, to be dropped")]
+    #[expect(dead_code, reason = "held only for its Drop")]
     listening: postgres::Listening,
 }
 
@@ -99,36 +99,42 @@ impl TransactionPools {
         Ok(None)
     }
 
-    /// Runs `work` while no other process migrates.
+    /// Runs `work` under the migration lock: one process migrates at a time.
     fn migrate<T>(&self, work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
         let url = self.config.url_for_migrations()?;
         if *url == self.config.url {
             self.writer.transaction_here(Purpose::Migrate, work)
         } else {
-            transaction_pool::apart(url, &self.config, Purpose::Migrate, work)
+            transaction_pool::transaction_on_new_connection(url, &self.config, Purpose::Migrate, work)
         }
     }
 }
 
 impl Database {
-    /// Opens the database, making its file where there is none. Says in words what is wrong when that is not possible.
+    /// Opens the database and creates the SQLite file if it does not exist. Fails with a message for the operator.
     pub fn open(config: &DatabaseConfig) -> Result<Self, DatabaseError> {
         let config = Arc::new(config.clone());
         let (readers, writer) = if config.url.is_server() {
             let both = TransactionPool::open(&config, Purpose::Exclusive, config.pool_size, "all")?;
             (both.clone(), both)
         } else {
-            // The writer first: it turns the write-ahead log on.
+            // The writer first: it enables the write-ahead log.
             let writer = TransactionPool::open(&config, Purpose::Exclusive, 1, "write")?;
             (TransactionPool::open(&config, Purpose::Read, config.pool_size, "read")?, writer)
         };
-        let (changes, change_feed, outside) = (Arc::default(), Arc::default(), Outside::default());
-        let origin = format!("{:016x}", RandomState::new().hash_one(std::process::id())).into();
-        let closing = Closing::default();
-        Ok(Self(Arc::new(TransactionPools { config, readers, writer, changes, change_feed, outside, origin, closing })))
+        Ok(Self(Arc::new(TransactionPools {
+            config,
+            readers,
+            writer,
+            changes: Arc::default(),
+            change_feed: Arc::default(),
+            last_external: LastExternalVersion::default(),
+            origin: format!("{:016x}", RandomState::new().hash_one(std::process::id())).into(),
+            closing: Closing::default(),
+        })))
     }
 
-    /// Runs `work` in a transaction that sees one state of the database and changes nothing.
+    /// Runs `work` in a read-only transaction on one snapshot of the database.
     pub async fn read<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -138,9 +144,10 @@ impl Database {
         self.0.readers.transaction(Purpose::Read, Deadline::Caller, work, || None, || ()).await
     }
 
-    /// Runs `work` in the one writing transaction of the moment. What it did is kept if it returns `Ok`, and undone otherwise.
+    /// Runs `work` in an exclusive write transaction: one at a time across all replicas. Commits if it returns `Ok`, and rolls back
+    /// otherwise.
     ///
-    /// It is taken to bear on everyone: whatever was remembered is read anew. A change that is made often says whom it touches, by
+    /// Invalidates every cached entry. A frequent change should name what it invalidates, with
     /// [`write_invalidating`](Self::write_invalidating).
     pub async fn write<T, E, W>(&self, work: W) -> Result<T, E>
     where
@@ -151,8 +158,8 @@ impl Database {
         self.write_invalidating(|conn| Ok((work(conn)?, Invalidates::Everything))).await
     }
 
-    /// As [`write`](Self::write), for `work` that says whom its change bears on. That is noted once the transaction has ended, on the
-    /// same thread: a caller that no longer waits takes nothing back.
+    /// As [`write`](Self::write), for `work` that returns what it invalidates. The invalidation is recorded after the transaction has
+    /// ended, on the same thread, also if the caller no longer waits.
     pub async fn write_invalidating<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -162,8 +169,7 @@ impl Database {
         self.transaction(Purpose::Exclusive, Deadline::Caller, work).await
     }
 
-    /// As [`write`](Self::write), for `work` of many statements that nobody waits for but an operator: it may take its time, each
-    /// statement within its limit.
+    /// As [`write`](Self::write), for maintenance `work` of many statements: it has no overall deadline, only the limit of each statement.
     pub async fn write_unbounded<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -173,8 +179,8 @@ impl Database {
         self.transaction(Purpose::Exclusive, Deadline::None, |conn| Ok((work(conn)?, Invalidates::Everything))).await
     }
 
-    /// As [`write_invalidating`](Self::write_invalidating), beside other writers where the database can, and together with them where it can't:
-    /// see the module.
+    /// As [`write_invalidating`](Self::write_invalidating), but concurrently with other writers on PostgreSQL, and in a group commit with
+    /// them on SQLite. See the module.
     pub async fn write_concurrently<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -190,69 +196,70 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<(T, Invalidates), E> + Send + 'static,
     {
-        let (changes, told) = (Arc::clone(&self.0.changes), Arc::new(OnceLock::new()));
-        let tell = Arc::clone(&told);
+        let invalidated = Arc::new(OnceLock::new());
+        let slot = Arc::clone(&invalidated);
         let work = move |conn: &mut DbConnection| {
             let (value, invalidates) = work(conn)?;
-            tell.get_or_init(|| invalidates);
+            slot.get_or_init(|| invalidates);
             Ok(value)
         };
-        let (to_others, origin) = (Arc::clone(&told), Arc::clone(&self.0.origin));
-        let notice = move || to_others.get()?.to_notice().map(|told| format!("{origin} {told}"));
-        // Where the commit failed as well: whether it did can be in doubt.
-        let note = move || told.get().into_iter().for_each(|invalidates| changes.note(invalidates.clone()));
+        let (for_notice, origin) = (Arc::clone(&invalidated), Arc::clone(&self.0.origin));
+        let notice = move || for_notice.get()?.to_notice().map(|payload| format!("{origin} {payload}"));
+        let changes = Arc::clone(&self.0.changes);
+        // Also after a failed commit: its outcome can be in doubt.
+        let note = move || invalidated.get().into_iter().for_each(|invalidates| changes.note(invalidates.clone()));
         if purpose == Purpose::Concurrent && !self.is_shared() {
             return self.0.writer.shared_transaction(work, note).await;
         }
         self.0.writer.transaction(purpose, deadline, work, notice, note).await
     }
 
-    /// How busy each pool of connections is: on SQLite one that reads and one that writes, on PostgreSQL one for all.
+    /// The usage of each connection pool: `read` and `write` on SQLite, `all` on PostgreSQL.
     pub fn usage(&self) -> Vec<PoolUsage> {
         let (reads, writes) = (self.0.readers.usage(), self.0.writer.usage());
         if reads.pool == writes.pool { vec![writes] } else { vec![reads, writes] }
     }
 
-    /// The order of the changes made here.
+    /// The invalidations of cached entries, in order.
     pub fn invalidations(&self) -> &Arc<Invalidations> {
         &self.0.changes
     }
 
-    /// Whether other replicas may share it.
+    /// Whether other replicas may share the database.
     pub fn is_shared(&self) -> bool {
         self.0.config.url.is_server()
     }
 
-    /// How well the changes of other processes are known.
+    /// The health of the feed of changes by other processes.
     pub fn change_feed(&self) -> &Arc<ChangeFeedHealth> {
         &self.0.change_feed
     }
 
-    /// Has other replicas' changes noted as they happen, until the value is dropped; `now` tells the time that rows carry. `None` where
-    /// there are no other replicas: SQLite's file has to be [looked at](Self::notice_external_changes).
+    /// Records the changes of other replicas as they happen, until the returned value is dropped. `now` is the clock of the rows'
+    /// timestamps. Returns `None` on SQLite, where changes have to be [polled](Self::notice_external_changes).
     pub fn listen(&self, now: impl Fn() -> DateTime<Utc> + Send + 'static) -> Result<Option<Listening>, DatabaseError> {
         self.0.listen(now)
     }
 
-    /// Looks whether another process has changed the database since the last time, and if so, or if that can't be known, notes that
-    /// everyone is touched. Returns whether it was so.
+    /// Checks whether another process has changed the database since the last call. If it has, or if that is unknown, invalidates every
+    /// cached entry. Returns whether it did.
     pub async fn notice_external_changes(&self) -> Result<bool, DatabaseError> {
-        let is_news = match self.0.writer.external_version().await? {
-            Some(seen) => self.0.outside.is_news(seen),
+        let has_changed = match self.0.writer.external_version().await? {
+            Some(version) => self.0.last_external.has_changed(version),
             None => true,
         };
-        if is_news {
+        if has_changed {
             self.0.changes.note(Invalidates::Everything);
         }
-        Ok(is_news)
+        Ok(has_changed)
     }
 
-    /// Tells when every connection has been closed, which they are when the last handle goes.
+    /// Returns a value that can be awaited until every connection is closed, which happens when the last handle is dropped.
     pub fn closing(&self) -> Closed {
         self.0.closing.watch()
     }
 
-    /// Succeeds when the database answers and has been migrated.
+    /// Succeeds if the database answers and has been migrated.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         self.read(|conn| {
             roles::table.select(roles::name).first::<String>(conn)?;
@@ -270,12 +277,12 @@ impl std::fmt::Debug for Database {
 
 #[cfg(test)]
 impl Database {
-    /// A migrated database of its own, which goes when the guard is dropped.
+    /// A new migrated database, deleted when the guard is dropped.
     pub(crate) fn temporary() -> (testing::TestDatabase, Self) {
         Self::opened(testing::TestDatabase::migrated())
     }
 
-    /// The same in SQLite, whatever the environment asks for.
+    /// As [`temporary`](Self::temporary), always in SQLite.
     pub(crate) fn temporary_file() -> (testing::TestDatabase, Self) {
         Self::opened(testing::TestDatabase::file())
     }

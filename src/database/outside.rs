@@ -1,26 +1,26 @@
-//! Invalidations that other processes make, such as the command line beside a running service.
+//! Detects changes to a SQLite file by other processes, such as the command line next to a running service.
 //!
-//! SQLite counts them for each connection (`PRAGMA data_version`), its own left out. So the one that writes here is asked: on another,
-//! each write of our own would count.
+//! `PRAGMA data_version` changes with every commit by another connection. The writer's connection is asked: on any other connection our
+//! own writes would count as well.
 
 use std::sync::{Mutex, PoisonError};
 
-/// What a connection says of the changes of others.
+/// The `data_version` of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ExternalVersion {
-    /// Which connection it was, for each counts for itself.
+    /// The number of the connection: versions of different connections cannot be compared.
     pub(super) connection: u64,
     pub(super) version: i64,
 }
 
-/// What was seen last.
+/// The version that was read last.
 #[derive(Debug, Default)]
-pub(super) struct Outside(Mutex<Option<ExternalVersion>>);
+pub(super) struct LastExternalVersion(Mutex<Option<ExternalVersion>>);
 
-impl Outside {
-    /// Whether there may be changes since the last time. The first time nobody knows.
-    pub(super) fn is_news(&self, seen: ExternalVersion) -> bool {
+impl LastExternalVersion {
+    /// Records `current` and returns whether it differs from the version before. The first call returns `true`.
+    pub(super) fn has_changed(&self, current: ExternalVersion) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.replace(seen) != Some(seen)
+        last.replace(current) != Some(current)
     }
 }

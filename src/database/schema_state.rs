@@ -1,4 +1,4 @@
-//! Which migrations the database has, as seen by whoever only reads.
+//! The applied migrations, read without write access.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use diesel::{QueryDsl, RunQueryDsl};
 use super::{Database, DatabaseError};
 
 diesel::table! {
-    // Kept by diesel_migrations.
+    // Maintained by diesel_migrations.
     __diesel_schema_migrations (version) {
         version -> Text,
     }
 }
 
 impl Database {
-    /// The versions of the migrations that were applied. Fails where the database does not answer or was never migrated.
+    /// Returns the versions of the applied migrations. Fails if the database does not answer or was never migrated.
     pub async fn applied_versions(&self) -> Result<BTreeSet<String>, DatabaseError> {
         self.read(|conn| {
             let versions = __diesel_schema_migrations::table.select(__diesel_schema_migrations::version);

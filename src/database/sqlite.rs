@@ -1,4 +1,4 @@
-//! Opens SQLite connections, each with its pragmas set.
+//! Opens SQLite connections and sets their pragmas.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::manager::Purpose;
 use super::private_file;
 use super::{DatabaseConfig, DatabaseError, Synchronous};
 
-/// How long a statement waits for another process to be through.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a statement waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes connections of one purpose to one file.
+/// Opens connections of one purpose to one file.
 pub(super) struct SqliteOpener {
     file: PathBuf,
     synchronous: Synchronous,
@@ -32,30 +32,30 @@ struct JournalMode {
 }
 
 impl SqliteOpener {
-    /// Fails in words when the file's folder does not exist; SQLite would only say that it cannot open the file.
+    /// Creates the file if it does not exist, and warns if users other than its owner have access.
     ///
-    /// Makes the file where there is none, and warns where others than its owner have access.
+    /// Fails if the file cannot be created, with the reason: SQLite would only report that it cannot open the file.
     pub(super) fn new(file: &Path, config: &DatabaseConfig, purpose: Purpose) -> Result<Self, DatabaseError> {
-        // An absolute path cannot be mistaken for one of SQLite's own notations (`file:…`, `:memory:`).
+        // SQLite gives some names a special meaning (`file:…`, `:memory:`); an absolute path is none of them.
         let file =
             std::path::absolute(file).map_err(|_| DatabaseError::Open("the path of the file cannot be resolved"))?;
         if !file.parent().is_some_and(Path::is_dir) {
-            return Err(DatabaseError::Open("the file's folder does not exist; create it or name another"));
+            return Err(DatabaseError::Open("the folder of the file does not exist; create it or choose another"));
         }
         if file.is_dir() {
-            return Err(DatabaseError::Open("names a folder; it must name a file"));
+            return Err(DatabaseError::Open("the path is a folder; it must be a file"));
         }
-        private_file::make(&file)
+        private_file::create(&file)
             .map_err(|_| DatabaseError::Open("the file cannot be created; check the permissions of its folder"))?;
         if purpose != Purpose::Read {
             for file in private_file::open_to_others(&file) {
-                tracing::warn!(file = %file.display(), "users other than the owner have access to a file of the database; run `chmod 600` on it");
+                tracing::warn!(file = %file.display(), "users other than the owner have access to a database file; run `chmod 600` on it");
             }
         }
         Ok(Self { file, synchronous: config.synchronous, purpose, opened: Arc::default() })
     }
 
-    /// How many connections it has opened so far.
+    /// The number of connections opened so far.
     pub(super) fn opened(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.opened)
     }
@@ -68,29 +68,31 @@ impl SqliteOpener {
         Ok(connection)
     }
 
-    /// One pragma a statement and in this order: the waiting time must be set before anything can wait.
+    /// One pragma per statement, and in this order: the busy timeout has to be set before the first statement that can wait.
     fn prepare(&self, connection: &mut SqliteConnection) -> QueryResult<()> {
-        connection.batch_execute(&format!("PRAGMA busy_timeout = {}", PATIENCE.as_millis()))?;
-        turn_write_ahead_log_on(connection)?;
+        connection.batch_execute(&format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()))?;
+        enable_wal(connection)?;
         connection.batch_execute(&format!("PRAGMA synchronous = {}", self.synchronous.pragma()))?;
         connection.batch_execute("PRAGMA foreign_keys = ON")?;
         match self.purpose {
             Purpose::Read => connection.batch_execute("PRAGMA query_only = ON"),
-            // What a savepoint undoes is kept in memory: in a file it is as much to write as all the rest.
+            // Keeps the undo journal of savepoints in memory: in a file it would double what is written.
             _ => connection.batch_execute("PRAGMA temp_store = MEMORY"),
         }
     }
 }
 
-/// The switch to the write-ahead log is the one thing that SQLite does not wait for: whoever comes while another reads or writes is told
-/// that the database is locked, at once and whatever the waiting time. So it is made only where it must be, and whoever is turned away
-/// queues as a writer, which does wait, and looks again: as a rule the other one has made it by then.
-fn turn_write_ahead_log_on(connection: &mut SqliteConnection) -> QueryResult<()> {
-    let end = Instant::now() + PATIENCE;
-    while !is_write_ahead(connection)? {
+/// Switches the file to write-ahead logging, unless it is already.
+///
+/// The busy timeout does not apply to this switch: it fails at once while another connection reads or writes. After such a failure an
+/// exclusive transaction, which does wait, queues behind the other connection, and the mode is checked again: usually the other
+/// connection has made the switch.
+fn enable_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
+    let end = Instant::now() + BUSY_TIMEOUT;
+    while !is_wal(connection)? {
         match connection.batch_execute("PRAGMA journal_mode = WAL") {
             Err(refused) if Instant::now() < end => {
-                tracing::debug!(%refused, "waiting for another process to be through");
+                tracing::debug!(%refused, "waiting for another process to release the database");
                 connection.batch_execute("BEGIN EXCLUSIVE; COMMIT")?;
             }
             outcome => outcome?,
@@ -99,7 +101,7 @@ fn turn_write_ahead_log_on(connection: &mut SqliteConnection) -> QueryResult<()>
     Ok(())
 }
 
-fn is_write_ahead(connection: &mut SqliteConnection) -> QueryResult<bool> {
+fn is_wal(connection: &mut SqliteConnection) -> QueryResult<bool> {
     let mode: JournalMode = diesel::sql_query("PRAGMA journal_mode").get_result(connection)?;
     Ok(mode.journal_mode == "wal")
 }
@@ -107,7 +109,7 @@ fn is_write_ahead(connection: &mut SqliteConnection) -> QueryResult<bool> {
 pub(super) fn begin(connection: &mut SqliteConnection, purpose: Purpose) -> QueryResult<()> {
     let statement = match purpose {
         Purpose::Read => "BEGIN DEFERRED",
-        // A deferred transaction that comes to write after another has written fails at once, without waiting.
+        // A deferred transaction whose snapshot is outdated when it first writes fails at once, without waiting.
         _ => "BEGIN IMMEDIATE",
     };
     AnsiTransactionManager::begin_transaction_sql(connection, statement)

@@ -1,7 +1,7 @@
-//! A place for the database of one test, of the kind that the environment asks for: `PORTCULLIS_TEST_DATABASE` names a PostgreSQL server
-//! whose user may make databases, else it is a file.
+//! The database of one test: a new database on the PostgreSQL server that `PORTCULLIS_TEST_DATABASE` names, whose user must be allowed to
+//! create databases; otherwise a SQLite file.
 //!
-//! The tests of the API use this file too, each of the two not all of it.
+//! The API tests include this file as well. Neither crate uses all of it.
 
 #![allow(dead_code, reason = "shared by two crates, which use different parts of it")]
 
@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use tempfile::TempDir;
 
-/// Where the database of a test is. It goes with this value.
+/// The location of a test's database, which is deleted when this is dropped.
 pub struct TestDatabase {
     place: TestLocation,
 }
@@ -24,29 +24,29 @@ enum TestLocation {
 }
 
 impl TestDatabase {
-    /// A place with nothing in it.
+    /// An empty database.
     pub fn empty() -> Self {
-        Self::made(false)
+        Self::create(false)
     }
 
-    /// A place where all migrations have been run, if that is quicker than to run them.
+    /// A database for migrated tests: on a server a copy of a migrated template, otherwise an empty file.
     pub fn migrated() -> Self {
-        Self::made(true)
+        Self::create(true)
     }
 
-    /// A file, whatever the environment asks for.
+    /// A SQLite file, independent of the environment.
     pub fn file() -> Self {
         Self { place: TestLocation::File(tempfile::tempdir().unwrap()) }
     }
 
-    /// An empty database on the server at this address, whatever the environment asks for.
+    /// An empty database on the server at this URL, independent of the environment.
     #[cfg(feature = "postgres")]
     pub fn on_server(url: &str) -> Self {
         Self { place: TestLocation::Server(server::OwnDatabase::make(url, false)) }
     }
 
     #[cfg(feature = "postgres")]
-    fn made(is_migrated: bool) -> Self {
+    fn create(is_migrated: bool) -> Self {
         match server::url() {
             Some(server) => Self { place: TestLocation::Server(server::OwnDatabase::make(&server, is_migrated)) },
             None => Self::file(),
@@ -54,12 +54,12 @@ impl TestDatabase {
     }
 
     #[cfg(not(feature = "postgres"))]
-    fn made(_: bool) -> Self {
-        assert!(std::env::var_os("PORTCULLIS_TEST_DATABASE").is_none(), "this build has no PostgreSQL");
+    fn create(_: bool) -> Self {
+        assert!(std::env::var_os("PORTCULLIS_TEST_DATABASE").is_none(), "this build lacks the feature `postgres`");
         Self::file()
     }
 
-    /// What `DATABASE_URL` must be.
+    /// The `DATABASE_URL` of this database.
     pub fn url(&self) -> String {
         match &self.place {
             TestLocation::File(folder) => format!("sqlite://{}", path(folder).display()),
@@ -68,12 +68,12 @@ impl TestDatabase {
         }
     }
 
-    /// Whether it is PostgreSQL's.
+    /// Whether it is on a PostgreSQL server.
     pub fn is_server(&self) -> bool {
         !matches!(self.place, TestLocation::File(_))
     }
 
-    /// How many rows `rows` (a table, and perhaps a condition) are.
+    /// Returns the number of rows of `rows`, a table with an optional condition.
     pub fn count(&self, rows: &str) -> i64 {
         let query = diesel::sql_query(format!("SELECT COUNT(*) AS count FROM {rows}"));
         let counted: Count = match &self.place {
@@ -90,7 +90,7 @@ impl TestDatabase {
         counted.count
     }
 
-    /// Runs statements on it, past the service.
+    /// Runs statements on the database directly, without the service.
     pub fn execute(&self, statements: &str) {
         match &self.place {
             TestLocation::File(folder) => {
@@ -106,7 +106,7 @@ impl TestDatabase {
     }
 }
 
-/// What a statement counts.
+/// The result of a counting statement.
 #[derive(QueryableByName)]
 struct Count {
     #[diesel(sql_type = diesel::sql_types::BigInt)]
@@ -133,7 +133,7 @@ mod server {
         std::env::var("PORTCULLIS_TEST_DATABASE").ok()
     }
 
-    /// A database of its own on the server.
+    /// A database on the server, dropped with this value.
     pub(super) struct OwnDatabase {
         server: String,
         name: String,
@@ -142,11 +142,11 @@ mod server {
 
     impl OwnDatabase {
         pub(super) fn make(server: &str, is_migrated: bool) -> Self {
-            static MADE: AtomicU32 = AtomicU32::new(0);
-            let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
             let template = if is_migrated { template(server) } else { "template0" };
             let own = Self { server: server.to_owned(), url: url_of(server, &name), name };
-            own.tell(&format!("CREATE DATABASE {} TEMPLATE {template}", own.name));
+            own.execute_on_server(&format!("CREATE DATABASE {} TEMPLATE {template}", own.name));
             own
         }
 
@@ -154,25 +154,25 @@ mod server {
             &self.url
         }
 
-        fn tell(&self, statement: &str) {
+        fn execute_on_server(&self, statement: &str) {
             PgConnection::establish(&self.server).unwrap().batch_execute(statement).unwrap();
         }
     }
 
     impl Drop for OwnDatabase {
         fn drop(&mut self) {
-            // With whoever is still connected: a service that has not ended yet.
-            self.tell(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+            // FORCE ends the connections of a service that is still running.
+            self.execute_on_server(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
         }
     }
 
-    /// The database that others are copied from, made once by each process of tests. Nobody may be connected to it meanwhile.
+    /// The migrated template, created once per test process. PostgreSQL copies it only while it has no connections.
     fn template(server: &str) -> &'static str {
         static TEMPLATE: OnceLock<String> = OnceLock::new();
         TEMPLATE.get_or_init(|| {
             let name = format!("template_{}", std::process::id());
             let mut conn = PgConnection::establish(server).unwrap();
-            // A process of the same number may have left one.
+            // An earlier process with the same id may have left one.
             conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).unwrap();
             conn.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).unwrap();
             PgConnection::establish(&url_of(server, &name)).unwrap().run_pending_migrations(MIGRATIONS).unwrap();
@@ -180,7 +180,7 @@ mod server {
         })
     }
 
-    /// The address of another database on the same server.
+    /// The URL of another database on the same server.
     fn url_of(server: &str, database: &str) -> String {
         let (place, parameters) =
             server.split_once('?').map_or((server, String::new()), |(place, rest)| (place, format!("?{rest}")));

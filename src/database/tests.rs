@@ -1,4 +1,4 @@
-//! The doors keep their promises.
+//! Tests of the transactions and of the change detection.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) fn config(place: &TestDatabase) -> DatabaseConfig {
     DatabaseConfig { pool_size: 4, ..DatabaseConfig::new(DatabaseUrl::parse(&place.url()).unwrap()) }
 }
 
-/// A database with a table to try things on.
+/// A database with a table for the tests.
 async fn with_counters() -> (TestDatabase, Database) {
     let (place, database) = Database::temporary();
     database.write(make_counters).await.unwrap();
@@ -47,7 +47,7 @@ async fn count(database: &Database) -> i64 {
 }
 
 #[tokio::test]
-async fn a_failed_write_leaves_nothing_behind() {
+async fn failed_write_is_rolled_back() {
     let (_folder, database) = with_counters().await;
     let outcome: Result<(), DatabaseError> = database
         .write(|conn| {
@@ -68,7 +68,7 @@ async fn a_reader_cannot_write() {
 }
 
 #[tokio::test]
-async fn work_that_panics_is_undone_and_the_next_goes_through() {
+async fn panicking_work_is_rolled_back_and_the_next_write_succeeds() {
     let (_folder, database) = with_counters().await;
     let panicking = tokio::spawn({
         let database = database.clone();
@@ -90,7 +90,7 @@ async fn work_that_panics_is_undone_and_the_next_goes_through() {
 }
 
 #[tokio::test]
-async fn writers_that_read_first_do_not_lose_each_others_work() {
+async fn read_modify_write_transactions_lose_no_update() {
     let (_folder, database) = with_counters().await;
     let seed: Result<(), DatabaseError> = database.write(|conn| add(conn, 1)).await;
     seed.unwrap();
@@ -110,40 +110,40 @@ async fn writers_that_read_first_do_not_lose_each_others_work() {
 }
 
 #[tokio::test]
-async fn a_transaction_in_which_something_failed_is_never_said_to_be_kept() {
+async fn commit_after_a_failed_statement_is_reported_as_an_error() {
     let (_place, database) = with_counters().await;
     if !is_on_a_server() {
-        // SQLite undoes the statement alone, and keeps the rest.
+        // SQLite rolls back only the failed statement.
         return;
     }
     let outcome: Result<(), DatabaseError> = database
         .write(|conn| {
             add(conn, 1)?;
-            // Overlooked on purpose.
+            // The error is ignored on purpose.
             let _ = add(conn, 1);
             Ok(())
         })
         .await;
     assert!(outcome.is_err());
     assert_eq!(count(&database).await, 0);
-    // The connection is good for the next one.
+    // The connection is still usable.
     database.write(|conn| add(conn, 2)).await.unwrap();
 }
 
 #[tokio::test]
-async fn who_finds_no_connection_in_time_is_told_that_the_database_is_out_of_reach() {
+async fn exhausted_pool_is_reported_as_an_outage() {
     let place = TestDatabase::migrated();
     let config = DatabaseConfig { pool_size: 1, pool_wait: Duration::from_millis(50), ..config(&place) };
     let database = Database::open(&config).unwrap();
     database.migrate(&[]).unwrap();
     let (begun, is_running) = std::sync::mpsc::channel();
-    let (go_on, told) = std::sync::mpsc::channel::<()>();
+    let (release, released) = std::sync::mpsc::channel::<()>();
     let slow = tokio::spawn({
         let database = database.clone();
         async move {
             let wait = move |_: &mut DbConnection| {
                 begun.send(()).unwrap();
-                told.recv().unwrap();
+                released.recv().unwrap();
                 Ok::<_, DatabaseError>(())
             };
             database.write(wait).await
@@ -152,13 +152,13 @@ async fn who_finds_no_connection_in_time_is_told_that_the_database_is_out_of_rea
     tokio::task::spawn_blocking(move || is_running.recv().unwrap()).await.unwrap();
     let refused = database.write(|_| Ok::<_, DatabaseError>(())).await;
     assert!(matches!(refused, Err(DatabaseError::Unavailable(_))), "{refused:?}");
-    go_on.send(()).unwrap();
+    release.send(()).unwrap();
     slow.await.unwrap().unwrap();
     database.write(|_| Ok::<_, DatabaseError>(())).await.unwrap();
 }
 
 #[test]
-fn behind_a_pooler_migrations_ask_for_the_server_itself() {
+fn migration_through_a_pooler_needs_the_direct_url() {
     let place = TestDatabase::empty();
     let pooled = DatabaseConfig { is_pooled: true, ..config(&place) };
     let refusal = Database::open(&pooled).unwrap().migrate(&[]).unwrap_err();
@@ -169,11 +169,11 @@ fn behind_a_pooler_migrations_ask_for_the_server_itself() {
 
 #[cfg(feature = "postgres")]
 #[test]
-fn a_server_that_lets_nobody_in_is_told_without_the_password() {
-    let url = DatabaseUrl::parse("postgres://somebody:s3cret-word@127.0.0.1:1/nowhere").unwrap();
+fn connection_error_does_not_contain_the_password() {
+    let url = DatabaseUrl::parse("postgres://user:s3cret-word@127.0.0.1:1/nowhere").unwrap();
     let refusal = Database::open(&DatabaseConfig::new(url)).unwrap_err();
-    let told = format!("{refusal} {refusal:?} {}", std::error::Error::source(&refusal).unwrap());
-    assert!(told.contains("127.0.0.1") && !told.contains("s3cret-word"), "{told}");
+    let messages = format!("{refusal} {refusal:?} {}", std::error::Error::source(&refusal).unwrap());
+    assert!(messages.contains("127.0.0.1") && !messages.contains("s3cret-word"), "{messages}");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_locked_database_is_an_outage_and_a_broken_statement_is_not() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_said_in_words_and_without_the_address() {
+fn failure_to_open_a_file_has_a_reason_without_the_path() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = DatabaseUrl::sqlite(folder.path().join("no-such-folder").join("test.db"));
     for url in [nowhere, DatabaseUrl::sqlite(folder.path())] {
@@ -206,12 +206,12 @@ fn is_on_a_server() -> bool {
 }
 
 #[tokio::test]
-async fn the_changes_of_another_process_are_noticed_and_our_own_are_not() {
-    // Of another process on a server notices tell, and who it was.
+async fn changes_by_another_process_are_noticed_and_our_own_are_not() {
+    // Only for a file: on a server the listener receives notices.
     let (place, database) = Database::temporary_file();
     database.write(make_counters).await.unwrap();
     let other = Database::open(&config(&place)).unwrap();
-    assert!(database.notice_external_changes().await.unwrap(), "the first time nobody knows");
+    assert!(database.notice_external_changes().await.unwrap(), "the first check always reports a change");
     database.write(|conn| add(conn, 1)).await.unwrap();
     assert!(!database.notice_external_changes().await.unwrap());
     let before = database.invalidations().version();
@@ -222,7 +222,7 @@ async fn the_changes_of_another_process_are_noticed_and_our_own_are_not() {
 }
 
 #[tokio::test]
-async fn a_write_is_noted_when_it_is_kept_and_not_when_it_is_undone() {
+async fn committed_write_invalidates_and_rolled_back_write_does_not() {
     let (_folder, database) = with_counters().await;
     let (changes, bob) = (database.invalidations(), InvalidationKey::of(&"bob"));
     let before = changes.version();
@@ -233,10 +233,10 @@ async fn a_write_is_noted_when_it_is_kept_and_not_when_it_is_undone() {
         })
         .await;
     assert!(refused.is_err() && changes.is_all_unchanged(before));
-    let touching = |id, invalidates| database.write_invalidating(move |conn| add(conn, id).map(|()| ((), invalidates)));
-    touching(1, Invalidates::Nothing).await.unwrap();
+    let write = |id, invalidates| database.write_invalidating(move |conn| add(conn, id).map(|()| ((), invalidates)));
+    write(1, Invalidates::Nothing).await.unwrap();
     assert!(changes.is_all_unchanged(before));
-    touching(2, Invalidates::one(&"bob")).await.unwrap();
+    write(2, Invalidates::one(&"bob")).await.unwrap();
     assert!(!changes.is_unchanged(bob, before));
     let before = changes.version();
     database.write(|conn| add(conn, 3)).await.unwrap();
@@ -244,18 +244,18 @@ async fn a_write_is_noted_when_it_is_kept_and_not_when_it_is_undone() {
 }
 
 #[tokio::test]
-async fn a_write_is_noted_though_nobody_waits_for_it_any_more() {
+async fn write_of_a_cancelled_caller_still_invalidates() {
     let (_folder, database) = with_counters().await;
     let before = database.invalidations().version();
     let (begun, is_running) = std::sync::mpsc::channel();
-    let (go_on, told) = std::sync::mpsc::channel::<()>();
+    let (release, released) = std::sync::mpsc::channel::<()>();
     let waiting = tokio::spawn({
         let database = database.clone();
         async move {
             database
                 .write(move |conn| {
                     begun.send(()).unwrap();
-                    told.recv().unwrap();
+                    released.recv().unwrap();
                     add(conn, 1)
                 })
                 .await
@@ -264,8 +264,8 @@ async fn a_write_is_noted_though_nobody_waits_for_it_any_more() {
     tokio::task::spawn_blocking(move || is_running.recv().unwrap()).await.unwrap();
     waiting.abort();
     assert!(waiting.await.unwrap_err().is_cancelled());
-    go_on.send(()).unwrap();
-    // Writers come one after another, so the one before has ended when this one has.
+    release.send(()).unwrap();
+    // Writers are serialized: when this write has ended, so has the one before.
     database.write_invalidating(|conn| add(conn, 2).map(|()| ((), Invalidates::Nothing))).await.unwrap();
     assert!(!database.invalidations().is_unchanged(InvalidationKey::of(&1), before));
 }

@@ -1,6 +1,6 @@
-//! A pool of connections, and the queue before it.
+//! A connection pool with an async queue in front of it.
 //!
-//! The queue is async and fair: whoever waits holds no thread, and nobody overtakes.
+//! The queue is first in, first out, and a waiting caller holds no thread.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -24,46 +24,47 @@ use super::usage::{PoolUsage, Waiting};
 use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 use crate::scope::Surroundings;
 
-/// How long a connection to a server is used before a new one takes its place, and how long it may lie unused.
+/// The maximum lifetime and idle time of a connection to a server.
 const SERVER_LIFETIME: Duration = Duration::from_secs(30 * 60);
 const SERVER_IDLE: Duration = Duration::from_secs(10 * 60);
 
-/// Whether somebody waits for a transaction who wants to be told when it takes too long.
+/// Whether a transaction has an overall deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deadline {
+    /// A caller waits: it gets an error when the transaction takes too long.
     Caller,
     None,
 }
 
-/// A way to transactions. Clones share their connections.
+/// Runs transactions on pooled connections. Clones share their connections.
 #[derive(Clone)]
 pub(super) struct TransactionPool {
     pool: Pool<Manager>,
-    turns: Arc<Semaphore>,
-    /// Who waits to write together with others.
+    permits: Arc<Semaphore>,
+    /// The writes that wait for a group commit.
     queue: Queue,
     config: Arc<DatabaseConfig>,
-    /// How many connections to a file were opened so far.
+    /// The number of connections to a SQLite file opened so far.
     opened: Arc<AtomicU64>,
-    /// What it is called, for whoever watches.
+    /// The name of the pool in metrics and traces.
     name: &'static str,
-    /// How many wait for their turn.
+    /// The number of transactions that wait for a permit.
     waiting: Arc<AtomicU64>,
-    /// How many transactions were begun.
+    /// The number of transactions begun so far.
     begun: Arc<AtomicU64>,
 }
 
 impl TransactionPool {
-    /// Opens one connection at once, so that a database that cannot be opened is known at start and with its cause.
+    /// Opens one connection at once, so that a database that cannot be opened fails the start with its cause.
     ///
-    /// To SQLite each connection is good for the purpose named and those that do less; to PostgreSQL for all.
+    /// A SQLite connection serves `purpose` and less privileged ones; a PostgreSQL connection serves every purpose.
     pub(super) fn open(
         config: &Arc<DatabaseConfig>,
         purpose: Purpose,
         connections: u32,
         name: &'static str,
     ) -> Result<Self, DatabaseError> {
-        greet(&mut Manager::new(&config.url, config, purpose)?.connect()?)?;
+        check_server(&mut Manager::new(&config.url, config, purpose)?.connect()?)?;
         let manager = Manager::new(&config.url, config, purpose)?;
         let opened = match &manager {
             Manager::Sqlite(opener) => opener.opened(),
@@ -73,37 +74,50 @@ impl TransactionPool {
         let is_server = config.url.is_server();
         let pool = Pool::builder()
             .max_size(connections)
-            // Opened when they are wanted, while somebody waits: one that a thread of the pool still opened as a short command ended would
-            // go down with the libraries under it.
+            // Connections are opened on demand. A background thread that still opens one while a short command exits would crash, because
+            // the libraries that it uses are being torn down.
             .min_idle(Some(0))
             .connection_timeout(config.pool_wait)
-            // An open file does not grow stale, and its prepared statements are worth keeping.
+            // A connection to a file does not go stale, and keeping it keeps its prepared statements.
             .max_lifetime(is_server.then_some(SERVER_LIFETIME))
             .idle_timeout(is_server.then_some(SERVER_IDLE))
-            // Beginning a transaction tells as much, and takes no round trip of its own.
+            // BEGIN detects a lost connection without an extra round trip.
             .test_on_check_out(false)
             .error_handler(Box::new(LogRefusedConnections))
             .build_unchecked(manager);
-        let turns = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
-        let (queue, waiting, begun) = (Queue::default(), Arc::default(), Arc::default());
-        Ok(Self { pool, turns, queue, config: Arc::clone(config), opened, name, waiting, begun })
+        let permits = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
+        Ok(Self {
+            pool,
+            permits,
+            queue: Queue::default(),
+            config: Arc::clone(config),
+            opened,
+            name,
+            waiting: Arc::default(),
+            begun: Arc::default(),
+        })
     }
 
-    /// How busy it is.
+    /// The usage of the pool.
     pub(super) fn usage(&self) -> PoolUsage {
         let size = u64::from(self.pool.max_size());
-        let free = u64::try_from(self.turns.available_permits()).unwrap_or(size);
+        let free = u64::try_from(self.permits.available_permits()).unwrap_or(size);
         let in_use = size.saturating_sub(free);
-        let (waiting, transactions) = (self.waiting.load(Ordering::Relaxed), self.begun.load(Ordering::Relaxed));
-        PoolUsage { pool: self.name, size, in_use, waiting, transactions }
+        PoolUsage {
+            pool: self.name,
+            size,
+            in_use,
+            waiting: self.waiting.load(Ordering::Relaxed),
+            transactions: self.begun.load(Ordering::Relaxed),
+        }
     }
 
-    /// Runs `work` as one transaction on a blocking thread, inside the caller's span, sends what `notice` says with it if it is kept, and
-    /// runs `after` once it has ended, well or not.
+    /// Runs `work` as one transaction on a blocking thread, inside the caller's span. Sends the payload of `notice` with the commit, and
+    /// runs `after` once the transaction has ended, committed or not.
     ///
-    /// In a `hurry` the caller waits no longer than for a connection, a lock and a statement each as long as they may take, and is told
-    /// then that the database is out of reach. A server that has fallen silent holds the thread until it speaks or the connection is
-    /// given up; what became of the transaction is not known before.
+    /// With [`Deadline::Caller`] the caller waits no longer than the limits for a connection, a lock and a statement together, and then
+    /// gets [`DatabaseError::Unavailable`]. A silent server holds the thread until it answers or the connection times out; until then the
+    /// outcome of the transaction is unknown.
     pub(super) async fn transaction<T, E, W>(
         &self,
         purpose: Purpose,
@@ -126,7 +140,7 @@ impl TransactionPool {
         .await
     }
 
-    /// As [`transaction`](Self::transaction), in one with those who wait beside it. For a file, where there is one writer.
+    /// As [`transaction`](Self::transaction), in a group commit with the other waiting writes. For SQLite, which has one writer.
     pub(super) async fn shared_transaction<T, E>(
         &self,
         work: impl FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -138,13 +152,13 @@ impl TransactionPool {
     {
         let name = self.name;
         let work = move |conn: &mut DbConnection| tracing::debug_span!("database", pool = name).in_scope(|| work(conn));
-        let (place, mut reply) = self.queue.join(work, after);
+        let (ticket, mut reply) = self.queue.join(work, after);
         let ended = loop {
-            match select(&mut reply, pin!(self.turn())).await {
+            match select(&mut reply, pin!(self.acquire_permit())).await {
                 Either::Left((ended, _)) => break ended,
-                Either::Right((Ok(turn), _)) => self.commit_group(turn),
-                Either::Right((Err(too_late), _)) if place.leave() => return Err(too_late.into()),
-                // It has begun, and a file answers, or fails, by itself.
+                Either::Right((Ok(permit), _)) => self.commit_group(permit),
+                Either::Right((Err(too_late), _)) if ticket.cancel() => return Err(too_late.into()),
+                // The work has started. SQLite always answers or fails in bounded time, so no timeout is needed.
                 Either::Right((Err(_), _)) => break reply.await,
             }
         };
@@ -155,21 +169,21 @@ impl TransactionPool {
         }
     }
 
-    /// Uses the turn for who waits.
-    fn commit_group(&self, turn: OwnedSemaphorePermit) {
+    /// Uses the permit to commit the next group of queued writes.
+    fn commit_group(&self, permit: OwnedSemaphorePermit) {
         let (pool, end) = (self.clone(), Instant::now() + self.config.pool_wait);
         tokio::task::spawn_blocking(move || {
             // As in `on_blocking_thread`.
-            let _turn = turn;
-            let works = pool.queue.next();
+            let _permit = permit;
+            let works = pool.queue.next_group();
             if !works.is_empty() {
-                group_commit::go(pool.begin(Purpose::Concurrent, end), works);
+                group_commit::run_group(pool.begin(Purpose::Concurrent, end), works);
             }
         });
     }
 
-    /// What tells the changes of other processes apart, as this lane's connection sees it now. Not in a transaction, which would take
-    /// the turn of a writer elsewhere. `None` where the database does not tell.
+    /// Returns the version of the database that changes when another process writes, or `None` on a server, which has none. Read outside a
+    /// transaction, which would block the writer of another process.
     pub(super) async fn external_version(&self) -> Result<Option<ExternalVersion>, DatabaseError> {
         if self.config.url.is_server() {
             return Ok(None);
@@ -183,7 +197,7 @@ impl TransactionPool {
         .await
     }
 
-    /// Runs `work` once it is its turn; it is told until when a connection may be waited for.
+    /// Runs `work` on a blocking thread once a permit is free. `work` gets the time until which it may wait for a connection.
     async fn on_blocking_thread<T, E>(
         &self,
         deadline: Deadline,
@@ -194,15 +208,15 @@ impl TransactionPool {
         E: From<DatabaseError> + Send + 'static,
     {
         let end = Instant::now() + self.config.pool_wait;
-        let turn = self.turn().await?;
+        let permit = self.acquire_permit().await?;
         let (pool, surroundings) = (self.clone(), Surroundings::current());
         let task = tokio::task::spawn_blocking(move || {
-            // The turn outlives the connection: whoever is next finds it back in the pool.
-            let _turn = turn;
-            // The caller's, which have the request's id, and below them a span for whoever traces.
+            // The permit outlives the connection, so the next holder finds the connection back in the pool.
+            let _permit = permit;
+            // The caller's tracing context, which has the request id, with a child span for traces.
             surroundings.enter(|| tracing::debug_span!("database", pool = pool.name).in_scope(|| work(&pool, end)))
         });
-        match self.ended(deadline, task).await? {
+        match self.join(deadline, task).await? {
             Ok(outcome) => outcome,
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -211,19 +225,19 @@ impl TransactionPool {
         }
     }
 
-    /// What `task` came to, unless it takes longer than a server may. A file answers, or fails, by itself.
-    async fn ended<T>(&self, deadline: Deadline, task: JoinHandle<T>) -> Result<Result<T, JoinError>, DatabaseError> {
+    /// Waits for `task`, with a timeout if the database is on a server. SQLite always answers or fails in bounded time.
+    async fn join<T>(&self, deadline: Deadline, task: JoinHandle<T>) -> Result<Result<T, JoinError>, DatabaseError> {
         if deadline == Deadline::None || !self.config.url.is_server() {
             return Ok(task.await);
         }
         let DatabaseConfig { pool_wait, lock_timeout, statement_timeout, .. } = *self.config;
         tokio::time::timeout(pool_wait + lock_timeout + statement_timeout, task).await.map_err(|late| {
-            tracing::warn!("the database has fallen silent in the middle of a transaction");
+            tracing::warn!("database transaction timed out");
             DatabaseError::unavailable(late)
         })
     }
 
-    /// A transaction on this very thread, for what runs before there is anything async to hold up.
+    /// Runs `work` as one transaction on the current thread, for use outside the async runtime.
     pub(super) fn transaction_here<T>(
         &self,
         purpose: Purpose,
@@ -232,19 +246,19 @@ impl TransactionPool {
         finish(self.begin(purpose, Instant::now() + self.config.pool_wait)?, work, || None)
     }
 
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
-        if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
-            return Ok(turn);
+    async fn acquire_permit(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
         }
         let _waiting = Waiting::one(&self.waiting);
-        tokio::time::timeout(self.config.pool_wait, Arc::clone(&self.turns).acquire_owned())
+        tokio::time::timeout(self.config.pool_wait, Arc::clone(&self.permits).acquire_owned())
             .await
             .map_err(DatabaseError::unavailable)?
             .map_err(DatabaseError::unavailable)
     }
 
-    /// A connection in a transaction. One that was lost while it lay in the pool shows so only now, when nothing is lost but the attempt:
-    /// then the next one is tried, until every one that may be in the pool has had its turn.
+    /// Returns a connection with an open transaction. A pooled connection that was lost while idle fails only here, before any work was
+    /// done, so the next one is tried, at most as often as the pool has connections.
     fn begin(&self, purpose: Purpose, end: Instant) -> Result<PooledConnection<Manager>, DatabaseError> {
         let mut tries = self.pool.max_size();
         loop {
@@ -256,7 +270,7 @@ impl TransactionPool {
                     return Ok(connection);
                 }
                 Err(cause) if is_lost(&cause) && tries > 0 => {
-                    tracing::debug!(%cause, "a connection was lost while nobody used it");
+                    tracing::debug!(%cause, "an idle connection was lost");
                     tries -= 1;
                     connection.mark_broken();
                 }
@@ -266,7 +280,7 @@ impl TransactionPool {
     }
 }
 
-/// Whether the connection is gone, and not only the statement refused.
+/// Whether the connection is lost, as opposed to a rejected statement.
 fn is_lost(error: &DieselError) -> bool {
     matches!(
         error,
@@ -278,8 +292,8 @@ fn is_lost(error: &DieselError) -> bool {
     )
 }
 
-/// Runs `work` in one transaction on a connection of its own, which goes with it.
-pub(super) fn apart<T>(
+/// Runs `work` in one transaction on a new connection, which is closed afterwards.
+pub(super) fn transaction_on_new_connection<T>(
     url: &DatabaseUrl,
     config: &DatabaseConfig,
     purpose: Purpose,
@@ -290,7 +304,7 @@ pub(super) fn apart<T>(
     finish(&mut connection, work, || None)
 }
 
-/// Runs `work` in the transaction that was begun, and ends it.
+/// Runs `work` in the open transaction of `connection`, and commits it or rolls it back.
 fn finish<T, E: From<DatabaseError>>(
     mut connection: impl std::ops::DerefMut<Target = ManagedConnection>,
     work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
@@ -303,17 +317,17 @@ fn finish<T, E: From<DatabaseError>>(
         },
         Err(failure) => {
             if let Err(not_rolled_back) = connection.roll_back() {
-                // The pool drops the connection, and the database rolls back with it.
+                // The pool drops the connection, and the database rolls back the transaction.
                 connection.mark_broken();
-                tracing::warn!(%not_rolled_back, "a transaction could not be rolled back");
+                tracing::warn!(%not_rolled_back, "failed to roll back a transaction");
             }
             Err(failure)
         }
     }
 }
 
-/// What is to be known of a database before it is used.
-fn greet(connection: &mut ManagedConnection) -> Result<(), DatabaseError> {
+/// Checks the settings of a server and logs warnings.
+fn check_server(connection: &mut ManagedConnection) -> Result<(), DatabaseError> {
     match &mut **connection {
         DbConnection::Sqlite(_) => Ok(()),
         #[cfg(feature = "postgres")]

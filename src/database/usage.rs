@@ -1,23 +1,23 @@
-//! How busy a pool is, for whoever watches.
+//! Usage of the connection pools, for the metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How busy a pool is.
+/// The usage of one pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolUsage {
-    /// What it is for.
+    /// The name of the pool.
     pub pool: &'static str,
-    /// How many transactions it can run at once.
+    /// The number of transactions that it can run at once.
     pub size: u64,
-    /// How many it runs now.
+    /// The number of transactions that it runs now.
     pub in_use: u64,
-    /// How many wait for their turn.
+    /// The number of transactions that wait for a permit.
     pub waiting: u64,
-    /// How many it has begun since the start.
+    /// The number of transactions begun since the start.
     pub transactions: u64,
 }
 
-/// Counts one who waits, until it is dropped: also where the wait is given up half-way.
+/// Counts one waiting transaction until it is dropped, also if the wait is cancelled.
 pub(super) struct Waiting<'a>(&'a AtomicU64);
 
 impl<'a> Waiting<'a> {
@@ -40,11 +40,11 @@ mod tests {
     use super::*;
     use crate::database::{Database, DatabaseError};
 
-    /// The usage of the one pool that writes, once `is_it` holds.
-    async fn writer(database: &Database, is_it: impl Fn(PoolUsage) -> bool) -> PoolUsage {
+    /// Waits until `condition` holds for the usage of the write pool, and returns it.
+    async fn writer(database: &Database, condition: impl Fn(PoolUsage) -> bool) -> PoolUsage {
         loop {
             let usage = database.usage().into_iter().find(|usage| usage.pool == "write").unwrap();
-            if is_it(usage) {
+            if condition(usage) {
                 return usage;
             }
             tokio::task::yield_now().await;
@@ -52,9 +52,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_writes_and_who_waits_for_it_are_told_apart() {
+    async fn running_and_waiting_transactions_are_counted_separately() {
         let (_folder, database) = Database::temporary_file();
-        let (go_on, held) = mpsc::channel::<()>();
+        let (release, held) = mpsc::channel::<()>();
         let write = |held: Option<mpsc::Receiver<()>>| {
             let database = database.clone();
             tokio::spawn(async move {
@@ -67,11 +67,11 @@ mod tests {
         let second = write(None);
         let usage = writer(&database, |usage| usage.waiting == 1).await;
         assert_eq!((usage.size, usage.in_use), (1, 1));
-        let given_up = write(None);
+        let cancelled = write(None);
         writer(&database, |usage| usage.waiting == 2).await;
-        given_up.abort();
+        cancelled.abort();
         writer(&database, |usage| usage.waiting == 1).await;
-        drop(go_on);
+        drop(release);
         first.await.unwrap();
         second.await.unwrap();
         assert_eq!(writer(&database, |usage| usage.in_use == 0).await.waiting, 0);

@@ -1,24 +1,24 @@
-//! Who the issuer knows: two people and two clients, the same in every process.
+//! The users and clients of the issuer: two users and three clients, the same in every process.
 //!
-//! Nothing here is secret: the machine's "secret" is printed in the documentation and works on loopback only.
+//! Nothing here is secret: the client secrets are public and work on loopback only.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use url::{Host, Url};
 
-/// The client id of the single-page app: public, signs people in with code and PKCE, returns to any loopback address.
+/// The client id of the single-page app: a public client that uses code with PKCE, with any loopback redirect URI.
 pub const SPA_CLIENT: &str = "portcullis-spa";
-/// The client id of a service that signs people in itself and keeps their tokens: it has a secret, and returns to any loopback address.
+/// The client id of a service with browser sign-in, which keeps the tokens itself: a confidential client with any loopback redirect URI.
 pub const SESSION_CLIENT: &str = "portcullis-session";
-/// The development secret of [`SESSION_CLIENT`]. Everybody knows it.
+/// The development secret of [`SESSION_CLIENT`]. It is public.
 pub const SESSION_SECRET: &str = "session-development-secret";
-/// The client id of the machine that is registered: it acts for itself by client credentials.
+/// The client id of the machine client, which uses client credentials.
 pub const MACHINE_CLIENT: &str = "reporter";
-/// The development secret of [`MACHINE_CLIENT`]. Everybody knows it.
+/// The development secret of [`MACHINE_CLIENT`]. It is public.
 pub const MACHINE_SECRET: &str = "reporter-development-secret";
 
-/// Somebody who can sign in. There are no passwords: the page asks who to be.
+/// A user who can sign in. There are no passwords: the sign-in page lets the browser choose a user.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Person {
+pub(super) struct User {
     /// The `sub` claim and the `preferred_username`.
     pub(super) login: &'static str,
     pub(super) given_name: &'static str,
@@ -27,31 +27,31 @@ pub(super) struct Person {
     pub(super) locale: &'static str,
 }
 
-impl Person {
+impl User {
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.given_name, self.family_name)
     }
 }
 
-pub(super) const ALICE: Person =
-    Person { login: "alice", given_name: "Alice", family_name: "Archer", email: "alice@example.test", locale: "en-GB" };
-pub(super) const BOB: Person =
-    Person { login: "bob", given_name: "Bob", family_name: "Baker", email: "bob@example.test", locale: "en-US" };
+pub(super) const ALICE: User =
+    User { login: "alice", given_name: "Alice", family_name: "Archer", email: "alice@example.test", locale: "en-GB" };
+pub(super) const BOB: User =
+    User { login: "bob", given_name: "Bob", family_name: "Baker", email: "bob@example.test", locale: "en-US" };
 
-pub(super) const PEOPLE: [&Person; 2] = [&ALICE, &BOB];
+pub(super) const USERS: [&User; 2] = [&ALICE, &BOB];
 
-pub(super) fn find_person(login: &str) -> Option<&'static Person> {
-    PEOPLE.into_iter().find(|person| person.login == login)
+pub(super) fn find_user(login: &str) -> Option<&'static User> {
+    USERS.into_iter().find(|user| user.login == login)
 }
 
-/// What a client may do follows from its kind (RFC 6749 section 2.1).
+/// A client. Its kind determines the grants it may use (RFC 6749 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Client {
-    /// Runs in a browser, holds no secret: code with PKCE, and refresh.
+    /// Runs in a browser and has no secret: code with PKCE, and refresh.
     Spa,
-    /// Runs on a server, with a secret: code with PKCE, and refresh.
+    /// Runs on a server and has a secret: code with PKCE, and refresh.
     Web,
-    /// A program with a secret: client credentials only.
+    /// A machine client with a secret: client credentials only.
     Machine,
 }
 
@@ -68,7 +68,7 @@ impl Client {
         }
     }
 
-    /// Whether this proves to be the client: the right secret, or none for a client that has none.
+    /// Whether the secret authenticates the client. A public client must present none.
     pub(super) fn accepts_secret(self, secret: Option<&str>) -> bool {
         match (self, secret) {
             (Self::Spa, None) => true,
@@ -78,17 +78,17 @@ impl Client {
         }
     }
 
-    /// Whether people sign in by it.
-    pub(super) fn signs_people_in(self) -> bool {
+    /// Whether users sign in through this client.
+    pub(super) fn signs_users_in(self) -> bool {
         matches!(self, Self::Spa | Self::Web)
     }
 
-    /// The address, if the client may be answered there: for whoever signs people in any loopback one, whatever port its development server got
-    /// (RFC 8252 section 7.3); none for the machine.
+    /// The parsed redirect URI if it is registered for this client. For sign-in clients every loopback address and port is registered
+    /// (RFC 8252 section 7.3), for the machine client none.
     pub(super) fn registered_redirect(self, uri: &str) -> Option<Url> {
         let uri = Url::parse(uri).ok()?;
-        let plain = uri.fragment().is_none() && uri.username().is_empty() && uri.password().is_none();
-        (self.signs_people_in() && plain && is_loopback(&uri)).then_some(uri)
+        let is_plain = uri.fragment().is_none() && uri.username().is_empty() && uri.password().is_none();
+        (self.signs_users_in() && is_plain && is_loopback(&uri)).then_some(uri)
     }
 }
 
@@ -96,16 +96,16 @@ fn is_equal(secret: &str, expected: &str) -> bool {
     verify_slices_are_equal(secret.as_bytes(), expected.as_bytes()).is_ok()
 }
 
-/// Whether a web address names this machine: `localhost`, a name below it, or a loopback address.
+/// Whether the host of an http or https URL is `localhost`, a name below it, or a loopback address.
 pub(super) fn is_loopback(uri: &Url) -> bool {
-    let here = match uri.host() {
+    let is_local_host = match uri.host() {
         // RFC 6761 section 6.3.
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
-    here && matches!(uri.scheme(), "http" | "https")
+    is_local_host && matches!(uri.scheme(), "http" | "https")
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_app_is_answered_on_loopback_only() {
+    fn only_loopback_redirect_uris_are_registered() {
         for good in [
             "http://localhost:5173/callback",
             "http://127.0.0.1:3000",
@@ -128,7 +128,7 @@ mod tests {
             "https://example.com/",
             "http://localhost.example.com/",
             "http://localhost@example.com/",
-            "http://someone@localhost/",
+            "http://user@localhost/",
             "http://localhost/#fragment",
             "com.example:/callback",
             "javascript://localhost/%0aalert(1)",
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_runs_on_a_server_has_a_secret() {
+    fn confidential_clients_require_their_secret_and_the_public_client_none() {
         assert!(Client::Machine.accepts_secret(Some(MACHINE_SECRET)));
         assert!(!Client::Machine.accepts_secret(Some("another")));
         assert!(!Client::Machine.accepts_secret(None));

@@ -1,8 +1,8 @@
-//! What people have granted to clients: codes that wait to be redeemed, and the refresh tokens that came of them.
+//! The grants of users to clients: codes that can be redeemed, and the refresh tokens derived from them.
 //!
-//! A code works once, and all refresh tokens that descend from it are one family, named by that code. Whoever shows a spent code or a
-//! spent refresh token ends the family (RFC 6749 section 4.1.2, RFC 9700 section 4.14): one of two holders is a thief, and nobody knows
-//! which. Access tokens already issued live out their five minutes.
+//! A code can be redeemed once. All refresh tokens derived from it form one family, identified by the code. Reuse of a code or of a refresh
+//! token ends the family (RFC 6749 section 4.1.2, RFC 9700 section 4.14): one of the two holders must have stolen it. Access tokens already
+//! issued stay valid until they expire after five minutes.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -13,10 +13,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::directory::{Client, Person};
+use super::directory::{Client, User};
 use crate::redacted::redact_debug;
 
-/// How long a code waits to be redeemed.
+/// How long a code can be redeemed.
 const CODE_LIFETIME: TimeDelta = TimeDelta::seconds(60);
 /// How long a sign-in can be refreshed.
 const FAMILY_LIFETIME: TimeDelta = TimeDelta::hours(8);
@@ -25,14 +25,14 @@ const VERIFIER_LENGTH: RangeInclusive<usize> = 43..=128;
 /// 256 bits: codes and refresh tokens cannot be guessed.
 const RANDOM_BYTES: usize = 32;
 
-/// A person let a client act for them.
+/// The permission of a user for a client to act on their behalf.
 #[derive(Clone)]
 pub(super) struct Grant {
     pub(super) client: Client,
-    pub(super) person: &'static Person,
+    pub(super) user: &'static User,
     pub(super) scopes: Vec<String>,
     pub(super) nonce: Option<String>,
-    /// What ID tokens and logout tokens call this sign-in (`sid`).
+    /// The session id in ID tokens and logout tokens (`sid`).
     pub(super) session: String,
     pub(super) signed_in_at: DateTime<Utc>,
 }
@@ -40,8 +40,8 @@ pub(super) struct Grant {
 redact_debug!(Grant);
 
 impl Grant {
-    /// Whether every scope of this list (RFC 6749 section 3.3) was granted.
-    fn holds(&self, scope: &str) -> bool {
+    /// Whether every scope in this list (RFC 6749 section 3.3) was granted.
+    fn covers(&self, scope: &str) -> bool {
         scope.split(' ').all(|scope| self.scopes.iter().any(|granted| granted == scope))
     }
 }
@@ -49,23 +49,23 @@ impl Grant {
 /// Why a grant was not refreshed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotRefreshed {
-    /// The token is unknown, spent, late or another's.
-    NoGrant,
-    /// More scopes were asked for than were granted. The token is not spent.
-    TooMuch,
+    /// The token is unknown, used, expired or was issued to another client.
+    InvalidGrant,
+    /// The request exceeds the granted scopes. The token stays valid.
+    ExcessiveScope,
 }
 
-/// What a code is bound to besides its grant.
+/// The parameters that a code is bound to, in addition to its grant.
 #[derive(Clone)]
 pub(super) struct Binding {
     pub(super) redirect_uri: String,
-    /// The PKCE challenge, by method S256 (RFC 7636 section 4.2).
+    /// The PKCE challenge, of method S256 (RFC 7636 section 4.2).
     pub(super) challenge: String,
 }
 
 redact_debug!(Binding);
 
-/// What a client shows to redeem a code.
+/// The parameters of a client that redeems a code.
 pub(super) struct Redemption<'a> {
     pub(super) client: Client,
     pub(super) code: &'a str,
@@ -83,7 +83,7 @@ type Code = String;
 struct Ledger {
     codes: HashMap<Code, (Grant, Binding)>,
     families: HashMap<Code, Family>,
-    /// Every refresh token of a living family, spent ones too.
+    /// Every refresh token of an active family, including used ones.
     refresh_tokens: HashMap<String, Code>,
 }
 
@@ -93,34 +93,34 @@ struct Family {
 }
 
 impl Grants {
-    /// A new code for this grant.
+    /// Issues a new code for this grant.
     pub(super) fn issue_code(&self, grant: Grant, binding: Binding) -> Code {
         let code = random();
         let mut ledger = self.ledger();
-        ledger.forget_expired(grant.signed_in_at);
+        ledger.remove_expired(grant.signed_in_at);
         ledger.codes.insert(code.clone(), (grant, binding));
         code
     }
 
-    /// The grant and its first refresh token. `None` for a code that is unknown, spent, late or another's, or a proof that does not fit.
-    /// Right or wrong, the attempt spends the code, so that a verifier cannot be searched for.
-    pub(super) fn redeem(&self, shown: &Redemption<'_>, now: DateTime<Utc>) -> Option<(Grant, String)> {
+    /// Returns the grant and its first refresh token, or `None` if the code is unknown, used, expired or does not match the parameters.
+    /// A failed attempt also uses up the code, so that a verifier cannot be guessed.
+    pub(super) fn redeem(&self, redemption: &Redemption<'_>, now: DateTime<Utc>) -> Option<(Grant, String)> {
         let mut ledger = self.ledger();
-        let Some((grant, binding)) = ledger.codes.remove(shown.code) else {
-            ledger.end_family(shown.code);
+        let Some((grant, binding)) = ledger.codes.remove(redemption.code) else {
+            ledger.end_family(redemption.code);
             return None;
         };
-        let fits = grant.client == shown.client
-            && binding.redirect_uri == shown.redirect_uri
-            && answers_challenge(shown.verifier, &binding.challenge)
+        let fits = grant.client == redemption.client
+            && binding.redirect_uri == redemption.redirect_uri
+            && matches_challenge(redemption.verifier, &binding.challenge)
             && now < grant.signed_in_at + CODE_LIFETIME;
         fits.then(|| {
-            let refresh_token = ledger.rotate(shown.code, grant.clone());
+            let refresh_token = ledger.rotate(redemption.code, grant.clone());
             (grant, refresh_token)
         })
     }
 
-    /// The grant and its next refresh token.
+    /// Returns the grant and its next refresh token.
     pub(super) fn refresh(
         &self,
         client: Client,
@@ -129,39 +129,39 @@ impl Grants {
         now: DateTime<Utc>,
     ) -> Result<(Grant, String), NotRefreshed> {
         let mut ledger = self.ledger();
-        let code = ledger.refresh_tokens.get(token).ok_or(NotRefreshed::NoGrant)?.clone();
-        let family = ledger.families.get(&code).ok_or(NotRefreshed::NoGrant)?;
-        let fits = family.grant.client == client && family.current == token && !family.is_over(now);
+        let code = ledger.refresh_tokens.get(token).ok_or(NotRefreshed::InvalidGrant)?.clone();
+        let family = ledger.families.get(&code).ok_or(NotRefreshed::InvalidGrant)?;
+        let fits = family.grant.client == client && family.current == token && !family.is_expired(now);
         if !fits {
             ledger.end_family(&code);
-            return Err(NotRefreshed::NoGrant);
+            return Err(NotRefreshed::InvalidGrant);
         }
         let grant = family.grant.clone();
-        // Before the token is spent: a client that asked for too much may ask again.
-        if scope.is_some_and(|scope| !grant.holds(scope)) {
-            return Err(NotRefreshed::TooMuch);
+        // Checked before the token is used up, so that the client can retry with fewer scopes.
+        if scope.is_some_and(|scope| !grant.covers(scope)) {
+            return Err(NotRefreshed::ExcessiveScope);
         }
         let next = ledger.rotate(&code, grant.clone());
         Ok((grant, next))
     }
 
-    /// Ends what this person granted to this client: nothing of it can be refreshed or redeemed any more.
+    /// Ends all grants of this user to this client: their codes and refresh tokens become invalid.
     pub(super) fn end(&self, client: Client, login: &str) {
-        let theirs = |grant: &Grant| grant.client == client && grant.person.login == login;
+        let is_affected = |grant: &Grant| grant.client == client && grant.user.login == login;
         let mut ledger = self.ledger();
-        ledger.codes.retain(|_, (grant, _)| !theirs(grant));
-        ledger.families.retain(|_, family| !theirs(&family.grant));
-        ledger.forget_orphans();
+        ledger.codes.retain(|_, (grant, _)| !is_affected(grant));
+        ledger.families.retain(|_, family| !is_affected(&family.grant));
+        ledger.remove_orphans();
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        // Every change below is complete or not begun when it could panic.
+        // No code can panic in the middle of a change, so a poisoned lock is harmless.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ledger {
-    /// Begins or continues the family of this code with a new refresh token.
+    /// Starts or continues the family of this code with a new refresh token.
     fn rotate(&mut self, code: &str, grant: Grant) -> String {
         let token = random();
         self.refresh_tokens.insert(token.clone(), code.to_owned());
@@ -171,30 +171,30 @@ impl Ledger {
 
     fn end_family(&mut self, code: &str) {
         if self.families.remove(code).is_some() {
-            self.forget_orphans();
+            self.remove_orphans();
         }
     }
 
-    fn forget_expired(&mut self, now: DateTime<Utc>) {
+    fn remove_expired(&mut self, now: DateTime<Utc>) {
         self.codes.retain(|_, (grant, _)| now < grant.signed_in_at + CODE_LIFETIME);
-        self.families.retain(|_, family| !family.is_over(now));
-        self.forget_orphans();
+        self.families.retain(|_, family| !family.is_expired(now));
+        self.remove_orphans();
     }
 
-    fn forget_orphans(&mut self) {
+    fn remove_orphans(&mut self) {
         let families = &self.families;
         self.refresh_tokens.retain(|_, code| families.contains_key(code));
     }
 }
 
 impl Family {
-    fn is_over(&self, now: DateTime<Utc>) -> bool {
+    fn is_expired(&self, now: DateTime<Utc>) -> bool {
         now >= self.grant.signed_in_at + FAMILY_LIFETIME
     }
 }
 
-/// RFC 7636 section 4.6. A verifier that is too short to be one (section 4.1) fails here, as it would at a stricter provider.
-fn answers_challenge(verifier: &str, challenge: &str) -> bool {
+/// Whether the verifier matches the challenge (RFC 7636 section 4.6) and has a valid length (section 4.1).
+fn matches_challenge(verifier: &str, challenge: &str) -> bool {
     let expected = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
     VERIFIER_LENGTH.contains(&verifier.len())
         && verify_slices_are_equal(expected.as_bytes(), challenge.as_bytes()).is_ok()
@@ -202,7 +202,7 @@ fn answers_challenge(verifier: &str, challenge: &str) -> bool {
 
 pub(super) fn random() -> String {
     let mut bytes = [0; RANDOM_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).expect("the system has randomness: the signing keys were made of it");
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system has randomness: the signing keys were generated with it");
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
@@ -220,49 +220,50 @@ mod tests {
     fn code(grants: &Grants) -> Code {
         let session = String::new();
         let grant =
-            Grant { client: Client::Spa, person: &ALICE, scopes: vec![], nonce: None, session, signed_in_at: START };
+            Grant { client: Client::Spa, user: &ALICE, scopes: vec![], nonce: None, session, signed_in_at: START };
         grants.issue_code(grant, Binding { redirect_uri: REDIRECT.to_owned(), challenge: CHALLENGE.to_owned() })
     }
 
-    fn right(code: &str) -> Redemption<'_> {
+    fn redemption(code: &str) -> Redemption<'_> {
         Redemption { client: Client::Spa, code, redirect_uri: REDIRECT, verifier: VERIFIER }
     }
 
     #[test]
-    fn a_code_is_redeemed_once_by_whoever_asked_for_it_in_time() {
+    fn code_is_redeemed_in_time_with_matching_parameters_only() {
         let grants = Grants::default();
         let (one, two, three, four, five) = (code(&grants), code(&grants), code(&grants), code(&grants), code(&grants));
-        assert!(grants.redeem(&right(&one), START + TimeDelta::seconds(59)).is_some());
-        assert!(grants.redeem(&right(&two), START + TimeDelta::seconds(60)).is_none());
-        assert!(grants.redeem(&Redemption { client: Client::Machine, ..right(&three) }, START).is_none());
-        assert!(grants.redeem(&Redemption { redirect_uri: "http://localhost/x", ..right(&four) }, START).is_none());
-        assert!(grants.redeem(&Redemption { verifier: CHALLENGE, ..right(&five) }, START).is_none());
-        assert!(grants.redeem(&right(&five), START).is_none(), "a wrong attempt spends the code");
+        assert!(grants.redeem(&redemption(&one), START + TimeDelta::seconds(59)).is_some());
+        assert!(grants.redeem(&redemption(&two), START + TimeDelta::seconds(60)).is_none());
+        assert!(grants.redeem(&Redemption { client: Client::Machine, ..redemption(&three) }, START).is_none());
+        let other_uri = Redemption { redirect_uri: "http://localhost/x", ..redemption(&four) };
+        assert!(grants.redeem(&other_uri, START).is_none());
+        assert!(grants.redeem(&Redemption { verifier: CHALLENGE, ..redemption(&five) }, START).is_none());
+        assert!(grants.redeem(&redemption(&five), START).is_none(), "a failed attempt uses up the code");
     }
 
     #[test]
-    fn a_verifier_is_long_enough_not_to_be_guessed() {
+    fn verifier_of_invalid_length_is_rejected() {
         let challenge = |verifier: &str| BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
         for (length, accepted) in [(42, false), (43, true), (128, true), (129, false)] {
             let verifier = "v".repeat(length);
-            assert_eq!(answers_challenge(&verifier, &challenge(&verifier)), accepted, "{length}");
+            assert_eq!(matches_challenge(&verifier, &challenge(&verifier)), accepted, "{length}");
         }
     }
 
     #[test]
-    fn a_code_shown_twice_ends_what_came_of_it() {
+    fn code_reuse_ends_its_refresh_tokens() {
         let grants = Grants::default();
         let code = code(&grants);
-        let (_, refresh_token) = grants.redeem(&right(&code), START).unwrap();
-        assert!(grants.redeem(&right(&code), START).is_none());
+        let (_, refresh_token) = grants.redeem(&redemption(&code), START).unwrap();
+        assert!(grants.redeem(&redemption(&code), START).is_none());
         assert!(grants.refresh(Client::Spa, &refresh_token, None, START).is_err());
     }
 
     #[test]
-    fn a_spent_refresh_token_ends_its_family_only() {
+    fn refresh_token_reuse_ends_its_family_only() {
         let grants = Grants::default();
-        let (_, first) = grants.redeem(&right(&code(&grants)), START).unwrap();
-        let (_, other) = grants.redeem(&right(&code(&grants)), START).unwrap();
+        let (_, first) = grants.redeem(&redemption(&code(&grants)), START).unwrap();
+        let (_, other) = grants.redeem(&redemption(&code(&grants)), START).unwrap();
         let (_, second) = grants.refresh(Client::Spa, &first, None, START).unwrap();
         assert!(grants.refresh(Client::Spa, &first, None, START).is_err());
         assert!(grants.refresh(Client::Spa, &second, None, START).is_err());
@@ -270,28 +271,28 @@ mod tests {
     }
 
     #[test]
-    fn asking_for_too_much_does_not_spend_the_token() {
+    fn refresh_with_excessive_scope_keeps_the_token_valid() {
         let grants = Grants::default();
-        let (_, token) = grants.redeem(&right(&code(&grants)), START).unwrap();
+        let (_, token) = grants.redeem(&redemption(&code(&grants)), START).unwrap();
         let refused = grants.refresh(Client::Spa, &token, Some("everything"), START);
-        assert_eq!(refused.unwrap_err(), NotRefreshed::TooMuch);
+        assert_eq!(refused.unwrap_err(), NotRefreshed::ExcessiveScope);
         assert!(grants.refresh(Client::Spa, &token, None, START).is_ok());
     }
 
     #[test]
-    fn refreshing_does_not_prolong_a_sign_in() {
+    fn refresh_does_not_extend_the_sign_in() {
         let grants = Grants::default();
-        let (_, first) = grants.redeem(&right(&code(&grants)), START).unwrap();
+        let (_, first) = grants.redeem(&redemption(&code(&grants)), START).unwrap();
         let (_, second) = grants.refresh(Client::Spa, &first, None, START + TimeDelta::hours(7)).unwrap();
         assert!(grants.refresh(Client::Spa, &second, None, START + TimeDelta::hours(8)).is_err());
     }
 
     #[test]
-    fn nothing_expired_is_kept() {
+    fn expired_codes_and_families_are_removed() {
         let grants = Grants::default();
         code(&grants);
-        grants.redeem(&right(&code(&grants)), START).unwrap();
-        grants.ledger().forget_expired(START + TimeDelta::hours(8));
+        grants.redeem(&redemption(&code(&grants)), START).unwrap();
+        grants.ledger().remove_expired(START + TimeDelta::hours(8));
         let ledger = grants.ledger();
         assert!(ledger.codes.is_empty() && ledger.families.is_empty() && ledger.refresh_tokens.is_empty());
     }

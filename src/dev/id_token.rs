@@ -1,4 +1,4 @@
-//! ID tokens: signed for the app, and read again where they come back as a hint at sign-out.
+//! ID tokens: issued to clients, and verified when they come back as a hint at sign-out.
 
 use chrono::DateTime;
 use openidconnect::core::{
@@ -10,13 +10,13 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::directory::{self, Client, Person};
+use super::directory::{self, Client, User};
 use super::grants::Grant;
 use super::provider::Provider;
 use super::signing_key::Algorithm;
 use super::token_builder::TOKEN_LIFETIME;
 
-/// What OpenID Connect's logout specifications add.
+/// The claim of OpenID Connect's logout specifications.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct SessionClaim {
     sid: String,
@@ -28,7 +28,7 @@ type IdTokenClaims = Claims<SessionClaim, CoreGenderClaim>;
 pub(super) type IdToken =
     openidconnect::IdToken<SessionClaim, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
 
-/// The ID token that goes with this access token.
+/// Issues the ID token for this access token.
 pub(super) fn issue(provider: &Provider, grant: &Grant, access_token: &str) -> IdToken {
     let now = provider.clock.now();
     let claims = IdTokenClaims::new(
@@ -36,7 +36,7 @@ pub(super) fn issue(provider: &Provider, grant: &Grant, access_token: &str) -> I
         vec![Audience::new(grant.client.id().to_owned())],
         now + TOKEN_LIFETIME,
         now,
-        StandardClaims::new(SubjectIdentifier::new(grant.person.login.to_owned())),
+        StandardClaims::new(SubjectIdentifier::new(grant.user.login.to_owned())),
         SessionClaim { sid: grant.session.clone() },
     )
     .set_auth_time(Some(grant.signed_in_at))
@@ -52,30 +52,30 @@ pub(super) fn issue(provider: &Provider, grant: &Grant, access_token: &str) -> I
     .expect("claims are plain JSON and the key is of the algorithm")
 }
 
-/// What the scopes `profile` and `email` ask for (OpenID Connect Core section 5.4).
+/// Adds the claims of the scopes `profile` and `email` (OpenID Connect Core section 5.4).
 fn describe(claims: IdTokenClaims, grant: &Grant) -> IdTokenClaims {
-    let person = grant.person;
-    let asked_for = |scope: &str| grant.scopes.iter().any(|granted| granted == scope);
-    let claims = if asked_for("email") {
-        claims.set_email(Some(EndUserEmail::new(person.email.to_owned()))).set_email_verified(Some(true))
+    let user = grant.user;
+    let is_granted = |scope: &str| grant.scopes.iter().any(|granted| granted == scope);
+    let claims = if is_granted("email") {
+        claims.set_email(Some(EndUserEmail::new(user.email.to_owned()))).set_email_verified(Some(true))
     } else {
         claims
     };
-    if !asked_for("profile") {
+    if !is_granted("profile") {
         return claims;
     }
     claims
-        .set_name(Some(EndUserName::new(person.name()).into()))
-        .set_given_name(Some(EndUserGivenName::new(person.given_name.to_owned()).into()))
-        .set_family_name(Some(EndUserFamilyName::new(person.family_name.to_owned()).into()))
-        .set_preferred_username(Some(EndUserUsername::new(person.login.to_owned())))
-        .set_locale(Some(LanguageTag::new(person.locale.to_owned())))
+        .set_name(Some(EndUserName::new(user.name()).into()))
+        .set_given_name(Some(EndUserGivenName::new(user.given_name.to_owned()).into()))
+        .set_family_name(Some(EndUserFamilyName::new(user.family_name.to_owned()).into()))
+        .set_preferred_username(Some(EndUserUsername::new(user.login.to_owned())))
+        .set_locale(Some(LanguageTag::new(user.locale.to_owned())))
 }
 
-/// Whom an ID token of ours was for. `None` if it is not ours.
+/// The client and the user of an ID token. `None` if this issuer did not issue it.
 ///
-/// Its age does not matter: people sign out long after it expired (RP-Initiated Logout section 2).
-pub(super) fn read_hint(provider: &Provider, hint: &str) -> Option<(Client, &'static Person)> {
+/// Its expiry is ignored: users sign out long after it expired (RP-Initiated Logout section 2).
+pub(super) fn read_hint(provider: &Provider, hint: &str) -> Option<(Client, &'static User)> {
     let token: IdToken = hint.parse().ok()?;
     let any_client = ClientId::new(String::new());
     let verifier =
@@ -84,5 +84,5 @@ pub(super) fn read_hint(provider: &Provider, hint: &str) -> Option<(Client, &'st
             .set_time_fn(|| DateTime::UNIX_EPOCH);
     let claims = token.claims(&verifier, |_: Option<&Nonce>| Ok(())).ok()?;
     let client = claims.audiences().iter().find_map(|audience| Client::find(audience))?;
-    Some((client, directory::find_person(claims.subject())?))
+    Some((client, directory::find_user(claims.subject())?))
 }

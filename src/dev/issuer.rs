@@ -1,4 +1,4 @@
-//! A running issuer, and what its owner can do to it.
+//! A running issuer and its controls.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -20,21 +20,21 @@ use super::token_builder::TokenBuilder;
 use crate::Clock;
 use crate::models::permission::BUILT_IN;
 
-/// How an issuer is set up.
+/// The options of an issuer.
 #[derive(Clone, Debug)]
 pub struct IssuerOptions {
-    /// Where to listen: a loopback address, port 0 for a free one.
+    /// The listening address: a loopback address. Port 0 picks a free port.
     pub bind: SocketAddr,
     /// The `aud` of its access tokens, and the only `resource` that clients can ask for (RFC 8707).
     pub audience: String,
-    /// The scopes of the API: what clients can ask for besides `openid` and its like, and what they get if they do not say.
+    /// The scopes of the API: clients can request them in addition to `openid` and similar scopes, and get all of them by default.
     pub api_scopes: Vec<String>,
-    /// Where it takes the time from.
+    /// The source of the current time.
     pub clock: Clock,
 }
 
 impl IssuerOptions {
-    /// A free port on 127.0.0.1, the permissions of Portcullis itself as scopes, the system's clock.
+    /// The defaults: a free port on 127.0.0.1, the built-in permissions of Portcullis as scopes, the system clock.
     pub fn new(audience: impl Into<String>) -> Self {
         Self {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -49,28 +49,28 @@ impl IssuerOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Anybody who reaches the issuer can be anybody, so it stays on this machine.
+    /// The address is not a loopback address. The issuer has no passwords, so it must not be reachable from other machines.
     #[error("the development issuer listens on loopback only, not on {0}")]
     NotLoopback(SocketAddr),
-    /// The address is taken or forbidden.
+    /// The address is in use or not permitted.
     #[error("the development issuer cannot listen on {address}")]
     Listen {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The address makes no URL.
+    /// The address does not form a valid URL.
     #[error("the development issuer has no valid address")]
     Address(#[from] openidconnect::url::ParseError),
-    /// The system gave no thread or no event loop.
+    /// The thread or the event loop could not be created.
     #[error("the development issuer could not start its server")]
     Server(#[source] io::Error),
 }
 
 /// A running development issuer. It stops when dropped.
 ///
-/// Its server has a thread of its own, so that it answers whatever runtime the owner is in, even a blocked one.
+/// The server runs in a separate thread, so that it responds even if the owner's runtime is blocked.
 pub struct Issuer {
     provider: Arc<Provider>,
     address: SocketAddr,
@@ -78,10 +78,10 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Makes keys, listens, and returns once requests are answered. Fails when the address is not a loopback one, or is taken.
+    /// Generates keys, starts to listen, and returns once requests are served. Fails if the address is not a loopback address or is in use.
     ///
-    /// All issuers of a process share their first RSA keys, which are slow to make: a token that must be refused for its key is one
-    /// [signed by](TokenBuilder::signed_by) another [key](super::SigningKey), not one of a second issuer.
+    /// All issuers of a process share their first RSA keys, which are slow to generate. To test an unknown key,
+    /// [sign](TokenBuilder::signed_by) a token with another [key](super::SigningKey) rather than with a second issuer.
     pub async fn start(options: IssuerOptions) -> Result<Self, StartError> {
         let address = options.bind;
         if !address.ip().is_loopback() {
@@ -96,64 +96,64 @@ impl Issuer {
         Ok(Self { provider, address, server })
     }
 
-    /// Stops the server and returns once its port is free. Requests under way are cut off.
+    /// Stops the server and returns once its port is free. Open requests are aborted.
     pub async fn stop(self) {
         self.server.stop(false).await;
     }
 
-    /// The issuer's name: the `iss` of its tokens and the base of its endpoints, without a slash at the end.
+    /// The issuer identifier: the `iss` of its tokens and the base URL of its endpoints, without a trailing slash.
     pub fn url(&self) -> &str {
         self.provider.issuer.as_str()
     }
 
-    /// Where it listens.
+    /// The listening address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// An access token in the making, valid unless changed.
+    /// A builder of access tokens, which are valid unless changed.
     pub fn token(&self) -> TokenBuilder {
         TokenBuilder::new(&self.provider)
     }
 
-    /// Makes a new current key for this algorithm. The one before signs no more, but stays published until
+    /// Generates a new current key for this algorithm. The previous key no longer signs but stays published until
     /// [`withdraw_old_keys`](Self::withdraw_old_keys).
     pub fn rotate(&self, algorithm: Algorithm) {
         self.provider.keys.rotate(algorithm);
     }
 
-    /// Publishes current keys only.
+    /// Publishes only the current keys.
     pub fn withdraw_old_keys(&self) {
         self.provider.keys.withdraw_old();
     }
 
-    /// How `/.well-known/openid-configuration` behaves, and who asked for it.
+    /// Controls the behavior of `/.well-known/openid-configuration` and counts its requests.
     pub fn discovery(&self) -> &Endpoint {
         &self.provider.discovery
     }
 
-    /// How `/jwks` behaves, and who asked for it.
+    /// Controls the behavior of `/jwks` and counts its requests.
     pub fn jwks(&self) -> &Endpoint {
         &self.provider.jwks
     }
 
-    /// How `/token` behaves, and who asked it.
+    /// Controls the behavior of `/token` and counts its requests.
     pub fn token_endpoint(&self) -> &Endpoint {
         &self.provider.token
     }
 
-    /// A logout token in the making (OpenID Connect Back-Channel Logout section 2.4), for [`SESSION_CLIENT`](super::SESSION_CLIENT):
-    /// whoever is named by [`subject`](TokenBuilder::subject) or the claim `sid` has signed out. It names nobody yet.
+    /// A builder of logout tokens (OpenID Connect Back-Channel Logout section 2.4) for [`SESSION_CLIENT`](super::SESSION_CLIENT). Set the
+    /// user with [`subject`](TokenBuilder::subject) or the session with the claim `sid`: neither is set by default.
     pub fn logout_token(&self) -> TokenBuilder {
         TokenBuilder::logout(&self.provider)
     }
 
-    /// The honest discovery document, to be changed and [served](Endpoint::serve).
+    /// The correct discovery document, to modify and [serve](Endpoint::serve).
     pub fn discovery_document(&self) -> Value {
         self.provider.document.clone()
     }
 
-    /// The honest key set of this moment, to be changed and [served](Endpoint::serve).
+    /// The current key set, to modify and [serve](Endpoint::serve).
     pub fn key_set(&self) -> Value {
         self.provider.keys.document()
     }
@@ -167,7 +167,7 @@ impl std::fmt::Debug for Issuer {
 
 impl Drop for Issuer {
     fn drop(&mut self) {
-        // The order is given by the call; the future would only wait until it is carried out.
+        // The call itself stops the server; the future only waits for completion.
         drop(self.server.stop(false));
     }
 }
@@ -188,7 +188,7 @@ async fn serve(listener: TcpListener, provider: Arc<Provider>) -> io::Result<Ser
             {
                 Ok(server) => {
                     let server = server.run();
-                    // Nobody waits any more when the owner gave up; then the handle's loss changes nothing.
+                    // Fails only if the owner no longer waits, who then needs no handle.
                     let _ = started.send(Ok(server.handle()));
                     server.await
                 }

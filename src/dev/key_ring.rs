@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::signing_key::{Algorithm, SigningKey};
 
-/// The first RSA keys of this process. Making them takes half a second of a start that else takes a millisecond, and a test suite starts
-/// an issuer per test, so all issuers of a process begin with the same two. A rotation makes new ones.
+/// The first RSA keys of this process. Generating them takes half a second, the rest of the startup a millisecond. A test suite starts one
+/// issuer per test, so all issuers of a process start with the same two keys. Rotation generates new ones.
 static FIRST_RS256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Rs256));
 static FIRST_PS256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Ps256));
 
-/// One current key per algorithm, and the old ones that are still published. Clones share the same keys.
+/// One current key per algorithm, and the old keys that are still published. Clones share the same keys.
 #[derive(Clone)]
 pub(super) struct KeyRing(Arc<Mutex<Keys>>);
 
@@ -33,12 +33,12 @@ impl KeyRing {
         self.keys().current.entry(algorithm).or_insert_with(|| SigningKey::generate(algorithm)).clone()
     }
 
-    /// Makes a new current key; the one before stays published.
+    /// Generates a new current key. The previous key stays published.
     pub(super) fn rotate(&self, algorithm: Algorithm) {
         let new = SigningKey::generate(algorithm);
         let mut keys = self.keys();
-        let before = keys.current.insert(algorithm, new);
-        keys.old.extend(before);
+        let previous = keys.current.insert(algorithm, new);
+        keys.old.extend(previous);
     }
 
     pub(super) fn withdraw_old(&self) {
@@ -52,7 +52,7 @@ impl KeyRing {
         json!({ "keys": published })
     }
 
-    /// The published keys, to check what comes back to the issuer itself.
+    /// The published keys, to verify tokens that are sent back to the issuer.
     pub(super) fn verification_keys(&self) -> CoreJsonWebKeySet {
         let keys = self.keys();
         CoreJsonWebKeySet::new(
@@ -61,7 +61,7 @@ impl KeyRing {
     }
 
     fn keys(&self) -> MutexGuard<'_, Keys> {
-        // No critical section here leaves the keys half changed, so a panic elsewhere spoils nothing.
+        // No critical section leaves the keys half changed, so a poisoned lock is harmless.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

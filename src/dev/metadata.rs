@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::provider::IDENTITY_SCOPES;
 use super::signing_key::Algorithm;
 
-/// Members from later specifications: RFC 8414 (PKCE), RP-Initiated Logout, RFC 9207.
+/// Members of later specifications: RFC 8414 (PKCE), RP-Initiated Logout, RFC 9207.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct LaterMembers {
     code_challenge_methods_supported: Vec<PkceCodeChallengeMethod>,
@@ -41,7 +41,7 @@ type Metadata = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
-/// The document of the issuer at `url`. Fails when `url` is not one.
+/// The discovery document of the issuer at `url`. Fails if `url` is not a URL.
 pub(super) fn document(url: &str, api_scopes: &[String]) -> Result<Value, ParseError> {
     let scopes = IDENTITY_SCOPES.iter().map(ToString::to_string).chain(api_scopes.iter().cloned());
     let metadata = Metadata::new(

@@ -1,13 +1,13 @@
-//! The development issuer: a small, honest OpenID provider, for `portcullis dev` and for tests.
+//! The development issuer: a small, conforming OpenID provider, for `portcullis dev` and for tests.
 //!
-//! It signs people in (code with PKCE, a page to pick who to be), gives programs tokens for client credentials, refreshes, rotates its
-//! keys and signs people out, all with real signatures and by the specifications, so that what works against it works against others.
-//! A test also gets tokens straight from [`Issuer::token`], and can make the published documents slow, broken or false through
-//! [`Issuer::discovery`] and [`Issuer::jwks`].
+//! It supports sign-in (code with PKCE, and a page to choose a user), client credentials, refresh tokens, key rotation and sign-out, with
+//! real signatures and by the specifications, so that a client that works with it works with other providers. Tests get tokens directly
+//! from [`Issuer::token`], and can make the published documents slow, broken or wrong through [`Issuer::discovery`] and
+//! [`Issuer::jwks`].
 //!
-//! It has no passwords and its one secret is public, which is fine for what it is: it listens on loopback only (any other address is
-//! refused), answers only requests that name a loopback host, and its keys are made at start and die with the process. Whoever can reach
-//! it could as well read the memory of the service that trusts it.
+//! It has no passwords, and its client secrets are public. That is acceptable because it listens on loopback only (any other address is
+//! refused), responds only to requests that name a loopback host, and its keys exist only in the memory of the process. A process that can
+//! reach it could also read the memory of the service that trusts it.
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

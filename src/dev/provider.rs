@@ -1,4 +1,4 @@
-//! What the issuer's endpoints share: its name, its keys, what it has granted, and how it is told to misbehave.
+//! The state shared by the issuer's endpoints: identifier, keys, grants and endpoint behavior.
 
 use openidconnect::IssuerUrl;
 use openidconnect::url::ParseError;
@@ -10,11 +10,10 @@ use super::key_ring::KeyRing;
 use super::metadata;
 use crate::Clock;
 
-/// Scopes that ask for an ID token and for what it says (OpenID Connect Core section 5.4), and for a refresh token, which the app gets
-/// anyway.
+/// The scopes for an ID token and its claims (OpenID Connect Core section 5.4) and for a refresh token, which is issued in any case.
 pub(super) const IDENTITY_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
-/// The state behind one issuer. Nothing of it outlives the process.
+/// The state of one issuer. It is kept in memory only.
 pub(super) struct Provider {
     pub(super) issuer: IssuerUrl,
     pub(super) audience: String,
@@ -29,7 +28,7 @@ pub(super) struct Provider {
 }
 
 impl Provider {
-    /// Fails when `url` is not one.
+    /// Fails if `url` is not a URL.
     pub(super) fn new(
         url: String,
         audience: String,
@@ -50,12 +49,13 @@ impl Provider {
         })
     }
 
-    /// The scopes to grant: those asked for, or all of the API where none are (RFC 6749 section 3.3). `None` if one is unknown.
+    /// The scopes to grant: the requested ones, or all scopes of the API by default (RFC 6749 section 3.3). `None` if one is unknown.
     pub(super) fn grantable_scopes(&self, requested: Option<&str>) -> Option<Vec<String>> {
         let Some(requested) = requested else {
             return Some(self.api_scopes.clone());
         };
-        let known = |scope: &str| IDENTITY_SCOPES.contains(&scope) || self.api_scopes.iter().any(|own| own == scope);
-        requested.split(' ').map(|scope| known(scope).then(|| scope.to_owned())).collect()
+        let is_known =
+            |scope: &str| IDENTITY_SCOPES.contains(&scope) || self.api_scopes.iter().any(|known| known == scope);
+        requested.split(' ').map(|scope| is_known(scope).then(|| scope.to_owned())).collect()
     }
 }

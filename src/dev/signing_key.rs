@@ -1,6 +1,6 @@
 //! Keys that sign tokens, over aws-lc-rs.
 //!
-//! A key serves one algorithm only (RFC 8725 section 3.1), lives in memory and never leaves it: what can be read out is the public half.
+//! A key is used with one algorithm only (RFC 8725 section 3.1) and is kept in memory. Only its public half can be exported.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use openidconnect::core::{CoreJsonCurveType, CoreJsonWebKey, CoreJwsSigningAlgor
 use openidconnect::{JsonWebKeyId, PrivateSigningKey, SigningError};
 use serde_json::{Value, json};
 
-/// Bytes of the public half's hash that make a key id.
+/// How many bytes of the hash of the public half form the key id.
 const KEY_ID_BYTES: usize = 12;
 
 /// The JWS algorithms that the issuer signs with (RFC 7518 section 3.1, RFC 8037).
@@ -35,10 +35,10 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All of them. The issuer publishes a key for each.
+    /// All algorithms. The issuer publishes a key for each.
     pub const ALL: [Self; 5] = [Self::Rs256, Self::Ps256, Self::Es256, Self::Es384, Self::EdDsa];
 
-    /// The name that a JWS header gives as `alg`.
+    /// The value of `alg` in a JWS header.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -60,7 +60,7 @@ impl Algorithm {
     }
 }
 
-/// A private key with the one algorithm it is for. Cheap to clone.
+/// A private key and its algorithm. Cheap to clone.
 #[derive(Clone)]
 pub struct SigningKey {
     algorithm: Algorithm,
@@ -68,7 +68,7 @@ pub struct SigningKey {
     pair: Arc<Pair>,
 }
 
-/// The key material, by the shape of its signatures.
+/// The key material, by signature format.
 enum Pair {
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ecdsa(EcdsaKeyPair),
@@ -76,24 +76,24 @@ enum Pair {
 }
 
 impl SigningKey {
-    /// A new key. For RSA that takes a quarter of a second, give or take; for the others next to nothing.
+    /// Generates a new key. An RSA key takes about a quarter of a second, others almost no time.
     ///
     /// # Panics
     ///
-    /// When the machine has no randomness or memory to make one.
+    /// If the machine lacks the randomness or memory to generate a key.
     pub fn generate(algorithm: Algorithm) -> Self {
-        let pair = Pair::generate(algorithm).expect("aws-lc makes a key of a fixed, supported kind");
+        let pair = Pair::generate(algorithm).expect("aws-lc generates keys of a fixed, supported kind");
         let fingerprint = digest(&SHA256, pair.public_key());
         let id = fingerprint.as_ref().iter().copied().take(KEY_ID_BYTES).collect::<Vec<u8>>();
         Self { algorithm, id: BASE64_URL_SAFE_NO_PAD.encode(id), pair: Arc::new(pair) }
     }
 
-    /// The algorithm that the key is for.
+    /// The algorithm of the key.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The key id (`kid`), made of a hash of the public half.
+    /// The key id (`kid`), derived from a hash of the public half.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -102,19 +102,19 @@ impl SigningKey {
     pub fn public_jwk(&self) -> Value {
         let mut jwk = serde_json::to_value(self.as_verification_key()).expect("a JWK is plain JSON");
         if let Some(members) = jwk.as_object_mut() {
-            // openidconnect's type reads `alg` but has no way to set it.
+            // openidconnect's type reads `alg` but cannot set it.
             members.insert("alg".to_owned(), json!(self.algorithm.name()));
         }
         jwk
     }
 
-    /// The signature of `message`, in the form that a JWS carries (RFC 7518 section 3).
+    /// Signs `message`. The signature has the format of a JWS (RFC 7518 section 3).
     ///
     /// # Panics
     ///
-    /// When the machine has no memory left for it: a key that could be made can sign.
+    /// If the machine is out of memory.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.pair.sign(message).expect("a key that could be made can sign")
+        self.pair.sign(message).expect("a generated key can sign")
     }
 }
 
@@ -137,7 +137,7 @@ impl Pair {
         }
     }
 
-    /// DER for RSA, an uncompressed point for ECDSA, 32 bytes for Ed25519.
+    /// The public half: DER for RSA, an uncompressed point for ECDSA, 32 bytes for Ed25519.
     fn public_key(&self) -> &[u8] {
         match self {
             Self::Rsa(pair, _) => pair.public_key().as_ref(),
@@ -159,7 +159,7 @@ impl Pair {
     }
 }
 
-/// ID tokens are signed through openidconnect, whose own private keys would bring the `rsa` crate into private-key use
+/// Lets openidconnect sign ID tokens with this key. Its own private keys would use the `rsa` crate for private-key operations
 /// (RUSTSEC-2023-0071).
 impl PrivateSigningKey for SigningKey {
     type VerificationKey = CoreJsonWebKey;
@@ -201,7 +201,7 @@ impl Algorithm {
     }
 }
 
-/// The halves of an uncompressed point: a byte 4, then x and y of equal length (SEC 1 section 2.3.3).
+/// The coordinates of an uncompressed point: a byte 4, then x and y of equal length (SEC 1 section 2.3.3).
 fn coordinates(point: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (_, both) = point.split_at(1);
     let (x, y) = both.split_at(both.len() / 2);
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_openidconnect_and_jsonwebtoken_accept_what_each_key_signs() {
+    fn signatures_are_accepted_by_openidconnect_and_jsonwebtoken() {
         for algorithm in Algorithm::ALL {
             let key = SigningKey::generate(algorithm);
             let signature = key.sign(b"message");
@@ -232,14 +232,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_signs_with_its_own_algorithm_only() {
+    fn key_refuses_to_sign_with_another_algorithm() {
         let key = SigningKey::generate(Algorithm::Es256);
         let other = Algorithm::Rs256.to_jws();
         assert!(matches!(PrivateSigningKey::sign(&key, &other, b"message"), Err(SigningError::UnsupportedAlg(_))));
     }
 
     #[test]
-    fn what_is_published_holds_no_private_member() {
+    fn public_jwk_has_no_private_member() {
         for algorithm in Algorithm::ALL {
             let jwk = SigningKey::generate(algorithm).public_jwk();
             for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {

@@ -1,28 +1,28 @@
-//! Access tokens, right by default, each method changing one thing.
+//! Access tokens that are valid by default. Each method changes one aspect.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::directory::{self, Person, SESSION_CLIENT, SPA_CLIENT};
+use super::directory::{self, SESSION_CLIENT, SPA_CLIENT, User};
 use super::key_ring::KeyRing;
 use super::provider::Provider;
 use super::signing_key::{Algorithm, SigningKey};
 
-/// How long access tokens and ID tokens live.
+/// The lifetime of access tokens and ID tokens.
 pub(super) const TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(5);
 
-/// The claims that describe a person, and that a program's token does not have.
+/// The claims that describe a user. Tokens of machine clients do not have them.
 const PROFILE_CLAIMS: [&str; 7] =
     ["name", "given_name", "family_name", "preferred_username", "email", "email_verified", "locale"];
 
-/// A JWT access token (RFC 9068) in the making: for alice through the single-page app, with every scope of the API, signed with RS256
-/// and good for five minutes, but for what is changed here.
+/// A builder of JWT access tokens (RFC 9068). By default the token is for alice through the single-page app, has every scope of the API, is
+/// signed with RS256 and is valid for five minutes.
 ///
-/// Nothing is checked: the issuer signs whatever a test wants to see refused.
+/// Nothing is checked, so that tests can build invalid tokens.
 #[derive(Clone)]
-#[must_use = "a token is made by `sign`"]
+#[must_use = "call `sign` to get the token"]
 pub struct TokenBuilder {
     keys: KeyRing,
     now: DateTime<Utc>,
@@ -58,119 +58,119 @@ impl TokenBuilder {
             .expires_in(TOKEN_LIFETIME.num_seconds())
     }
 
-    /// A logout token that names nobody yet.
+    /// A logout token without subject and session.
     pub(super) fn logout(provider: &Provider) -> Self {
         let events = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
         let token = Self::new(provider).audience(SESSION_CLIENT).claim("events", events).header("typ", "logout+jwt");
         PROFILE_CLAIMS.into_iter().chain(["sub", "scope", "client_id"]).fold(token, Self::without)
     }
 
-    /// For this person. One whom the issuer does not know (alice and bob are known) has no name and no e-mail address.
+    /// Sets the user. Users unknown to the issuer (other than alice and bob) have no name and no e-mail address.
     pub fn subject(mut self, subject: &str) -> Self {
         for claim in PROFILE_CLAIMS {
             self.claims.remove(claim);
         }
-        if let Some(person) = directory::find_person(subject) {
-            self.describe(person);
+        if let Some(user) = directory::find_user(subject) {
+            self.describe(user);
         }
         self.claim("sub", subject)
     }
 
-    /// For a program acting for itself: subject and client are the same, and nobody is described (RFC 9068 section 2.2).
+    /// Sets a machine client: subject and client are equal, and profile claims are removed (RFC 9068 section 2.2).
     pub fn machine(self, client_id: &str) -> Self {
         self.subject(client_id).client(client_id)
     }
 
-    /// Obtained by this client.
+    /// Sets the client.
     pub fn client(self, client_id: &str) -> Self {
         self.claim("client_id", client_id)
     }
 
-    /// For this audience, or for a list of them.
+    /// Sets the audience, or a list of audiences.
     pub fn audience(self, audience: impl Into<Value>) -> Self {
         self.claim("aud", audience)
     }
 
-    /// With these scopes, separated by spaces.
+    /// Sets the scopes, separated by spaces.
     pub fn scope(self, scope: impl Into<String>) -> Self {
         self.claim("scope", scope.into())
     }
 
-    /// Said to be issued by somebody else.
+    /// Sets the issuer.
     pub fn issuer(self, issuer: &str) -> Self {
         self.claim("iss", issuer)
     }
 
-    /// Expires this many seconds from now on the issuer's clock; a negative number is in the past.
+    /// Sets the expiry in seconds from now, by the issuer's clock. A negative number is in the past.
     pub fn expires_in(self, seconds: i64) -> Self {
         let expiry = self.now.timestamp().saturating_add(seconds);
         self.claim("exp", expiry)
     }
 
-    /// Said to be issued then.
+    /// Sets the time of issue.
     pub fn issued_at(self, time: DateTime<Utc>) -> Self {
         self.claim("iat", time.timestamp())
     }
 
-    /// Not to be accepted before then.
+    /// Sets the time before which the token is not valid.
     pub fn not_before(self, time: DateTime<Utc>) -> Self {
         self.claim("nbf", time.timestamp())
     }
 
-    /// With this claim, whatever its type.
+    /// Sets a claim of any type.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Without this claim.
+    /// Removes a claim.
     pub fn without(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// With this header parameter, whatever its type. It changes what the header says, not how the token is signed.
+    /// Sets a header parameter of any type. This changes the header, not how the token is signed.
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header_changes.push((name.to_owned(), Some(value.into())));
         self
     }
 
-    /// Without this header parameter.
+    /// Removes a header parameter.
     pub fn without_header(mut self, name: &str) -> Self {
         self.header_changes.push((name.to_owned(), None));
         self
     }
 
-    /// Said to be signed with the key of this id.
+    /// Sets the key id in the header.
     pub fn kid(self, id: &str) -> Self {
         self.header("kid", id)
     }
 
-    /// Signed with the issuer's current key for this algorithm.
+    /// Signs with the issuer's current key for this algorithm.
     pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
         self
     }
 
-    /// Signed with a key that need not be the issuer's. The header names that key and its algorithm.
+    /// Signs with any key, which need not belong to the issuer. The header names this key and its algorithm.
     pub fn signed_by(mut self, key: &SigningKey) -> Self {
         self.foreign_key = Some(key.clone());
         self
     }
 
-    /// With this text as its header, as it stands: for what a JSON value cannot hold, such as a member that is there twice.
+    /// Uses this text as the header, unchanged: for content that a JSON value cannot represent, such as a duplicate member.
     pub fn raw_header(mut self, json: &str) -> Self {
         self.raw_header = Some(json.to_owned());
         self
     }
 
-    /// With this text as its payload, as it stands.
+    /// Uses this text as the payload, unchanged.
     pub fn raw_payload(mut self, json: &str) -> Self {
         self.raw_payload = Some(json.to_owned());
         self
     }
 
-    /// The token, in compact serialisation (RFC 7515 section 7.1).
+    /// Signs the token. Returns its compact serialization (RFC 7515 section 7.1).
     pub fn sign(self) -> String {
         let key = self.foreign_key.clone().unwrap_or_else(|| self.keys.current(self.algorithm));
         let header = BASE64_URL_SAFE_NO_PAD.encode(self.header_text(&key));
@@ -201,15 +201,15 @@ impl TokenBuilder {
         self.raw_payload.clone().unwrap_or_else(|| Value::Object(self.claims.clone()).to_string())
     }
 
-    fn describe(&mut self, person: &Person) {
+    fn describe(&mut self, user: &User) {
         let profile = json!({
-            "name": person.name(),
-            "given_name": person.given_name,
-            "family_name": person.family_name,
-            "preferred_username": person.login,
-            "email": person.email,
+            "name": user.name(),
+            "given_name": user.given_name,
+            "family_name": user.family_name,
+            "preferred_username": user.login,
+            "email": user.email,
             "email_verified": true,
-            "locale": person.locale,
+            "locale": user.locale,
         });
         if let Value::Object(claims) = profile {
             self.claims.extend(claims);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn by_default_another_library_accepts_the_token_for_every_algorithm() {
+    fn default_token_is_accepted_by_jsonwebtoken_for_every_algorithm() {
         let provider = provider();
         let published: JwkSet = serde_json::from_value(provider.keys.document()).unwrap();
         for algorithm in Algorithm::ALL {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn each_change_shows_in_the_token_and_the_rest_stays() {
+    fn changes_appear_in_the_token_and_other_claims_stay() {
         let token = TokenBuilder::new(&provider())
             .machine("reporter")
             .audience(vec!["one", "two"])
@@ -285,13 +285,13 @@ mod tests {
     }
 
     #[test]
-    fn raw_text_is_signed_as_it_stands() {
+    fn raw_text_is_signed_unchanged() {
         let token = TokenBuilder::new(&provider()).raw_header("{ }").raw_payload(r#"{"a":1,"a":2}"#).sign();
         assert_eq!(parts(&token), ("{ }".to_owned(), r#"{"a":1,"a":2}"#.to_owned()));
     }
 
     #[test]
-    fn a_foreign_key_is_named_by_the_header_but_not_published() {
+    fn foreign_key_is_named_in_the_header_but_not_published() {
         let provider = provider();
         let key = SigningKey::generate(Algorithm::Es256);
         let header = decode_header(TokenBuilder::new(&provider).signed_by(&key).sign()).unwrap();

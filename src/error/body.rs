@@ -1,4 +1,4 @@
-//! The problem body of RFC 9457, and the response around it.
+//! The problem body of RFC 9457 and its response.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -8,35 +8,35 @@ use utoipa::ToSchema;
 
 use super::{Error, list};
 
-/// Media type of a problem (RFC 9457 section 6.1).
+/// The media type of a problem (RFC 9457 section 6.1).
 pub(crate) const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Seconds after which a request that met an outage of ours is worth sending again.
+/// The `Retry-After` of a 503, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
-/// Why a request failed (RFC 9457).
+/// The description of a failed request (RFC 9457).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody {
-    /// `urn:portcullis:problem:` and the problem's code.
+    /// The problem type: `urn:portcullis:problem:` followed by a stable code.
     #[serde(rename = "type")]
     #[schema(example = "urn:portcullis:problem:not-found")]
     kind: String,
-    /// What went wrong, the same for every problem of this type.
+    /// A summary of the problem type. It is the same for every occurrence.
     title: &'static str,
-    /// The HTTP status.
+    /// The HTTP status code.
     #[schema(example = 404)]
     status: u16,
-    /// What to do about it.
+    /// A description of this occurrence and how to correct it.
     detail: String,
-    /// The id of the request, under which the service's log knows it.
+    /// The request id, as in the service's log and in `X-Request-Id`.
     instance: String,
 }
 
-/// The response for a failure; `request_id` is what the log calls the request.
+/// Returns the problem response for a failure.
 pub(crate) fn answer_for(error: &Error, request_id: &str) -> HttpResponse {
     let problem = error.problem();
     let mut response = HttpResponse::build(problem.status);
@@ -51,7 +51,7 @@ pub(crate) fn answer_for(error: &Error, request_id: &str) -> HttpResponse {
     if let Error::MethodNotAllowed(methods) = error {
         response.insert_header((ALLOW, list(methods)));
     }
-    // `json` keeps a content type that is set already.
+    // `json` does not replace a content type.
     response.content_type(PROBLEM_MEDIA_TYPE).json(ProblemBody {
         kind: problem.type_uri(),
         title: problem.title,

@@ -1,31 +1,31 @@
-//! Requests by cookie that are refused for the page behind them.
+//! Cookie-authenticated requests that are refused because of the page that sent them.
 
-/// What a request by cookie asked for that the page behind it may not ask for.
+/// The kind of a refused cross-site request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrossSite {
-    /// To change something.
+    /// A change.
     Change,
     /// A connection that outlasts the request: an upgrade or an event stream.
     Connection,
-    /// To read.
+    /// A read.
     Read,
 }
 
 impl CrossSite {
-    /// The rule that was not met.
+    /// Returns the unmet rule.
     pub(super) fn detail(self) -> &'static str {
         match self {
             Self::Change => {
-                "A change by cookie needs `X-Requested-With`, and an `Origin` that is this service's or one of \
-                 SESSION_ALLOWED_ORIGINS."
+                "A change with a session cookie requires `X-Requested-With`, and an `Origin` that is this service's or \
+                 is listed in `SESSION_ALLOWED_ORIGINS`."
             }
             Self::Connection => {
-                "An upgrade or an event stream by cookie needs an `Origin` that is this service's or one of \
-                 SESSION_ALLOWED_ORIGINS."
+                "An upgrade or event stream with a session cookie requires an `Origin` that is this service's or is \
+                 listed in `SESSION_ALLOWED_ORIGINS`."
             }
             Self::Read => {
-                "A page that reads by cookie must be of this service's origin or of one of SESSION_ALLOWED_ORIGINS, and send \
-                 `Origin`."
+                "A page that reads with a session cookie must send an `Origin` that is this service's or is listed in \
+                 `SESSION_ALLOWED_ORIGINS`."
             }
         }
     }

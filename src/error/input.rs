@@ -1,6 +1,6 @@
-//! Input that can't be read: Actix's own refusals in our words.
+//! Unreadable input: converts Actix's extractor errors into problems.
 //!
-//! What the parsers say repeats what was sent; of their sentences only the part that speaks of us (what was expected, and where) is kept.
+//! Parser messages repeat parts of the request. Only the expected type and the position are kept from them.
 
 use actix_web::error::{JsonPayloadError, PayloadError, QueryPayloadError};
 use actix_web::web::{JsonConfig, PathConfig, PayloadConfig, QueryConfig};
@@ -8,28 +8,28 @@ use serde_json::error::Category;
 
 use super::Error;
 
-/// How JSON bodies of at most `limit` bytes are read.
+/// Returns the configuration for JSON bodies of at most `limit` bytes.
 pub(crate) fn json_config(limit: usize) -> JsonConfig {
     JsonConfig::default().limit(limit).error_handler(move |error, _| json_error(error, limit).into())
 }
 
-/// How other bodies of at most `limit` bytes are read.
+/// Returns the configuration for other bodies of at most `limit` bytes.
 pub(crate) fn body_config(limit: usize) -> PayloadConfig {
     PayloadConfig::new(limit)
 }
 
-/// Whether a body did not come in time, as [`app`](crate::app) tells the reader of it.
+/// Whether the body timed out. [`app`](crate::app) reports this to the reader as an I/O error.
 pub(super) fn is_too_slow(error: &PayloadError) -> bool {
     matches!(error, PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut)
 }
 
-/// How path segments are read.
+/// Returns the configuration for path parameters.
 pub(crate) fn path_config() -> PathConfig {
-    let sentence = "A part of the path is not what this operation takes.";
+    let sentence = "A path parameter has the wrong format.";
     PathConfig::default().error_handler(move |_, _| Error::InvalidParameter(sentence.to_owned()).into())
 }
 
-/// How the query is read.
+/// Returns the configuration for query parameters.
 pub(crate) fn query_config() -> QueryConfig {
     QueryConfig::default()
         .error_handler(|error: QueryPayloadError, _| Error::InvalidParameter(query_sentence(&error)).into())
@@ -43,30 +43,30 @@ fn json_error(error: JsonPayloadError, limit: usize) -> Error {
         JsonPayloadError::Payload(error) if is_too_slow(&error) => Error::BodyTooSlow,
         JsonPayloadError::ContentType => Error::UnsupportedMediaType("application/json"),
         JsonPayloadError::Deserialize(error) => Error::InvalidBody(json_sentence(&error)),
-        _ => Error::InvalidBody("The body ended early or could not be read.".to_owned()),
+        _ => Error::InvalidBody("The request body ended early or could not be read.".to_owned()),
     }
 }
 
 fn json_sentence(error: &serde_json::Error) -> String {
     let at = format!("at line {}, column {}", error.line(), error.column());
     match error.classify() {
-        Category::Syntax | Category::Eof | Category::Io => format!("The body is not well-formed JSON {at}."),
+        Category::Syntax | Category::Eof | Category::Io => format!("The request body is not well-formed JSON {at}."),
         Category::Data => match expectation(&error.to_string()) {
-            Some(expectation) => format!("The body is not what this operation takes {at}: {expectation}."),
-            None => format!("The body is not what this operation takes {at}."),
+            Some(expectation) => format!("The request body is invalid {at}: {expectation}."),
+            None => format!("The request body is invalid {at}."),
         },
     }
 }
 
 fn query_sentence(error: &QueryPayloadError) -> String {
     match expectation(&error.to_string()) {
-        Some(expectation) => format!("The query is not what this operation takes: {expectation}."),
-        None => "The query is not what this operation takes.".to_owned(),
+        Some(expectation) => format!("The query is invalid: {expectation}."),
+        None => "The query is invalid.".to_owned(),
     }
 }
 
-/// The part of serde's sentence that speaks of our types: what follows the *last* "expected", or a missing member's name. What was
-/// sent comes before it, so even a text that imitates the sentence is cut off.
+/// Returns the part of serde's message that describes the expected type: the text after the *last* "expected", or the name of the missing
+/// member. Request content precedes that part, so content that imitates the message is removed too.
 fn expectation(sentence: &str) -> Option<String> {
     let sentence = sentence.rsplit_once(" at line ").map_or(sentence, |(before, _)| before);
     if let Some((_, name)) = sentence.rsplit_once("missing field ") {
@@ -93,17 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_learns_what_is_expected_and_where() {
-        assert_eq!(
-            sentence(r#"{"name": 5}"#),
-            "The body is not what this operation takes at line 1, column 10: expected a string."
-        );
+    fn json_error_names_the_expectation_and_the_position() {
+        assert_eq!(sentence(r#"{"name": 5}"#), "The request body is invalid at line 1, column 10: expected a string.");
         assert!(sentence("{}").ends_with("`name` is missing."));
-        assert!(sentence("{").starts_with("The body is not well-formed JSON at line 1"));
+        assert!(sentence("{").starts_with("The request body is not well-formed JSON at line 1"));
     }
 
     #[test]
-    fn nothing_that_was_sent_is_repeated() {
+    fn json_error_repeats_nothing_from_the_request() {
         for json in [
             r#"{"marked": 1}"#,
             r#"{"name": {"marked": 1}}"#,

@@ -1,29 +1,29 @@
-//! A budget that is used up.
+//! An exhausted rate limit budget.
 
-/// Whose budget is used up, how large it is and when there is something in it again.
+/// An exhausted budget: its name, its size and the time until it accepts the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limited {
     /// `address`, `principal` or `profile-edits`.
     pub(crate) budget: &'static str,
-    /// How many it holds.
+    /// The number of requests in a window.
     pub(crate) quota: u32,
-    /// Seconds in which it is refilled.
+    /// The window in seconds.
     pub(crate) window: u32,
-    /// Seconds to wait.
+    /// The time to wait in seconds.
     pub(crate) wait: u64,
 }
 
 impl Limited {
-    /// What there was too much of.
+    /// Returns the description of the requests that exceed the budget.
     pub(super) fn of_what(&self) -> &'static str {
         match self.budget {
             "address" => "refused credentials from this address",
             "profile-edits" => "edits of this profile",
-            _ => "requests of this account",
+            _ => "requests from this account",
         }
     }
 
-    /// The word for the log and for counting.
+    /// Returns the reason code for logs and metrics.
     pub(super) fn reason(&self) -> &'static str {
         match self.budget {
             "address" => "rate-limited-address",
@@ -32,12 +32,12 @@ impl Limited {
         }
     }
 
-    /// The budget, as `RateLimit-Policy` spells it (draft-ietf-httpapi-ratelimit-headers).
+    /// Returns the value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
     pub(super) fn policy(&self) -> String {
         format!("\"{}\";q={};w={}", self.budget, self.quota, self.window)
     }
 
-    /// What is left of it, as `RateLimit` spells it.
+    /// Returns the value of `RateLimit`.
     pub(super) fn left(&self) -> String {
         format!("\"{}\";r=0;t={}", self.budget, self.wait)
     }

@@ -1,7 +1,7 @@
-//! Every way in which a request fails, and what is said of it: the only room that knows status codes.
+//! Request failures and their responses. No other module maps failures to status codes.
 //!
-//! A failure keeps its cause for the log; the caller is told the problem's title, a sentence that lets them act, and the request's id.
-//! Nothing from a token, a statement or a provider is repeated.
+//! A failure keeps its cause for the log. The response contains the problem's title, a sentence that says what to do, and the request id.
+//! It repeats nothing from a token, an SQL statement or a provider.
 
 mod body;
 mod cross_site;
@@ -24,101 +24,100 @@ use crate::models::permission::Permission;
 use crate::oidc::Rejection;
 use crate::services::Failure;
 
-/// A request failed. Returned by handlers; answered as `application/problem+json` (RFC 9457).
+/// A failed request. Handlers return it; the response is `application/problem+json` (RFC 9457).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// 401: the request came without a bearer token.
-    #[error("Send an access token of the identity provider as `Authorization: Bearer`.")]
+    /// 401: the request has no bearer token.
+    #[error("Send an access token from a trusted issuer as `Authorization: Bearer`.")]
     MissingToken,
-    /// 400: the credential can't be read.
+    /// 400: the credential is malformed.
     #[error("{0}")]
     MalformedCredential(&'static str),
-    /// 401 for a token that is not acceptable; 403 if it is proved but lacks what the operator demands; 503 if it could not be judged.
+    /// 401 for a token that is not accepted, 403 for a verified token that does not meet the operator's requirements, 503 if the token
+    /// could not be verified.
     #[error(transparent)]
     Token(#[from] Rejection),
-    /// 403: the token does not carry the scope.
-    #[error("The access token does not carry the scope for `{}`: ask the provider for it.", .permission.name())]
+    /// 403: the token lacks the scope.
+    #[error("The access token lacks the scope for `{}`. Request it from the identity provider.", .permission.name())]
     MissingScope {
-        /// What the route asks for.
+        /// The permission that the route requires.
         permission: Permission,
-        /// The scope as the token's issuer spells it.
+        /// The scope with the prefix of the token's issuer.
         scope: String,
     },
     /// 403: no role of the principal grants the permission.
-    #[error("None of your roles grants `{}`: ask an administrator.", .0.name())]
+    #[error("None of your roles grants `{}`. Ask an administrator for a role that does.", .0.name())]
     MissingPermission(Permission),
-    /// What the use case refused.
+    /// The failure of a use case.
     #[error(transparent)]
     Refused(#[from] Failure),
-    /// 400: the body is not what the operation takes; the sentence says what it takes and repeats nothing.
+    /// 400: the request body is invalid. The sentence says what is expected and repeats nothing from the request.
     #[error("{0}")]
     InvalidBody(String),
-    /// 400: a part of the path or the query is not what the operation takes.
+    /// 400: a path, query or header parameter is invalid.
     #[error("{0}")]
     InvalidParameter(String),
-    /// 403: a browser asked for a page what no page may, or none of its origin.
+    /// 403: a CORS preflight from an origin, or for a method or header field, that is not allowed.
     #[error(
-        "Only pages of origins in CORS_ALLOWED_ORIGINS may send requests, with the usual methods and header fields."
+        "Add the origin to `CORS_ALLOWED_ORIGINS`, and send only the methods and header fields that the service allows."
     )]
     CrossOrigin,
-    /// 403: a request by cookie that a page without permission could have sent.
+    /// 403: a cookie-authenticated request that a page of a foreign origin could have sent.
     #[error("{}", .0.detail())]
     CrossSite(CrossSite),
-    /// 421: a name that a service on loopback does not go by (RFC 9110 section 15.5.20).
-    #[error(
-        "A service that listens on loopback is asked by a loopback name or address, or by the host of SERVER_PUBLIC_URL."
-    )]
+    /// 421: a `Host` that a service on loopback does not serve (RFC 9110 section 15.5.20).
+    #[error("The service listens on loopback. Send a loopback name, or the host of `SERVER_PUBLIC_URL`, as `Host`.")]
     UnknownHost,
-    /// 404: nothing is here, or it is not the caller's.
-    #[error("Look at /openapi.json for what there is.")]
+    /// 404: the resource does not exist or does not belong to the caller.
+    #[error("See `/openapi.json` for the available routes.")]
     NotFound,
-    /// 405, with the methods that are allowed.
-    #[error("Allowed are: {}.", list(.0))]
+    /// 405, with the allowed methods.
+    #[error("Use an allowed method: {}.", list(.0))]
     MethodNotAllowed(Vec<Method>),
-    /// 413: the body is larger than the service reads.
+    /// 413: the request body exceeds the size limit.
     #[error("{}", too_large(*.limit))]
     BodyTooLarge {
-        /// Bytes, where that is known.
+        /// The limit in bytes, if known.
         limit: Option<usize>,
     },
-    /// 415: the body is of a type that the operation does not take.
-    #[error("The body must be `{0}`.")]
+    /// 415: the operation does not accept the body's media type.
+    #[error("The request body must be `{0}`.")]
     UnsupportedMediaType(&'static str),
-    /// 428: a change without `If-Match` could undo somebody else's (RFC 6585 section 3).
-    #[error("Send the ETag that you read as `If-Match`.")]
+    /// 428: a change without `If-Match` could overwrite a concurrent change (RFC 6585 section 3).
+    #[error("Send the `ETag` of the version that you read as `If-Match`.")]
     PreconditionRequired,
-    /// 408: the body did not come in time.
-    #[error("The body did not come in time.")]
+    /// 408: the request body was not received in time.
+    #[error("Send the request body faster, or in smaller requests.")]
     BodyTooSlow,
-    /// 429: asked too often; says for whom, and how long to wait.
-    #[error("Too many {}: the next one is served in {} s.", .0.of_what(), .0.wait)]
+    /// 429: a rate limit is exceeded. Names the budget and the time to wait.
+    #[error("Too many {}. Try again in {} s.", .0.of_what(), .0.wait)]
     RateLimited(Limited),
-    /// 431: a header field is larger than the service reads.
+    /// 431: a header field exceeds the size limit.
     #[error("A header field may have at most {limit} bytes.")]
     HeaderTooLarge {
-        /// Bytes.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// A refusal with this status by something that does not answer in our words.
+    /// A client error with this status from a library or a handler with another error type.
     #[error("The request was refused.")]
     Foreign(StatusCode),
-    /// 409: what is to be made exists, or stands in the way; the sentence says what.
+    /// 409: the resource exists already or conflicts with another one. The sentence names the conflict.
     #[error("{0}")]
     Conflict(String),
-    /// 503 while the database can't be reached, else 500.
+    /// 503 while the database is unreachable, otherwise 500.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// 500: a handler asked for the caller on a route that was registered as public.
-    #[error("the caller was asked for on a route without a guard")]
+    /// 500: a handler extracted the caller on a route that is registered as public.
+    #[error("the caller was extracted on a route without a guard")]
     Unguarded,
-    /// 500: anything that should not happen; the cause is logged and not shown.
+    /// 500: an unexpected failure. The cause is logged and not returned.
     #[error("unexpected failure")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<&actix_web::Error> for Error {
-    /// What a library, or a handler with another error type, answers in our words: its status, and its text for the log alone.
+    /// Converts an error of a library, or of a handler with another error type: keeps its status, and its text for the log only.
     fn from(error: &actix_web::Error) -> Self {
         if error.as_error::<PayloadError>().is_some_and(input::is_too_slow) {
             return Self::BodyTooSlow;
@@ -140,7 +139,7 @@ impl From<diesel::result::Error> for Error {
 }
 
 impl Error {
-    /// The entry in the list of problems.
+    /// Returns the problem type of this failure.
     pub(crate) fn problem(&self) -> Problem {
         if let Self::Foreign(status) = self {
             return Problem::of_status(*status);
@@ -178,25 +177,30 @@ impl Error {
         }
     }
 
-    /// The sentence for the caller. Of our own mistakes it says nothing but that they are logged.
+    /// Returns the `detail` of the response. Internal errors are not described; they are in the log.
     pub(crate) fn detail(&self) -> String {
         match self.problem().status {
             StatusCode::INTERNAL_SERVER_ERROR => {
-                "The cause is in the service's log under this request's id.".to_owned()
+                "The cause is in the service's log. Give the operator the request id in `instance`.".to_owned()
             }
-            // The database's own words are not for the caller.
+            // The database's own message is never returned.
             _ if matches!(self, Self::Database(_) | Self::Refused(Failure::Database(_)))
                 && self.problem().status == StatusCode::BAD_REQUEST =>
             {
-                "No text may hold the character NUL.".to_owned()
+                "Remove the NUL character from the text.".to_owned()
             }
-            StatusCode::SERVICE_UNAVAILABLE => "It is not your request's fault: send it again later.".to_owned(),
-            _ => self.to_string(),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                "The request is not at fault. Send it again after `Retry-After` seconds.".to_owned()
+            }
+            _ => match self {
+                Self::Refused(failure) => wrong_kind_of_token(failure).map_or_else(|| self.to_string(), str::to_owned),
+                _ => self.to_string(),
+            },
         }
     }
 
-    /// Whether it refuses the credential that the request came with, so that another one might be let in. An outage does not, and
-    /// neither does a right that is missing.
+    /// Whether the credential of the request is refused, so that another credential could be accepted. An outage or a missing
+    /// permission does not refuse the credential.
     pub(crate) fn refuses_credential(&self) -> bool {
         match self {
             Self::MalformedCredential(_) => true,
@@ -206,7 +210,7 @@ impl Error {
         }
     }
 
-    /// The reason for the log and for counting, finer than the problem's code where that says too little.
+    /// Returns the reason for logs and metrics: the problem's code, or a more specific code where one exists.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Token(rejection) => rejection.code(),
@@ -218,8 +222,21 @@ impl Error {
 
 fn too_large(limit: Option<usize>) -> String {
     match limit {
-        Some(limit) => format!("The body may have at most {limit} bytes."),
-        None => "The body is larger than what is read.".to_owned(),
+        Some(limit) => format!("The request body may have at most {limit} bytes."),
+        None => "Send a smaller request body: it exceeds the size limit.".to_owned(),
+    }
+}
+
+/// Returns the `detail` for an ID or logout token of the wrong kind. [`Rejection`] words this case for access tokens only.
+fn wrong_kind_of_token(failure: &Failure) -> Option<&'static str> {
+    match failure {
+        Failure::BadLogoutToken(Rejection::NotAnAccessToken | Rejection::WrongType) => {
+            Some("`logout_token` is not a logout token (OpenID Connect Back-Channel Logout section 2.4).")
+        }
+        Failure::BadLogin(Rejection::NotAnAccessToken | Rejection::WrongType) => {
+            Some("The identity provider issued a token of the wrong kind. Sign in again, or inform the operator.")
+        }
+        _ => None,
     }
 }
 
@@ -272,7 +289,7 @@ fn list(methods: &[Method]) -> String {
     methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// The status alone: the body, the challenge and the request's id are added where the response leaves.
+/// Sets the status only. The body, the challenge and the request id are added when the response is sent.
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         self.problem().status

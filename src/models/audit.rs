@@ -1,4 +1,4 @@
-//! The audit trail: who changed what. Append only; the database refuses anything else.
+//! Events of the audit trail. The trail is append-only; the database rejects updates.
 
 use super::column::{json_column, text_enum};
 use super::{AuditEventId, AuditPlace, AuditTarget, Moment, PrincipalId};
@@ -11,43 +11,43 @@ use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
 
 text_enum! {
-    /// What somebody did or tried to do.
+    /// An action that was done or attempted.
     pub enum AuditAction {
-        /// A person was seen for the first time.
+        /// A user was created, at first contact or by an admin.
         CreateUser = "user.create",
-        /// A person's profile took on what the provider says now.
+        /// A user's profile was synchronized from the provider.
         FollowProvider = "user.follow-provider",
-        /// A person edited their profile.
+        /// A user edited their own profile.
         EditProfile = "user.edit-profile",
-        /// A user's description or the end of the account was edited.
+        /// A user's profile or the expiry of the account was edited.
         UpdateUser = "user.update",
-        /// A user was shut out.
+        /// A user was disabled.
         DisableUser = "user.disable",
-        /// A user was let in.
+        /// A user was enabled.
         EnableUser = "user.enable",
-        /// A user's tokens were declared void.
+        /// A user's tokens were revoked.
         RevokeTokens = "user.revoke-tokens",
-        /// A user was deleted; what is known of them is kept for a while.
+        /// A user was deleted; the data is kept until the purge.
         DeleteUser = "user.delete",
         /// A deleted user was restored.
         RestoreUser = "user.restore",
-        /// What was known of a deleted user was removed for good.
+        /// The data of a deleted user was permanently removed.
         PurgeUser = "user.purge",
-        /// All that is stored on a user was exported.
+        /// All data stored about a user was exported.
         ExportUser = "user.export",
-        /// Somebody who was purged may come again.
+        /// A purged user was readmitted.
         ReadmitUser = "user.readmit",
         /// An identity was linked to a user.
         LinkIdentity = "identity.link",
-        /// An identity was taken from a user.
+        /// An identity was unlinked from a user.
         UnlinkIdentity = "identity.unlink",
-        /// A role was given.
+        /// A role was granted.
         GrantRole = "role.grant",
-        /// A role was taken away.
+        /// A role was revoked.
         RevokeRole = "role.revoke",
-        /// A role was made.
+        /// A role was created.
         CreateRole = "role.create",
-        /// What a role is for or what it grants was edited.
+        /// The summary or the permissions of a role were edited.
         UpdateRole = "role.update",
         /// A role was deleted.
         DeleteRole = "role.delete",
@@ -55,80 +55,80 @@ text_enum! {
         ExportAudit = "audit.export",
         /// Old events were removed from the trail.
         PruneAudit = "audit.prune",
-        /// Somebody signed in with a browser.
+        /// A user signed in with a browser.
         BeginSession = "session.begin",
-        /// Somebody signed out, or ended sessions of theirs.
+        /// A user signed out or ended their own sessions.
         EndSession = "session.end",
-        /// The provider said that somebody signed out there, everywhere.
+        /// The provider reported a sign-out and ended the user's sessions.
         ProviderSignOut = "session.provider-sign-out",
         /// `BOOTSTRAP_ADMIN` took effect.
         BootstrapAdmin = "admin.bootstrap",
-        /// An identity moved to its issuer's new URL.
+        /// An identity was moved to the new URL of its issuer.
         MoveIdentity = "identity.move",
-        /// A program was registered.
+        /// A service account was registered.
         RegisterServiceAccount = "service-account.register",
-        /// A program's description or the end of its account was edited.
+        /// A service account's display name or expiry was edited.
         UpdateServiceAccount = "service-account.update",
-        /// A program was shut out.
+        /// A service account was disabled.
         DisableServiceAccount = "service-account.disable",
-        /// A program was let in.
+        /// A service account was enabled.
         EnableServiceAccount = "service-account.enable",
-        /// A program's tokens were declared void.
+        /// A service account's tokens were revoked.
         RevokeServiceAccountTokens = "service-account.revoke-tokens",
-        /// A program was deleted; what is known of it is kept for a while.
+        /// A service account was deleted; the data is kept until the purge.
         DeleteServiceAccount = "service-account.delete",
-        /// A deleted program was restored.
+        /// A deleted service account was restored.
         RestoreServiceAccount = "service-account.restore",
-        /// What was known of a deleted program was removed for good.
+        /// The data of a deleted service account was permanently removed.
         PurgeServiceAccount = "service-account.purge",
     }
 }
 
 text_enum! {
-    /// How it ended.
+    /// The outcome of an action.
     pub enum Outcome {
         /// It was done.
         Done = "done",
-        /// It was refused: the actor's rights do not reach, or no admin would be left.
+        /// It was refused, for example for insufficient rights or to protect the last admin.
         Refused = "refused",
     }
 }
 
-/// What changed: names of fields, and values only where they are not personal.
+/// The changed fields, with values only if they are not personal data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub struct Changes(pub serde_json::Map<String, serde_json::Value>);
 
 json_column!(Changes);
 
-/// One event.
+/// One event of the audit trail.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_events, treat_none_as_default_value = false, check_for_backend(MultiBackend))]
 pub struct AuditEvent {
-    /// Its id.
+    /// The id of the event.
     pub id: AuditEventId,
-    /// When.
+    /// The time of the event.
     pub at: Moment,
-    /// Who; `None` for the command line and the service itself.
+    /// The acting principal; `None` for the command line and the service itself.
     pub actor: Option<PrincipalId>,
-    /// The id of the actor's identity that the token or session was issued for: which of several linked ones acted.
+    /// The id of the identity that the actor's token or session was issued for. Distinguishes several linked identities.
     pub actor_identity: Option<String>,
-    /// By which client.
+    /// The OAuth client of the actor's token.
     pub client: Option<String>,
-    /// What.
+    /// The action.
     pub action: AuditAction,
-    /// On whom or what.
+    /// The target of the action.
     pub target: AuditTarget,
-    /// With what outcome.
+    /// The outcome.
     pub outcome: Outcome,
-    /// In which request.
+    /// The id of the request.
     pub request_id: Option<String>,
-    /// What changed.
+    /// The changed fields.
     pub changes: Changes,
 }
 
 impl AuditEvent {
-    /// The service itself did `action` on `target`.
+    /// Returns an event: the service itself did `action` on `target`.
     pub fn new(at: Moment, action: AuditAction, target: impl Into<AuditTarget>) -> Self {
         Self {
             id: AuditEventId::generate(),
@@ -144,12 +144,12 @@ impl AuditEvent {
         }
     }
 
-    /// Its place in the trail.
+    /// The position of the event in the trail.
     pub fn place(&self) -> AuditPlace {
         AuditPlace { at: self.at, id: self.id }
     }
 
-    /// Adds what `name` was changed to. Never a personal value.
+    /// Adds the new value of `name`. Must not be personal data.
     pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.changes.0.insert(name.to_owned(), value.into());
         self

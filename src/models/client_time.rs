@@ -1,4 +1,4 @@
-//! A point in time as a client or an operator writes it.
+//! Timestamps from clients and operators.
 
 use std::str::FromStr;
 
@@ -15,21 +15,21 @@ const LAST: i64 = 253_402_300_799_999_999;
 
 /// A time of RFC 3339 in the years 1970 to 9999 (UTC), cut to whole microseconds.
 ///
-/// All times from outside come by this type. Those of other years are refused: SQLite compares times as text, where a sign or a fifth digit
-/// sorts wrong, so that a query would decide otherwise than the service; PostgreSQL has bounds of its own.
+/// Every time from outside is parsed as this type. Other years are refused: SQLite compares times as text, where a sign or a fifth digit
+/// sorts wrong, so a query and the service could disagree. PostgreSQL has its own bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientTime(DateTime<Utc>);
 
 impl ClientTime {
-    /// What a text must be.
-    pub const MUST_BE: &'static str = "a time in the years 1970 to 9999 as 2030-01-31T12:00:00Z (RFC 3339)";
+    /// The description of the accepted format, for error messages.
+    pub const MUST_BE: &'static str = "a time in the years 1970 to 9999, such as 2030-01-31T12:00:00Z (RFC 3339)";
 
-    /// The time so many microseconds after 1970 began, if it is in range.
+    /// Returns the time at this number of microseconds since 1970-01-01T00:00:00Z, or `None` if it is out of range.
     pub fn from_microseconds(microseconds: i64) -> Option<Self> {
         DateTime::from_timestamp_micros(microseconds).filter(|_| (FIRST..=LAST).contains(&microseconds)).map(Self)
     }
 
-    /// The time with its zone.
+    /// The time in UTC.
     pub fn utc(self) -> DateTime<Utc> {
         self.0
     }
@@ -40,7 +40,7 @@ impl FromStr for ClientTime {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let time = DateTime::parse_from_rfc3339(text).map_err(|_| Self::MUST_BE)?;
-        // By way of the number, which has no place for a leap second: it counts as the first moment after it.
+        // The number of microseconds cannot represent a leap second, so it becomes the first instant after it.
         Self::from_microseconds(time.timestamp_micros()).ok_or(Self::MUST_BE)
     }
 }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn years_from_1970_to_9999_are_taken() {
+    fn years_1970_to_9999_are_accepted() {
         for (text, expected) in [
             ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00+00:00"),
             ("1970-01-01T01:00:00+01:00", "1970-01-01T00:00:00+00:00"),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_database_sorts_right_is_refused() {
+    fn times_outside_the_range_or_format_are_refused() {
         for text in [
             "",
             "+12000-01-01T00:00:00Z",
@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_of_taken_times_sort_as_the_times_do(one in any::<i64>(), other in FIRST..=LAST) {
+        fn stored_texts_sort_like_their_times(one in any::<i64>(), other in FIRST..=LAST) {
             let stored = |time: ClientTime| time.utc().format("%Y-%m-%d %H:%M:%S%.6f").to_string();
             let (one, other) = (ClientTime::from_microseconds(one), ClientTime::from_microseconds(other).unwrap());
             if let Some(one) = one {

@@ -1,8 +1,8 @@
-//! How small domain types become columns that every backend can hold: text.
+//! Column conversions of small domain types: text, which every backend can store.
 //!
-//! A multi-connection knows neither UUID, JSON nor enum columns, so these go as text, and each conversion is written once, here.
+//! Diesel's multi-connection supports neither UUID, JSON nor enum columns, so these are stored as text.
 
-/// An enum whose variants are stored, shown and read as the given words; any other word is refused when read.
+/// Defines an enum whose variants are stored, serialized and parsed as the given words. Reading any other word fails.
 macro_rules! text_enum {
     (
         $(#[$meta:meta])*
@@ -17,12 +17,12 @@ macro_rules! text_enum {
         pub enum $name { $($(#[$variant_meta])* $variant,)+ }
 
         impl $name {
-            /// The word that is stored and shown.
+            /// The stored and displayed word.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
 
-            /// The variant of this word.
+            /// Returns the variant of this word; `None` if the word is unknown.
             pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)+ _ => None }
             }
@@ -57,7 +57,7 @@ macro_rules! text_enum {
     };
 }
 
-/// Stores a type as the text that `$to_text` makes of it and reads it back by `$from_text`.
+/// Stores a type as the text that `$to_text` returns and parses it with `$from_text`.
 macro_rules! text_column {
     ($name:ty, $to_text:expr, $from_text:expr) => {
         impl diesel::serialize::ToSql<diesel::sql_types::Text, diesel::sqlite::Sqlite> for $name {
@@ -81,7 +81,7 @@ macro_rules! text_column {
             }
         }
 
-        // Hands the value on to the backend in use, which writes it by its own implementation above.
+        // Passes the value on to the backend in use, whose implementation above writes it.
         impl diesel::serialize::ToSql<diesel::sql_types::Text, crate::database::MultiBackend> for $name {
             fn to_sql<'b>(
                 &'b self,

@@ -1,4 +1,4 @@
-//! Roles and who was given which.
+//! Roles and their grants to principals.
 
 use diesel::prelude::*;
 
@@ -8,15 +8,15 @@ use super::{Moment, PrincipalId};
 use crate::database::MultiBackend;
 use crate::schema::{role_grants, roles};
 
-/// The role that holds every declared permission.
+/// The role with every declared permission.
 pub const ADMIN: &str = "admin";
-/// The role that reads everything and changes nothing.
+/// The role with every read permission and no other.
 pub const AUDITOR: &str = "auditor";
-/// The role that new people get.
+/// The default role of new users.
 pub const MEMBER: &str = "member";
 
-/// What a role grants whose permissions follow from what is declared, so that they hold an application's own too; `None` for a role whose
-/// permissions are listed in the database.
+/// Returns the permissions of a role that are computed from the declared permissions, including those of the application. Returns `None`
+/// for a role whose permissions are stored in the database.
 pub fn computed_permissions(role: &str, declared: &DeclaredPermissions) -> Option<PermissionSet> {
     match role {
         ADMIN => Some(declared.all().collect()),
@@ -25,52 +25,52 @@ pub fn computed_permissions(role: &str, declared: &DeclaredPermissions) -> Optio
     }
 }
 
-/// A named set of permissions. The permissions are rows of their own.
+/// A named set of permissions. The permissions are stored in a separate table.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = roles, primary_key(name), check_for_backend(MultiBackend))]
 pub struct Role {
-    /// The name it is granted by.
+    /// The unique name.
     pub name: String,
-    /// What it is for, in a sentence.
+    /// The purpose of the role, in one sentence.
     pub summary: String,
-    /// Whether it came with the service and cannot be deleted.
+    /// Whether it is built in and cannot be deleted.
     pub built_in: bool,
-    /// Moves with every edit.
+    /// The version, incremented by every edit.
     pub version: i64,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Moment,
-    /// When it was last edited.
+    /// The time of the last edit.
     pub updated_at: Moment,
 }
 
 text_enum! {
-    /// Where a stored grant comes from.
+    /// The source of a stored grant.
     pub enum GrantSource {
-        /// Somebody gave it by hand: an admin, the command line, or the service to a new person.
+        /// Granted by an admin, by the command line, or by the service to a new user.
         Manual = "manual",
-        /// The provider's provisioning (SCIM) gave it.
+        /// Granted by the provider's provisioning (SCIM).
         Scim = "scim",
-        /// `BOOTSTRAP_ADMIN` gave it, while there was no admin.
+        /// Granted by `BOOTSTRAP_ADMIN` while there was no admin.
         Bootstrap = "bootstrap",
     }
 }
 
-/// A role given to a principal, as stored.
+/// A stored grant of a role to a principal.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = role_grants, treat_none_as_default_value = false, check_for_backend(MultiBackend))]
 pub struct Grant {
-    /// Who has it.
+    /// The principal that holds the role.
     pub principal_id: PrincipalId,
-    /// Which role.
+    /// The name of the role.
     pub role: String,
-    /// Where it comes from.
+    /// The source of the grant.
     pub source: GrantSource,
-    /// Which group of the source; empty where there is but one.
+    /// The group within the source; empty if the source has no groups.
     pub source_ref: String,
-    /// Who gave it; `None` for the command line and the service itself.
+    /// The granting principal; `None` for the command line and the service itself.
     pub granted_by: Option<PrincipalId>,
-    /// When it was given.
+    /// The time of the grant.
     pub granted_at: Moment,
-    /// When it ends by itself, if it does.
+    /// The expiry, if any.
     pub expires_at: Option<Moment>,
 }

@@ -1,4 +1,4 @@
-//! How a provider knows a principal.
+//! Identities: the link between a provider's subject and a principal.
 
 use std::fmt;
 
@@ -9,26 +9,26 @@ use super::{Moment, PrincipalId, PrincipalKind};
 use crate::database::MultiBackend;
 use crate::schema::identities;
 
-/// What links a token to a principal: the three together, compared byte by byte, and nothing else.
+/// The key that links a token to a principal: issuer, kind and subject, compared byte by byte.
 ///
-/// Its `Debug` leaves the subject out.
+/// `Debug` omits the subject.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct IdentityKey {
     /// The canonical issuer.
     pub issuer: String,
-    /// Person or program.
+    /// The kind of principal.
     pub kind: PrincipalKind,
-    /// The issuer's subject; for a program its client id.
+    /// The subject at the issuer; for a service account its client id.
     pub subject: String,
 }
 
 impl IdentityKey {
-    /// A person as `issuer` knows them.
+    /// Returns the key of a user of `issuer`.
     pub fn human(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
         Self { issuer: issuer.into(), kind: PrincipalKind::Human, subject: subject.into() }
     }
 
-    /// A program as `issuer` knows it.
+    /// Returns the key of a service account of `issuer`.
     pub fn machine(issuer: impl Into<String>, client_id: impl Into<String>) -> Self {
         Self { issuer: issuer.into(), kind: PrincipalKind::Machine, subject: client_id.into() }
     }
@@ -40,25 +40,25 @@ impl fmt::Debug for IdentityKey {
     }
 }
 
-/// A link between an identity and its principal, as stored.
+/// A stored link between an identity and its principal.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = identities, check_for_backend(MultiBackend))]
 pub struct Identity {
     id: String,
-    /// Whose it is.
+    /// The principal that it is linked to.
     pub principal_id: PrincipalId,
     /// The canonical issuer.
     pub issuer: String,
-    /// Person or program.
+    /// The kind of principal.
     pub kind: PrincipalKind,
-    /// The issuer's subject; for a program its client id.
+    /// The subject at the issuer; for a service account its client id.
     pub subject: String,
-    /// When it was linked.
+    /// The time of the link.
     pub created_at: Moment,
 }
 
 impl Identity {
-    /// Links `key` to a principal.
+    /// Creates a link from `key` to a principal.
     pub fn new(principal_id: PrincipalId, key: &IdentityKey, now: Moment) -> Self {
         Self {
             id: Uuid::now_v7().to_string(),
@@ -70,12 +70,12 @@ impl Identity {
         }
     }
 
-    /// Its own id, which names it below its principal.
+    /// The id of the identity, used in the routes below its principal.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// What it links.
+    /// The key of the identity.
     pub fn key(&self) -> IdentityKey {
         IdentityKey { issuer: self.issuer.clone(), kind: self.kind, subject: self.subject.clone() }
     }

@@ -1,46 +1,46 @@
-//! Which people a list holds, in which order, and a place in it.
+//! Filters, orders and positions of the user list.
 
 use super::{Moment, PrincipalId, PrincipalStatus};
 use crate::redacted::redact_debug;
 
-/// Which people. All that is set must hold.
+/// A filter of users. All members that are set must match.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PeopleFilter {
-    /// Of this status; without it, all who are not deleted.
+    /// The status; `None` matches all users that are not deleted.
     pub status: Option<PrincipalStatus>,
-    /// Who hold this role by a grant that has not ended.
+    /// A role that the user holds by an unexpired grant.
     pub role: Option<String>,
-    /// Whose e-mail address this is, whatever its case.
+    /// The e-mail address, compared without case.
     pub email: Option<String>,
 }
 
 redact_debug!(PeopleFilter);
 
-/// In which order.
+/// The order of users.
 #[derive(Clone, PartialEq, Eq)]
 pub enum PeopleOrder {
-    /// As they came to be known.
+    /// By id, which is the order of creation.
     Id,
-    /// By the folded name, those of one name as they came.
+    /// By folded display name, then by id.
     DisplayName,
-    /// Who was never seen first, then who was not seen for the longest time.
+    /// Users never seen first, then by the time of the last visit, oldest first.
     LastSeen,
-    /// Those only who are found by this prefix, by what they are found by.
+    /// Only users with a search term that starts with this prefix, by the matching term.
     Match(String),
 }
 
 redact_debug!(PeopleOrder);
 
-/// The place of a person in a list, after which a page starts: what the order looks at, and the id.
+/// The position of a user in a list, after which a page starts: the sort key and the id.
 #[derive(Clone, PartialEq, Eq)]
 pub enum PeoplePlace {
-    /// In the order of ids.
+    /// The position by id.
     Id(PrincipalId),
-    /// In the order of names.
+    /// The position by display name.
     DisplayName(String, PrincipalId),
-    /// Among those never seen, or in the order of times.
+    /// The position by last visit; `None` for a user never seen.
     LastSeen(Option<Moment>, PrincipalId),
-    /// In the order of what people are found by.
+    /// The position by matching search term.
     Match(String, PrincipalId),
 }
 

@@ -1,4 +1,4 @@
-//! Rows, changesets and the small types of the domain.
+//! Rows, changesets and small domain types.
 
 mod audit;
 mod audit_trail;

@@ -1,4 +1,4 @@
-//! A point in time as it is stored.
+//! Timestamps as stored.
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use diesel::backend::Backend;
@@ -7,13 +7,13 @@ use diesel::expression::AsExpression;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::Timestamp;
 
-/// A time in UTC, cut to the microseconds that both databases keep.
+/// A time in UTC, truncated to microseconds, the precision of both databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Timestamp)]
 pub struct Moment(NaiveDateTime);
 
 impl Moment {
-    /// The same time with its zone.
+    /// The same time with its UTC zone.
     pub fn utc(self) -> DateTime<Utc> {
         self.0.and_utc()
     }

@@ -1,7 +1,7 @@
-//! Permissions: the rights that routes ask for, roles grant and tokens delegate.
+//! Permissions: the rights that routes require, roles grant and tokens delegate.
 //!
-//! A permission is declared once, as a constant; everything else (the database's rows, a token's scopes) is text that either names
-//! a declared permission or means nothing. Unknown names never grant.
+//! A permission is declared once, as a constant. Database rows and token scopes are text that names a declared permission; an unknown name
+//! grants nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,12 +9,12 @@ use std::hash::{Hash, Hasher};
 
 /// A right named `resource:action`, spelled as the OAuth scope that delegates it (without the issuer's scope prefix).
 ///
-/// Two permissions are the same when their names are.
+/// Two permissions are equal if their names are equal.
 ///
 /// ```
 /// use portcullis::Permission;
 ///
-/// const NOTES_READ: Permission = Permission::new("notes:read", "Read one's own notes.");
+/// const NOTES_READ: Permission = Permission::new("notes:read", "Read your own notes.");
 /// assert_eq!(NOTES_READ.name(), "notes:read");
 /// ```
 #[derive(Clone, Copy)]
@@ -25,27 +25,27 @@ pub struct Permission {
 }
 
 impl Permission {
-    /// Declares a permission. `summary` is the sentence that the API's documentation shows.
+    /// Declares a permission. `summary` is a sentence for the API documentation.
     ///
     /// # Panics
     ///
-    /// When `name` is not `resource:action` in lower-case ASCII letters, digits and `-`. For a constant that is a compile error.
+    /// Panics if `name` is not `resource:action` in lower-case ASCII letters, digits and `-`. For a constant, this is a compile error.
     pub const fn new(name: &'static str, summary: &'static str) -> Self {
-        assert!(is_well_formed(name), "a permission is named `resource:action`");
+        assert!(is_well_formed(name), "a permission name must have the form `resource:action`");
         Self { name, summary, administrative: false }
     }
 
-    /// Marks the permission as administrative: nobody may pass it on, or act on somebody who holds it, without holding it too.
+    /// Marks the permission as administrative: only an actor that holds it may grant it or change a principal that holds it.
     pub const fn administrative(self) -> Self {
         Self { administrative: true, ..self }
     }
 
-    /// The name, as stored with roles and as delegated by scopes.
+    /// The name, as stored with roles and as requested by scopes.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What the permission allows, in a sentence.
+    /// The sentence that describes what the permission allows.
     pub const fn summary(&self) -> &'static str {
         self.summary
     }
@@ -55,13 +55,13 @@ impl Permission {
         self.name.ends_with(":read")
     }
 
-    /// Whether granting or touching it takes holding it.
+    /// Whether the permission is [administrative](Self::administrative).
     pub const fn is_administrative(&self) -> bool {
         self.administrative
     }
 }
 
-/// One colon with a word on each side; a word is lower-case letters, digits and `-`.
+/// Whether `name` is two words separated by a colon; a word consists of lower-case letters, digits and `-`.
 const fn is_well_formed(name: &str) -> bool {
     let bytes = name.as_bytes();
     let (mut at, mut colons, mut word) = (0, 0, 0);
@@ -109,17 +109,17 @@ impl fmt::Debug for Permission {
     }
 }
 
-/// Read one's own profile.
-pub const PROFILE_READ: Permission = Permission::new("profile:read", "Read one's own profile.");
-/// Change one's own profile.
-pub const PROFILE_WRITE: Permission = Permission::new("profile:write", "Change one's own profile.");
+/// Read your own profile.
+pub const PROFILE_READ: Permission = Permission::new("profile:read", "Read your own profile.");
+/// Change your own profile.
+pub const PROFILE_WRITE: Permission = Permission::new("profile:write", "Change your own profile.");
 /// Read every user.
 pub const USERS_READ: Permission = Permission::new("users:read", "Read every user.");
-/// Change users and their status, and grant roles that one holds in full.
+/// Change users and their status, and grant roles whose permissions you hold.
 pub const USERS_WRITE: Permission =
-    Permission::new("users:write", "Change users and their status, and grant roles that one holds in full.")
+    Permission::new("users:write", "Change users and their status, and grant roles whose permissions you hold.")
         .administrative();
-/// Link and unlink identities of other users, which is to decide who signs in as them.
+/// Link and unlink the identities by which other users sign in.
 pub const IDENTITIES_WRITE: Permission =
     Permission::new("identities:write", "Link and unlink the identities by which other users sign in.")
         .administrative();
@@ -127,7 +127,7 @@ pub const IDENTITIES_WRITE: Permission =
 pub const ROLES_READ: Permission = Permission::new("roles:read", "Read roles and what they grant.");
 /// Create, change and delete roles.
 pub const ROLES_WRITE: Permission = Permission::new("roles:write", "Create, change and delete roles.").administrative();
-/// Grant roles without administrative permissions, whether one holds what they grant or not.
+/// Grant any role without administrative permissions, even if you do not hold its permissions.
 pub const ROLES_ASSIGN: Permission =
     Permission::new("roles:assign", "Grant any role without administrative permissions.").administrative();
 /// Read every service account.
@@ -153,15 +153,15 @@ pub const BUILT_IN: [Permission; 11] = [
     AUDIT_READ,
 ];
 
-/// A set of permissions, in the order of their names.
+/// A set of permissions, ordered by name.
 pub type PermissionSet = BTreeSet<Permission>;
 
-/// Every permission that this process knows: the built-in ones and those that the application declared.
+/// All declared permissions: the built-in ones and those of the application.
 #[derive(Clone, Debug)]
 pub struct DeclaredPermissions(BTreeMap<&'static str, Permission>);
 
 impl DeclaredPermissions {
-    /// The built-in permissions and `own`. Fails with the name of the first that is declared twice.
+    /// Returns the built-in permissions and `own`. Fails with the name of the first permission that is declared twice.
     pub fn new(own: impl IntoIterator<Item = Permission>) -> Result<Self, &'static str> {
         let mut declared = BTreeMap::new();
         for permission in BUILT_IN.into_iter().chain(own) {
@@ -172,12 +172,12 @@ impl DeclaredPermissions {
         Ok(Self(declared))
     }
 
-    /// The permission of this name, compared whole and with case. An unknown name is nobody's right.
+    /// Returns the permission of this exact name; `None` if it is not declared.
     pub fn find(&self, name: &str) -> Option<Permission> {
         self.0.get(name).copied()
     }
 
-    /// All of them, in the order of their names.
+    /// All declared permissions, ordered by name.
     pub fn all(&self) -> impl Iterator<Item = Permission> + '_ {
         self.0.values().copied()
     }
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_resource_and_action() {
+    fn name_has_a_resource_and_an_action() {
         for good in ["users:read", "service-accounts:write", "a:b2"] {
             assert!(is_well_formed(good), "{good}");
         }
@@ -198,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_declared_twice_is_refused() {
+    fn duplicate_permission_is_rejected() {
         let twice = Permission::new("users:read", "Something else.");
         assert_eq!(DeclaredPermissions::new([twice]).unwrap_err(), "users:read");
     }
 
     #[test]
-    fn the_documentation_lists_every_permission_of_the_service() {
+    fn documentation_lists_every_built_in_permission() {
         let documented = include_str!("../../docs/access.md");
         for permission in BUILT_IN {
             let administrative = if permission.is_administrative() { " yes" } else { "" };
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_finds_nothing() {
+    fn unknown_name_is_not_found() {
         let declared = DeclaredPermissions::new([]).unwrap();
         assert_eq!(declared.find("users:read"), Some(USERS_READ));
         assert_eq!(declared.find("users:reads"), None);

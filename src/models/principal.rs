@@ -1,4 +1,4 @@
-//! A person or a program known here.
+//! Principals: users and service accounts.
 
 use std::fmt;
 
@@ -13,70 +13,70 @@ use super::{
 use crate::database::MultiBackend;
 use crate::schema::principals;
 
-/// A person or a program, as stored. Its `Debug` prints nothing personal.
+/// A stored user or service account. `Debug` prints no personal data.
 #[derive(Clone, PartialEq, Eq, Queryable, Selectable, Identifiable, Insertable, AsChangeset)]
 #[diesel(table_name = principals, treat_none_as_null = true, treat_none_as_default_value = false, check_for_backend(MultiBackend))]
 pub struct Principal {
-    /// Its id.
+    /// The id.
     pub id: PrincipalId,
-    /// Person or program.
+    /// The kind: user or service account.
     pub kind: PrincipalKind,
-    /// The name to show.
+    /// The display name.
     pub display_name: Option<String>,
-    /// The name to show, folded; empty where there is none.
+    /// The case-folded display name; empty if there is none.
     pub display_name_ci: String,
     /// The given name.
     pub given_name: Option<String>,
     /// The family name.
     pub family_name: Option<String>,
-    /// The provider's name for the account. Not unique.
+    /// The user name. Not unique.
     pub username: Option<String>,
-    /// The e-mail address. Not unique, and nothing is decided by it.
+    /// The e-mail address. Not unique, and never used for a decision.
     pub email: Option<String>,
-    /// What the provider says of the e-mail address.
+    /// Whether the provider verified the e-mail address.
     pub email_state: EmailState,
     /// The language and region, a BCP 47 tag.
     pub locale: Option<String>,
-    /// What the provider last said of the editable fields.
+    /// The last values of the editable fields from the provider.
     pub provider_profile: ProviderProfile,
-    /// Which of them no longer follow the provider.
+    /// The editable fields that no longer follow the provider.
     pub edited_fields: EditedFields,
-    /// Whether it may come in.
+    /// The status, which decides on admission.
     pub status: PrincipalStatus,
-    /// Who shut it out, if it is.
+    /// The party that disabled it, if it is disabled.
     pub disabled_by: Option<DisabledBy>,
-    /// Why, in the words of whoever did it.
+    /// The reason for disabling, as entered.
     pub disabled_reason: Option<String>,
-    /// How it came to be known.
+    /// How it was created.
     pub origin: Origin,
-    /// The id by which the provider's provisioning knows it.
+    /// The id at the provider's provisioning.
     pub external_id: Option<String>,
     /// The role names of the last token seen.
     pub claim_roles: ClaimRoles,
-    /// When they were seen.
+    /// The time of the token with these role names.
     pub claim_roles_at: Option<Moment>,
-    /// Tokens issued before this, whole seconds, are refused.
+    /// Tokens issued before this time are refused. Whole seconds.
     pub not_before: Option<Moment>,
-    /// From when on it is shut out, if ever.
+    /// The expiry of the account, if any.
     pub expires_at: Option<Moment>,
-    /// When it was deleted, if it is.
+    /// The time of deletion, if it is deleted.
     pub deleted_at: Option<Moment>,
-    /// Moves with every edit of what a client sees.
+    /// The version, incremented by every change that is visible to a client.
     pub version: i64,
-    /// When it came to be known.
+    /// The creation time.
     pub created_at: Moment,
-    /// When it was last edited.
+    /// The time of the last edit.
     pub updated_at: Moment,
-    /// When anything that bears on its requests last changed.
+    /// The time of the last change that affects the handling of its requests.
     pub changed_at: Moment,
-    /// When it was last seen, to the hour.
+    /// The time of the last visit, to the hour.
     pub last_seen_at: Option<Moment>,
-    /// What its status was before it was deleted, if it is.
+    /// The status before deletion, if it is deleted.
     pub deleted_from: Option<PrincipalStatus>,
 }
 
 impl Principal {
-    /// A principal that nobody has described yet.
+    /// Returns a new principal with an empty profile.
     pub fn new(kind: PrincipalKind, status: PrincipalStatus, origin: Origin, now: Moment) -> Self {
         Self {
             id: PrincipalId::generate(),
@@ -110,7 +110,7 @@ impl Principal {
         }
     }
 
-    /// What an editable field shows.
+    /// The value of an editable field.
     pub fn profile_field(&self, field: ProfileField) -> Option<&str> {
         match field {
             ProfileField::DisplayName => self.display_name.as_deref(),
@@ -120,7 +120,7 @@ impl Principal {
         }
     }
 
-    /// Sets what an editable field shows, and the folded name with the name.
+    /// Sets an editable field. The folded display name follows the display name.
     pub fn set_profile_field(&mut self, field: ProfileField, value: Option<String>) {
         match field {
             ProfileField::DisplayName => {
@@ -133,14 +133,14 @@ impl Principal {
         }
     }
 
-    /// Marks an edit of what a client sees.
+    /// Records an edit that is visible to clients: increments the version and sets the edit times.
     pub fn mark_edited(&mut self, now: Moment) {
         self.version += 1;
         self.updated_at = now;
         self.changed_at = now;
     }
 
-    /// Whether its account has ended by `now`.
+    /// Whether the account has expired at `now`.
     pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
         self.expires_at.is_some_and(|end| end.utc() <= now)
     }

@@ -1,4 +1,4 @@
-//! Who owns a name: the provider until somebody edits it here.
+//! Profile fields. Each follows the provider until it is edited here.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::column::json_column;
 
-/// A field of the profile that its owner may edit.
+/// A profile field that the user may edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileField {
-    /// The name to show.
+    /// The display name.
     DisplayName,
     /// The given name.
     GivenName,
@@ -26,10 +26,10 @@ pub enum ProfileField {
 }
 
 impl ProfileField {
-    /// All of them.
+    /// All fields.
     pub const ALL: [Self; 4] = [Self::DisplayName, Self::GivenName, Self::FamilyName, Self::Locale];
 
-    /// The name of its member in requests, answers and the audit trail.
+    /// The member name in requests, responses and the audit trail.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DisplayName => "display_name",
@@ -40,7 +40,7 @@ impl ProfileField {
     }
 }
 
-/// What the provider last said of the editable fields. Its `Debug` prints none of it.
+/// The last values of the editable fields from the provider. `Debug` prints none of them.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub struct ProviderProfile {
@@ -56,13 +56,13 @@ pub struct ProviderProfile {
     /// OIDC `locale`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    /// When the provider said it: the issue of the token that last changed anything.
+    /// The `iat` of the token that last changed a value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<DateTime<Utc>>,
 }
 
 impl ProviderProfile {
-    /// What the provider said of `field`.
+    /// The provider's value of `field`.
     pub fn get(&self, field: ProfileField) -> Option<&str> {
         match field {
             ProfileField::DisplayName => self.display_name.as_deref(),
@@ -72,15 +72,15 @@ impl ProviderProfile {
         }
     }
 
-    /// Keeps what the provider says of `field`.
+    /// Sets the provider's value of `field`.
     pub fn set(&mut self, field: ProfileField, value: String) {
-        let place = match field {
+        let slot = match field {
             ProfileField::DisplayName => &mut self.display_name,
             ProfileField::GivenName => &mut self.given_name,
             ProfileField::FamilyName => &mut self.family_name,
             ProfileField::Locale => &mut self.locale,
         };
-        *place = Some(value);
+        *slot = Some(value);
     }
 }
 

@@ -1,25 +1,25 @@
-//! What a person is found by: folded names, user name and e-mail address, and how a prefix becomes a range over them.
+//! Search terms of a user: case-folded names, user name and e-mail address, and the range of terms for a prefix.
 //!
-//! Case is folded here and nowhere else, so that both databases, which compare by bytes, agree.
+//! Case is folded only here, so that both databases, which compare bytes, give the same results.
 
 use std::collections::BTreeMap;
 
 use super::Principal;
 use crate::redacted::redact_debug;
 
-/// The text with its case folded away.
+/// Returns the case-folded text.
 pub fn fold(text: &str) -> String {
     text.to_lowercase()
 }
 
-/// The terms of a principal, each with whether it is the whole e-mail address.
+/// The search terms of a principal, each with a flag: whether it is the whole e-mail address.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SearchTerms(pub BTreeMap<String, bool>);
 
 redact_debug!(SearchTerms);
 
 impl SearchTerms {
-    /// The terms that `principal` is found by: each name as a whole, and the display name from each of its words on.
+    /// Returns the search terms of `principal`: each whole name, and the display name from the start of each word.
     pub fn of(principal: &Principal) -> Self {
         let mut terms = BTreeMap::new();
         let names = [&principal.given_name, &principal.family_name, &principal.username].into_iter().flatten();
@@ -30,7 +30,7 @@ impl SearchTerms {
     }
 }
 
-/// `ann lee king` as itself, `lee king` and `king`.
+/// Returns the rest of the name from each word on: `ann lee king`, `lee king`, `king`.
 fn word_starts(name: &str) -> impl Iterator<Item = String> + '_ {
     let starts = name.char_indices().filter(|(at, c)| {
         !c.is_whitespace()
@@ -39,22 +39,22 @@ fn word_starts(name: &str) -> impl Iterator<Item = String> + '_ {
     starts.filter_map(|(at, _)| name.get(at..).map(str::to_owned))
 }
 
-/// All texts that begin with a prefix, as a range over bytes.
+/// The byte range of all texts that start with a prefix.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TermRange {
-    /// The first text of the range: the prefix itself.
+    /// The inclusive lower bound: the prefix itself.
     pub from: String,
-    /// The first text after the range; `None` where nothing comes after.
+    /// The exclusive upper bound; `None` if there is none.
     pub below: Option<String>,
 }
 
 redact_debug!(TermRange);
 
 impl TermRange {
-    /// The range of what begins with `prefix`, once both are folded.
+    /// Returns the range of folded texts that start with the folded `prefix`.
     pub fn of_prefix(prefix: &str) -> Self {
         let from = fold(prefix);
-        // UTF-8 sorts as its code points do, so the next code point bounds all that the last one begins.
+        // UTF-8 sorts by code point, so replacing the last code point by its successor gives the upper bound.
         let mut kept: Vec<char> = from.chars().collect();
         let below = loop {
             match kept.pop() {
@@ -71,7 +71,7 @@ impl TermRange {
     }
 }
 
-/// The character after `c`, across the gap of the surrogates.
+/// Returns the character after `c`, skipping the surrogates.
 fn next_char(c: char) -> Option<char> {
     (c..=char::MAX).nth(1)
 }
@@ -84,13 +84,13 @@ mod tests {
     use crate::models::{Moment, Origin, PrincipalKind, PrincipalStatus, ProfileField};
 
     #[test]
-    fn a_person_is_found_by_each_word_of_the_name_and_by_every_account_name() {
+    fn search_terms_cover_each_word_of_the_name_and_every_account_name() {
         let now = Moment::from(chrono::DateTime::UNIX_EPOCH);
-        let mut person = Principal::new(PrincipalKind::Human, PrincipalStatus::Active, Origin::Manual, now);
-        person.set_profile_field(ProfileField::DisplayName, Some("Ann  Lee KING".into()));
-        person.username = Some("Aking".into());
-        person.email = Some("AKing@example.test".into());
-        let terms: Vec<_> = SearchTerms::of(&person).0.into_iter().collect();
+        let mut user = Principal::new(PrincipalKind::Human, PrincipalStatus::Active, Origin::Manual, now);
+        user.set_profile_field(ProfileField::DisplayName, Some("Ann  Lee KING".into()));
+        user.username = Some("Aking".into());
+        user.email = Some("AKing@example.test".into());
+        let terms: Vec<_> = SearchTerms::of(&user).0.into_iter().collect();
         let expected = [
             ("aking", false),
             ("aking@example.test", true),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_ends_before_the_next_character() {
+    fn prefix_range_ends_before_the_next_character() {
         assert_eq!(TermRange::of_prefix("AB").below.as_deref(), Some("ac"));
         assert_eq!(TermRange::of_prefix("a\u{d7ff}").below.as_deref(), Some("a\u{e000}"));
         assert_eq!(TermRange::of_prefix("a\u{10ffff}").below.as_deref(), Some("b"));
@@ -111,7 +111,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_is_in_the_range_exactly_if_it_begins_with_the_prefix(prefix in "\\PC{1,3}", text in "\\PC{0,6}") {
+        fn text_is_in_range_exactly_if_it_starts_with_the_prefix(prefix in "\\PC{1,3}", text in "\\PC{0,6}") {
             let range = TermRange::of_prefix(&prefix);
             for text in [text.clone(), format!("{}{text}", range.from)] {
                 let is_in = text >= range.from && range.below.as_ref().is_none_or(|below| text < *below);

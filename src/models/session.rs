@@ -1,4 +1,4 @@
-//! The session of a person's browser, as stored.
+//! Stored browser sessions.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use super::{Moment, PrincipalId};
 use crate::database::MultiBackend;
 use crate::schema::sessions;
 
-/// One session. Its `Debug` prints no secret.
+/// A browser session. `Debug` prints no secret.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions, check_for_backend(MultiBackend))]
 pub struct Session {
-    /// Names it to its owner; opens nothing.
+    /// The public id of the session; not a credential.
     pub id: String,
-    /// SHA-256 of what the cookie holds.
+    /// The SHA-256 hash of the cookie's token.
     pub token_hash: String,
-    /// Whose it is.
+    /// The user of the session.
     pub principal_id: PrincipalId,
     /// The canonical issuer.
     pub issuer: String,
@@ -24,39 +24,39 @@ pub struct Session {
     pub provider_subject: String,
     /// The issuer's `sid`.
     pub provider_session: Option<String>,
-    /// What the sign-in proved, sealed.
+    /// The claims of the sign-in, encrypted.
     pub claims: String,
-    /// Sealed.
+    /// The refresh token, encrypted.
     pub refresh_token: Option<String>,
-    /// Sealed.
+    /// The ID token, encrypted.
     pub id_token: String,
-    /// What the browser called itself.
+    /// The `User-Agent` of the browser.
     pub device: Option<String>,
-    /// When, by the issuer's clock.
+    /// The time of the sign-in, by the issuer's clock.
     pub signed_in_at: Moment,
-    /// When it began here.
+    /// The creation time, by the clock of this service.
     pub created_at: Moment,
-    /// When it was last used, to the minute.
+    /// The time of the last use, to the minute.
     pub last_used_at: Moment,
-    /// When the issuer last stood by it.
+    /// The last time the issuer confirmed the session.
     pub proved_at: Moment,
-    /// When it ends at the latest.
+    /// The time at which the session ends at the latest.
     pub ends_at: Moment,
-    /// Until when somebody asks the issuer about it.
+    /// The end of the lease of a running renewal at the issuer, if any.
     pub leased_until: Option<Moment>,
 }
 
-/// What a renewed proof changes in a session.
+/// The changes of a session after a renewal at the issuer.
 #[derive(AsChangeset)]
 #[diesel(table_name = sessions)]
 pub struct SessionRenewal {
-    /// What was proved, sealed.
+    /// The new claims, encrypted.
     pub claims: String,
-    /// Sealed; `None` keeps what there is.
+    /// The new refresh token, encrypted; `None` keeps the stored one.
     pub refresh_token: Option<String>,
-    /// Sealed; `None` keeps what there is.
+    /// The new ID token, encrypted; `None` keeps the stored one.
     pub id_token: Option<String>,
-    /// When.
+    /// The time of the renewal.
     pub proved_at: Moment,
 }
 

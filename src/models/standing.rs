@@ -1,4 +1,4 @@
-//! The words that a principal is described by: its kind, status, origin, and what its provider says of it.
+//! Enumerated attributes of a principal: kind, status, origin and e-mail state, and the role names of its last token.
 
 use std::collections::BTreeSet;
 
@@ -11,31 +11,31 @@ use super::column::{json_column, text_enum};
 use crate::redacted::redact_debug;
 
 text_enum! {
-    /// Person or program.
+    /// The kind of a principal.
     pub enum PrincipalKind {
-        /// A person.
+        /// A user.
         Human = "human",
-        /// A program: a service account.
+        /// A service account.
         Machine = "machine",
     }
 }
 
 text_enum! {
-    /// Whether a principal may come in.
+    /// The status of a principal.
     pub enum PrincipalStatus {
-        /// Known, not yet let in.
+        /// Known, but waits for an admin to enable it.
         Pending = "pending",
-        /// May come in.
+        /// Admitted.
         Active = "active",
-        /// Shut out, whatever its token says.
+        /// Refused, even with a valid token.
         Disabled = "disabled",
-        /// Gone, whatever its token says.
+        /// Refused, even with a valid token, and in no list.
         Deleted = "deleted",
     }
 }
 
 text_enum! {
-    /// Who shut a principal out.
+    /// The party that disabled a principal.
     pub enum DisabledBy {
         /// An admin, over the API or the command line.
         Admin = "admin",
@@ -47,30 +47,30 @@ text_enum! {
 }
 
 text_enum! {
-    /// How a principal came to be known.
+    /// How a principal was created.
     pub enum Origin {
-        /// By its first token.
+        /// At first contact, from its first token.
         FirstContact = "first-contact",
-        /// An admin made it.
+        /// By an admin.
         Manual = "manual",
-        /// The provider's provisioning made it.
+        /// By the provider's provisioning.
         Scim = "scim",
     }
 }
 
 text_enum! {
-    /// What the provider says of the e-mail address.
+    /// Whether the provider verified the e-mail address.
     pub enum EmailState {
         /// The provider verified it.
         Verified = "verified",
         /// The provider did not verify it.
         Unverified = "unverified",
-        /// The provider does not say.
+        /// The provider does not report it.
         Unknown = "unknown",
     }
 }
 
-/// The role names of the last token seen, for display only: they grant nothing by being stored.
+/// The role names of the last token seen, for display and for the protection of administrators. Stored names grant no permissions.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub struct ClaimRoles(pub BTreeSet<String>);

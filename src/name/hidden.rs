@@ -1,15 +1,15 @@
-//! Characters that show nothing, or change how others are shown: with them two texts can look alike, and one can look like another.
+//! Hidden characters: they are invisible or change how others are displayed, so that different texts can look alike.
 //!
-//! Hidden are format characters (Cf: direction overrides, zero-width characters, tags), private and unassigned ones (Co, Cn) and the
-//! separators of lines and paragraphs (Zl, Zp). Zero-width joiner and non-joiner are hidden too, except where a text needs them: between
-//! letters of scripts that join (Persian, Hindi), and the joiner within an emoji.
+//! They are the format characters (Cf: direction overrides, zero-width characters, tags), private-use and unassigned ones (Co, Cn) and
+//! the line and paragraph separators (Zl, Zp). Zero-width joiner and non-joiner are hidden as well, except where the text needs them:
+//! between letters of joining scripts (Persian, Hindi), and the joiner within an emoji.
 
 use icu_properties::props::{BinaryProperty, EnumeratedProperty, ExtendedPictographic, GeneralCategory, Script};
 
 const NON_JOINER: char = '\u{200c}';
 const JOINER: char = '\u{200d}';
 
-/// Scripts whose words are written with joiners (Unicode Standard, chapters 9 and 12 to 16).
+/// Scripts that use joiners (Unicode Standard, chapters 9 and 12 to 16).
 const JOINING: [Script; 22] = [
     Script::Adlam,
     Script::Arabic,
@@ -57,7 +57,7 @@ fn is_never_shown(c: char) -> bool {
     )
 }
 
-/// Whether a joiner stands where its neighbours, marks and modifiers aside, ask for one.
+/// Whether the nearest characters on both sides, marks and modifiers aside, require this joiner.
 fn is_needed(joiner: char, before: Option<&str>, after: Option<&str>) -> bool {
     let before = before.and_then(|text| text.chars().rev().find(|c| !is_modifier(*c)));
     let after = after.and_then(|text| text.chars().find(|c| !is_modifier(*c)));

@@ -1,4 +1,4 @@
-//! The signature algorithms that Portcullis verifies: asymmetric ones only, so that no configuration can allow `none` or HMAC
+//! The supported signature algorithms: asymmetric ones only, so that no configuration can allow `none` or HMAC
 //! (RFC 8725 sections 3.1 and 3.2).
 
 use std::fmt;
@@ -25,15 +25,15 @@ pub enum Algorithm {
     Es384,
     /// ECDSA on P-521 with SHA-512.
     Es512,
-    /// EdDSA on Ed25519; tokens and keys may call it `Ed25519` as well (RFC 9864).
+    /// EdDSA on Ed25519; also accepted under the name `Ed25519` (RFC 9864).
     EdDsa,
 }
 
 impl Algorithm {
-    /// What an issuer may sign with where nothing else is configured.
+    /// The algorithms that an issuer may use by default.
     pub const DEFAULTS: [Self; 5] = [Self::Rs256, Self::Ps256, Self::Es256, Self::Es384, Self::EdDsa];
 
-    /// The name as JOSE spells it.
+    /// The name registered for JOSE.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -56,7 +56,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// The text names no algorithm that Portcullis verifies; `none` and the HMAC family are among those.
+/// The name is not that of a supported algorithm; `none` and the HMAC family are not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA")]
 pub struct UnknownAlgorithm;
@@ -64,7 +64,7 @@ pub struct UnknownAlgorithm;
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
-    /// Compares exactly: JOSE names have case (RFC 7515 section 4.1.1).
+    /// Compares exactly: JOSE names are case-sensitive (RFC 7515 section 4.1.1).
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
         match name {
             "RS256" => Ok(Self::Rs256),
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_read_back_as_themselves() {
+    fn names_parse_and_display_unchanged() {
         for name in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"] {
             assert_eq!(name.parse::<Algorithm>().unwrap().to_string(), name);
         }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn unsigned_symmetric_unknown_and_misspelt_algorithms_do_not_exist() {
+    fn unsigned_symmetric_unknown_and_misspelt_algorithms_are_rejected() {
         for name in ["none", "None", "", "HS256", "HS384", "HS512", "rs256", " RS256", "ES256K", "Ed448", "ML-DSA-44"] {
             assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name}");
         }

@@ -1,17 +1,17 @@
-//! Whom a token is meant for: `aud` (RFC 7519 section 4.1.3, RFC 8725 section 3.9).
+//! The audience check: `aud` (RFC 7519 section 4.1.3, RFC 8725 section 3.9).
 
 use std::collections::BTreeSet;
 
 use super::Rejection;
 use super::strict_json::{Json, Object};
 
-/// Refuses a token that is not meant for us: whose `aud`, a text or a list of texts, does not hold one of `ours` exactly.
+/// Refuses a token unless its `aud`, a string or a list of strings, contains one of `ours` exactly.
 ///
-/// Some issuers name no audience in access tokens (Cognito). Where they are configured without one, a list of the allowed clients
-/// stands in for it, which [`check_client`] asks; a token that names an audience all the same is not meant for us.
+/// Some issuers put no audience into access tokens (Cognito). For an issuer configured without audiences, the list of allowed clients
+/// replaces the check (see [`check_client`]), and a token that does have an audience is refused.
 pub(super) fn check(claims: &Object<'_>, ours: &[String], allowed_clients: &BTreeSet<String>) -> Result<(), Rejection> {
     let is_ours = |audience: &str| ours.iter().any(|own| own == audience);
-    let named = match claims.get("aud") {
+    let matches = match claims.get("aud") {
         Some(Json::Text(audience)) => is_ours(audience),
         Some(Json::List(audiences)) => {
             audiences.iter().all(|audience| audience.as_str().is_some())
@@ -20,10 +20,10 @@ pub(super) fn check(claims: &Object<'_>, ours: &[String], allowed_clients: &BTre
         None => ours.is_empty() && !allowed_clients.is_empty(),
         Some(_) => false,
     };
-    if named { Ok(()) } else { Err(Rejection::WrongAudience) }
+    if matches { Ok(()) } else { Err(Rejection::WrongAudience) }
 }
 
-/// Refuses a token of a client that is not on the list, where there is a list.
+/// Refuses a token of a client that is not in `allowed`; an empty list allows every client.
 pub(super) fn check_client(client_id: Option<&str>, allowed: &BTreeSet<String>) -> Result<(), Rejection> {
     let is_allowed = allowed.is_empty() || client_id.is_some_and(|client| allowed.contains(client));
     if is_allowed { Ok(()) } else { Err(Rejection::ClientNotAllowed) }
@@ -41,13 +41,13 @@ mod tests {
     }
 
     #[test]
-    fn one_exact_name_is_enough() {
+    fn one_exactly_matching_audience_is_enough() {
         assert!(is_ours(json!({ "aud": "api" })));
         assert!(is_ours(json!({ "aud": ["other", "https://api.example.com"] })));
     }
 
     #[test]
-    fn everything_else_is_meant_for_others() {
+    fn foreign_or_malformed_audience_is_rejected() {
         let others =
             [json!("API"), json!("api "), json!("ap"), json!("https://api.example.com/"), json!("other"), json!("")];
         let malformed = [json!(null), json!([]), json!(1), json!({ "api": true }), json!(["api", 1]), json!([["api"]])];
@@ -58,14 +58,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_name_of_our_own_nothing_is_ours() {
+    fn token_is_rejected_without_configured_audiences_and_clients() {
         let check = |claims: Value| check(&Object::of(&claims), &[], &BTreeSet::new());
         assert_eq!(check(json!({ "aud": "" })), Err(Rejection::WrongAudience));
         assert_eq!(check(json!({})), Err(Rejection::WrongAudience));
     }
 
     #[test]
-    fn allowed_clients_stand_in_for_an_audience_that_nobody_names() {
+    fn allowed_clients_replace_an_absent_audience() {
         let clients = BTreeSet::from(["app".to_owned()]);
         let check = |claims: Value, ours: &[String]| check(&Object::of(&claims), ours, &clients);
         assert_eq!(check(json!({}), &[]), Ok(()));

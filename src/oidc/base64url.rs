@@ -1,4 +1,4 @@
-//! base64url as JOSE has it: no padding, no foreign characters, unused bits zero, so that one value has one spelling
+//! base64url as JOSE requires it: no padding, no foreign characters, unused bits zero, so that each value has exactly one encoding
 //! (RFC 7515 section 2, RFC 4648 section 3.5).
 
 use std::sync::LazyLock;
@@ -17,18 +17,18 @@ const STRICT_CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::RequireNone)
     .with_decode_allow_trailing_bits(false);
 
-/// Many octets at a time, where the processor can.
+/// Uses vector instructions where the processor has them.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 static STRICT: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(STRICT_CONFIG));
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 static STRICT: LazyLock<GeneralPurpose> = LazyLock::new(|| GeneralPurpose::new(&URL_SAFE, STRICT_CONFIG));
 
-/// The octets that `text` stands for; `None` if it is not spelled exactly as an encoder would.
+/// Decodes `text`; `None` unless it is the canonical encoding.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     STRICT.decode(text).ok()
 }
 
-/// The one spelling of `octets`.
+/// The canonical encoding of `octets`.
 pub(super) fn encode(octets: impl AsRef<[u8]>) -> String {
     STRICT.encode(octets)
 }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_strict_spelling_decodes() {
+    fn only_the_canonical_encoding_decodes() {
         assert_eq!(decode("-_8"), Some(vec![0xfb, 0xff]));
         for text in ["-_8=", "+/8", "-_9", "-_8 ", " -_8", "-_\n8", "-", "-_8-_", "é", "AA==", "=", "\0"] {
             assert_eq!(decode(text), None, "{text:?}");
@@ -48,9 +48,9 @@ mod tests {
     }
 
     proptest! {
-        /// Long enough to be taken many octets at a time: one wrong octet anywhere spoils it.
+        /// The text is long enough for the vector code path.
         #[test]
-        fn a_foreign_octet_anywhere_spoils_the_text(
+        fn text_with_a_foreign_octet_anywhere_is_rejected(
             octets in proptest::collection::vec(any::<u8>(), 90..200),
             place in any::<prop::sample::Index>(),
             foreign in "[^A-Za-z0-9_-]",
@@ -62,7 +62,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_decodes_is_spelled_the_only_way(text in "[A-Za-z0-9_=+/ -]{0,12}|[A-Za-z0-9_-]{30,200}") {
+        fn decoded_text_encodes_to_itself(text in "[A-Za-z0-9_=+/ -]{0,12}|[A-Za-z0-9_-]{30,200}") {
             if let Some(octets) = decode(&text) {
                 prop_assert_eq!(encode(octets), text);
             }

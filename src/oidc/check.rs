@@ -1,36 +1,36 @@
-//! The checks that a token passes one after the other, by name: for those who want to see how far one comes.
+//! The checks of the verifier by name, for diagnostic output.
 
 /// One check of the verifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// It is a signed JWT in strict encoding, not too long.
+    /// The token is a signed JWT in strict encoding, within the length limit.
     Form,
-    /// Its header asks for nothing that is not understood and names an access token, if any kind.
+    /// The header has no unsupported extension, and its `typ`, if present, is that of an access token.
     Header,
-    /// `iss` names an issuer that is trusted.
+    /// `iss` names a trusted issuer.
     Issuer,
-    /// `alg` is one that this issuer may sign with.
+    /// `alg` is allowed for this issuer.
     Algorithm,
-    /// The issuer was asked, and says that it is active.
+    /// The issuer's introspection endpoint reports the token as active.
     Active,
     /// `aud` names this service.
     Audience,
-    /// `exp`, `nbf` and `iat` allow it now.
+    /// `exp`, `nbf` and `iat` permit use at this time.
     Times,
-    /// It is an access token, and bound to nobody's key.
+    /// The token is an access token and not sender-constrained.
     Kind,
-    /// `sub` and the client name somebody.
+    /// The subject and the client id are well-formed.
     Subject,
-    /// The client is one of those that are taken.
+    /// The client is allowed.
     Client,
     /// A key of the issuer verifies the signature.
     Signature,
-    /// It says what the operator demands besides.
+    /// The claims meet the configured requirements.
     Requirements,
 }
 
 impl Check {
-    /// The check as one stable word.
+    /// The stable code of the check.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Form => "form",
@@ -48,21 +48,21 @@ impl Check {
         }
     }
 
-    /// What it means that a token passed.
+    /// The message for a passed check.
     pub const fn passed(self) -> &'static str {
         match self {
-            Self::Form => "it is a signed JWT",
-            Self::Header => "its header asks for nothing unusual",
-            Self::Issuer => "its issuer is trusted",
-            Self::Algorithm => "the issuer may sign with its algorithm",
-            Self::Active => "the issuer says that it is active",
-            Self::Audience => "it is meant for this service",
-            Self::Times => "it can be used now",
-            Self::Kind => "it is an access token",
-            Self::Subject => "it says who it speaks of",
-            Self::Client => "tokens of its client are taken",
-            Self::Signature => "a key of the issuer verifies its signature",
-            Self::Requirements => "it says what else is demanded",
+            Self::Form => "the token is a signed JWT",
+            Self::Header => "the header is supported",
+            Self::Issuer => "the issuer is trusted",
+            Self::Algorithm => "the algorithm is allowed for this issuer",
+            Self::Active => "the issuer reports the token as active",
+            Self::Audience => "the token is intended for this service",
+            Self::Times => "the token is valid at this time",
+            Self::Kind => "the token is an access token",
+            Self::Subject => "the subject is well-formed",
+            Self::Client => "the client is allowed",
+            Self::Signature => "a key of the issuer verifies the signature",
+            Self::Requirements => "the configured requirements are met",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where an issuer's tokens carry what, and what makes their bearer a program.
+//! The claims mapping of an issuer, and how its tokens identify service accounts.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,18 @@ use super::ClaimPath;
 use super::rule::{Evaluation, RoleRule, Rule, RuleContext};
 use super::strict_json::{Json, Object};
 
-/// Where an issuer's tokens carry what. Of several places the first that is there counts, but for roles, which add up.
+/// The claim paths of an issuer's tokens. Of several paths the first present one is used; roles are collected from all.
 #[derive(Clone, Debug)]
 pub struct ClaimMapping {
-    /// The subject of a person.
+    /// The subject of a user.
     pub subject: ClaimPath,
-    /// The subject of a person in ID tokens: what names the same person there.
+    /// The subject of a user in ID tokens, which must identify the same user as `subject` does.
     pub id_token_subject: ClaimPath,
     /// The client that obtained the token.
     pub client_id: Vec<ClaimPath>,
     /// The delegated scopes.
     pub scopes: Vec<ClaimPath>,
-    /// The delegated scopes of a program, where they stand elsewhere; the claim then gives programs no roles.
+    /// The delegated scopes of a service account, if they differ from `scopes`; this claim then gives service accounts no roles.
     pub machine_scopes: Option<ClaimPath>,
     /// Role names.
     pub roles: Vec<ClaimPath>,
@@ -25,17 +25,17 @@ pub struct ClaimMapping {
     pub email: ClaimPath,
     /// Whether the issuer has verified it.
     pub email_verified: ClaimPath,
-    /// What tells a program.
+    /// How a service account is identified.
     pub machine_matcher: MachineMatcher,
-    /// Roles that follow from what the claims say.
+    /// Rules that give roles.
     pub role_rules: Vec<RoleRule>,
-    /// What parts several role names in one text; without it a text is one name.
+    /// The separator of role names in one string; without it a string is one name.
     pub roles_separator: Option<Separator>,
     /// The roles with administrative permissions that may come from a token.
     pub administrative_roles: BTreeSet<String>,
 }
 
-/// What parts role names in one text.
+/// The separator of role names in one string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Separator {
     /// U+0020.
@@ -49,7 +49,7 @@ pub enum Separator {
 }
 
 impl Separator {
-    /// The variant of this word.
+    /// The variant with this configuration value.
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
             "space" => Some(Self::Space),
@@ -72,26 +72,26 @@ impl Separator {
     }
 }
 
-/// What tells a program from a person. A client id has to be there besides: it names the program.
+/// How a token of a service account is identified. It must also have a client id, which is its subject here.
 #[derive(Clone, Debug)]
 pub enum MachineMatcher {
-    /// `sub` is the client id (RFC 9068 section 5), or there is none.
+    /// `sub` equals the client id (RFC 9068 section 5) or is absent.
     SubjectIsClient,
-    /// A claim has this value, as Entra's `idtyp` has `app`.
+    /// A claim has this value, such as `app` in Entra's `idtyp`.
     Claim {
-        /// Where it is.
+        /// The path of the claim.
         at: ClaimPath,
-        /// What it must be.
+        /// The required value.
         value: String,
     },
-    /// A claim is the client id with these texts around it, as Auth0's `sub` is `<client>@clients`. Where only this tells a program,
-    /// nothing follows from an absent `sub`: Keycloak leaves it out of the tokens of people too if it is told to.
+    /// A claim is the client id with a prefix and a suffix, such as `<client>@clients` in Auth0's `sub`. An absent `sub` does not count
+    /// as a match: Keycloak can be configured to omit it from the tokens of users too.
     NamesClient {
-        /// Where it is.
+        /// The path of the claim.
         at: ClaimPath,
-        /// What stands before the client id.
+        /// The prefix of the client id.
         before: &'static str,
-        /// What stands after it.
+        /// The suffix of the client id.
         after: &'static str,
     },
     /// A rule holds.
@@ -99,7 +99,7 @@ pub enum MachineMatcher {
 }
 
 impl MachineMatcher {
-    /// Whether the claims bear the mark; where that can't be told, they don't.
+    /// Whether the claims match; `false` if a rule cannot be evaluated.
     pub(super) fn matches(&self, claims: &Object<'_>, client_id: &str) -> bool {
         match self {
             Self::SubjectIsClient => claims.get("sub").is_none_or(|subject| subject.as_str() == Some(client_id)),
@@ -108,7 +108,7 @@ impl MachineMatcher {
                 let named = at.find(claims).and_then(Json::as_str).and_then(|name| name.strip_prefix(before));
                 named.and_then(|name| name.strip_suffix(after)) == Some(client_id)
             }
-            Self::Rule(rule) => rule.judge(&RuleContext::of(claims)) == Evaluation::Holds,
+            Self::Rule(rule) => rule.evaluate(&RuleContext::of(claims)) == Evaluation::Holds,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where in a token a claim is found: a member's name taken as it is, or a JSON Pointer (RFC 6901).
+//! The path of a claim: a literal member name, or a JSON Pointer (RFC 6901).
 
 use std::convert::Infallible;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use super::strict_json::{Json, Object};
 
-/// The place of a claim.
+/// The path of a claim.
 ///
-/// A text that starts with `/` is a JSON Pointer (`/realm_access/roles`); anything else is the name of a member as it is, so that
-/// names with dots and URLs (`https://example.com/roles`) need no escaping. A pointer spells `/` in a name as `~1` and `~` as `~0`.
+/// A text that starts with `/` is a JSON Pointer (`/realm_access/roles`); any other text is a literal member name, so that names with
+/// dots and URLs (`https://example.com/roles`) need no escaping. A pointer writes `/` in a name as `~1` and `~` as `~0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath(PathSteps);
 
@@ -20,12 +20,12 @@ enum PathSteps {
 }
 
 impl ClaimPath {
-    /// The member of this name.
+    /// The path of a top-level member.
     pub(super) fn member(name: &str) -> Self {
         Self(PathSteps::Member(name.to_owned()))
     }
 
-    /// The place that a JSON Pointer names; a text without a slash in front is taken as a member's name.
+    /// Parses a JSON Pointer; a text without a leading slash is a literal member name.
     pub(super) fn pointer(text: &str) -> Self {
         let Some(pointer) = text.strip_prefix('/') else {
             return Self::member(text);
@@ -35,7 +35,7 @@ impl ClaimPath {
         Self(PathSteps::Nested { first: steps.next().unwrap_or_default(), rest: steps.collect() })
     }
 
-    /// The claim at this place. `None` where any step of the way is missing.
+    /// The claim at this path; `None` if any step is absent.
     pub(super) fn find<'a>(&self, claims: &'a Object<'a>) -> Option<&'a Json<'a>> {
         match &self.0 {
             PathSteps::Member(name) => claims.get(name),
@@ -45,7 +45,7 @@ impl ClaimPath {
         }
     }
 
-    /// The member of the claims that the path starts with.
+    /// The name of the top-level member on the path.
     pub(super) fn first_member(&self) -> &str {
         match &self.0 {
             PathSteps::Member(name) | PathSteps::Nested { first: name, .. } => name,
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_name_is_a_member_whatever_it_holds() {
+    fn plain_name_is_a_literal_member_name() {
         let claims = json!({ "roles": [1], "https://example.com/roles": [2], "a.b": [3], "a": { "b": [4] } });
         assert_eq!(find("roles", &claims), Some(json!([1])));
         assert_eq!(find("https://example.com/roles", &claims), Some(json!([2])));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_walks_and_unescapes() {
+    fn pointer_descends_and_unescapes() {
         let claims =
             json!({ "realm_access": { "roles": ["r"] }, "a/b": { "~": [{ "c": 1 }] }, "~1": 2, "": { "": 3 } });
         assert_eq!(find("/realm_access/roles", &claims), Some(json!(["r"])));
@@ -102,17 +102,17 @@ mod tests {
         assert_eq!(find("//", &claims), Some(json!(3)));
         assert_eq!(find("/realm_access/groups", &claims), None);
         assert_eq!(find("/nothing/roles", &claims), None);
-        assert_eq!(find("/a~1b/~0/00/c", &claims), None, "a number has one spelling");
+        assert_eq!(find("/a~1b/~0/00/c", &claims), None, "an index has no leading zeros");
     }
 
     #[test]
-    fn the_first_member_is_unescaped() {
+    fn first_member_is_unescaped() {
         assert_eq!("/a~1b/c".parse::<ClaimPath>().unwrap().first_member(), "a/b");
         assert_eq!("a/b".parse::<ClaimPath>().unwrap().first_member(), "a/b");
     }
 
     #[test]
-    fn a_pointer_is_told_as_it_was_written() {
+    fn path_displays_as_it_was_written() {
         for text in ["/realm_access/roles", "/a~1b/~0/0/c", "/~01", "//", "/", "roles"] {
             assert_eq!(text.parse::<ClaimPath>().unwrap().to_string(), text);
         }

@@ -1,6 +1,6 @@
-//! What a proved token says.
+//! The claims of a verified token.
 //!
-//! Only the verifier builds [`Claims`], so holding them is the proof that signature, issuer, audience and times were checked.
+//! Only the verifier constructs [`Claims`], so a value proves that signature, issuer, audience and times were checked.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,18 +14,18 @@ use super::issuer_status::IssuerStatus;
 use super::texts::Texts;
 use crate::interner::SharedSets;
 
-/// Whether a token was issued to a person or to a program acting for itself.
+/// Whether a token was issued to a user or to a service account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SubjectKind {
-    /// A person signed in.
+    /// A user signed in.
     Human,
-    /// A program with its own credentials (RFC 6749 section 4.4).
+    /// A client with its own credentials (RFC 6749 section 4.4).
     Machine,
 }
 
-/// Who the provider says this is. Descriptive only: nothing here decides a right or links an account.
+/// The descriptive claims about a user. They neither grant permissions nor link accounts.
 ///
-/// Its `Debug` prints nothing personal.
+/// Its `Debug` prints no personal data.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Profile<'a> {
     /// OIDC `name`.
@@ -38,7 +38,7 @@ pub struct Profile<'a> {
     pub username: Option<&'a str>,
     /// OIDC `email`.
     pub email: Option<&'a str>,
-    /// OIDC `email_verified`; `None` where the provider does not say.
+    /// OIDC `email_verified`; `None` if the provider omits it.
     pub email_verified: Option<bool>,
     /// OIDC `locale`, a BCP 47 tag.
     pub locale: Option<&'a str>,
@@ -50,7 +50,7 @@ impl fmt::Debug for Profile<'_> {
     }
 }
 
-/// Whose tokens they are, and how the operator wants them to be taken: the same for all of an issuer.
+/// The settings that apply to all tokens of one canonical issuer, shared by their claims.
 #[derive(Clone)]
 pub(super) struct IssuerPolicy {
     /// The canonical issuer.
@@ -58,14 +58,14 @@ pub(super) struct IssuerPolicy {
     pub(super) issuer_name: Box<str>,
     pub(super) scope_prefix: Box<str>,
     pub(super) scopes_unused: bool,
-    /// The roles with administrative permissions that its tokens may carry.
+    /// The roles with administrative permissions that its tokens may give.
     pub(super) administrative_roles: BTreeSet<String>,
     pub(super) jit: JitMode,
-    /// How the issuer stands by now.
+    /// The current status of the issuer.
     pub(super) status: Arc<IssuerStatus>,
 }
 
-/// The texts of one token that are kept.
+/// The string claims of one token.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct ClaimTexts(Texts<8>);
 
@@ -86,11 +86,11 @@ impl ClaimTexts {
 
     fn profile(&self, email_verified: Option<bool>) -> Profile<'_> {
         let [display_name, given_name, family_name, username, email, locale] =
-            [2, 3, 4, 5, 6, 7].map(|place| self.0.get(place));
+            [2, 3, 4, 5, 6, 7].map(|index| self.0.get(index));
         Profile { display_name, given_name, family_name, username, email, email_verified, locale }
     }
 
-    /// How many bytes they have together.
+    /// The total length in bytes.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -98,9 +98,9 @@ impl ClaimTexts {
 
 /// The claims of a token that passed every check of the verifier.
 ///
-/// They are kept for as long as the token is known again, so what many tokens have alike is shared between them.
+/// They are cached for the life of the token, so sets that are equal in many tokens are shared.
 ///
-/// Its `Debug` shows who issued it and for what kind of subject, and no claim that could identify a person.
+/// Its `Debug` prints the issuer and the kind of subject, and no claim that could identify a person.
 #[derive(Clone)]
 pub struct Claims {
     pub(super) policy: Arc<IssuerPolicy>,
@@ -120,32 +120,32 @@ impl Claims {
         &self.policy.issuer
     }
 
-    /// What operators call the issuer.
+    /// The configured short name of the issuer.
     pub fn issuer_name(&self) -> &str {
         &self.policy.issuer_name
     }
 
-    /// Person or program.
+    /// The kind of subject.
     pub fn kind(&self) -> SubjectKind {
         self.kind
     }
 
-    /// The subject that the issuer knows the caller by; for a program, its client id.
+    /// The caller's subject at the issuer; for a service account, its client id.
     pub fn subject(&self) -> &str {
         self.texts.subject()
     }
 
-    /// The client that obtained the token, where the issuer says.
+    /// The client that obtained the token, if the token names it.
     pub fn client_id(&self) -> Option<&str> {
         self.texts.client_id()
     }
 
-    /// Whether the client is listed as first-party for this issuer: it acts with all the rights of its principal.
+    /// Whether the client is first-party for this issuer: it acts with all permissions of its principal.
     pub fn is_first_party(&self) -> bool {
         self.first_party
     }
 
-    /// Whether this issuer does not delegate by scope at all (`scope_mode = roles-only`).
+    /// Whether the issuer does not delegate by scope (`scope_mode = roles-only`).
     pub fn are_scopes_unused(&self) -> bool {
         self.policy.scopes_unused
     }
@@ -155,23 +155,23 @@ impl Claims {
         &self.scopes
     }
 
-    /// A permission's name as the scope that a client asks this issuer for.
+    /// The scope that a client requests from this issuer for `permission`.
     pub fn spelled_scope(&self, permission: &str) -> String {
         format!("{}{permission}", self.policy.scope_prefix)
     }
 
-    /// The roles with administrative permissions that this issuer may give by its tokens; any other such role counts only as a stored
+    /// The roles with administrative permissions that this issuer's tokens may give; any other such role is effective only as a stored
     /// grant.
     pub fn administrative_roles(&self) -> &BTreeSet<String> {
         &self.policy.administrative_roles
     }
 
-    /// What becomes of this issuer's people when they come for the first time.
+    /// The just-in-time provisioning of this issuer's users.
     pub fn jit(&self) -> JitMode {
         self.policy.jit
     }
 
-    /// The role names that the token carries.
+    /// The role names in the token.
     pub fn roles(&self) -> &BTreeSet<String> {
         &self.roles
     }
@@ -181,7 +181,7 @@ impl Claims {
         self.texts.profile(self.email_verified)
     }
 
-    /// Whether they say the same of who came, and by which client.
+    /// Whether subject, client and descriptive claims are equal.
     pub(crate) fn describes_as(&self, other: &Self) -> bool {
         self.texts == other.texts && self.email_verified == other.email_verified
     }
@@ -196,22 +196,22 @@ impl Claims {
         self.expires_at
     }
 
-    /// The memory that they take, in bytes, roughly.
+    /// The approximate memory use in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let kept = size_of::<Self>() + self.texts.len() + 2 * PER_PIECE;
-        // What others have too costs nothing, and stays when this one goes.
+        let own = size_of::<Self>() + self.texts.len() + 2 * ALLOCATION_OVERHEAD;
+        // A shared set takes no extra memory and outlives this value.
         let sets = [&self.scopes, &self.roles].into_iter().filter(|set| !SharedSets::is_shared(set));
-        kept + sets.map(|set| bytes_of_set(set)).sum::<usize>()
+        own + sets.map(|set| bytes_of_set(set)).sum::<usize>()
     }
 }
 
-/// What the allocator spends on each piece of memory, in bytes.
-pub(super) const PER_PIECE: usize = 16;
+/// The overhead of one allocation in bytes.
+pub(super) const ALLOCATION_OVERHEAD: usize = 16;
 
-/// A set keeps its texts in nodes of up to eleven, which are half full at the least.
+/// A `BTreeSet` stores its strings in nodes of up to eleven, which are at least half full.
 fn bytes_of_set(set: &BTreeSet<String>) -> usize {
-    const NODE: usize = 11 * size_of::<String>() + PER_PIECE;
-    set.len().div_ceil(6) * NODE + set.iter().map(|text| text.len() + PER_PIECE).sum::<usize>()
+    const NODE: usize = 11 * size_of::<String>() + ALLOCATION_OVERHEAD;
+    set.len().div_ceil(6) * NODE + set.iter().map(|text| text.len() + ALLOCATION_OVERHEAD).sum::<usize>()
 }
 
 impl fmt::Debug for Claims {
@@ -222,7 +222,7 @@ impl fmt::Debug for Claims {
 
 #[cfg(test)]
 impl Claims {
-    /// Claims as the verifier would give them, for tests of what comes after it.
+    /// Claims as the verifier would return them, for tests of later stages.
     pub(crate) fn for_test(issuer: &str, kind: SubjectKind, subject: &str, issued_at: DateTime<Utc>) -> Self {
         Self {
             policy: Arc::new(IssuerPolicy {

@@ -1,4 +1,4 @@
-//! The outer form of a token: a JWS in compact serialisation (RFC 7515 section 7.1). Nothing read here is proved.
+//! The outer form of a token: a JWS in compact serialization (RFC 7515 section 7.1). Nothing read here is verified.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use super::strict_json::{self, Object};
 use super::{Rejection, base64url};
 use crate::redacted::redact_debug;
 
-/// The longest token that is looked at.
+/// The longest accepted token.
 pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The three segments of a token, as sent. Its `Debug` shows nothing of them.
+/// The three segments of a token, as sent. Its `Debug` does not print them.
 #[derive(Clone, Copy)]
 pub(super) struct UnverifiedToken<'a> {
-    /// What the signature is over: the first two segments with their dot.
+    /// The signing input: the first two segments with their dot.
     pub(super) signed_text: &'a str,
     pub(super) header: &'a str,
     payload: &'a str,
@@ -45,13 +45,13 @@ impl<'a> UnverifiedToken<'a> {
         })
     }
 
-    /// What `read` makes of the header's members.
+    /// Decodes the header and passes its members to `read`.
     pub(super) fn read_header<T>(&self, read: impl FnOnce(Object<'_>) -> Result<T, Rejection>) -> Result<T, Rejection> {
         let text = base64url::decode(self.header).ok_or(Rejection::BadEncoding)?;
         read(strict_json::parse_object(&text).ok_or(Rejection::MalformedHeader)?)
     }
 
-    /// What the claims are read from.
+    /// Decodes the payload.
     pub(super) fn payload(&self) -> Result<UnverifiedPayload, Rejection> {
         base64url::decode(self.payload).map(UnverifiedPayload).ok_or(Rejection::BadEncoding)
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_segments_and_no_other_number() {
+    fn token_has_exactly_three_segments() {
         let token = UnverifiedToken::split("aa.bb.cc").unwrap();
         assert_eq!((token.signed_text, token.header, token.payload, token.signature), ("aa.bb", "aa", "bb", "cc"));
         for text in ["", "opaque", "a.b", "a.b.c.d", "a.b.c.d.e", "...."] {
@@ -86,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn length_is_judged_first() {
+    fn length_is_checked_first() {
         assert_eq!(UnverifiedToken::split(&"a".repeat(MAX_TOKEN_BYTES)).unwrap_err(), Rejection::NotASignedJwt);
         assert_eq!(UnverifiedToken::split(&".".repeat(MAX_TOKEN_BYTES + 1)).unwrap_err(), Rejection::TooLong);
     }
 
     #[test]
-    fn each_segment_is_decoded_strictly() {
+    fn segments_are_decoded_strictly() {
         let token = UnverifiedToken::split("e30=.e3 0.YQ==").unwrap();
         assert_eq!(token.read_header(|_| Ok(())), Err(Rejection::BadEncoding));
         assert_eq!(token.payload().unwrap_err(), Rejection::BadEncoding);

@@ -1,8 +1,8 @@
-//! A part of an issuer's metadata that is looked up when it is first needed, and again once it is old.
+//! A value from an issuer's metadata, fetched on first use and refreshed in the background.
 //!
-//! All callers share one attempt, its failure too: a provider that hangs delays each of them by one time limit at most, however many
-//! there are. After a failure the provider is left alone for a few seconds, and callers get the same failure at once. What was found is
-//! read again in the background every ten minutes, so that an endpoint that moves is noticed; a failure then keeps what is known.
+//! All callers share one attempt and its outcome: a provider that hangs delays each caller by one time limit at most. After a failure
+//! there is a cooldown of a few seconds, in which callers get the same failure at once. A value older than ten minutes is refreshed in
+//! the background, so that a moved endpoint is detected; a failed refresh keeps the current value.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,12 +15,12 @@ use super::fetch::FETCH_TIMEOUT;
 use super::provider::{Provider, ProviderError};
 use crate::Clock;
 
-/// How long a value is used before it is read again.
+/// The age at which a value is refreshed.
 const FRESH_FOR: TimeDelta = TimeDelta::minutes(10);
-/// How long the provider is left alone after a failure: as long as clients are told to wait by `Retry-After`.
+/// The time without further attempts after a failure: equal to the `Retry-After` that clients receive.
 const COOLDOWN: TimeDelta = TimeDelta::seconds(5);
 
-/// Reads the value from the provider.
+/// A function that reads the value from the provider.
 pub(super) type Read<T> = fn(Arc<Provider>) -> BoxFuture<'static, Result<T, ProviderError>>;
 
 type Outcome<T> = Result<Arc<T>, Arc<ProviderError>>;
@@ -33,60 +33,60 @@ struct Inner<T> {
     provider: Arc<Provider>,
     read: Read<T>,
     clock: Clock,
-    /// How long one attempt may take, all of its requests together.
+    /// The time limit of one attempt, over all of its requests.
     limit: Duration,
     state: Mutex<State<T>>,
 }
 
 struct State<T> {
-    /// The value, and when it was read.
+    /// The value, and the time of its fetch.
     known: Option<(Arc<T>, DateTime<Utc>)>,
-    /// The latest failure, and when it was.
+    /// The latest failure, and its time.
     failed: Option<(Arc<ProviderError>, DateTime<Utc>)>,
-    under_way: Option<Attempt<T>>,
+    in_flight: Option<Attempt<T>>,
 }
 
 impl<T: Send + Sync + 'static> Discovered<T> {
-    /// The value that `read` gets from `provider`, which is not asked yet.
+    /// Creates the value that `read` gets from `provider`. Sends no request yet.
     pub(super) fn new(provider: Provider, clock: Clock, read: Read<T>) -> Self {
         Self::with_limit(provider, clock, read, FETCH_TIMEOUT)
     }
 
     fn with_limit(provider: Provider, clock: Clock, read: Read<T>, limit: Duration) -> Self {
-        let state = Mutex::new(State { known: None, failed: None, under_way: None });
+        let state = Mutex::new(State { known: None, failed: None, in_flight: None });
         Self(Arc::new(Inner { provider: Arc::new(provider), read, clock, limit, state }))
     }
 
-    /// The value, or the failure of the attempt that this call shares with others. Waits only where nothing is known yet.
+    /// Returns the value, or the failure of the shared attempt. Waits only if there is no value yet.
     pub(super) async fn get(&self) -> Outcome<T> {
         let attempt = {
             let (mut state, now) = (self.0.lock(), self.0.clock.now());
-            let is_cooling = state.failed.as_ref().is_some_and(|(_, at)| now < *at + COOLDOWN);
+            let is_cooling_down = state.failed.as_ref().is_some_and(|(_, at)| now < *at + COOLDOWN);
             match (&state.known, &state.failed) {
                 (Some((value, read_at)), _) => {
                     let value = Arc::clone(value);
-                    if now >= *read_at + FRESH_FOR && !is_cooling {
-                        // It has a task of its own: nobody here waits for it.
+                    if now >= *read_at + FRESH_FOR && !is_cooling_down {
+                        // Runs in its own task; the caller does not wait for it.
                         drop(self.attempt(&mut state));
                     }
                     return Ok(value);
                 }
-                (None, Some((error, _))) if is_cooling => return Err(Arc::clone(error)),
+                (None, Some((error, _))) if is_cooling_down => return Err(Arc::clone(error)),
                 _ => self.attempt(&mut state),
             }
         };
         attempt.await
     }
 
-    /// The attempt that is under way, or a new one.
+    /// Returns the attempt in flight, or starts one.
     fn attempt(&self, state: &mut State<T>) -> Attempt<T> {
-        if let Some(attempt) = &state.under_way {
+        if let Some(attempt) = &state.in_flight {
             return attempt.clone();
         }
         let inner = Arc::clone(&self.0);
         let attempt = async move { inner.try_once().await }.boxed().shared();
-        state.under_way = Some(attempt.clone());
-        // Driven by a task of its own: a caller that goes away must not take the others' attempt along.
+        state.in_flight = Some(attempt.clone());
+        // Runs in its own task: a cancelled caller must not cancel the attempt of the others.
         tokio::spawn(attempt.clone());
         attempt
     }
@@ -97,7 +97,7 @@ impl<T> Inner<T> {
         let reading = tokio::time::timeout(self.limit, (self.read)(Arc::clone(&self.provider)));
         let found = reading.await.unwrap_or_else(|_| Err(ProviderError::TooSlow(self.limit)));
         let (mut state, now) = (self.lock(), self.clock.now());
-        state.under_way = None;
+        state.in_flight = None;
         match found {
             Ok(value) => {
                 let value = Arc::new(value);
@@ -106,7 +106,7 @@ impl<T> Inner<T> {
             }
             Err(error) => {
                 let issuer = self.provider.issuer();
-                tracing::warn!(issuer, %error, "an endpoint of an issuer could not be looked up");
+                tracing::warn!(issuer, %error, "failed to discover an endpoint");
                 let error = Arc::new(error);
                 state.failed = Some((Arc::clone(&error), now));
                 Err(error)
@@ -115,7 +115,7 @@ impl<T> Inner<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // Every change is one assignment, so a panic elsewhere leaves the state whole.
+        // Each update is one assignment, so the state is consistent after a panic elsewhere.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

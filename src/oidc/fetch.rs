@@ -1,4 +1,4 @@
-//! Asking a provider: bounded in time and size, without redirects, and only at places that may be asked.
+//! HTTP requests to providers: bounded in time and size, without redirects, and only to allowed URLs.
 
 use std::time::Duration;
 
@@ -9,61 +9,61 @@ use url::Url;
 use super::PlainHttp;
 use crate::error_chain::error_chain;
 
-/// The longest document that is read.
+/// The size limit of a response body.
 const MAX_DOCUMENT_BYTES: usize = 512 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long one answer may take, from the connection to the last byte.
+/// The time limit of one request, from connecting to the last byte of the response.
 pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The HTTP client for identity providers. Cheap to clone; clones share what they need for TLS.
+/// The HTTP client for identity providers. Cheap to clone; clones share the TLS configuration.
 #[derive(Clone, Debug)]
 pub struct ProviderClient {
     https: reqwest::Client,
-    /// For plain http, which is spoken to this machine and to hosts inside the network alone: a proxy would be a third party that could
-    /// change what it passes on.
+    /// For plain http, which is limited to this machine and to listed hosts of the internal network. It uses no proxy, which could alter
+    /// the traffic.
     http: reqwest::Client,
 }
 
-/// A form to post. Its `Debug` prints no secret.
+/// A form for a POST request. Its `Debug` output contains no secret.
 #[derive(Debug)]
 pub(super) struct FormRequest {
     pub(super) accept: &'static str,
-    /// The whole Authorization field.
+    /// The value of the Authorization field.
     pub(super) authorization: Option<SecretString>,
     /// The fields, form-encoded.
     pub(super) body: SecretString,
 }
 
-/// A 200 answer.
+/// The body of a 200 response.
 pub(super) struct FetchedBody {
-    /// As the Content-Type field says; empty where there is none.
+    /// The value of the Content-Type field; empty if absent.
     pub(super) media_type: String,
     pub(super) body: Vec<u8>,
 }
 
-/// Why a document could not be had. The texts are for the operator.
+/// The reason why a request failed. The texts are for the operator.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    #[error("{0} may not be fetched: it must be https, or its host and port must be listed as allowed over plain http")]
+    #[error("{0} may not be fetched: use https without credentials, or list its host:port in OIDC_ALLOW_HTTP_HOSTS")]
     NotAllowed(Url),
-    #[error("a request has no URL to be sent to")]
+    #[error("the request has no valid URL")]
     NoUrl,
     #[error("{url} answered {status}{}", advice(*status))]
     Status { url: Url, status: StatusCode },
-    #[error("{0} answered more than {MAX_DOCUMENT_BYTES} bytes")]
+    #[error("{0} answered with more than {MAX_DOCUMENT_BYTES} bytes")]
     TooLarge(Url),
     #[error("{url} could not be reached: {cause}")]
     Unreachable { url: Url, cause: String },
 }
 
-/// What to do about an answer that is not 200.
+/// The remedy for a status other than 200, or an empty text.
 fn advice(status: StatusCode) -> &'static str {
     if status.is_redirection() {
-        ", and redirects are not followed: configure the address that it leads to"
+        ", and redirects are not followed: configure the final URL"
     } else if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
-        ": check that this service may ask there, and with which credentials"
+        ": check the credentials and permissions of this service at the provider"
     } else if status == StatusCode::NOT_FOUND {
-        ": check the address"
+        ": check the URL"
     } else {
         ""
     }
@@ -80,14 +80,14 @@ impl FetchError {
 }
 
 impl ProviderClient {
-    /// A client that follows no redirect and waits at most two seconds for a connection and five for an answer.
+    /// Creates a client that follows no redirects and waits at most two seconds for a connection and five for a response.
     ///
-    /// Fails where TLS cannot be set up, for example for want of root certificates.
+    /// Fails if TLS cannot be set up, for example without root certificates.
     pub fn new() -> Result<Self, reqwest::Error> {
         Self::trusting(&[])
     }
 
-    /// A client to which these authorities are as good as the system's.
+    /// Creates a client that trusts `authorities` in addition to the system's.
     pub(super) fn trusting(authorities: &[Certificate]) -> Result<Self, reqwest::Error> {
         let builder = || {
             reqwest::Client::builder()
@@ -95,7 +95,7 @@ impl ProviderClient {
                 .redirect(redirect::Policy::none())
                 .connect_timeout(CONNECT_TIMEOUT)
                 .timeout(FETCH_TIMEOUT)
-                // Fetches are minutes apart: a connection kept open would be found closed.
+                // Fetches are minutes apart: an idle connection would be closed before its next use.
                 .pool_max_idle_per_host(0)
         };
         let https = builder().tls_certs_merge(authorities.iter().cloned()).build()?;
@@ -106,13 +106,13 @@ impl ProviderClient {
         if url.scheme() == "https" { &self.https } else { &self.http }
     }
 
-    /// The body of a 200 answer to a GET.
+    /// Sends a GET request and returns the body of a 200 response. Fails on any other status.
     pub(super) async fn fetch(&self, url: &Url, plain_http: &PlainHttp) -> Result<Vec<u8>, FetchError> {
         let request = self.client_for(url).get(url.clone()).header(header::ACCEPT, "application/json");
         Ok(Self::send(request, url, plain_http).await?.body)
     }
 
-    /// The 200 answer to a form.
+    /// Sends a form and returns the body of a 200 response. Fails on any other status.
     pub(super) async fn post(
         &self,
         url: &Url,
@@ -132,7 +132,7 @@ impl ProviderClient {
         Self::send(request, url, plain_http).await
     }
 
-    /// The answer to a request of the `oauth2` crate. A refusal (4xx) is an answer: it says what is wrong with the grant.
+    /// Sends a request of the `oauth2` crate and returns its response. A 4xx response is returned too: it contains the OAuth error.
     pub(super) async fn exchange(
         &self,
         request: oauth2::HttpRequest,
@@ -147,10 +147,10 @@ impl ProviderClient {
             return Err(FetchError::Status { url, status });
         }
         let headers = std::mem::take(response.headers_mut());
-        let mut answer = oauth2::HttpResponse::new(Self::read(response, &url).await?);
-        *answer.status_mut() = status;
-        *answer.headers_mut() = headers;
-        Ok(answer)
+        let mut result = oauth2::HttpResponse::new(Self::read(response, &url).await?);
+        *result.status_mut() = status;
+        *result.headers_mut() = headers;
+        Ok(result)
     }
 
     async fn send(request: RequestBuilder, url: &Url, plain_http: &PlainHttp) -> Result<FetchedBody, FetchError> {
@@ -170,7 +170,7 @@ impl ProviderClient {
         request.send().await.map_err(|error| FetchError::unreachable(url, error))
     }
 
-    /// The length of the answer is counted as it is read: a Content-Length proves nothing.
+    /// Reads the body. The size is counted while reading, because the Content-Length field is not reliable.
     async fn read(mut response: Response, url: &Url) -> Result<Vec<u8>, FetchError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| FetchError::unreachable(url, error))? {

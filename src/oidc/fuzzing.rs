@@ -1,4 +1,4 @@
-//! What the fuzz targets reach of this room: see [`crate::fuzzing`] for what must hold.
+//! Entry points of this module for the fuzz targets: see [`crate::fuzzing`] for the properties.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) fn key_set(document: &str) -> Vec<(Option<String>, &'static str)> {
     keys.iter().map(|key| (key.key_id.clone(), key.algorithm.name())).collect()
 }
 
-/// What a token was admitted as.
+/// The identity in an accepted token.
 #[derive(PartialEq, Eq)]
 pub struct Admitted {
     /// The issuer's canonical name.
@@ -32,7 +32,7 @@ pub struct Admitted {
     pub subject: String,
 }
 
-/// The verifier of the guard, with the keys from its settings.
+/// The guard's verifier, with the static keys of its settings.
 pub struct Verifier {
     verifier: TokenVerifier,
     clock: Clock,
@@ -55,19 +55,19 @@ impl Verifier {
         Some(Self { verifier: TokenVerifier::new(issuers, clock.clone()), clock, runtime })
     }
 
-    /// Proves a token that was not seen before.
+    /// Verifies a token without the cache. Returns its identity if it is accepted.
     pub fn admits(&self, token: &str) -> Option<Admitted> {
         let claims = self.runtime.block_on(self.verifier.prove(token, None)).ok()?;
         Some(Admitted { issuer: claims.issuer().to_owned(), subject: claims.subject().to_owned() })
     }
 
-    /// Whether this text is known as a proved token.
+    /// Returns whether this text is cached as a verified token.
     pub fn recalls(&self, presented: &[u8]) -> bool {
         self.verifier.cached(presented, self.clock.microseconds()).is_some()
     }
 }
 
-/// The keys of one issuer.
+/// The key set of one issuer.
 pub struct Keys {
     settings: IssuerSettings,
     keys: KeySet,
@@ -86,20 +86,19 @@ impl Keys {
         Some(Self { settings, keys, clock, runtime })
     }
 
-    /// The members of an answer about a token, as an issuer gives it: `Some(None)` for a token that is not active, `None` where the
-    /// answer is refused.
+    /// Returns the members of an introspection response: `Some(None)` for an inactive token, `None` if the response is rejected.
     ///
-    /// Oracle: a plain answer is taken exactly where it is one strict object whose `active` is a boolean; a signed one only where its
-    /// JWT says issuer, client and this minute.
+    /// Oracle: a plain response is accepted if and only if it is one strict object with a boolean `active`; a signed one only if its JWT
+    /// names this issuer and this client and was issued within a minute.
     pub fn introspection_answer(&self, media_type: &str, body: &[u8], client_id: &str) -> Option<Option<Value>> {
         let Self { settings, keys, clock, runtime } = self;
-        let answer = introspection::read_answer(media_type, body, settings, client_id, keys, clock.now());
-        let answer = runtime.block_on(answer)?;
-        Some(answer.map(|members| serde_json::to_value(members).unwrap_or_default()))
+        let response = introspection::read_response(media_type, body, settings, client_id, keys, clock.now());
+        let response = runtime.block_on(response)?;
+        Some(response.map(|members| serde_json::to_value(members).unwrap_or_default()))
     }
 }
 
-/// Keeps nothing.
+/// A store that discards everything.
 struct NoStore;
 
 impl KeySetStore for NoStore {

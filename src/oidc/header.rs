@@ -1,7 +1,6 @@
-//! The JOSE header: what of it is read, and what makes a token be refused before anything else is.
+//! The JOSE header: the members that are read, and the reasons for an early refusal.
 //!
-//! `jku`, `x5u`, `jwk`, `x5c` and whatever else a header may hold are never looked at: keys come from the issuer alone
-//! (RFC 8725 section 3.10).
+//! `jku`, `x5u`, `jwk`, `x5c` and all other members are ignored: keys come only from the issuer (RFC 8725 section 3.10).
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,24 +9,24 @@ use super::strict_json::{Json, Object};
 use super::{Algorithm, Rejection};
 use quick_cache::sync::Cache;
 
-/// The longest key id that is looked up, in bytes. Longer ones are not admitted to a key set either.
+/// The longest accepted key id, in bytes; key sets have the same limit.
 pub(super) const MAX_KEY_ID_BYTES: usize = 256;
 
-/// Members that change what is signed or how, none of which is understood here: RFC 7515 section 4.1.11 (`crit`), RFC 7797 (`b64`),
-/// RFC 7516 section 4.1 (`enc`, `zip`).
+/// Unsupported members that change what is signed or how: RFC 7515 section 4.1.11 (`crit`), RFC 7797 (`b64`), RFC 7516 section 4.1
+/// (`enc`, `zip`).
 const UNSUPPORTED_EXTENSIONS: [&str; 4] = ["crit", "b64", "zip", "enc"];
 
-/// What a header says, before anything is proved.
+/// The content of a header whose token is not yet verified.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct UnverifiedHeader {
     pub(super) algorithm: Algorithm,
-    /// A name to look up among the issuer's own keys, and nothing else.
+    /// Used only to select one of the issuer's keys.
     pub(super) key_id: Option<String>,
-    /// Whether `typ` says that this is an access token (RFC 9068 section 2.1).
-    pub(super) says_access_token: bool,
+    /// Whether `typ` is `at+jwt` (RFC 9068 section 2.1).
+    pub(super) is_at_jwt: bool,
 }
 
-/// Without the key id: nobody has proved that it is one.
+/// Omits the key id, which is unverified input.
 impl fmt::Debug for UnverifiedHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnverifiedHeader").field("algorithm", &self.algorithm).finish_non_exhaustive()
@@ -35,7 +34,7 @@ impl fmt::Debug for UnverifiedHeader {
 }
 
 impl UnverifiedHeader {
-    /// The header of a token that is not sent as a credential: an ID token, or one of the kind `kind`. `typ` may be absent or `JWT`.
+    /// Reads the header of a token that is not a credential: an ID token or one of type `kind`. `typ` may also be absent or `JWT`.
     pub(super) fn read_of_kind(mut members: Object<'_>, kind: &str) -> Result<Self, Rejection> {
         let is_of_kind = members.get("typ").and_then(Json::as_str).is_some_and(|typ| {
             let typ = typ.to_ascii_lowercase();
@@ -45,7 +44,7 @@ impl UnverifiedHeader {
             members.remove("typ");
         }
         let header = Self::read(members)?;
-        if header.says_access_token { Err(Rejection::WrongType) } else { Ok(header) }
+        if header.is_at_jwt { Err(Rejection::WrongType) } else { Ok(header) }
     }
 
     pub(super) fn read(mut members: Object<'_>) -> Result<Self, Rejection> {
@@ -53,36 +52,36 @@ impl UnverifiedHeader {
             return Err(Rejection::UnsupportedExtension);
         }
         Ok(Self {
-            says_access_token: says_access_token(members.get("typ"))?,
+            is_at_jwt: is_at_jwt(members.get("typ"))?,
             algorithm: algorithm(members.get("alg"))?,
             key_id: key_id(members.remove("kid"))?,
         })
     }
 }
 
-/// A header as it was spelt, and what that says.
-pub(super) struct SpeltHeader {
+/// An encoded header and its parsed content.
+pub(super) struct ParsedHeader {
     pub(super) text: Box<str>,
-    pub(super) says: UnverifiedHeader,
+    pub(super) content: UnverifiedHeader,
 }
 
-/// How many headers are remembered. An issuer spells them all alike, but for the key.
+/// The capacity. The headers of one issuer differ only by key.
 const MAX_HEADERS: usize = 64;
 
-/// The headers that tokens had which were proved: what a text says does not change, so it is read once.
-pub(super) struct KnownHeaders(Cache<Box<str>, Arc<SpeltHeader>>);
+/// A cache of the parsed headers of verified tokens.
+pub(super) struct HeaderCache(Cache<Box<str>, Arc<ParsedHeader>>);
 
-impl KnownHeaders {
+impl HeaderCache {
     pub(super) fn new() -> Self {
         Self(Cache::new(MAX_HEADERS))
     }
 
-    pub(super) fn find(&self, text: &str) -> Option<Arc<SpeltHeader>> {
+    pub(super) fn find(&self, text: &str) -> Option<Arc<ParsedHeader>> {
         self.0.get(text)
     }
 
-    /// Remembers `header`, of a token that was proved: strangers must not push out what is of use.
-    pub(super) fn keep(&self, header: &Arc<SpeltHeader>) {
+    /// Caches `header`. Its token must be verified, so that forged tokens cannot evict useful entries.
+    pub(super) fn insert(&self, header: &Arc<ParsedHeader>) {
         if self.0.peek(&header.text).is_none() {
             self.0.insert(header.text.clone(), Arc::clone(header));
         }
@@ -94,8 +93,8 @@ fn algorithm(alg: Option<&Json<'_>>) -> Result<Algorithm, Rejection> {
     name.parse().map_err(|_| Rejection::AlgorithmNotAllowed)
 }
 
-/// Media types have no case, and `application/` may be left out (RFC 7515 section 4.1.9).
-fn says_access_token(typ: Option<&Json<'_>>) -> Result<bool, Rejection> {
+/// Media types are case-insensitive, and `application/` may be omitted (RFC 7515 section 4.1.9).
+fn is_at_jwt(typ: Option<&Json<'_>>) -> Result<bool, Rejection> {
     let Some(typ) = typ else { return Ok(false) };
     let typ = typ.as_str().ok_or(Rejection::MalformedHeader)?;
     if typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt") {
@@ -126,21 +125,21 @@ mod tests {
     }
 
     #[test]
-    fn the_types_of_access_tokens_pass() {
+    fn types_of_access_tokens_are_accepted() {
         for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
-            assert!(read(json!({ "alg": "RS256", "typ": typ })).unwrap().says_access_token, "{typ}");
+            assert!(read(json!({ "alg": "RS256", "typ": typ })).unwrap().is_at_jwt, "{typ}");
         }
         for header in [
             json!({ "alg": "RS256" }),
             json!({ "alg": "RS256", "typ": "JWT" }),
             json!({ "alg": "RS256", "typ": "jwt" }),
         ] {
-            assert!(!read(header).unwrap().says_access_token);
+            assert!(!read(header).unwrap().is_at_jwt);
         }
     }
 
     #[test]
-    fn other_types_are_refused() {
+    fn other_types_are_rejected() {
         for typ in ["logout+jwt", "dpop+jwt", "secevent+jwt", "JWE", "", "at+jwt ", "application/jwt", "text/at+jwt"] {
             assert_eq!(read(json!({ "alg": "RS256", "typ": typ })), Err(Rejection::WrongType), "{typ}");
         }
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_are_refused_whatever_they_hold() {
+    fn extensions_are_rejected_whatever_their_value() {
         for (name, value) in [
             ("crit", json!(["exp"])),
             ("crit", json!([])),
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_algorithm_is_an_asymmetric_one_that_we_know() {
+    fn unsupported_or_malformed_algorithm_is_rejected() {
         for alg in ["none", "HS256", "rs256", "RSA-OAEP", ""] {
             assert_eq!(read(json!({ "alg": alg })), Err(Rejection::AlgorithmNotAllowed), "{alg}");
         }
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_id_is_a_text_of_bounded_length() {
+    fn key_id_is_a_string_of_bounded_length() {
         let longest = "k".repeat(MAX_KEY_ID_BYTES);
         assert_eq!(read(json!({ "alg": "ES256", "kid": longest })).unwrap().key_id, Some(longest.clone()));
         for kid in [json!(null), json!(1), json!(["a"]), json!(longest + "k")] {
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn key_material_in_the_header_is_never_looked_at() {
+    fn key_material_in_the_header_is_ignored() {
         let header =
             json!({ "alg": "ES256", "jku": "https://evil.example/", "x5u": 1, "jwk": { "k": "a" }, "x5c": [null] });
         assert_eq!(read(header), read(json!({ "alg": "ES256" })));

@@ -1,4 +1,4 @@
-//! What a remembered verdict asks of its issuer with every request: a few plain loads, and nothing that others wait for or write to.
+//! The issuer's state that a cached verdict checks on every request: a few plain loads, without locks or writes.
 
 use chrono::{DateTime, Utc};
 
@@ -6,25 +6,25 @@ use super::report::Verdicts;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// How much of the word is for the time: seconds since 1970, for two thousand years.
+/// The bits of the word for the time: seconds since 1970, enough for two thousand years.
 const TIME_BITS: u32 = 36;
 
-/// Which edition of an issuer's keys is used, and until when: in one word, so that the two are read at once.
+/// The current edition of an issuer's keys and its expiry, in one word, so that both are read atomically.
 #[derive(Debug, Default)]
 pub(super) struct KeyEdition(AtomicU64);
 
 impl KeyEdition {
-    /// Has this edition be used until then, in place of the one before. To be called once its keys can be found: so what is proved
-    /// while this edition is told was proved by its keys or later ones.
+    /// Replaces the current edition. Must be called after its keys are visible to readers: then a token that is verified while this
+    /// edition is current was verified by its keys or later ones.
     pub(super) fn publish(&self, edition: u64, closes_at: DateTime<Utc>) {
         let closes_at = u64::try_from(closes_at.timestamp()).ok().filter(|time| *time < 1 << TIME_BITS);
-        // An edition too large to be told is none, and nothing is remembered of its tokens.
+        // An edition that does not fit counts as none, and its tokens are not cached.
         let edition = Some(edition).filter(|edition| *edition < 1 << (u64::BITS - TIME_BITS));
         let word = edition.zip(closes_at).map_or(0, |(edition, closes_at)| edition << TIME_BITS | closes_at);
         self.0.store(word, Ordering::Release);
     }
 
-    /// The edition that is used `now`, in microseconds since 1970.
+    /// Returns the edition that is valid at `now`, in microseconds since 1970; `None` if there is none.
     pub(super) fn edition(&self, now: i64) -> Option<u32> {
         let word = self.0.load(Ordering::Acquire);
         let (edition, closes_at) = (word >> TIME_BITS, word % (1 << TIME_BITS));
@@ -33,7 +33,7 @@ impl KeyEdition {
     }
 }
 
-/// How an issuer stands, as one state of the table has it.
+/// The status of an issuer within one version of the issuer table.
 #[derive(Debug, Default)]
 pub(super) struct IssuerStatus {
     is_dismissed: AtomicBool,
@@ -42,17 +42,17 @@ pub(super) struct IssuerStatus {
 }
 
 impl IssuerStatus {
-    /// Of an issuer that is trusted from now on, whose keys are these.
+    /// Creates the status of a newly trusted issuer with these keys.
     pub(super) fn new(keys: Arc<KeyEdition>) -> Self {
         Self { keys, ..Self::default() }
     }
 
-    /// Ends what rests on the issuer: it is trusted no more, or in another way.
+    /// Invalidates all cached verdicts: the issuer is no longer trusted, or its settings have changed.
     pub(super) fn dismiss(&self) {
         self.is_dismissed.store(true, Ordering::Release);
     }
 
-    /// Whether what a key of this edition has verified is good `now`, in microseconds since 1970.
+    /// Returns whether a verdict by a key of this edition is still valid at `now`, in microseconds since 1970.
     pub(super) fn still_trusts_key(&self, edition: u32, now: i64) -> bool {
         !self.is_dismissed.load(Ordering::Acquire) && self.keys.edition(now) == Some(edition)
     }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edition_is_used_until_it_closes_and_none_before_the_first() {
+    fn edition_is_valid_until_it_closes() {
         let at = |keys: &KeyEdition, second: i64| keys.edition(second * 1_000_000 + 999_999);
         assert_eq!(at(&KeyEdition::default(), NOW), None);
         let keys = published(7, NOW + 60);
@@ -83,11 +83,11 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_dismissed_vouches_for_nothing() {
+    fn dismissed_issuer_trusts_no_edition() {
         let status = IssuerStatus::new(published(7, NOW + 60));
-        let vouches = |edition| status.still_trusts_key(edition, NOW * 1_000_000);
-        assert!(vouches(7) && !vouches(6) && !vouches(8));
+        let trusts = |edition| status.still_trusts_key(edition, NOW * 1_000_000);
+        assert!(trusts(7) && !trusts(6) && !trusts(8));
         status.dismiss();
-        assert!(!vouches(7));
+        assert!(!trusts(7));
     }
 }

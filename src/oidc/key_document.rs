@@ -1,4 +1,4 @@
-//! A published key set (RFC 7517 section 5): read entry by entry, so that one bad key never takes the others along.
+//! A published key set (RFC 7517 section 5), parsed entry by entry: one bad key does not affect the others.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,51 +8,49 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::Algorithm;
-use super::jwk::{self, Inadmissible, UnjudgedKey, VerificationKey};
+use super::jwk::{self, Inadmissible, KeyEntry, VerificationKey};
 use super::strict_json::{Name, StrictValue};
 
 const MAX_KEYS: usize = 100;
 
-/// What a key set document holds for us.
+/// The usable keys of a key set document.
 #[derive(Debug)]
 pub(super) struct KeyDocument {
     /// At least one.
     pub(super) keys: Vec<Arc<VerificationKey>>,
-    /// How many entries were passed over, by reason.
+    /// The number of skipped entries, by reason.
     pub(super) skipped: BTreeMap<Inadmissible, usize>,
 }
 
-/// Why a document gives no keys. The texts are for the operator.
+/// The reason why a document has no usable keys. The texts are for the operator.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum DocumentError {
-    #[error("it is not a JSON object with a list of `keys`")]
+    #[error("it is not a JSON object with an array `keys`")]
     NotAKeySet,
-    #[error("it holds more than {MAX_KEYS} keys")]
+    #[error("it contains more than {MAX_KEYS} keys")]
     TooManyKeys,
-    #[error("it holds no key that can be used ({}){}", Reasons(.0), advice(.0))]
+    #[error("it contains no usable key ({}){}", Reasons(.0), advice(.0))]
     NoUsableKey(BTreeMap<Inadmissible, usize>),
 }
 
-/// What to do where one reason explains all.
+/// The remedy if all entries were skipped for the same reason, else an empty text.
 fn advice(skipped: &BTreeMap<Inadmissible, usize>) -> &'static str {
     match skipped.keys().next() {
         Some(Inadmissible::AlgorithmNotAllowed) if skipped.len() == 1 => {
-            ": allow the algorithm that the issuer signs with"
+            ": add the issuer's signature algorithm to `algorithms`"
         }
-        Some(Inadmissible::NotForSignatures) if skipped.len() == 1 => {
-            ": the issuer has to publish keys for signatures there"
-        }
+        Some(Inadmissible::NotForSignatures) if skipped.len() == 1 => ": publish keys for signatures",
         _ => "",
     }
 }
 
-/// Writes reasons and counts as `bad-key-id: 1, small-order: 2`.
+/// Formats reasons and counts as `bad-key-id: 1, small-order: 2`.
 pub(super) struct Reasons<'a>(pub(super) &'a BTreeMap<Inadmissible, usize>);
 
 impl fmt::Display for Reasons<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return f.write_str("it is empty");
+            return f.write_str("`keys` is empty");
         }
         for (index, (reason, count)) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
@@ -63,7 +61,7 @@ impl fmt::Display for Reasons<'_> {
 }
 
 impl KeyDocument {
-    /// The usable keys of `document`, each for the algorithms in `allowed`. Fails unless there is at least one.
+    /// Parses the usable keys of `document`, each for the algorithms in `allowed`. Fails if there are none.
     pub(super) fn parse(document: &str, allowed: &[Algorithm]) -> Result<Self, DocumentError> {
         let entries = read_entries(document).ok_or(DocumentError::NotAKeySet)?;
         if entries.len() > MAX_KEYS {
@@ -80,23 +78,23 @@ impl KeyDocument {
     }
 }
 
-/// Whether `document` is a key set with a key for one of the algorithms in `allowed`.
+/// Returns whether `document` is a key set with a key for one of the algorithms in `allowed`.
 pub fn has_usable_key(document: &str, allowed: &[Algorithm]) -> bool {
     KeyDocument::parse(document, allowed).is_ok()
 }
 
-fn read_entries(document: &str) -> Option<Vec<UnjudgedKey<'_>>> {
+fn read_entries(document: &str) -> Option<Vec<KeyEntry<'_>>> {
     let mut deserializer = serde_json::Deserializer::from_str(document);
     let entries = deserializer.deserialize_map(SetVisitor).ok()?;
     deserializer.end().ok()?;
     Some(entries)
 }
 
-/// Reads the outer object, of which `keys` alone is kept.
+/// Reads the outer object and keeps only its member `keys`.
 struct SetVisitor;
 
 impl<'de> Visitor<'de> for SetVisitor {
-    type Value = Vec<UnjudgedKey<'de>>;
+    type Value = Vec<KeyEntry<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key set")
@@ -112,7 +110,7 @@ impl<'de> Visitor<'de> for SetVisitor {
                 members.next_value_seed(StrictValue::new(&Cell::new(false)))?;
             }
             if !names.insert(name) {
-                return Err(A::Error::custom("a member comes twice"));
+                return Err(A::Error::custom("duplicate member"));
             }
         }
         keys.ok_or_else(|| A::Error::missing_field("keys"))
@@ -122,7 +120,7 @@ impl<'de> Visitor<'de> for SetVisitor {
 struct Entries;
 
 impl<'de> DeserializeSeed<'de> for Entries {
-    type Value = Vec<UnjudgedKey<'de>>;
+    type Value = Vec<KeyEntry<'de>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_seq(self)
@@ -130,7 +128,7 @@ impl<'de> DeserializeSeed<'de> for Entries {
 }
 
 impl<'de> Visitor<'de> for Entries {
-    type Value = Vec<UnjudgedKey<'de>>;
+    type Value = Vec<KeyEntry<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of keys")
@@ -141,7 +139,7 @@ impl<'de> Visitor<'de> for Entries {
         loop {
             let duplicates = Cell::new(false);
             let Some(value) = elements.next_element_seed(StrictValue::new(&duplicates))? else { return Ok(entries) };
-            entries.push(UnjudgedKey { value, has_duplicates: duplicates.get() });
+            entries.push(KeyEntry { value, has_duplicates: duplicates.get() });
         }
     }
 }
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn one_bad_entry_leaves_the_others() {
+    fn bad_entries_are_skipped_and_the_others_are_used() {
         let document = json!({ "keys": [1, null, { "kty": "oct", "k": "AA" }, { "kty": "new" }, key("a"), {}, key("b")], "more": {} });
         let parsed = parse(&document.to_string()).unwrap();
         let ids: Vec<_> = parsed.keys.iter().filter_map(|key| key.key_id.as_deref()).collect();
@@ -172,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_twice_spoils_its_own_entry_only() {
+    fn duplicate_member_rejects_its_own_entry_only() {
         let good = key("good").to_string();
         let twice = good.replacen('{', r#"{"kid":"x","#, 1);
         let deep = good.replacen('{', r#"{"x":[{"a":1,"a":1}],"#, 1);
@@ -182,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_set_is_refused_whole() {
+    fn document_that_is_not_a_key_set_is_rejected() {
         let good = key("a").to_string();
         let twice = format!(r#"{{"keys":[{good}],"keys":[{good}]}}"#);
         let trailing = format!(r#"{{"keys":[{good}]}} {{}}"#);
@@ -194,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_set_without_a_usable_key_is_refused_with_its_reasons() {
-        assert_eq!(parse(r#"{"keys":[]}"#).unwrap_err().to_string(), "it holds no key that can be used (it is empty)");
+    fn set_without_a_usable_key_is_rejected_with_the_reasons() {
+        assert_eq!(parse(r#"{"keys":[]}"#).unwrap_err().to_string(), "it contains no usable key (`keys` is empty)");
         let error = parse(r#"{"keys":[{"kty":"RSA"},{"kty":"oct","k":"AA"}]}"#).unwrap_err();
-        assert_eq!(error.to_string(), "it holds no key that can be used (private-member: 1, malformed-material: 1)");
+        assert_eq!(error.to_string(), "it contains no usable key (private-member: 1, malformed-material: 1)");
     }
 
     #[test]
-    fn a_hundred_keys_are_enough() {
+    fn set_with_more_than_a_hundred_keys_is_rejected() {
         let keys = |count| json!({ "keys": vec![key("a"); count] }).to_string();
         assert!(parse(&keys(MAX_KEYS)).is_ok());
         assert_eq!(parse(&keys(MAX_KEYS + 1)).unwrap_err(), DocumentError::TooManyKeys);
@@ -209,13 +207,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in ".{0,200}") {
+        fn arbitrary_text_does_not_panic(text in ".{0,200}") {
             let _ = parse(&text);
             let _ = parse(&format!(r#"{{"keys":[{text}]}}"#));
         }
 
         #[test]
-        fn no_material_makes_it_panic(kty in "RSA|EC|OKP", crv in "P-256|P-521|Ed25519|x", n in "[A-Za-z0-9_-]{0,400}", e in "[A-Za-z0-9_-]{0,12}") {
+        fn arbitrary_key_material_does_not_panic(kty in "RSA|EC|OKP", crv in "P-256|P-521|Ed25519|x", n in "[A-Za-z0-9_-]{0,400}", e in "[A-Za-z0-9_-]{0,12}") {
             let entry = json!({ "kty": kty, "crv": crv, "n": n, "e": e, "x": n, "y": e });
             let _ = parse(&json!({ "keys": [entry] }).to_string());
         }

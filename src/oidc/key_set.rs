@@ -1,8 +1,8 @@
-//! The keys of one issuer: a snapshot that readers use without waiting, replaced in the background.
+//! The key set of one issuer: a snapshot that readers use without waiting, refreshed in the background.
 //!
-//! Holders of known keys never wait. A key that is not known makes the reader wait for one fetch, which all such readers share, and
-//! only if none that readers caused, and none that failed, has finished in the last 30 seconds: a provider that rotates right after a
-//! scheduled fetch is not made to wait, and strangers with made-up key ids cause two fetches a minute at the most. Past 24 hours without a good fetch the keys are not used any more.
+//! Readers of known keys never wait. A reader of an unknown key waits for one fetch, which all such readers share. The cooldown allows
+//! no such fetch within 30 seconds after one that readers caused, or one that failed. So a rotation right after a scheduled fetch takes
+//! effect at once, and made-up key ids cause at most two fetches a minute. Keys expire 24 hours after the latest successful fetch.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ use super::refresher::Refresher;
 use super::{Algorithm, IssuerSettings, KeySetStore, ProviderClient, Rejection};
 use crate::Clock;
 
-/// How long after an attempt that a reader caused, good or bad, or one that failed, no reader can cause another.
+/// The time after an attempt that a reader caused, or that failed, in which readers cannot cause another.
 const COOLDOWN: TimeDelta = TimeDelta::seconds(30);
-/// How long keys are used without a good fetch.
+/// The maximum age of keys in use.
 const MAX_AGE: TimeDelta = TimeDelta::hours(24);
 
-/// The keys of one issuer, kept fresh in the background for as long as a clone of this lives.
+/// The key set of one issuer. It is refreshed in the background until its last clone is dropped.
 #[derive(Clone)]
 pub struct KeySet(Arc<Running>);
 
@@ -39,18 +39,18 @@ impl Drop for Running {
     }
 }
 
-/// How an issuer's keys stand, for readiness.
+/// The state of an issuer's key set, for readiness.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySetState {
-    /// Whether there are keys, and how good they are.
+    /// Whether the keys can be used.
     pub condition: KeySetCondition,
-    /// When the keys at hand were fetched.
+    /// The fetch time of the current keys.
     pub fetched_at: Option<DateTime<Utc>>,
-    /// Why the latest attempt failed, for the operator; `None` if it did not.
+    /// The error of the latest attempt, for the operator; `None` if it succeeded.
     pub last_error: Option<String>,
-    /// How many attempts to fetch them have ended.
+    /// The number of finished attempts.
     pub attempts: u64,
-    /// How many of these have failed.
+    /// The number of failed attempts.
     pub failures: u64,
 }
 
@@ -59,21 +59,21 @@ pub struct KeySetState {
 pub enum KeySetCondition {
     /// The latest attempt to fetch them succeeded.
     Fresh,
-    /// They are used, though the latest attempt failed, or none has finished since the start.
+    /// The keys are in use, but the latest attempt failed, or none has finished since the start.
     Stale,
-    /// They are too old to be used.
+    /// The keys are too old to be used.
     Closed,
-    /// None were ever had.
+    /// There are no keys yet.
     Empty,
 }
 
 impl KeySet {
-    /// Starts to fetch the keys of `issuer`: at once, then every ten minutes, on the current Tokio runtime. Until the first fetch
-    /// ends, the set that `store` has kept is used.
+    /// Starts the refresher of `issuer` on the current Tokio runtime: it fetches at once, then every ten minutes. Until the first fetch
+    /// ends, the stored set of `store` is used.
     ///
     /// # Panics
     ///
-    /// Outside a Tokio runtime.
+    /// Panics outside a Tokio runtime.
     pub fn start(issuer: &IssuerSettings, client: ProviderClient, store: Arc<dyn KeySetStore>, clock: Clock) -> Self {
         let shared = Arc::new(Shared::new(clock));
         let refresher = Refresher::new(Provider::new(issuer, client), store, Arc::clone(&shared));
@@ -81,24 +81,24 @@ impl KeySet {
         Self(Arc::new(Running { shared, refresher }))
     }
 
-    /// Returns once an attempt to fetch the keys has finished, be it before or after this.
+    /// Waits until the first attempt to fetch the keys has finished.
     pub async fn settle(&self) {
         let mut attempts = self.0.shared.attempts.subscribe();
-        // Fails only when the sender is gone, and `self` holds it.
+        // Fails only if the sender is dropped, but `self` holds it.
         let _ = attempts.wait_for(Option::is_some).await;
     }
 
-    /// How the keys stand.
+    /// Returns the current state.
     pub fn state(&self) -> KeySetState {
         self.0.shared.state()
     }
 
-    /// Which keys these are, while they can be used: what a key of this edition has verified, it would verify again.
+    /// Returns the current edition. A token that a key of this edition has verified needs no second verification.
     pub(super) fn in_use(&self) -> &Arc<KeyEdition> {
         &self.0.shared.in_use
     }
 
-    /// The one key that fits what a header says.
+    /// Returns the one key that matches a token's header. Waits for a fetch if the key is unknown and the cooldown is over.
     pub(super) async fn find(
         &self,
         key_id: Option<&str>,
@@ -107,23 +107,23 @@ impl KeySet {
         let shared = &self.0.shared;
         match shared.look_up(key_id, algorithm) {
             Err(Rejection::UnknownKey | Rejection::KeysUnavailable) => {}
-            settled => return settled,
+            result => return result,
         }
-        // Boxed: it is rarely waited for, and those who need not would carry it along.
-        let is_up_to_date = Box::pin(shared.catch_up()).await;
+        // Boxed: rarely awaited, and otherwise part of every caller's future.
+        let is_up_to_date = Box::pin(shared.wait_for_fetch()).await;
         match shared.look_up(key_id, algorithm) {
-            // The issuer may have published the key where we could not see it.
+            // The issuer may have published the key after the latest successful fetch.
             Err(Rejection::UnknownKey) if !is_up_to_date => Err(Rejection::KeysUnavailable),
-            settled => settled,
+            result => result,
         }
     }
 }
 
-/// The keys of one good document.
+/// The keys of one usable document.
 pub(super) struct Snapshot {
     pub(super) keys: Vec<Arc<VerificationKey>>,
     pub(super) document: String,
-    /// Moves with every document that differs from the one before.
+    /// Increases with every document that differs from the previous one.
     pub(super) edition: u64,
     pub(super) fetched_at: DateTime<Utc>,
     closes_at: DateTime<Utc>,
@@ -139,36 +139,36 @@ impl Snapshot {
         Self { keys, document, edition, fetched_at, closes_at: closes_at(fetched_at) }
     }
 
-    /// Whether it is too old to be used.
+    /// Returns whether it is too old to be used.
     pub(super) fn is_closed(&self, now: DateTime<Utc>) -> bool {
         now >= self.closes_at
     }
 }
 
-/// From when on keys that were fetched then are not used any more.
+/// Returns the time at which keys fetched at `fetched_at` expire.
 pub(super) fn closes_at(fetched_at: DateTime<Utc>) -> DateTime<Utc> {
     fetched_at + MAX_AGE
 }
 
 /// The latest finished attempt to fetch.
 pub(super) struct Attempt {
-    /// Counts the attempts, from 1.
+    /// The number of this attempt, from 1.
     pub(super) number: u64,
-    /// Counts those that failed.
+    /// The number of failed attempts so far.
     pub(super) failures: u64,
     pub(super) error: Option<String>,
-    /// When the latest attempt finished that readers caused or that failed: from then on readers have to wait for the next.
-    pub(super) resting_since: Option<DateTime<Utc>>,
+    /// The start of the cooldown: the end of the latest attempt that readers caused or that failed.
+    pub(super) cooldown_since: Option<DateTime<Utc>>,
 }
 
-/// What readers and the refresher share.
+/// The state that readers and the refresher share.
 pub(super) struct Shared {
     snapshot: ArcSwapOption<Snapshot>,
     in_use: Arc<KeyEdition>,
-    /// The latest attempt. Sent after the snapshot it led to.
+    /// The latest attempt. Sent after its snapshot is published.
     pub(super) attempts: watch::Sender<Option<Attempt>>,
-    /// The number of the attempt that some reader waits for. A number and no mere signal, so that what an attempt has settled that was
-    /// under way already does not cause another.
+    /// The number of the attempt that a reader waits for. A number instead of a signal, so that a reader served by an attempt in flight
+    /// does not cause another.
     pub(super) wanted: watch::Sender<u64>,
     pub(super) clock: Clock,
 }
@@ -184,12 +184,12 @@ impl Shared {
         }
     }
 
-    /// The keys at hand.
+    /// Returns the current keys.
     pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshot.load_full()
     }
 
-    /// Puts `snapshot` in place of the keys at hand.
+    /// Replaces the current keys by `snapshot`.
     pub(super) fn publish(&self, snapshot: Snapshot) {
         let (edition, closes_at) = (snapshot.edition, snapshot.closes_at);
         self.snapshot.store(Some(Arc::new(snapshot)));
@@ -203,12 +203,12 @@ impl Shared {
         }
     }
 
-    /// Waits for the next attempt, unless one has just finished. Whether the latest attempt was good and recent enough to say that a
-    /// key is not published.
-    async fn catch_up(&self) -> bool {
+    /// Waits for the next attempt, except during the cooldown. Returns whether the latest attempt succeeded, so that an absent key counts
+    /// as not published.
+    async fn wait_for_fetch(&self) -> bool {
         let mut attempts = self.attempts.subscribe();
-        // Seen and judged as one: an attempt that finishes from here on wakes us.
-        let awaited = self.awaited(attempts.borrow_and_update().as_ref());
+        // Marks the latest attempt as seen: each later one wakes this reader.
+        let awaited = self.next_attempt(attempts.borrow_and_update().as_ref());
         if let Some(number) = awaited {
             self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, number.max(*wanted)) < number);
             let next = tokio::time::timeout(FETCH_TIMEOUT, attempts.changed()).await;
@@ -219,14 +219,14 @@ impl Shared {
         attempts.borrow().as_ref().is_some_and(|attempt| attempt.error.is_none())
     }
 
-    /// The number of the attempt to wait for; `None` while no reader may cause one. A clock that was set back ends the cooldown.
-    fn awaited(&self, latest: Option<&Attempt>) -> Option<u64> {
-        let Some(Attempt { number, resting_since, .. }) = latest else { return Some(1) };
-        let is_resting = resting_since.is_some_and(|since| {
-            let rested = self.clock.now() - since;
-            (TimeDelta::zero()..COOLDOWN).contains(&rested)
+    /// Returns the number of the attempt to wait for; `None` during the cooldown. A clock that is set back ends the cooldown.
+    fn next_attempt(&self, latest: Option<&Attempt>) -> Option<u64> {
+        let Some(Attempt { number, cooldown_since, .. }) = latest else { return Some(1) };
+        let is_cooling_down = cooldown_since.is_some_and(|since| {
+            let elapsed = self.clock.now() - since;
+            (TimeDelta::zero()..COOLDOWN).contains(&elapsed)
         });
-        (!is_resting).then_some(number + 1)
+        (!is_cooling_down).then_some(number + 1)
     }
 
     fn state(&self) -> KeySetState {
@@ -246,19 +246,19 @@ impl Shared {
     }
 }
 
-/// A full match: type, curve, use and operations were judged at admission, which left one entry per algorithm. A header without
-/// key id fits any key of its algorithm, and must fit exactly one.
+/// Returns the key with this id and algorithm. Type, curve, use and operations were checked at admission, which left one entry per
+/// algorithm. A header without a key id matches any key of its algorithm, and must match exactly one.
 fn choose(
     keys: &[Arc<VerificationKey>],
     key_id: Option<&str>,
     algorithm: Algorithm,
 ) -> Result<Arc<VerificationKey>, Rejection> {
     let is_named = |key: &&Arc<VerificationKey>| key_id.is_none() || key.key_id.as_deref() == key_id;
-    let mut fitting = keys.iter().filter(is_named).filter(|key| key.algorithm == algorithm);
-    match (fitting.next(), fitting.next()) {
+    let mut matching = keys.iter().filter(is_named).filter(|key| key.algorithm == algorithm);
+    match (matching.next(), matching.next()) {
         (Some(key), None) => Ok(Arc::clone(key)),
         (Some(_), Some(_)) => Err(Rejection::AmbiguousKey),
-        // To fetch again would not help: the key is known, and it is of another algorithm.
+        // The key is known but has another algorithm: a fetch would not help.
         (None, _) if key_id.is_some() && keys.iter().any(|key| is_named(&key)) => Err(Rejection::KeyMismatch),
         (None, _) => Err(Rejection::UnknownKey),
     }

@@ -1,21 +1,21 @@
-//! What proved claims mean here: scopes, roles and the description of a person.
+//! Maps verified claims to scopes, roles and a profile.
 //!
-//! By now the token is proved, so a claim that cannot be used does not refuse it; it gives nothing.
+//! The token is already verified, so an unusable claim does not cause a refusal; it yields no value.
 
 use super::strict_json::{Json, Object};
 use super::subject::name;
 use super::unusable_claims::UnusableClaim;
 use super::{ClaimMapping, ClaimPath, Profile, Separator};
 
-/// The delegated scopes that start with `prefix`, without it, in any order and as often as they are there, from the first of `places` that is there: a text split at U+0020 only
-/// (RFC 6749 section 3.3), or a list of texts.
+/// The delegated scopes that start with `prefix`, without it, unsorted and with duplicates. They come from the first of `paths` that is
+/// present: a string split at U+0020 only (RFC 6749 section 3.3), or a list of strings.
 pub(super) fn scopes<'a>(
     claims: &'a Object<'a>,
-    places: &[ClaimPath],
+    paths: &[ClaimPath],
     prefix: &str,
 ) -> Result<Vec<&'a str>, UnusableClaim> {
     let ours = |scope: &'a str| scope.strip_prefix(prefix).filter(|rest| !rest.is_empty());
-    match places.iter().find_map(|place| place.find(claims)).ok_or(UnusableClaim::Absent)? {
+    match paths.iter().find_map(|path| path.find(claims)).ok_or(UnusableClaim::Absent)? {
         Json::Text(text) => Ok(text.split(' ').filter_map(ours).collect()),
         Json::List(list) if list.iter().all(|scope| scope.as_str().is_some()) => {
             Ok(list.iter().filter_map(Json::as_str).filter_map(ours).collect())
@@ -24,14 +24,14 @@ pub(super) fn scopes<'a>(
     }
 }
 
-/// The role names at `path`: a list of texts, an object whose member names they are, a list of objects with a `name`, or a text. A text is
-/// one name, unless a separator is configured: a group called `billing admin` must not give the role `admin`.
+/// The role names at `path`: a list of strings, the member names of an object, a list of objects with a `name`, or a string. A string is
+/// one name, unless a separator is configured: a group named `billing admin` must not give the role `admin`.
 pub(super) fn roles<'a>(
     claims: &'a Object<'a>,
     path: &ClaimPath,
     separator: Option<Separator>,
 ) -> Result<Vec<&'a str>, UnusableClaim> {
-    let value = path.find(claims).ok_or_else(|| absent_or_cut_off(claims, path.first_member()))?;
+    let value = path.find(claims).ok_or_else(|| absent_or_overage(claims, path.first_member()))?;
     let mut names: Vec<&str> = match value {
         Json::Text(text) => match separator {
             Some(separator) => separator.split(text).collect(),
@@ -45,12 +45,12 @@ pub(super) fn roles<'a>(
     Ok(names)
 }
 
-/// Why the claim `name` is not there: `_claim_names` names it where its values are to be asked for elsewhere, and Entra says
-/// `hasgroups` where it leaves out the groups of somebody without saying where they are.
-pub(super) fn absent_or_cut_off(claims: &Object<'_>, name: &str) -> UnusableClaim {
-    let is_elsewhere = claims.get("_claim_names").is_some_and(|names| names.step(name).is_some());
-    let is_too_long = name == "groups" && claims.get("hasgroups").is_some_and(|has| truth(has) == Some(true));
-    if is_elsewhere || is_too_long { UnusableClaim::Overage } else { UnusableClaim::Absent }
+/// The reason for which the claim `name` is not present. It is an overage if `_claim_names` lists it (a distributed claim), or if Entra
+/// sets `hasgroups` because it omitted the groups without a reference.
+pub(super) fn absent_or_overage(claims: &Object<'_>, name: &str) -> UnusableClaim {
+    let is_distributed = claims.get("_claim_names").is_some_and(|names| names.step(name).is_some());
+    let is_omitted = name == "groups" && claims.get("hasgroups").is_some_and(|flag| boolean(flag) == Some(true));
+    if is_distributed || is_omitted { UnusableClaim::Overage } else { UnusableClaim::Absent }
 }
 
 fn role_name<'a>(entry: &'a Json<'_>) -> Option<&'a str> {
@@ -61,25 +61,25 @@ fn role_name<'a>(entry: &'a Json<'_>) -> Option<&'a str> {
     name.as_str()
 }
 
-/// The standard claims of OIDC Core section 5.1. One that is not a plain text of bounded length is left out.
-/// The address and its mark are where the issuer puts them.
+/// The standard claims of OIDC Core section 5.1. A claim that is not a plain string of bounded length is omitted. The paths of the e-mail
+/// address and of its verification flag are configurable.
 pub(super) fn profile<'a>(claims: &'a Object<'_>, mapping: &ClaimMapping) -> Profile<'a> {
-    let text = |member: &str| claims.get(member).and_then(name);
+    let text = |claim: &str| claims.get(claim).and_then(name);
     Profile {
         display_name: text("name"),
         given_name: text("given_name"),
         family_name: text("family_name"),
         username: text("preferred_username"),
         email: mapping.email.find(claims).and_then(name),
-        email_verified: mapping.email_verified.find(claims).and_then(truth),
+        email_verified: mapping.email_verified.find(claims).and_then(boolean),
         locale: text("locale"),
     }
 }
 
-/// A boolean, which Cognito and Apple write as a text and Entra as a digit.
-fn truth(value: &Json<'_>) -> Option<bool> {
+/// A boolean. Cognito and Apple send it as a string, Entra as a digit.
+fn boolean(value: &Json<'_>) -> Option<bool> {
     match value {
-        Json::Bool(truth) => Some(*truth),
+        Json::Bool(value) => Some(*value),
         Json::Text(text) if text == "1" => Some(true),
         Json::Text(text) => text.parse().ok(),
         Json::Number(number) => number.as_u64().map(|number| number == 1),
@@ -104,12 +104,12 @@ mod tests {
         names.map(|names| set(&names))
     }
 
-    fn judged(claims: Value, prefix: &str) -> Result<BTreeSet<String>, UnusableClaim> {
+    fn try_scopes(claims: Value, prefix: &str) -> Result<BTreeSet<String>, UnusableClaim> {
         owned(scopes(&Object::of(&claims), &Preset::Generic.mapping().scopes, prefix))
     }
 
     fn scopes_of(claims: Value, prefix: &str) -> BTreeSet<String> {
-        judged(claims, prefix).unwrap()
+        try_scopes(claims, prefix).unwrap()
     }
 
     fn roles_of(claims: Value) -> Result<BTreeSet<String>, UnusableClaim> {
@@ -125,21 +125,21 @@ mod tests {
     }
 
     #[test]
-    fn scopes_without_the_prefix_are_not_ours() {
+    fn scopes_without_the_prefix_are_ignored() {
         assert_eq!(scopes_of(json!({ "scope": "api/a:read a:write api/ API/b:read" }), "api/"), set(&["a:read"]));
     }
 
     #[test]
     fn malformed_scopes_grant_nothing() {
         for scope in [json!(null), json!(1), json!({ "a": 1 }), json!(["a", 1]), json!([["a"]])] {
-            assert_eq!(judged(json!({ "scope": scope, "scp": "a" }), ""), Err(UnusableClaim::Malformed), "{scope}");
+            assert_eq!(try_scopes(json!({ "scope": scope, "scp": "a" }), ""), Err(UnusableClaim::Malformed), "{scope}");
         }
-        assert_eq!(judged(json!({}), ""), Err(UnusableClaim::Absent));
-        assert_eq!(judged(json!({ "scope": "", "scp": "a" }), ""), Ok(set(&[])));
+        assert_eq!(try_scopes(json!({}), ""), Err(UnusableClaim::Absent));
+        assert_eq!(try_scopes(json!({ "scope": "", "scp": "a" }), ""), Ok(set(&[])));
     }
 
     #[test]
-    fn a_text_is_one_role_name_unless_a_separator_is_configured() {
+    fn string_is_one_role_name_unless_a_separator_is_configured() {
         let roles_of = |text: &str, separator| {
             let claims = json!({ "roles": text });
             owned(roles(&Object::of(&claims), &"roles".parse().unwrap(), separator)).unwrap()
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_come_in_three_shapes_with_several_names() {
+    fn roles_are_read_from_lists_objects_and_lists_of_objects() {
         for shape in
             [json!(["a", "b"]), json!({ "a": {}, "b": null }), json!([{ "name": "a" }, { "name": "b", "id": 1 }])]
         {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_role_claim_gives_nothing_and_says_why() {
+    fn unusable_role_claim_yields_the_reason() {
         for shape in [
             json!(null),
             json!(1),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_can_be_cut_off_without_a_place_to_ask() {
+    fn groups_omitted_without_a_reference_are_an_overage() {
         let groups = |claims: Value| owned(roles(&Object::of(&claims), &ClaimPath::member("groups"), None));
         assert_eq!(groups(json!({ "hasgroups": true })), Err(UnusableClaim::Overage));
         assert_eq!(groups(json!({ "hasgroups": "true" })), Err(UnusableClaim::Overage));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_holds_plain_texts_only() {
+    fn profile_contains_only_plain_strings() {
         let claims = json!({ "name": "Alice", "given_name": 1, "family_name": "", "email": "a\nb", "email_verified": "true", "locale": "x".repeat(300) });
         let claims = Object::of(&claims);
         let profile = profile(&claims, &Preset::Generic.mapping());

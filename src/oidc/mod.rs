@@ -1,12 +1,16 @@
-//! Proving tokens: what an issuer publishes, its keys, the checks of a token and the meaning of its claims.
+//! Token verification: issuer metadata, key sets, the checks of a token and the mapping of its claims.
 //!
-//! [`TokenVerifier`] is the door: it alone makes [`Claims`]. Nothing here knows Actix, Diesel or the environment: settings come in
-//! as [`IssuerSettings`], kept key sets through [`KeySetStore`], and a refusal is a [`Rejection`], which has no HTTP in it.
+//! [`TokenVerifier`] is the entry point and the only constructor of [`Claims`]. This module does not depend on Actix, Diesel or the
+//! environment: settings are passed in as [`IssuerSettings`], key sets are stored through [`KeySetStore`], and a refusal is a
+//! [`Rejection`] without any HTTP.
 //!
-//! A token comes in by `compact` (its form) and `header`; `audience`, `validity`, `token_kind` and `subject` check its claims;
-//! `key_set` finds the key. What the claims mean is `trusted_issuer`'s to say: by `mapping`, and by each `rule` of the configuration;
-//! a `preset` knows where well-known providers put what, and `gaps` counts what gave nothing; `report` has all that is counted. Keys come in by `refresher`, which asks a `provider` through
-//! `fetch`; `key_document` and `jwk` decide which of them are admitted. `discovered` keeps what else an issuer's metadata says.
+//! - Verification: `compact` and `header` parse a token; `audience`, `validity`, `token_kind` and `subject` check its claims; `key_set`
+//!   selects the key.
+//! - Mapping: `trusted_issuer` interprets the claims with `mapping` and the configured rules (`rule`); a `preset` holds the claim paths of
+//!   a well-known provider; `unusable_claims` counts the claims that yield no value.
+//! - Keys: `refresher` fetches them from a `provider` through `fetch`; `key_document` and `jwk` decide which are accepted; `discovered`
+//!   caches the rest of the issuer's metadata.
+//! - `report` collects the counters.
 
 mod algorithm;
 mod audience;

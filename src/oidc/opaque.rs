@@ -1,20 +1,20 @@
-//! The form of an opaque token, which is checked before its issuer is asked about it: made-up texts cost no question.
+//! The syntax of an opaque token. It is checked before introspection, so that made-up tokens cost no request to the issuer.
 
 use super::Rejection;
 
-/// Fewer characters than this hold fewer than 96 random bits: no issuer gives out what could be guessed (RFC 6749 section 10.10).
+/// A shorter token has fewer than 96 random bits, and issuers must not issue guessable tokens (RFC 6749 section 10.10).
 const MIN_CHARS: usize = 16;
-/// What proxies commonly let through as one header field.
+/// The common limit of proxies for one header field.
 const MAX_CHARS: usize = 8 * 1024;
 
-/// Refuses what cannot be an opaque token of an issuer whose tokens start with `prefix`.
+/// Checks that `token` can be an opaque token of an issuer whose tokens start with `prefix`.
 pub(super) fn check(token: &str, prefix: &str) -> Result<(), Rejection> {
-    let is_one = (MIN_CHARS..=MAX_CHARS).contains(&token.len()) && token.starts_with(prefix) && is_b64token(token);
-    if is_one { Ok(()) } else { Err(Rejection::NotASignedJwt) }
+    let is_valid = (MIN_CHARS..=MAX_CHARS).contains(&token.len()) && token.starts_with(prefix) && is_b64token(token);
+    if is_valid { Ok(()) } else { Err(Rejection::NotASignedJwt) }
 }
 
-/// Whether it is a `b64token` (RFC 6750 section 2.1). Tokens that a provider hands over at a sign-in come here without having been read
-/// from a header.
+/// Returns whether the text is a `b64token` (RFC 6750 section 2.1). An access token from a sign-in does not pass the header parser, so it
+/// is checked here.
 fn is_b64token(token: &str) -> bool {
     let text = token.trim_end_matches('=');
     let is_token_octet = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~+/".contains(&octet);
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn opaque_token_has_a_length_an_alphabet_and_the_prefix_of_its_issuer() {
+    fn token_with_a_wrong_length_alphabet_or_prefix_is_rejected() {
         for (token, prefix) in [
             ("0123456789abcdef", ""),
             ("ory_at_0123456789", "ory_at_"),

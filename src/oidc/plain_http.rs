@@ -1,33 +1,33 @@
-//! Where an issuer may be asked without TLS: by default nowhere.
+//! The hosts that requests to issuers may reach without TLS: none by default.
 
 use std::collections::BTreeSet;
 
 use url::{Host, Url};
 
-/// The places that may be asked without TLS. By default none.
+/// The hosts that may be reached without TLS: none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlainHttp {
-    /// Whether `localhost`, 127.0.0.0/8 and `[::1]` are among them, on any port.
+    /// Whether `localhost`, 127.0.0.0/8 and `[::1]` are allowed, on any port.
     pub loopback: bool,
-    /// Further places, each as `host:port` in lower case.
+    /// Further hosts, each as `host:port` in lower case.
     pub hosts: BTreeSet<String>,
 }
 
 impl PlainHttp {
-    /// Whether `url` may be fetched: https always, http only at the places named here, anything else never. A URL that carries
-    /// credentials is never fetched.
+    /// Returns whether `url` may be fetched: https always, http only for the allowed hosts, other schemes never. A URL with credentials is
+    /// never allowed.
     pub fn is_fetchable(&self, url: &Url) -> bool {
         if !url.username().is_empty() || url.password().is_some() {
             return false;
         }
         match url.scheme() {
             "https" => true,
-            "http" => (self.loopback && is_loopback(url)) || self.names(url),
+            "http" => (self.loopback && is_loopback(url)) || self.lists(url),
             _ => false,
         }
     }
 
-    fn names(&self, url: &Url) -> bool {
+    fn lists(&self, url: &Url) -> bool {
         match (url.host_str(), url.port_or_known_default()) {
             (Some(host), Some(port)) => self.hosts.contains(&format!("{host}:{port}")),
             _ => false,
@@ -35,7 +35,7 @@ impl PlainHttp {
     }
 }
 
-/// Judges the host as written; nothing is resolved.
+/// Checks the host as written, without name resolution.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn without_exceptions_only_https_is_spoken() {
+    fn only_https_is_allowed_by_default() {
         let none = PlainHttp::default();
         assert!(fetchable(&none, "https://id.example.com/keys"));
         for url in
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_judged_by_the_host_alone() {
+    fn loopback_setting_allows_loopback_hosts_on_any_port() {
         let loopback = PlainHttp { loopback: true, ..PlainHttp::default() };
         for url in ["http://localhost:1/", "http://127.0.0.1/", "http://127.8.9.1:80/", "http://[::1]:2/"] {
             assert!(fetchable(&loopback, url), "{url}");
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_is_an_exact_host_and_port() {
+    fn listed_host_is_allowed_with_its_exact_port() {
         let listed =
             PlainHttp { loopback: false, hosts: BTreeSet::from(["keycloak:8080".to_owned(), "idp:80".to_owned()]) };
         for url in ["http://keycloak:8080/realms/a", "http://KEYCLOAK:8080/", "http://idp/keys"] {

@@ -1,7 +1,6 @@
-//! What is known of well-known providers: where their tokens carry what, from their public documentation.
+//! Presets for well-known providers: the claim paths of their tokens, from their public documentation.
 //!
-//! A preset is where a configuration starts from; each of its values can be replaced. docs/identity-providers.md says for each what
-//! has to be set up on the provider's side.
+//! A preset provides defaults, each of which can be overridden. docs/identity-providers.md describes the setup at each provider.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +8,17 @@ use super::{ClaimMapping, ClaimPath, MachineMatcher, ScopeMode};
 
 macro_rules! presets {
     ($($(#[$meta:meta])* $variant:ident = $word:literal,)+) => {
-        /// A provider whose tokens are known.
+        /// A provider with a known token format.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub enum Preset {
             $($(#[$meta])* $variant,)+
         }
 
         impl Preset {
-            /// All of them.
+            /// All presets.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The word for it in configuration.
+            /// The configuration value.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
@@ -46,32 +45,32 @@ presets! {
     Hydra = "hydra",
     /// PingOne.
     PingOne = "pingone",
-    /// Dex, by its ID tokens.
+    /// Dex, with its ID tokens.
     Dex = "dex",
-    /// Firebase Authentication, by its ID tokens.
+    /// Firebase Authentication, with its ID tokens.
     Firebase = "firebase",
-    /// Whatever follows RFC 9068.
+    /// Any provider that follows RFC 9068.
     #[default]
     Generic = "generic",
 }
 
 impl Preset {
-    /// The variant of this word.
+    /// The preset with this configuration value.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|preset| preset.as_str() == word)
     }
 
-    /// Whether its ID tokens are what clients send, for want of access tokens that could be checked.
+    /// Whether clients send ID tokens, because the provider's access tokens cannot be verified.
     pub const fn accepts_id_tokens(self) -> bool {
         matches!(self, Self::Dex | Self::Firebase)
     }
 
-    /// Whether its access tokens say whom they are meant for. Those of Cognito name the client alone.
+    /// Whether its access tokens have an audience. Those of Cognito name only the client.
     pub const fn names_audience(self) -> bool {
         !matches!(self, Self::Cognito)
     }
 
-    /// How it delegates. ID tokens carry no scopes, nor do ZITADEL's JWTs.
+    /// The scope mode. ID tokens and ZITADEL's JWTs carry no scopes.
     pub const fn scope_mode(self) -> ScopeMode {
         match self {
             Self::Dex | Self::Firebase | Self::Zitadel => ScopeMode::RolesOnly,
@@ -79,7 +78,7 @@ impl Preset {
         }
     }
 
-    /// Where its tokens carry what.
+    /// The claims mapping.
     pub fn mapping(self) -> ClaimMapping {
         ClaimMapping {
             subject: ClaimPath::member(self.subject()),
@@ -100,9 +99,9 @@ impl Preset {
 
     const fn subject(self) -> &'static str {
         match self {
-            // `sub` differs from application to application.
+            // `sub` differs between applications.
             Self::Entra => "oid",
-            // `sub` is the login name, which can be changed and given to somebody else.
+            // `sub` is the login name, which can be changed and reassigned to another user.
             Self::Okta => "uid",
             _ => "sub",
         }
@@ -111,15 +110,15 @@ impl Preset {
     const fn id_token_subject(self) -> &'static str {
         match self {
             Self::Entra => "oid",
-            // The `uid` of its access tokens.
+            // For Okta, this is the `uid` of its access tokens.
             _ => "sub",
         }
     }
 
-    /// What is asked for when a person signs in here, with what it takes to be given a refresh token.
+    /// The scopes of a sign-in, including those required for a refresh token.
     pub const fn login_scopes(self) -> &'static [&'static str] {
         match self {
-            // With refresh tokens for the asking. Keycloak's `offline_access` would make sessions that outlive its own.
+            // These need no scope for refresh tokens. With `offline_access`, sessions would outlive Keycloak's own.
             Self::Keycloak | Self::Cognito | Self::PingOne | Self::Firebase => &["openid", "profile", "email"],
             _ => &["openid", "profile", "email", "offline_access"],
         }
@@ -127,7 +126,7 @@ impl Preset {
 
     const fn client_id(self) -> &'static [&'static str] {
         match self {
-            // OIDC Core, RFC 9068, Entra's first version, Okta.
+            // OIDC Core, RFC 9068, Entra v1.0, Okta.
             Self::Generic => &["azp", "client_id", "appid", "cid"],
             Self::Entra => &["azp", "appid"],
             Self::Okta => &["cid"],
@@ -152,14 +151,14 @@ impl Preset {
             Self::Cognito => members(&["cognito:groups"]),
             Self::Zitadel => members(&["urn:zitadel:iam:org:project:roles"]),
             Self::Hydra => vec![ClaimPath::pointer("/ext/roles")],
-            // Auth0 has roles only in a claim that the operator names.
+            // Auth0 has roles only in a custom claim.
             Self::Auth0 | Self::Generic => Vec::new(),
         }
     }
 
     const fn email_verified(self) -> &'static str {
         match self {
-            // Entra does not verify addresses, but says whether the tenant owns the domain of one.
+            // Entra does not verify addresses, but reports whether the tenant owns the domain.
             Self::Entra => "xms_edov",
             _ => "email_verified",
         }

@@ -1,6 +1,6 @@
-//! What an issuer publishes about itself: its metadata (OIDC Discovery section 4, RFC 8414 section 3) and its keys.
+//! An issuer's published metadata (OIDC Discovery section 4, RFC 8414 section 3) and key set.
 //!
-//! Addresses come from configuration, or from metadata that names the configured issuer octet by octet.
+//! URLs come from configuration, or from metadata whose `issuer` equals the configured issuer byte by byte.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::fetch::FetchError;
 use super::key_document::{DocumentError, KeyDocument};
 use super::{Algorithm, IssuerSettings, PlainHttp, ProviderClient};
 
-/// How much of a provider's own text is told.
+/// The number of characters of a provider's text that an error message repeats.
 const EXCERPT_CHARS: usize = 200;
 
-/// One issuer, and the means to ask it.
+/// One issuer, and the client that fetches its documents.
 pub(super) struct Provider {
     issuer: String,
     discovery_url: Option<Url>,
@@ -25,7 +25,7 @@ pub(super) struct Provider {
     client: ProviderClient,
 }
 
-/// The members of the metadata that are needed. A stricter type would refuse honest documents for want of others.
+/// The metadata members in use. A stricter type would reject valid documents that lack other members.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
@@ -38,53 +38,52 @@ struct Metadata {
     authorization_response_iss_parameter_supported: bool,
 }
 
-/// Where people sign in and out (OIDC Discovery section 3, RP-Initiated Logout section 2.1, RFC 9207 section 3).
+/// The endpoints for sign-in and logout (OIDC Discovery section 3, RP-Initiated Logout section 2.1, RFC 9207 section 3).
 pub(super) struct LoginEndpoints {
     pub(super) authorization: Url,
     pub(super) token: Url,
     pub(super) end_session: Option<Url>,
-    /// Whether every answer of the authorization endpoint says whose it is.
+    /// Whether every authorization response contains `iss`.
     pub(super) names_issuer: bool,
 }
 
-/// Why an issuer's keys could not be had. The texts are for the operator: they name what differs and say what to do.
+/// The reason why a document of an issuer is unavailable or unusable. The texts are for the operator: they name the problem and the
+/// remedy.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProviderError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(
-        "the configured issuer {0:?} is not a URL to find metadata at: correct it, or configure the URL of the metadata or the keys"
+        "no metadata URL follows from the configured issuer {0:?}: correct `issuer`, or set `discovery_url` or `jwks_url`"
     )]
-    NoPlaceForMetadata(String),
+    NoMetadataUrl(String),
     #[error(
-        "the metadata at {0} is not a JSON object with the texts `issuer` and `jwks_uri`: check that it is an OpenID provider's"
+        "the metadata at {0} is not a JSON object with the strings `issuer` and `jwks_uri`: check that the URL is an OpenID provider's"
     )]
     NotMetadata(Url),
     #[error(
-        "the metadata at {url} is of issuer {published:?}, but the configured issuer is {configured:?}: configure it exactly as published"
+        "the metadata at {url} names the issuer {published:?}, but the configured issuer is {configured:?}: set `issuer` exactly as published"
     )]
     OtherIssuer { url: String, published: String, configured: String },
-    #[error("the metadata at {url} has {jwks_uri:?} for `jwks_uri`, which is not a URL: configure the URL of the keys")]
+    #[error("the metadata at {url} has the `jwks_uri` {jwks_uri:?}, which is not a URL: set `jwks_url`")]
     BadKeyAddress { url: Url, jwks_uri: String },
-    #[error(
-        "the metadata at {0} has no URL for `introspection_endpoint`: configure the URL at which tokens can be asked about"
-    )]
+    #[error("the metadata at {0} has no valid `introspection_endpoint`: set `introspection_url`")]
     NoIntrospection(Url),
-    #[error("the metadata at {0} has no web addresses for `authorization_endpoint` and `token_endpoint`")]
+    #[error("the metadata at {0} has no http or https URLs for `authorization_endpoint` and `token_endpoint`")]
     NoSignIn(Url),
     #[error(
-        "the metadata at {0} has no URLs for `authorization_endpoint` and `token_endpoint` that may be asked: people can't sign in there"
+        "the metadata at {0} has no allowed URLs for `authorization_endpoint` and `token_endpoint`: browser sign-in is unavailable"
     )]
     NoLogin(Url),
-    #[error("the metadata could not be had within {} seconds", .0.as_secs_f32())]
+    #[error("the metadata was not received within {} seconds", .0.as_secs_f32())]
     TooSlow(Duration),
     #[error("the key set at {url} cannot be used: {cause}")]
     BadKeySet { url: Url, cause: DocumentError },
-    #[error("the configured key set cannot be used: {0}")]
+    #[error("`static_keys` cannot be used: {0}")]
     BadStaticKeys(DocumentError),
-    #[error("another replica could not fetch the keys just now; its log says why")]
+    #[error("another replica has just failed to fetch the keys: see its log")]
     FailedElsewhere,
-    #[error("the keys that another replica has kept cannot be used: {0}")]
+    #[error("the keys stored by another replica cannot be used: {0}")]
     BadKeptKeys(DocumentError),
 }
 
@@ -105,7 +104,7 @@ impl Provider {
         &self.issuer
     }
 
-    /// The published key set, as text and as keys; the configured one, if there is one.
+    /// Returns the key set, as text and as keys: the configured one if present, else the published one.
     pub(super) async fn fetch_keys(&self) -> Result<(String, KeyDocument), ProviderError> {
         if let Some(document) = &self.static_keys {
             let keys = self.parse_keys(document).map_err(ProviderError::BadStaticKeys)?;
@@ -115,7 +114,7 @@ impl Provider {
             Some(url) => url.clone(),
             None => {
                 let (url, metadata) = self.discover().await?;
-                key_address(url, metadata)?
+                key_set_url(url, metadata)?
             }
         };
         let body = self.client.fetch(&url, &self.plain_http).await?;
@@ -126,23 +125,23 @@ impl Provider {
         parsed.map_err(|cause| ProviderError::BadKeySet { url, cause })
     }
 
-    /// The keys in a document of this issuer, wherever it comes from.
+    /// Parses a key set document of this issuer, from the network or from a store.
     pub(super) fn parse_keys(&self, document: &str) -> Result<KeyDocument, DocumentError> {
         KeyDocument::parse(document, &self.algorithms)
     }
 
-    /// Where the issuer says that it can be asked about tokens (RFC 8414 section 2).
+    /// Returns the published introspection endpoint (RFC 8414 section 2).
     pub(super) async fn introspection_endpoint(&self) -> Result<Url, ProviderError> {
         let (url, metadata) = self.discover().await?;
         let endpoint = metadata.introspection_endpoint.and_then(|endpoint| Url::parse(&endpoint).ok());
         endpoint.ok_or(ProviderError::NoIntrospection(url))
     }
 
-    /// Where the issuer says that people sign in, and where codes become tokens (RFC 8414 section 2).
+    /// Returns the published authorization and token endpoints (RFC 8414 section 2).
     pub(super) async fn sign_in_endpoints(&self) -> Result<(Url, Url), ProviderError> {
         let (url, metadata) = self.discover().await?;
         let address = |endpoint: Option<String>| {
-            // A browser is sent there, so nothing that a browser would take for a script.
+            // The browser is redirected to it, so a `javascript:` URL must not pass.
             endpoint.and_then(|text| Url::parse(&text).ok()).filter(|url| matches!(url.scheme(), "https" | "http"))
         };
         match (address(metadata.authorization_endpoint), address(metadata.token_endpoint)) {
@@ -151,7 +150,7 @@ impl Provider {
         }
     }
 
-    /// Where the issuer says that people sign in and out.
+    /// Returns the published endpoints for sign-in and logout, as far as they may be fetched.
     pub(super) async fn login_endpoints(&self) -> Result<LoginEndpoints, ProviderError> {
         let (url, metadata) = self.discover().await?;
         let endpoint = |text: Option<String>| {
@@ -168,18 +167,18 @@ impl Provider {
         }
     }
 
-    /// The metadata, and where it was found.
+    /// Fetches the metadata. Returns it with its URL.
     async fn discover(&self) -> Result<(Url, Metadata), ProviderError> {
         if let Some(url) = &self.discovery_url {
             let body = self.client.fetch(url, &self.plain_http).await?;
             return self.read_metadata(url.clone(), &body);
         }
-        let no_place = || ProviderError::NoPlaceForMetadata(self.issuer.clone());
-        let url = openid_metadata_url(&self.issuer).ok_or_else(no_place)?;
+        let no_url = || ProviderError::NoMetadataUrl(self.issuer.clone());
+        let url = openid_metadata_url(&self.issuer).ok_or_else(no_url)?;
         match self.client.fetch(&url, &self.plain_http).await {
             Ok(body) => self.read_metadata(url, &body),
             Err(error) if error.is_not_found() => {
-                let url = oauth_metadata_url(&self.issuer).ok_or_else(no_place)?;
+                let url = oauth_metadata_url(&self.issuer).ok_or_else(no_url)?;
                 let body = self.client.fetch(&url, &self.plain_http).await?;
                 self.read_metadata(url, &body)
             }
@@ -202,12 +201,12 @@ impl Provider {
     }
 }
 
-fn key_address(url: Url, metadata: Metadata) -> Result<Url, ProviderError> {
+fn key_set_url(url: Url, metadata: Metadata) -> Result<Url, ProviderError> {
     Url::parse(&metadata.jwks_uri)
         .map_err(|_| ProviderError::BadKeyAddress { url, jwks_uri: excerpt(metadata.jwks_uri) })
 }
 
-/// As much of what a provider published as an operator has to see: a document can be long.
+/// Truncates a provider's text for an error message: a document can be long.
 fn excerpt(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(EXCERPT_CHARS) {
         text.truncate(end);
@@ -216,17 +215,17 @@ fn excerpt(mut text: String) -> String {
     text
 }
 
-/// OIDC Discovery section 4: appended to the issuer.
+/// OIDC Discovery section 4: the well-known path is appended to the issuer.
 fn openid_metadata_url(issuer: &str) -> Option<Url> {
     with_path(issuer, |path| format!("{path}/.well-known/openid-configuration"))
 }
 
-/// RFC 8414 section 3.1: inserted between the host and the path of the issuer.
+/// RFC 8414 section 3.1: the well-known path is inserted between the host and the path of the issuer.
 fn oauth_metadata_url(issuer: &str) -> Option<Url> {
     with_path(issuer, |path| format!("/.well-known/oauth-authorization-server{path}"))
 }
 
-/// `issuer` with another path, made from its own without the closing slash.
+/// Returns `issuer` with its path, without the trailing slash, replaced by `change`.
 fn with_path(issuer: &str, change: impl Fn(&str) -> String) -> Option<Url> {
     let mut url = Url::parse(issuer).ok().filter(Url::has_host)?;
     let path = change(url.path().trim_end_matches('/'));

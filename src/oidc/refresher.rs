@@ -1,7 +1,7 @@
-//! The one task per issuer that fetches its keys. All fetches happen here one after the other, so no two are ever in flight.
+//! The background task that fetches an issuer's key set. It runs one fetch at a time.
 //!
-//! A failed attempt, or a document without a usable key, leaves the keys at hand as they are. A good document replaces them whole: a
-//! key that its issuer has withdrawn is gone.
+//! A failed attempt, or a document without a usable key, keeps the current keys. A usable document replaces all of them, so that a
+//! withdrawn key is no longer accepted.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,34 +18,34 @@ use super::key_set::{Attempt, Shared, Snapshot, closes_at};
 use super::provider::{Provider, ProviderError};
 use super::{FetchLease, KeySetStore, LeaseEnd, LeaseRequest, StoredKeySet};
 
-/// Between good attempts, give or take a tenth, so that replicas do not ask all at once.
+/// The interval after a successful attempt, plus or minus a tenth, so that replicas do not fetch at the same time.
 const REFRESH_SECONDS: f64 = 600.0;
-/// After a failed attempt, or up to a tenth more: never within the cooldown.
+/// The interval after a failed attempt, plus up to a tenth: never within the cooldown.
 const RETRY_SECONDS: f64 = 30.0;
 
-/// Where replicas share a store: keys that another fetched in this part of the time between two attempts are good instead.
-const SHARED_PART: f64 = 0.8;
-/// Right after the start keys are taken from others only if they are as new as this.
-const NEW_SECONDS: f64 = 30.0;
-/// How often it is asked whether another replica has fetched.
-const ASK_EVERY: Duration = Duration::from_millis(200);
+/// If replicas share a store: keys that another replica fetched within this fraction of the interval replace a fetch.
+const SHARED_FRACTION: f64 = 0.8;
+/// The maximum age of another replica's keys that replace the first fetch after the start.
+const FIRST_FRESH_SECONDS: f64 = 30.0;
+/// The polling interval while another replica holds the lease.
+const LEASE_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Why keys are fetched.
+/// The reason for a fetch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cause {
-    /// It was time to.
+    /// The interval has passed.
     Schedule,
-    /// A reader lacked a key.
+    /// A reader needs an unknown key.
     Reader,
 }
 
-/// How an attempt ended.
+/// The result of an attempt.
 struct Outcome {
     finished_at: DateTime<Utc>,
     error: Option<ProviderError>,
 }
 
-/// Fetches until it is dropped.
+/// The task's state; [`run`](Self::run) fetches until it is dropped.
 pub(super) struct Refresher {
     provider: Provider,
     store: Arc<dyn KeySetStore>,
@@ -59,32 +59,32 @@ impl Refresher {
 
     pub(super) async fn run(self) {
         self.restore().await;
-        let (mut cause, mut fresh_for) = (Cause::Schedule, seconds(NEW_SECONDS));
+        let (mut cause, mut fresh_for) = (Cause::Schedule, seconds(FIRST_FRESH_SECONDS));
         loop {
             let outcome = self.refresh(cause, fresh_for).await;
-            fresh_for = seconds(REFRESH_SECONDS * SHARED_PART);
-            // Counted from the attempt itself: what follows it, keeping the set above all, takes time too.
+            fresh_for = seconds(REFRESH_SECONDS * SHARED_FRACTION);
+            // The interval starts at the end of the fetch: storing the set afterwards takes time too.
             let finished_at = outcome.finished_at;
             let pause = match outcome.error {
                 None => seconds(REFRESH_SECONDS * (0.9 + 0.2 * random_fraction())),
                 Some(error) => {
-                    tracing::warn!(issuer = self.provider.issuer(), %error, "an issuer's keys could not be fetched");
+                    tracing::warn!(issuer = self.provider.issuer(), %error, "failed to fetch the key set");
                     seconds(RETRY_SECONDS * (1.0 + 0.1 * random_fraction()))
                 }
             };
-            cause = self.rest(finished_at + pause).await;
+            cause = self.wait_for_next(finished_at + pause).await;
         }
     }
 
-    /// Takes up the keys that were kept, if they are not too old.
+    /// Publishes the stored keys, unless they are too old.
     async fn restore(&self) {
         let issuer = self.provider.issuer();
         let stored = match self.store.load(issuer).await {
             Ok(stored) => stored,
-            Err(error) => return tracing::warn!(issuer, error, "the kept key set could not be read"),
+            Err(error) => return tracing::warn!(issuer, error, "failed to load the stored key set"),
         };
         let Some(StoredKeySet { document, fetched_at }) = stored else { return };
-        // A time to come, written by a clock that was ahead, must not lengthen the life of the keys.
+        // A future time, written by a clock that was ahead, must not extend the use of the keys.
         let now = self.shared.clock.now();
         let fetched_at = fetched_at.min(now);
         if closes_at(fetched_at) <= now {
@@ -92,11 +92,11 @@ impl Refresher {
         }
         match self.provider.parse_keys(&document) {
             Ok(keys) => self.publish(document, keys, fetched_at),
-            Err(error) => tracing::warn!(issuer, %error, "the kept key set cannot be used"),
+            Err(error) => tracing::warn!(issuer, %error, "the stored key set is unusable"),
         }
     }
 
-    /// Fetches, or takes what another replica has fetched meanwhile.
+    /// Fetches the keys, or adopts those that another replica has fetched meanwhile.
     async fn refresh(&self, cause: Cause, fresh_for: Duration) -> Outcome {
         match self.lease(cause, fresh_for).await {
             FetchLease::Settled(newer, finished_at) => self.adopt(cause, newer, finished_at),
@@ -109,11 +109,12 @@ impl Refresher {
         }
     }
 
-    /// Waits until it is known whose turn it is, but not for ever: whoever has it may be gone, or the store out of reach.
+    /// Requests the fetch lease, and polls while another replica holds it. After the timeout it counts as acquired: the holder may have
+    /// stopped, or the store may be unavailable.
     async fn lease(&self, cause: Cause, fresh_for: Duration) -> FetchLease {
         let issuer = self.provider.issuer();
         let asked_at = self.shared.clock.now();
-        let asking = async {
+        let polling = async {
             loop {
                 let request = LeaseRequest {
                     fetched_at: self.shared.snapshot().map(|snapshot| snapshot.fetched_at),
@@ -123,17 +124,17 @@ impl Refresher {
                     now: self.shared.clock.now(),
                 };
                 match self.store.take_lease(issuer, request).await {
-                    // What others do takes its time by every clock.
-                    Ok(FetchLease::HeldElsewhere) => tokio::time::sleep(ASK_EVERY).await,
+                    // Real time, not the injected clock: the other replica's fetch takes real time.
+                    Ok(FetchLease::HeldElsewhere) => tokio::time::sleep(LEASE_POLL_INTERVAL).await,
                     Ok(lease) => return lease,
                     Err(error) => {
-                        tracing::warn!(issuer, error, "whether another replica fetches could not be found out");
+                        tracing::warn!(issuer, error, "failed to request the fetch lease");
                         return FetchLease::Acquired;
                     }
                 }
             }
         };
-        tokio::time::timeout(FETCH_TIMEOUT, asking).await.unwrap_or(FetchLease::Acquired)
+        tokio::time::timeout(FETCH_TIMEOUT, polling).await.unwrap_or(FetchLease::Acquired)
     }
 
     fn adopt(&self, cause: Cause, newer: Option<StoredKeySet>, finished_at: DateTime<Utc>) -> Outcome {
@@ -159,60 +160,60 @@ impl Refresher {
         };
         self.announce(cause, finished_at, error.as_ref());
         if let Some(document) = document {
-            self.keep(StoredKeySet { document, fetched_at: finished_at }).await;
+            self.save(StoredKeySet { document, fetched_at: finished_at }).await;
         }
         let end =
             LeaseEnd { at: finished_at, requested_by_reader: cause == Cause::Reader, has_failed: error.is_some() };
         if let Err(error) = self.store.end_lease(self.provider.issuer(), end).await {
-            tracing::warn!(issuer = self.provider.issuer(), error, "other replicas could not be told of a fetch");
+            tracing::warn!(issuer = self.provider.issuer(), error, "failed to release the fetch lease");
         }
         Outcome { finished_at, error }
     }
 
-    /// Wakes the readers that wait for the attempt.
+    /// Records the attempt and wakes the readers that wait for it.
     fn announce(&self, cause: Cause, finished_at: DateTime<Utc>, error: Option<&ProviderError>) {
-        let tires = cause == Cause::Reader || error.is_some();
+        let starts_cooldown = cause == Cause::Reader || error.is_some();
         self.shared.attempts.send_modify(|latest| {
             let (number, failures, before) = latest
                 .as_ref()
-                .map_or((0, 0, None), |attempt| (attempt.number, attempt.failures, attempt.resting_since));
-            let resting_since = if tires { Some(finished_at) } else { before };
+                .map_or((0, 0, None), |attempt| (attempt.number, attempt.failures, attempt.cooldown_since));
+            let cooldown_since = if starts_cooldown { Some(finished_at) } else { before };
             let (number, failures) = (number + 1, failures + u64::from(error.is_some()));
-            *latest = Some(Attempt { number, failures, error: error.map(ToString::to_string), resting_since });
+            *latest = Some(Attempt { number, failures, error: error.map(ToString::to_string), cooldown_since });
         });
     }
 
-    async fn keep(&self, key_set: StoredKeySet) {
+    async fn save(&self, key_set: StoredKeySet) {
         let issuer = self.provider.issuer();
         if let Err(error) = self.store.save(issuer, key_set).await {
-            tracing::warn!(issuer, error, "the key set could not be kept for the next start");
+            tracing::warn!(issuer, error, "failed to store the key set");
         }
     }
 
-    /// Puts `keys` in place of those at hand, and tells the operator if they differ.
+    /// Replaces the current keys, and logs a change.
     fn publish(&self, document: String, keys: KeyDocument, fetched_at: DateTime<Utc>) {
         let KeyDocument { keys, skipped } = keys;
         let usable = keys.len();
-        // Nobody else publishes, so this is the one that will have been before.
+        // This task is the only publisher, so the previous snapshot cannot change meanwhile.
         let previous = self.shared.snapshot();
-        let is_news = previous.as_ref().is_none_or(|previous| previous.document != document);
-        let edition = previous.map_or(0, |previous| previous.edition) + u64::from(is_news);
+        let has_changed = previous.as_ref().is_none_or(|previous| previous.document != document);
+        let edition = previous.map_or(0, |previous| previous.edition) + u64::from(has_changed);
         self.shared.publish(Snapshot::new(keys, document, edition, fetched_at));
-        if !is_news {
+        if !has_changed {
             return;
         }
         let issuer = self.provider.issuer();
-        tracing::info!(issuer, usable, "an issuer's key set has changed");
+        tracing::info!(issuer, usable, "key set changed");
         if !skipped.is_empty() {
-            tracing::warn!(issuer, skipped = %Reasons(&skipped), "keys of an issuer's key set were passed over");
+            tracing::warn!(issuer, skipped = %Reasons(&skipped), "skipped keys of the key set");
         }
         if skipped.contains_key(&Inadmissible::PrivateMember) {
-            tracing::error!(issuer, "an issuer publishes a private or symmetric key: it must be considered stolen");
+            tracing::error!(issuer, "the issuer publishes a private or symmetric key: treat it as compromised");
         }
     }
 
-    /// Returns when `due` has come, or earlier if a reader waits for the attempt after the latest one; tells which.
-    async fn rest(&self, due: DateTime<Utc>) -> Cause {
+    /// Waits until `due`, or until a reader requests the next attempt. Returns which of them happened.
+    async fn wait_for_next(&self, due: DateTime<Utc>) -> Cause {
         let left = (due - self.shared.clock.now()).to_std().unwrap_or_default();
         let finished = self.shared.attempts.borrow().as_ref().map_or(0, |attempt| attempt.number);
         let mut wanted = self.shared.wanted.subscribe();
@@ -228,7 +229,7 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// From 0 up to 1. Without randomness there is no jitter, which is no reason to fail.
+/// Returns a number from 0 up to 1. Without a random source there is no jitter, which is not an error.
 fn random_fraction() -> f64 {
     let mut octet = [0];
     let _ = rand::fill(&mut octet);

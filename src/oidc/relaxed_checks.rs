@@ -1,27 +1,28 @@
-//! What an operator has allowed an issuer beyond the usual, in sentences: worth a warning at each start.
+//! Checks that the operator has relaxed for an issuer. Each is logged as a warning at startup.
 
 use super::{IssuerSettings, ScopeMode};
 
 impl IssuerSettings {
-    /// A sentence for each thing that is allowed this issuer and not others.
+    /// Returns one message per relaxed check, with the setting that relaxes it.
     pub fn relaxed_checks(&self) -> Vec<String> {
-        let trusts_active = self.introspection.as_ref().is_some_and(|asked| asked.trust_active);
-        let unnamed = self.introspection.as_ref().is_some_and(|asked| asked.opaque && !asked.requires_audience);
-        let told = [
-            (self.scope_mode == ScopeMode::RolesOnly, "this issuer does not delegate by scope: roles decide alone"),
-            (self.accepts_id_tokens, "ID tokens of this issuer are taken"),
-            (
-                unnamed,
-                "opaque access tokens of this issuer are taken for whatever service they were given out, where it does not say",
-            ),
-            (trusts_active, "what this issuer calls active is taken, though it names neither kind nor audience"),
+        let introspection = self.introspection.as_ref();
+        let trusts_active = introspection.is_some_and(|settings| settings.trust_active);
+        let no_audience = introspection.is_some_and(|settings| settings.opaque && !settings.requires_audience);
+        let checks = [
+            (self.scope_mode == ScopeMode::RolesOnly, "scopes are not required: roles alone decide (`scope_mode`)"),
+            (self.accepts_id_tokens, "ID tokens are accepted (`accept_id_tokens`)"),
+            (no_audience, "opaque access tokens are accepted without an audience (`introspection_require_aud`)"),
+            (trusts_active, "active tokens are accepted without a token kind or an audience (`trust_active`)"),
         ];
         let roles = self.mapping.administrative_roles.iter();
-        let roles = roles.map(|role| format!("tokens of this issuer may carry the role {role}"));
-        let hosts = self.plain_http.hosts.iter().map(|host| format!("{host} may be asked by plain http"));
-        told.iter()
-            .filter(|(holds, _)| *holds)
-            .map(|(_, sentence)| (*sentence).to_owned())
+        let roles =
+            roles.map(|role| format!("tokens may carry the administrative role {role} (`administrative_roles`)"));
+        let hosts = self.plain_http.hosts.iter();
+        let hosts = hosts.map(|host| format!("plain http is allowed for {host} (OIDC_ALLOW_HTTP_HOSTS)"));
+        checks
+            .iter()
+            .filter(|(is_relaxed, _)| *is_relaxed)
+            .map(|(_, message)| (*message).to_owned())
             .chain(roles)
             .chain(hosts)
             .collect()

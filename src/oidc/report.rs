@@ -1,4 +1,4 @@
-//! What has come of tokens and keys, for whoever watches: counts that are kept here and read from outside.
+//! Counters of verdicts and key states, for metrics and readiness.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,15 +7,15 @@ use std::sync::{Mutex, PoisonError};
 use super::Rejection;
 use super::key_set::KeySetState;
 
-/// The verdict on a token that passed.
+/// The verdict on a valid token.
 const ACCEPTED: &str = "accepted";
 
-/// How often tokens of one issuer were judged, by verdict.
+/// The number of verdicts on tokens of one issuer, by verdict.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     accepted: AtomicU64,
     signature_checks: AtomicU64,
-    /// Behind a lock, which those with a known token never meet.
+    /// Behind a lock, which a cached token never takes.
     refused: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -29,7 +29,7 @@ impl Verdicts {
         *refused.entry(rejection.code()).or_default() += 1;
     }
 
-    /// Counts a signature that is about to be checked, the dearest step of a verdict.
+    /// Counts a signature check, the most expensive step of a verdict.
     pub(super) fn check_signature(&self) {
         self.signature_checks.fetch_add(1, Ordering::Relaxed);
     }
@@ -45,17 +45,17 @@ impl Verdicts {
     }
 }
 
-/// How things stand with one issuer, and what has come of its tokens since it was configured.
+/// The state of one issuer, with its counters since it was configured.
 #[derive(Clone, Debug)]
 pub struct IssuerReport {
-    /// What operators call it.
+    /// The operator's name for the issuer.
     pub short_name: String,
-    /// How often its tokens were judged, by verdict: `accepted`, or a rejection's code.
+    /// The number of verdicts, by verdict: `accepted`, or a rejection's code.
     pub verdicts: Vec<(&'static str, u64)>,
-    /// How often the signature of one of its tokens was checked, of whatever kind of token.
+    /// The number of signature checks, over all kinds of token.
     pub signature_checks: u64,
-    /// How often claims of its proved tokens gave nothing, by reason: `absent`, `malformed` or `cut-off`.
+    /// The number of unusable claims in verified tokens, by reason: `absent`, `malformed` or `cut-off`.
     pub unusable_claims: [(&'static str, u64); 3],
-    /// How its keys stand.
+    /// The state of its key set.
     pub keys: KeySetState,
 }

@@ -1,7 +1,7 @@
 //! Rules over claims, in the Common Expression Language: `'ops' in claims.groups`.
 //!
-//! A rule is compiled and tried when the configuration is read, so that one which could never hold is told then. Where it can't be
-//! decided for a token, because a claim is absent or of another shape, it does not hold.
+//! A rule is compiled and test-evaluated when the configuration is read, so that an invalid rule is reported then. A rule that cannot be
+//! evaluated for a token, because a claim is absent or has another type, does not hold.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +11,8 @@ use cel::common::ast::Expr;
 use cel::{Context, ExecutionError, Program, SerializationError};
 
 use super::strict_json::Object;
-/// The one variable of a rule.
+
+/// The only variable of a rule.
 const CLAIMS: &str = "claims";
 
 /// A compiled rule. Cheap to clone.
@@ -21,55 +22,55 @@ pub struct Rule {
     program: Arc<Program>,
 }
 
-/// What became of a rule over the claims of a token.
+/// The result of a rule for the claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Evaluation {
     Holds,
     DoesNotHold,
-    /// A claim that it asks for is not there.
+    /// A claim that the rule uses is absent.
     Absent(String),
-    /// A claim is of a shape that the rule can't work with.
+    /// A claim has a type that the rule cannot use.
     Malformed,
 }
 
-/// Why a text is no rule. The texts are for the operator and hold nothing but the rule's own words.
+/// The reason for which a rule is invalid. The texts complete "must be" in a configuration error and quote nothing but the rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleFault {
-    /// It can't be read.
+    /// It is not valid CEL.
     #[error("an expression in CEL, such as 'ops' in claims.groups")]
     Unreadable,
-    /// It speaks of something else than the claims.
-    #[error("an expression over `claims` alone, and it names `{0}`")]
+    /// It uses a name other than `claims`.
+    #[error("an expression over `claims` only, without `{0}`")]
     UnknownName(String),
-    /// Its value is not a truth.
-    #[error("an expression that is true or false")]
-    NotATruth,
+    /// It does not return a boolean.
+    #[error("an expression that returns true or false")]
+    NotABoolean,
 }
 
-/// A role, and the rule by which a token gives it.
+/// A role, and the rule that gives it.
 #[derive(Clone, Debug)]
 pub struct RoleRule {
-    /// The role's name here.
+    /// The local name of the role.
     pub role: String,
-    /// When it is given.
+    /// The condition under which the role is given.
     pub when: Rule,
 }
 
-/// What a token must say to be let in, and what its bearer is told otherwise.
+/// A condition that an issuer's tokens must meet, and the message for a refusal.
 #[derive(Clone, Debug)]
 pub struct Requirement {
-    /// What must hold.
+    /// The condition.
     pub when: Rule,
-    /// The sentence for those for whom it does not.
+    /// The `detail` of the refusal.
     pub message: Arc<str>,
 }
 
 impl Rule {
-    /// Compiles `source` and tries it on claims that say nothing.
+    /// Compiles `source` and evaluates it once with empty claims.
     ///
     /// # Errors
     ///
-    /// If it can't be read, names anything but `claims` and known functions, or yields something else than a truth.
+    /// If it is not valid CEL, uses a name other than `claims` and known functions, or returns something other than a boolean.
     pub fn compile(source: &str) -> Result<Self, RuleFault> {
         let program = Program::compile(source).map_err(|_| RuleFault::Unreadable)?;
         let mut known = BTreeSet::from([CLAIMS]);
@@ -82,11 +83,12 @@ impl Rule {
         match rule.run(&RuleContext::of(&Object::default())) {
             Err(ExecutionError::UndeclaredReference(name)) => Err(RuleFault::UnknownName(name.to_string())),
             Ok(cel::Value::Bool(_)) | Err(_) => Ok(rule),
-            Ok(_) => Err(RuleFault::NotATruth),
+            Ok(_) => Err(RuleFault::NotABoolean),
         }
     }
 
-    pub(super) fn judge(&self, context: &RuleContext<'_>) -> Evaluation {
+    /// Evaluates the rule for the claims in `context`.
+    pub(super) fn evaluate(&self, context: &RuleContext<'_>) -> Evaluation {
         match self.run(context) {
             Ok(cel::Value::Bool(true)) => Evaluation::Holds,
             Ok(cel::Value::Bool(false)) => Evaluation::DoesNotHold,
@@ -101,7 +103,7 @@ impl Rule {
     }
 }
 
-/// Claims in the form that rules read: made once for all rules of a token.
+/// Claims as the variable of rules, built once for all rules of a token.
 pub(super) struct RuleContext<'a>(Result<Context<'a, 'a>, SerializationError>);
 
 impl RuleContext<'_> {
@@ -127,7 +129,7 @@ fn collect_bound<'a>(expression: &'a Expr, names: &mut BTreeSet<&'a str>) {
         }
         Expr::List(list) => list.elements.iter().for_each(|element| collect_bound(&element.expr, names)),
         Expr::Select(select) => collect_bound(&select.operand.expr, names),
-        // Neither a literal nor a map that is written out holds a macro in any rule that makes sense.
+        // Literals contain no macros, and macros within map literals are not supported.
         _ => {}
     }
 }
@@ -145,12 +147,12 @@ mod tests {
 
     use super::*;
 
-    fn judge(rule: &str, claims: Value) -> Evaluation {
-        Rule::compile(rule).unwrap().judge(&RuleContext::of(&Object::of(&claims)))
+    fn evaluate(rule: &str, claims: Value) -> Evaluation {
+        Rule::compile(rule).unwrap().evaluate(&RuleContext::of(&Object::of(&claims)))
     }
 
     #[test]
-    fn a_rule_holds_or_not() {
+    fn rule_holds_or_does_not_hold() {
         let claims =
             || json!({ "groups": ["ops", "dev"], "email": "a@example.com", "level": 3, "nested": { "a/b": true } });
         for rule in [
@@ -161,32 +163,32 @@ mod tests {
             "has(claims.level)",
             "!has(claims.nothing)",
         ] {
-            assert_eq!(judge(rule, claims()), Evaluation::Holds, "{rule}");
+            assert_eq!(evaluate(rule, claims()), Evaluation::Holds, "{rule}");
         }
-        assert_eq!(judge("'root' in claims.groups", claims()), Evaluation::DoesNotHold);
+        assert_eq!(evaluate("'root' in claims.groups", claims()), Evaluation::DoesNotHold);
     }
 
     #[test]
-    fn absent_and_malformed_claims_are_told_apart_from_a_no() {
-        assert_eq!(judge("'ops' in claims.groups", json!({})), Evaluation::Absent("groups".to_owned()));
-        assert_eq!(judge("'ops' in claims.groups", json!({ "groups": 7 })), Evaluation::Malformed);
-        assert_eq!(judge("claims.flag", json!({ "flag": "true" })), Evaluation::Malformed);
+    fn absent_and_malformed_claims_are_reported_separately() {
+        assert_eq!(evaluate("'ops' in claims.groups", json!({})), Evaluation::Absent("groups".to_owned()));
+        assert_eq!(evaluate("'ops' in claims.groups", json!({ "groups": 7 })), Evaluation::Malformed);
+        assert_eq!(evaluate("claims.flag", json!({ "flag": "true" })), Evaluation::Malformed);
     }
 
     #[test]
-    fn what_could_never_hold_is_told_at_once() {
+    fn invalid_rule_is_rejected_by_compile() {
         let fault = |rule: &str| Rule::compile(rule).unwrap_err();
         assert_eq!(fault("'ops' in"), RuleFault::Unreadable);
         assert_eq!(fault("'ops' in claim.groups"), RuleFault::UnknownName("claim".to_owned()));
         assert_eq!(fault("false && groups"), RuleFault::UnknownName("groups".to_owned()));
-        assert_eq!(fault("1 + 1"), RuleFault::NotATruth);
+        assert_eq!(fault("1 + 1"), RuleFault::NotABoolean);
         assert_eq!(fault("frobnicate(1)"), RuleFault::UnknownName("frobnicate".to_owned()));
     }
 
     proptest! {
         #[test]
-        fn no_text_is_more_than_refused(text in "[a-c'\"\\\\.,:?|&!=<>+*/%() \\[\\]{}0-9\u{e9}\n-]{0,32}|\\PC{0,16}") {
-            let _ = Rule::compile(&text).map(|rule| rule.judge(&RuleContext::of(&Object::default())));
+        fn arbitrary_text_does_not_panic(text in "[a-c'\"\\\\.,:?|&!=<>+*/%() \\[\\]{}0-9\u{e9}\n-]{0,32}|\\PC{0,16}") {
+            let _ = Rule::compile(&text).map(|rule| rule.evaluate(&RuleContext::of(&Object::default())));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is known about an issuer before it is asked anything: the values that configuration fills.
+//! The settings of an issuer, filled from the configuration.
 
 use std::collections::BTreeSet;
 
@@ -9,71 +9,71 @@ use super::{
     Requirement,
 };
 
-/// What stands for the tenant in the issuer of a provider that has one per tenant, as Entra publishes it.
+/// The placeholder for the tenant in an issuer template, as Entra publishes it.
 pub const TENANT_PLACE: &str = "{tenantid}";
 
-/// One trusted issuer, or one per tenant where the issuer is a template.
+/// One trusted issuer, or one per tenant if `issuer` is a template.
 #[derive(Clone, Debug)]
 pub struct IssuerSettings {
-    /// The canonical issuer, compared octet by octet with `iss` and with the discovery document. With [`TENANT_PLACE`] in it, each of
-    /// `tenants` makes an issuer of its own, and the keys are the same for all.
+    /// The canonical issuer, compared octet by octet with `iss` and with the discovery document. If it contains [`TENANT_PLACE`], it is
+    /// a template: each of `tenants` is a separate issuer, and all use the same keys.
     pub issuer: String,
-    /// What operators call it: in readiness and in logs.
+    /// The name in readiness reports and logs.
     pub short_name: String,
-    /// Further values of `iss` that mean this issuer; templates where the issuer is one.
+    /// Further accepted values of `iss`; templates if the issuer is a template.
     pub accepted_issuers: Vec<String>,
-    /// The tenants of a template; empty where the issuer is none.
+    /// The tenants of a template; otherwise empty.
     pub tenants: Vec<String>,
-    /// Where the discovery document is, if not at the issuer's well-known places.
+    /// The URL of the discovery document, if it is not at the issuer's well-known URLs.
     pub discovery_url: Option<Url>,
-    /// Where the keys are; discovery is skipped if it is set.
+    /// The URL of the key set. If it is set, discovery is skipped.
     pub jwks_url: Option<Url>,
-    /// The keys themselves (a JWK Set, RFC 7517 section 5): nothing is fetched if they are set.
+    /// The key set itself (RFC 7517 section 5). If it is set, nothing is fetched.
     pub static_keys: Option<String>,
-    /// The names of this service: `aud` must hold one of them. Where the list is empty, `allowed_clients` stands in for it.
+    /// The accepted audiences: `aud` must contain one of them. If the list is empty, `allowed_clients` replaces the check.
     pub audiences: Vec<String>,
-    /// The clients whose tokens are taken; empty means any, where there are audiences.
+    /// The allowed clients. If the list is empty and audiences are configured, every client is allowed.
     pub allowed_clients: BTreeSet<String>,
-    /// What the issuer may sign with.
+    /// The allowed signature algorithms.
     pub algorithms: Vec<Algorithm>,
-    /// Whether a token must say `at+jwt` in its header (RFC 9068 section 4).
+    /// Whether `typ` in the header must be `at+jwt` (RFC 9068 section 4).
     pub requires_at_jwt: bool,
-    /// Whether ID tokens are taken too, of issuers that give their clients nothing better.
+    /// Whether ID tokens are accepted too, for issuers without verifiable access tokens.
     pub accepts_id_tokens: bool,
-    /// Where its tokens carry what, and what it means here.
+    /// The claims mapping.
     pub mapping: ClaimMapping,
-    /// What its tokens must say besides.
+    /// Additional conditions that its tokens must meet.
     pub requirements: Vec<Requirement>,
-    /// Whether it delegates by scope.
+    /// Whether the issuer delegates by scope.
     pub scope_mode: ScopeMode,
-    /// What its scopes start with; stripped when a token is read. Scopes without it are not ours.
+    /// The prefix of its scopes, stripped when a token is read. Scopes without it are ignored.
     pub scope_prefix: String,
-    /// The clients that act with all the rights of their principal.
+    /// The clients that act with all permissions of their principal.
     pub first_party_clients: BTreeSet<String>,
-    /// What becomes of its people when they come for the first time.
+    /// Just-in-time provisioning of its users.
     pub jit: JitMode,
-    /// How it is asked about tokens; without it, it is not.
+    /// Token introspection; `None` if it is not used.
     pub introspection: Option<IntrospectionSettings>,
-    /// As which client people are signed in there; without it, they are not.
+    /// The client for browser sign-in; `None` if it is not enabled at this issuer.
     pub login: Option<LoginSettings>,
-    /// Who may sign its certificate, beside the authorities that the system trusts.
+    /// Certificate authorities trusted for this issuer in addition to those of the system.
     pub extra_authorities: Option<ExtraAuthorities>,
-    /// Where plain http may be spoken.
+    /// The hosts that may be reached by plain http.
     pub plain_http: PlainHttp,
 }
 
-/// How an issuer's tokens delegate.
+/// The effect of an issuer's scopes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScopeMode {
-    /// A request needs the scope and the role.
+    /// A request requires both the scope and the role.
     #[default]
     Intersect,
-    /// The issuer does not delegate by scope: the role decides alone.
+    /// The issuer does not delegate by scope: only the role is required.
     RolesOnly,
 }
 
 impl ScopeMode {
-    /// The variant of this word.
+    /// The variant with this configuration value.
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
             "intersect" => Some(Self::Intersect),
@@ -83,20 +83,20 @@ impl ScopeMode {
     }
 }
 
-/// What happens when a person is seen for the first time.
+/// Just-in-time provisioning: the handling of a user's first token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum JitMode {
-    /// They are let in.
+    /// The user is created and active.
     #[default]
     Active,
-    /// They are known from now on and wait for an admin.
+    /// The user is created and waits for approval by an administrator.
     Pending,
-    /// They stay unknown.
+    /// The user is not created.
     Off,
 }
 
 impl JitMode {
-    /// The variant of this word.
+    /// The variant with this configuration value.
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
             "active" => Some(Self::Active),
@@ -108,9 +108,10 @@ impl JitMode {
 }
 
 impl IssuerSettings {
-    /// Each `iss` that is taken, beside the canonical issuer that it means.
+    /// Pairs of each accepted `iss` and its canonical issuer.
     ///
-    /// Aliases of one issuer share its people; tenants never do, or one tenant's administrator could name subjects of another's.
+    /// Aliases of one issuer share its users. Tenants do not, because the administrator of one tenant could otherwise use the subjects of
+    /// another.
     pub fn trusted_names(&self) -> Vec<(String, String)> {
         let own = |issuer: &str| (issuer.to_owned(), self.issuer.clone());
         let of_tenant = |tenant: &String, issuer: &str| {
@@ -131,7 +132,7 @@ impl IssuerSettings {
         }
     }
 
-    /// Whether the keys of `other` are those of this issuer: the same place, asked in the same way.
+    /// Whether `other` uses the same keys: the same source, fetched in the same way.
     pub fn has_keys_of(&self, other: &Self) -> bool {
         self.issuer == other.issuer
             && self.discovery_url == other.discovery_url
@@ -142,9 +143,9 @@ impl IssuerSettings {
             && self.plain_http == other.plain_http
     }
 
-    /// The client that asks this issuer: `usual`, unless it is trusted by authorities of its own.
-    pub(super) fn client(&self, usual: &ProviderClient) -> ProviderClient {
-        self.extra_authorities.as_ref().map_or(usual, ExtraAuthorities::client).clone()
+    /// The client for requests to this issuer: `default`, unless it has extra certificate authorities.
+    pub(super) fn client(&self, default: &ProviderClient) -> ProviderClient {
+        self.extra_authorities.as_ref().map_or(default, ExtraAuthorities::client).clone()
     }
 }
 
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_means_the_canonical_issuer() {
+    fn alias_maps_to_the_canonical_issuer() {
         let mut settings = testing::settings("https://accounts.example");
         settings.accepted_issuers = vec!["accounts.example".to_owned()];
         let canonical = || "https://accounts.example".to_owned();
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn each_tenant_of_a_template_is_an_issuer_of_its_own() {
+    fn each_tenant_of_a_template_is_a_separate_issuer() {
         let mut settings = testing::settings("https://login.example/{tenantid}/v2.0");
         settings.accepted_issuers = vec!["https://sts.example/{tenantid}/".to_owned()];
         settings.tenants = vec!["a".to_owned(), "b".to_owned()];

@@ -1,4 +1,4 @@
-//! Where an issuer signs people in, for a page that has to send them there.
+//! The sign-in endpoints of an issuer, for the docs page.
 
 use std::sync::Arc;
 
@@ -11,25 +11,25 @@ use super::provider::{Provider, ProviderError};
 use super::{IssuerSettings, ProviderClient};
 use crate::Clock;
 
-/// What the authorization code flow needs to know of an issuer (RFC 6749 section 3).
+/// The endpoints of the authorization code flow (RFC 6749 section 3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignInEndpoints {
-    /// Where the browser is sent.
+    /// The authorization endpoint, to which the browser is redirected.
     pub authorization: Url,
-    /// Where the code is exchanged.
+    /// The token endpoint, at which the code is exchanged.
     pub token: Url,
 }
 
-/// Finds out where one issuer signs people in.
+/// The discovery of one issuer's sign-in endpoints.
 pub struct SignInPlace(Discovered<SignInEndpoints>);
 
 impl SignInPlace {
-    /// The place of the issuer of `settings`, which is not asked yet.
+    /// Creates the discovery for the issuer of `settings`. Sends no request yet.
     pub fn new(settings: &IssuerSettings, client: ProviderClient, clock: Clock) -> Self {
         Self(Discovered::new(Provider::new(settings, client), clock, read))
     }
 
-    /// The endpoints; `None` while the issuer does not tell them, which is logged.
+    /// Returns the endpoints; `None` while they are unavailable, which is logged.
     pub async fn endpoints(&self) -> Option<Arc<SignInEndpoints>> {
         self.0.get().await.ok()
     }

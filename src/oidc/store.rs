@@ -1,69 +1,70 @@
-//! Where the last good key sets are kept, so that a restart during an outage of the provider still verifies.
+//! Storage of the latest key sets, so that a restart during a provider outage can still verify tokens.
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 
-/// A key set document as the provider served it.
+/// A key set document, exactly as served by the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredKeySet {
     /// The JSON text.
     pub document: String,
-    /// When it was fetched.
+    /// The time of the fetch.
     pub fetched_at: DateTime<Utc>,
 }
 
-/// Why a store could not answer; logged, and nothing else comes of it.
+/// The error of a store. It is logged and otherwise ignored.
 pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why somebody wants to fetch, and what they have.
+/// A request for the lease to fetch an issuer's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseRequest {
-    /// When the keys at hand were fetched, if there are any.
+    /// The fetch time of the current keys, if any.
     pub fetched_at: Option<DateTime<Utc>>,
-    /// When it was first asked for this turn.
+    /// The time of the first request for this lease.
     pub asked_at: DateTime<Utc>,
-    /// Keys fetched since then are as good as a fetch of one's own.
+    /// Keys that another process fetched since then replace a fetch.
     pub fresh_since: DateTime<Utc>,
-    /// Whether somebody lacks a key, and not only time has passed.
+    /// Whether a reader needs an unknown key; otherwise the fetch is scheduled.
     pub requested_by_reader: bool,
-    /// Now.
+    /// The current time.
     pub now: DateTime<Utc>,
 }
 
-/// Whose turn it is to fetch, where several processes share a store.
+/// The state of the fetch lease, where several processes share a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchLease {
-    /// The asker's. Others wait for what comes of it.
+    /// The requester holds the lease. Other processes wait for its result.
     Acquired,
-    /// Another's: ask again.
+    /// Another process holds the lease: ask again.
     HeldElsewhere,
-    /// Nobody's: another has fetched just now. What it got, if that is newer than what the asker has, and when that ended.
+    /// The lease is free, because another process has just fetched: the fetched set, if it is newer than the requester's, and the end of
+    /// that fetch.
     Settled(Option<StoredKeySet>, DateTime<Utc>),
-    /// Nobody's: another has just failed.
+    /// The lease is free, because another process has just failed to fetch.
     Failed,
 }
 
-/// How a turn ended.
+/// The outcome of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseEnd {
-    /// When.
+    /// The end of the fetch.
     pub at: DateTime<Utc>,
-    /// Whether somebody lacked a key.
+    /// Whether a reader needed an unknown key.
     pub requested_by_reader: bool,
-    /// Whether nothing was got.
+    /// Whether the fetch failed.
     pub has_failed: bool,
 }
 
-/// Keeps one key set per issuer. Whatever it returns is judged like a document from the network.
+/// A store of one key set per issuer. Its documents are checked like those from the network.
 pub trait KeySetStore: Send + Sync + 'static {
-    /// The set kept for `issuer`, if there is one.
+    /// Returns the stored set of `issuer`, if any.
     fn load<'a>(&'a self, issuer: &'a str) -> BoxFuture<'a, Result<Option<StoredKeySet>, StoreError>>;
 
-    /// Keeps `key_set` for `issuer` in place of what was kept before.
+    /// Stores `key_set` for `issuer`, and replaces the previous one.
     fn save<'a>(&'a self, issuer: &'a str, key_set: StoredKeySet) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Asks for the turn to fetch, where other processes share the store. It ends with [`end_lease`](Self::end_lease), or by itself.
+    /// Requests the fetch lease, where other processes share the store. It ends with [`end_lease`](Self::end_lease), or expires.
     fn take_lease<'a>(
         &'a self,
         _issuer: &'a str,
@@ -72,7 +73,7 @@ pub trait KeySetStore: Send + Sync + 'static {
         ready(Ok(FetchLease::Acquired)).boxed()
     }
 
-    /// Lets others have their turn, after what was got has been kept.
+    /// Releases the lease, after the fetched set has been stored.
     fn end_lease<'a>(&'a self, _issuer: &'a str, _end: LeaseEnd) -> BoxFuture<'a, Result<(), StoreError>> {
         ready(Ok(())).boxed()
     }

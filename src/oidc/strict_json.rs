@@ -1,9 +1,9 @@
-//! JSON as a token must be written: no member twice at any depth, nothing after the value, no deeper than any honest document.
+//! A strict JSON parser for tokens: no repeated member at any depth, nothing after the value, bounded nesting.
 //!
-//! Two parsers that read one text differently are a forger's tool (RFC 8725 section 3.7 and RFC 7519 section 4), so a text that
-//! can be read in two ways is not read at all.
+//! If two parsers read one text differently, a token can be forged (RFC 8725 section 3.7 and RFC 7519 section 4), so ambiguous text is
+//! refused.
 //!
-//! What is read borrows from the text: a token never seen is read once, and most of what it says is not kept.
+//! Values borrow from the text: a new token is parsed once, and most of its content is not kept.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -15,13 +15,13 @@ use serde_json::Number;
 
 use crate::redacted::redact_debug;
 
-/// How deep arrays and objects may nest.
+/// The maximum nesting depth of arrays and objects.
 const MAX_DEPTH: u8 = 16;
 
-/// Up to so many names are compared each with those of its kind; more are sorted.
+/// Up to this many names are compared in pairs, with [`Buckets`] as a filter; more are sorted.
 const FEW_NAMES: usize = 24;
 
-/// A value. Its `Debug` prints nothing: it may be a claim.
+/// A value. Its `Debug` prints no content: it may be a claim.
 #[derive(Clone, PartialEq)]
 pub(super) enum Json<'a> {
     Null,
@@ -32,38 +32,38 @@ pub(super) enum Json<'a> {
     Object(Object<'a>),
 }
 
-/// An object, whose members are looked through in their order: those of a token are few.
+/// An object with linear lookup: the objects of a token have few members.
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 redact_debug!(Json<'a>, Object<'a>);
 
 impl<'a> Json<'a> {
-    /// The text, if it is one.
+    /// The string, if the value is one.
     pub(super) fn as_str(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// The number, if it is one.
+    /// The number, if the value is one.
     pub(super) fn as_f64(&self) -> Option<f64> {
         if let Self::Number(number) = self { number.as_f64() } else { None }
     }
 
-    /// The elements, if it is a list.
+    /// The elements, if the value is a list.
     pub(super) fn as_list(&self) -> Option<&[Self]> {
         if let Self::List(elements) = self { Some(elements) } else { None }
     }
 
-    /// The members, if it is an object.
+    /// The object, if the value is one.
     pub(super) fn as_object(&self) -> Option<&Object<'a>> {
         if let Self::Object(object) = self { Some(object) } else { None }
     }
 
-    /// The member of this name, if it is an object, or the element of this number, if it is a list (RFC 6901 section 4).
+    /// The member with this name, if the value is an object, or the element with this index, if it is a list (RFC 6901 section 4).
     pub(super) fn step(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Object(object) => object.get(name),
-            // One spelling a number.
+            // No leading zeros.
             Self::List(elements) => {
                 elements.get(name.parse::<usize>().ok().filter(|number| number.to_string() == name)?)
             }
@@ -74,7 +74,7 @@ impl<'a> Json<'a> {
     fn into_owned(self) -> Json<'static> {
         match self {
             Self::Null => Json::Null,
-            Self::Bool(truth) => Json::Bool(truth),
+            Self::Bool(value) => Json::Bool(value),
             Self::Number(number) => Json::Number(number),
             Self::Text(text) => Json::Text(owned(text)),
             Self::List(elements) => Json::List(elements.into_iter().map(Self::into_owned).collect()),
@@ -84,20 +84,20 @@ impl<'a> Json<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// The member of this name.
+    /// The member with this name.
     pub(super) fn get(&self, name: &str) -> Option<&Json<'a>> {
         self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
-    /// Whether there is a member of this name.
+    /// Whether a member has this name.
     pub(super) fn contains_key(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
-    /// Takes the member of this name out.
+    /// Removes the member with this name.
     pub(super) fn remove(&mut self, name: &str) -> Option<Json<'a>> {
-        let place = self.0.iter().position(|(own, _)| own == name)?;
-        Some(self.0.remove(place).1)
+        let index = self.0.iter().position(|(own, _)| own == name)?;
+        Some(self.0.remove(index).1)
     }
 
     /// The names of the members.
@@ -105,23 +105,23 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(name, _)| &**name)
     }
 
-    /// Adds the members of `other`, in place of those of the same name.
+    /// Adds the members of `other`, replacing those with the same name.
     pub(super) fn extend(&mut self, other: &Object<'a>) {
         self.0.retain(|(name, _)| !other.contains_key(name));
         self.0.extend(other.0.iter().cloned());
     }
 
-    /// The same, apart from the text that it was read from.
+    /// A copy that does not borrow from the parsed text.
     pub(super) fn into_owned(self) -> Object<'static> {
         Object(self.0.into_iter().map(|(name, value)| (owned(name), value.into_owned())).collect())
     }
 
-    /// Whether a name comes twice.
-    fn has_twin(&self) -> bool {
+    /// Whether a name is repeated.
+    fn has_duplicate_name(&self) -> bool {
         if self.0.len() <= FEW_NAMES {
-            let mut kinds = Kinds(0);
-            let twice = |(at, name)| !kinds.insert(name) && self.names().take(at).any(|before| before == name);
-            return self.names().enumerate().any(twice);
+            let mut buckets = Buckets(0);
+            let repeated = |(at, name)| !buckets.insert(name) && self.names().take(at).any(|before| before == name);
+            return self.names().enumerate().any(repeated);
         }
         let mut names: Vec<_> = self.names().collect();
         names.sort_unstable();
@@ -129,19 +129,19 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Kinds of names: most names are the first of theirs, and need not be compared with the others.
-struct Kinds(u64);
+/// A bit set of hash buckets: most names are the first in their bucket and need no comparison with the others.
+struct Buckets(u64);
 
-impl Kinds {
-    /// Adds the kind of `name`. Whether it is new.
+impl Buckets {
+    /// Adds the bucket of `name` and returns whether it is new.
     fn insert(&mut self, name: &str) -> bool {
         let mix = |sum: usize, octet: Option<&u8>| {
             sum.wrapping_mul(31).wrapping_add(octet.map_or(0, |octet| (*octet).into()))
         };
         let octets = name.as_bytes();
-        let kind = 1 << (mix(mix(octets.len(), octets.first()), octets.last()) % u64::BITS as usize);
-        let is_new = self.0 & kind == 0;
-        self.0 |= kind;
+        let bucket = 1 << (mix(mix(octets.len(), octets.first()), octets.last()) % u64::BITS as usize);
+        let is_new = self.0 & bucket == 0;
+        self.0 |= bucket;
         is_new
     }
 }
@@ -154,7 +154,7 @@ impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => serializer.serialize_unit(),
-            Self::Bool(truth) => serializer.serialize_bool(*truth),
+            Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Number(number) => number.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(elements) => serializer.collect_seq(elements),
@@ -169,10 +169,10 @@ impl Serialize for Object<'_> {
     }
 }
 
-/// The object that `text` holds; `None` if it is anything but one strict JSON object.
+/// Parses `text`; `None` unless it is exactly one strict JSON object.
 pub(super) fn parse_object(text: &[u8]) -> Option<Object<'_>> {
     let duplicates = Cell::new(false);
-    // Once for all, not again for each text in it.
+    // Validates UTF-8 once, instead of for each string.
     let mut deserializer = serde_json::Deserializer::from_str(str::from_utf8(text).ok()?);
     let value = StrictValue::new(&duplicates).deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;
@@ -182,7 +182,7 @@ pub(super) fn parse_object(text: &[u8]) -> Option<Object<'_>> {
     }
 }
 
-/// Reads one value and notes, instead of failing, that a member came twice: so one bad entry of a list can be told from the others.
+/// Parses one value. A repeated member sets a flag instead of failing, so that a caller can skip one bad entry of a list.
 #[derive(Clone, Copy)]
 pub(super) struct StrictValue<'a> {
     depth_left: u8,
@@ -254,20 +254,20 @@ impl<'de> Visitor<'de> for StrictValue<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json<'de>, A::Error> {
         let nested = self.nested()?;
-        // As many as a token has that says little; what is in it has fewer.
+        // Enough for the members of a small token; nested objects have fewer.
         let expected = if self.depth_left == MAX_DEPTH { 16 } else { 0 };
         let mut object = Object(Vec::with_capacity(expected));
         while let Some(name) = members.next_key_seed(Name)? {
             object.0.push((name, members.next_value_seed(nested)?));
         }
-        if object.has_twin() {
+        if object.has_duplicate_name() {
             self.duplicates.set(true);
         }
         Ok(Json::Object(object))
     }
 }
 
-/// Reads the name of a member. (`Cow` by itself would own it.)
+/// Deserializes a member name as borrowed text. (`Cow`'s own implementation always allocates.)
 pub(super) struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
@@ -294,9 +294,9 @@ impl<'de> Visitor<'de> for Name {
     }
 }
 
-/// Values that were made elsewhere.
+/// Conversions from `serde_json` values.
 #[cfg(any(test, feature = "dev"))]
-mod made {
+mod conversions {
     use serde_json::{Map, Value};
 
     use super::{Cow, Json, Object};
@@ -305,7 +305,7 @@ mod made {
         fn from(value: &'a Value) -> Self {
             match value {
                 Value::Null => Self::Null,
-                Value::Bool(truth) => Self::Bool(*truth),
+                Value::Bool(value) => Self::Bool(*value),
                 Value::Number(number) => Self::Number(number.clone()),
                 Value::String(text) => Self::Text(Cow::Borrowed(text)),
                 Value::Array(elements) => Self::List(elements.iter().map(Self::from).collect()),
@@ -337,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ordinary_object_reads_as_serde_json_reads_it() {
+    fn valid_object_parses_as_with_serde_json() {
         let text = r#" {"a":[1,-2,1.5,"x\u00e9",true,null,{"b":{}}],"c":""} "#;
         let expected: Value = serde_json::from_str(text).unwrap();
         assert_eq!(parse_object(text.as_bytes()), Some(Object::of(&expected)));
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_comes_twice_spoils_the_text_at_every_depth() {
+    fn repeated_member_is_rejected_at_every_depth() {
         for text in
             [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#, r#"{"x":{"a":1,"a":2}}"#, r#"{"x":[[{"a":1,"a":2}]]}"#]
         {
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_one_object_is_refused() {
+    fn text_other_than_one_object_is_rejected() {
         for text in [
             "",
             "1",
@@ -381,28 +381,28 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_bounded() {
+    fn nesting_depth_is_bounded() {
         let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse_object(nested(usize::from(MAX_DEPTH) - 1).as_bytes()).is_some());
         assert_eq!(parse_object(nested(usize::from(MAX_DEPTH)).as_bytes()), None);
         assert_eq!(parse_object(nested(100_000).as_bytes()), None);
     }
 
-    /// Names for an object: few that are often the same, or many that seldom are.
+    /// Names for an object: few and often repeated, or many and rarely repeated.
     fn names() -> impl Strategy<Value = Vec<String>> {
         prop_oneof![proptest::collection::vec("[a-d]{0,2}", 0..8), proptest::collection::vec("[a-z]{3,4}", 0..60)]
     }
 
     proptest! {
         #[test]
-        fn an_object_is_taken_if_its_names_differ_and_only_then(names in names()) {
+        fn object_is_accepted_exactly_if_its_names_differ(names in names()) {
             let members: Vec<_> = names.iter().map(|name| format!("\"{name}\":0")).collect();
             let differ = names.iter().collect::<std::collections::BTreeSet<_>>().len() == names.len();
             prop_assert_eq!(parse_object(format!("{{{}}}", members.join(",")).as_bytes()).is_some(), differ);
         }
 
         #[test]
-        fn what_is_accepted_reads_as_serde_json_reads_it(text in "[\\[\\]{}\":,a-c0-2 ]{0,24}") {
+        fn accepted_text_parses_as_with_serde_json(text in "[\\[\\]{}\":,a-c0-2 ]{0,24}") {
             if let Some(object) = parse_object(text.as_bytes()) {
                 prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), serde_json::to_value(object).unwrap());
             }

@@ -1,4 +1,4 @@
-//! Who a token speaks of: a person, or a program acting for itself.
+//! The subject of a token: a user or a service account.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use crate::name::is_line;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Subject<'a> {
     pub(super) kind: SubjectKind,
-    /// What the issuer calls the subject; for a program, its client id.
+    /// The subject's name at the issuer; for a service account, its client id.
     pub(super) name: &'a str,
     pub(super) client_id: Option<&'a str>,
 }
 
-/// Without the names: they are claims.
+/// Omits the names, which are claims.
 impl fmt::Debug for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject").field("kind", &self.kind).finish_non_exhaustive()
@@ -23,12 +23,12 @@ impl fmt::Debug for Subject<'_> {
 }
 
 impl<'a> Subject<'a> {
-    /// Reads the subject and the client from where the issuer puts them.
+    /// Reads the subject and the client from the configured claims.
     ///
-    /// A program is told by the issuer's positive mark only, with a client id present, which names it (RFC 9068 section 5). Whoever is
-    /// undecided is a person.
+    /// The subject is a service account only if the issuer's matcher matches and a client id is present, which becomes its name (RFC 9068
+    /// section 5). Otherwise it is a user.
     pub(super) fn read(claims: &'a Object<'a>, mapping: &ClaimMapping) -> Result<Self, Rejection> {
-        let client = mapping.client_id.iter().find_map(|place| place.find(claims));
+        let client = mapping.client_id.iter().find_map(|path| path.find(claims));
         let client_id = client.map(|value| name(value).ok_or(Rejection::BadClient)).transpose()?;
         let subject = mapping.subject.find(claims).map(|value| name(value).ok_or(Rejection::BadSubject)).transpose()?;
         let (kind, name) = match client_id.filter(|client| mapping.machine_matcher.matches(claims, client)) {
@@ -39,7 +39,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// A text that may name somebody: not empty, not too long, without control characters.
+/// The value as a name: a string that is not empty, not too long and without control characters.
 pub(super) fn name<'a>(value: &'a Json<'_>) -> Option<&'a str> {
     value.as_str().filter(|text| is_line(text))
 }
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_told_by_a_positive_mark() {
+    fn service_account_is_identified_only_by_a_positive_match() {
         for client in ["azp", "client_id", "appid", "cid"] {
             assert_eq!(read(json!({ "sub": "c", client: "c" })), Ok((SubjectKind::Machine, "c".into())), "{client}");
             assert_eq!(read(json!({ client: "c" })), Ok((SubjectKind::Machine, "c".into())), "{client}");
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_client_claim_counts() {
+    fn first_client_claim_is_used() {
         let claims = json!({ "sub": "p", "cid": "4", "client_id": "2", "azp": "1" });
         let claims = Object::of(&claims);
         let subject = Subject::read(&claims, &Preset::Generic.mapping()).unwrap();
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_has_a_name_that_may_be_kept() {
+    fn subject_and_client_must_be_valid_names() {
         let (longest, too_long) = ("é".repeat(255), "é".repeat(256));
         assert_eq!(read(json!({ "sub": longest })), Ok((SubjectKind::Human, longest)));
         for wrong in [

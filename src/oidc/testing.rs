@@ -1,4 +1,4 @@
-//! What the tests of these modules share: keys that sign, a provider that answers as it is told, and a store in memory.
+//! Shared test fixtures: signing keys, a scripted provider, and an in-memory key set store.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::Clock;
 
-/// When the tests take place.
+/// The time of the test clock.
 pub(crate) const NOW: i64 = 1_700_000_000;
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
@@ -29,7 +29,7 @@ pub(crate) fn clock() -> Clock {
     Clock::manual(DateTime::from_timestamp(NOW, 0).unwrap())
 }
 
-/// RSA keys take long to make, so the tests share two.
+/// Two RSA keys, shared by all tests because their generation is slow.
 static RSA: LazyLock<[Arc<RsaKeyPair>; 2]> =
     LazyLock::new(|| std::array::from_fn(|_| Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())));
 
@@ -58,7 +58,7 @@ impl SigningKey {
         Self { key_id: key_id.to_owned(), algorithm, private }
     }
 
-    /// An RSA key that nobody publishes.
+    /// An RSA key that is not published.
     pub(crate) fn foreign_rsa(algorithm: Algorithm, key_id: &str) -> Self {
         Self { key_id: key_id.to_owned(), algorithm, private: Private::Rsa(Arc::clone(&RSA[1])) }
     }
@@ -113,7 +113,7 @@ impl SigningKey {
         json!({ "alg": self.algorithm.name(), "kid": self.key_id, "typ": "at+jwt" })
     }
 
-    /// A token of these two texts, whatever they are, with a signature that verifies.
+    /// A token of these two texts, which need not be valid JSON, with a valid signature.
     pub(crate) fn sign_texts(&self, header: &[u8], claims: &[u8]) -> String {
         let text = format!("{}.{}", base64url::encode(header), base64url::encode(claims));
         let signature = self.signature(text.as_bytes());
@@ -129,7 +129,7 @@ pub(crate) fn key_document(keys: &[&SigningKey]) -> String {
     json!({ "keys": keys.iter().map(|key| key.public_jwk()).collect::<Vec<_>>() }).to_string()
 }
 
-/// An issuer like most: nothing but the audience and the place of the roles is told.
+/// Settings of a typical issuer: only the audience and the claim of the roles differ from the defaults.
 pub(crate) fn settings(issuer: &str) -> IssuerSettings {
     IssuerSettings {
         issuer: issuer.to_owned(),
@@ -157,12 +157,12 @@ pub(crate) fn settings(issuer: &str) -> IssuerSettings {
     }
 }
 
-/// Who asks issuers about tokens.
+/// The client for introspection requests.
 pub(crate) fn introspection_client(clock: &Clock) -> IntrospectionClient {
     IntrospectionClient::new(ProviderClient::new().unwrap(), clock.clone()).unwrap()
 }
 
-/// Answers each path as it was told last, 404 for the others, and counts.
+/// A provider that serves the last scripted response of each path, 404 for other paths, and records requests.
 pub(crate) struct ScriptedProvider {
     pub(crate) url: String,
     script: Arc<Mutex<Script>>,
@@ -205,14 +205,14 @@ impl ScriptedProvider {
         self.script.lock().unwrap().answers.insert(path.to_owned(), answer.into());
     }
 
-    /// Metadata at the usual place, and these keys.
+    /// Serves metadata at the well-known path, and these keys.
     pub(crate) fn publish(&self, keys: &[&SigningKey]) {
         let metadata = json!({ "issuer": self.url, "jwks_uri": format!("{}/jwks", self.url) });
         self.answer("/.well-known/openid-configuration", 200, &metadata.to_string());
         self.answer("/jwks", 200, &key_document(keys));
     }
 
-    /// From now on an answer takes one permit of the semaphore.
+    /// Makes each further response wait for one permit of the returned semaphore.
     pub(crate) fn hold(&self) -> Arc<Semaphore> {
         let gate = Arc::new(Semaphore::new(0));
         self.script.lock().unwrap().gate = Some(Arc::clone(&gate));
@@ -223,7 +223,7 @@ impl ScriptedProvider {
         self.script.lock().unwrap().asked.iter().filter(|asked| *asked == path).count()
     }
 
-    /// The latest request to `path`, head and body.
+    /// The latest request to `path`, with head and body.
     pub(super) fn latest_request(&self, path: &str) -> String {
         let script = self.script.lock().unwrap();
         let is_to = |request: &&String| request.split(' ').nth(1) == Some(path);
@@ -265,7 +265,7 @@ async fn answer(mut stream: TcpStream, script: Arc<Mutex<Script>>) {
     let _ = stream.write_all(&answer.unwrap_or_else(not_found)).await;
 }
 
-/// Keeps key sets until it is dropped.
+/// A key set store in memory.
 #[derive(Default)]
 pub(crate) struct MemoryStore(pub(crate) Mutex<HashMap<String, StoredKeySet>>);
 

@@ -1,11 +1,11 @@
-//! Tokens that were proved lately, so that a client's next request costs no signature check.
+//! A cache of verified tokens, which saves the signature check of a client's next requests.
 //!
-//! Only the positive verdict on a JWT is remembered, with what it rests on: the issuer's standing, the edition of its keys and the
-//! times that the token names. Each is looked at anew with every request; where one does not hold, the token is examined from the
-//! start, and its examination alone says why it is refused. So a token has the same verdict whether it is remembered or not.
+//! Only accepted JWTs are cached, with the conditions of their validity: the issuer's status, the edition of its keys and the token's time
+//! window. Every lookup checks all of them. If one does not hold, the token is verified again in full, and that verification alone
+//! determines the rejection. A token therefore has the same verdict with and without the cache.
 //!
-//! Tokens are found by a hash with a random key of this process, and compared whole: none can be made to share another's verdict. Bounded in
-//! number and bytes; those of little use go first. A hundred thousand of them are to be remembered, so what they have alike is kept once.
+//! Lookups use a hash with a random key per process and compare the whole token, so no token can obtain another's verdict. The cache is
+//! bounded in entries and bytes and evicts rarely used entries first. It is sized for a hundred thousand tokens, so equal parts are shared.
 
 use std::hash::{Hash, Hasher};
 use std::mem::size_of;
@@ -14,48 +14,49 @@ use std::sync::Arc;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Equivalent, Weighter};
 
-use super::claims::{Claims, PER_PIECE};
-use super::header::SpeltHeader;
+use super::claims::{ALLOCATION_OVERHEAD, Claims};
+use super::header::ParsedHeader;
 use super::validity::Window;
 use crate::hit_counter::{Finds, MemoryReading};
 
-/// The most memory that remembered tokens may take, in bytes.
+/// The memory limit in bytes.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
-/// How many tokens are remembered at the most.
+/// The maximum number of entries.
 const MAX_TOKENS: u64 = 128 * 1024;
-/// How many there is room for from the start. It grows; room for all would spread those of an ordinary day over ten times the memory.
+/// The initial capacity, which grows on demand. Full capacity would spread a usual load over ten times the memory.
 const EXPECTED: usize = 1024;
 
-/// How much of a token's end is hashed: 12 octets of its signature, which nobody can choose. Hashing all of it would cost more than the
-/// rest of the look-up; it is compared all the same. No proved token is so short that its header would be hashed too.
+/// The number of characters at the end of a token that are hashed: 12 octets of the signature, which a client cannot choose. Hashing the
+/// whole token would cost more than the rest of the lookup; equality compares all of it. Every verified token is long enough for this
+/// part not to reach into its header.
 const HASHED: usize = 16;
 
-/// What the verdict on a token rests on, besides the token itself and how its issuer stands.
+/// The conditions under which a verdict stays valid, in addition to the issuer's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CacheValidity {
     /// The edition of the issuer's keys.
     pub(super) keys: u32,
-    /// When the token's times let it through.
+    /// The time window of the token.
     pub(super) window: Window,
 }
 
-/// The latest proved tokens.
+/// A cache of verified tokens.
 pub(super) struct TokenCache {
-    proofs: Cache<Key, CachedToken, ByBytes>,
-    finds: Finds,
+    tokens: Cache<Key, CachedToken, ByBytes>,
+    counter: Finds,
 }
 
-/// A token. Its header is kept once for all tokens that have the same.
+/// A token. Tokens with equal headers share the header.
 struct Key {
-    header: Arc<SpeltHeader>,
-    /// What follows the header's dot.
+    header: Arc<ParsedHeader>,
+    /// The text after the header's dot.
     rest: Box<str>,
 }
 
-/// What may be a token, to be found by.
+/// A text to look up, which need not be a token.
 struct Presented<'a>(&'a [u8]);
 
-/// The verdict on a token. What its [`CacheValidity`] are is kept in parts, which is smaller.
+/// A cached verdict. The fields of [`CacheValidity`] are inlined, which needs less padding.
 #[derive(Clone)]
 struct CachedToken {
     claims: Arc<Claims>,
@@ -69,39 +70,45 @@ impl TokenCache {
         Self::with_capacity(MAX_TOKENS, MAX_BYTES)
     }
 
-    fn with_capacity(tokens: u64, bytes: u64) -> Self {
-        let least = bytes / tokens;
-        let proofs =
+    fn with_capacity(entries: u64, bytes: u64) -> Self {
+        let least = bytes / entries;
+        let tokens =
             Cache::with(EXPECTED, bytes, ByBytes { least }, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        Self { proofs, finds: Finds::default() }
+        Self { tokens, counter: Finds::default() }
     }
 
-    /// How it stands: found, proved anew, remembered. A token that is refused is neither found nor proved.
+    /// Hits, misses and entries. A refused token counts as neither hit nor miss.
     pub(super) fn reading(&self) -> MemoryReading {
-        self.finds.reading(self.proofs.len())
+        self.counter.reading(self.tokens.len())
     }
 
-    /// The claims of the token that was `presented`, if it was proved and is so still at `now`, in microseconds since 1970.
+    /// The claims of the `presented` token, if it is cached and still valid at `now`, in microseconds since 1970.
     pub(super) fn find(&self, presented: &[u8], now: i64) -> Option<Arc<Claims>> {
-        let CachedToken { claims, window, keys, .. } = self.proofs.get(&Presented(presented))?;
+        let CachedToken { claims, window, keys, .. } = self.tokens.get(&Presented(presented))?;
         let status = &claims.policy.status;
         if !window.contains(now) || !status.still_trusts_key(keys, now) {
             return None;
         }
-        self.finds.hit();
+        self.counter.hit();
         status.verdicts.accept();
         Some(claims)
     }
 
-    /// Remembers that `token`, which has this header, was proved on these grounds, in place of what was remembered of it.
-    pub(super) fn keep(&self, token: &str, header: &Arc<SpeltHeader>, claims: &Arc<Claims>, validity: CacheValidity) {
-        self.finds.miss();
+    /// Caches a verified `token` with this header, replacing its previous entry. Counts a miss.
+    pub(super) fn insert(
+        &self,
+        token: &str,
+        header: &Arc<ParsedHeader>,
+        claims: &Arc<Claims>,
+        validity: CacheValidity,
+    ) {
+        self.counter.miss();
         let rest = token.strip_prefix(&*header.text).and_then(|rest| rest.strip_prefix('.'));
         if let Some(rest) = rest.filter(|rest| rest.len() >= HASHED) {
             let key = Key { header: Arc::clone(header), rest: rest.into() };
             let bytes = u32::try_from(bytes_of(&key, claims)).unwrap_or(u32::MAX);
             let CacheValidity { keys, window } = validity;
-            self.proofs.insert(key, CachedToken { claims: Arc::clone(claims), window, keys, bytes });
+            self.tokens.insert(key, CachedToken { claims: Arc::clone(claims), window, keys, bytes });
         }
     }
 }
@@ -138,23 +145,23 @@ fn hash_end(token: &[u8], state: &mut impl Hasher) {
     state.write(token.rchunks(HASHED).next().unwrap_or_default());
 }
 
-/// Weighs what is remembered by the memory that it takes. The least weight bounds the number as well.
+/// Weighs an entry by its memory use. The minimum weight also bounds the number of entries.
 #[derive(Clone)]
 struct ByBytes {
     least: u64,
 }
 
-/// What the cache itself spends on an entry.
-const OVERHEAD: usize = 32;
+/// The cache's own memory use per entry.
+const ENTRY_OVERHEAD: usize = 32;
 
 impl Weighter<Key, CachedToken> for ByBytes {
-    fn weight(&self, _: &Key, proof: &CachedToken) -> u64 {
-        u64::from(proof.bytes).max(self.least)
+    fn weight(&self, _: &Key, token: &CachedToken) -> u64 {
+        u64::from(token.bytes).max(self.least)
     }
 }
 
 fn bytes_of(key: &Key, claims: &Claims) -> usize {
-    let entry = size_of::<(Key, CachedToken)>() + OVERHEAD + key.rest.len() + PER_PIECE;
+    let entry = size_of::<(Key, CachedToken)>() + ENTRY_OVERHEAD + key.rest.len() + ALLOCATION_OVERHEAD;
     entry + claims.bytes()
 }
 
@@ -167,45 +174,45 @@ mod tests {
     use crate::oidc::validity::Validity;
     use crate::oidc::{Algorithm, SubjectKind};
 
-    fn keep(tokens: &TokenCache, token: &str) {
+    fn insert(cache: &TokenCache, token: &str) {
         let now = DateTime::UNIX_EPOCH;
         let claims = Arc::new(Claims::for_test("https://issuer.test", SubjectKind::Human, "alice", now));
-        let says = UnverifiedHeader { algorithm: Algorithm::Es256, key_id: None, says_access_token: true };
-        let header = Arc::new(SpeltHeader { text: "header".into(), says });
+        let content = UnverifiedHeader { algorithm: Algorithm::Es256, key_id: None, is_at_jwt: true };
+        let header = Arc::new(ParsedHeader { text: "header".into(), content });
         let validity = Validity { expires_at: now, not_before: None, issued_at: None };
         let validity = CacheValidity { keys: 1, window: validity.window() };
-        tokens.keep(&format!("header.{token}"), &header, &claims, validity);
+        cache.insert(&format!("header.{token}"), &header, &claims, validity);
     }
 
-    fn kept(tokens: &TokenCache) -> usize {
-        tokens.proofs.len()
-    }
-
-    #[test]
-    fn their_number_is_bounded() {
-        let tokens = TokenCache::with_capacity(100, 100 * 4096);
-        (0..1000).for_each(|number| keep(&tokens, &format!("{number:HASHED$}")));
-        assert!((1..=100).contains(&kept(&tokens)), "{}", kept(&tokens));
+    fn len(cache: &TokenCache) -> usize {
+        cache.tokens.len()
     }
 
     #[test]
-    fn their_bytes_are_bounded() {
-        let tokens = TokenCache::with_capacity(1000, 64 * 1024);
-        (0..100).for_each(|number| keep(&tokens, &format!("{number}{}", "x".repeat(4096))));
-        assert!((1..=16).contains(&kept(&tokens)), "{}", kept(&tokens));
+    fn number_of_entries_is_bounded() {
+        let cache = TokenCache::with_capacity(100, 100 * 4096);
+        (0..1000).for_each(|number| insert(&cache, &format!("{number:HASHED$}")));
+        assert!((1..=100).contains(&len(&cache)), "{}", len(&cache));
     }
 
     #[test]
-    fn tokens_that_end_alike_are_told_apart() {
-        let tokens = TokenCache::new();
+    fn memory_use_is_bounded() {
+        let cache = TokenCache::with_capacity(1000, 64 * 1024);
+        (0..100).for_each(|number| insert(&cache, &format!("{number}{}", "x".repeat(4096))));
+        assert!((1..=16).contains(&len(&cache)), "{}", len(&cache));
+    }
+
+    #[test]
+    fn tokens_with_equal_ends_have_separate_entries() {
+        let cache = TokenCache::new();
         let end = "x".repeat(HASHED);
-        keep(&tokens, &format!("one.{end}"));
-        let found = |token: &str| tokens.proofs.get(&Presented(token.as_bytes())).is_some();
+        insert(&cache, &format!("one.{end}"));
+        let found = |token: &str| cache.tokens.get(&Presented(token.as_bytes())).is_some();
         assert!(found(&format!("header.one.{end}")));
         for other in ["header.another.", "other.one.", "heade.one.", "headerr.one.", "header-one.", "headerone.", ""] {
             assert!(!found(&format!("{other}{end}")), "{other}");
         }
-        keep(&tokens, &format!("another.{end}"));
+        insert(&cache, &format!("another.{end}"));
         assert!(found(&format!("header.one.{end}")) && found(&format!("header.another.{end}")));
     }
 }

@@ -1,46 +1,46 @@
-//! Which kind of token this is: access tokens pass, all others are refused, whatever their audience (RFC 8725 sections 2.8, 3.12).
+//! The token kind check: only access tokens pass, whatever the audience (RFC 8725 sections 2.8, 3.12).
 
 use super::Rejection;
 use super::strict_json::{Json, Object};
 
-/// Claims that ID tokens (OIDC Core section 2), logout tokens and security events (RFC 8417) carry. Older Keycloak puts `nonce` into
-/// access tokens as well, so they count only where the token does not say what it is.
+/// Claims of ID tokens (OIDC Core section 2), logout tokens and security events (RFC 8417). Older Keycloak versions put `nonce` into
+/// access tokens as well, so these are considered only if the token does not declare its kind.
 const SIGNS_OF_OTHER_KINDS: [&str; 4] = ["nonce", "at_hash", "c_hash", "events"];
 
-/// What ID tokens have of them, and the tokens of issuers that are set to accept those may have.
+/// Those that occur in ID tokens, and are permitted for issuers whose ID tokens are accepted.
 const SIGNS_OF_ID_TOKENS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
 
-/// What an issuer's tokens have to be.
+/// The accepted kinds of an issuer's tokens.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Expected {
-    /// `at+jwt` must be in the header (RFC 9068 section 4).
+    /// `typ` in the header must be `at+jwt` (RFC 9068 section 4).
     pub(super) at_jwt: bool,
-    /// ID tokens pass as well.
+    /// ID tokens are accepted as well.
     pub(super) or_id_token: bool,
 }
 
-/// Refuses what is not an access token, and one that only its rightful sender may use.
+/// Refuses a token that is not an access token or is sender-constrained.
 ///
-/// A token says what it is by the header's `typ`, by `typ` among the claims (Keycloak) or by `token_use` (Cognito). What it says
-/// decides alone; where two of these contradict each other it is refused.
-pub(super) fn check(header_says_access_token: bool, claims: &Object<'_>, expected: Expected) -> Result<(), Rejection> {
+/// A token declares its kind by `typ` in the header, by a `typ` claim (Keycloak) or by `token_use` (Cognito). If it has any of these, they
+/// decide; if two of them contradict each other, the token is refused.
+pub(super) fn check(header_is_at_jwt: bool, claims: &Object<'_>, expected: Expected) -> Result<(), Rejection> {
     if claims.contains_key("cnf") {
         return Err(Rejection::SenderConstrained);
     }
-    if expected.at_jwt && !header_says_access_token {
+    if expected.at_jwt && !header_is_at_jwt {
         return Err(Rejection::WrongType);
     }
     let is_access_token =
-        is(header_says_access_token, claims, &["Bearer", "at+jwt"], &["access"], &SIGNS_OF_OTHER_KINDS);
+        is_of_kind(header_is_at_jwt, claims, &["Bearer", "at+jwt"], &["access"], &SIGNS_OF_OTHER_KINDS);
     let is_id_token = || {
         let signs = SIGNS_OF_OTHER_KINDS.iter().filter(|sign| !SIGNS_OF_ID_TOKENS.contains(sign)).copied();
-        !header_says_access_token && is(false, claims, &["ID"], &["id"], &signs.collect::<Vec<_>>())
+        !header_is_at_jwt && is_of_kind(false, claims, &["ID"], &["id"], &signs.collect::<Vec<_>>())
     };
     if is_access_token || (expected.or_id_token && is_id_token()) { Ok(()) } else { Err(Rejection::NotAnAccessToken) }
 }
 
-/// Refuses a token that its issuer calls active (RFC 7662 section 2.2) but no access token, or usable by one sender alone. Whether the
-/// issuer says at all that it is an access token: some call refresh and ID tokens active too.
+/// Refuses an active token (RFC 7662 section 2.2) if the introspection response declares another kind or it is sender-constrained.
+/// Returns whether the response declares it an access token: some issuers also report refresh and ID tokens as active.
 pub(super) fn check_answer(claims: &Object<'_>) -> Result<bool, Rejection> {
     if claims.contains_key("cnf") {
         return Err(Rejection::SenderConstrained);
@@ -50,25 +50,25 @@ pub(super) fn check_answer(claims: &Object<'_>) -> Result<bool, Rejection> {
         ("token_use", &["access", "access_token"]),
         ("typ", &["Bearer", "at+jwt", "access_token"]),
     ];
-    let statements = names.map(|(member, names)| claims.get(member).map(|value| is_any_of(value, names)));
-    if statements.contains(&Some(false)) {
+    let declarations = names.map(|(member, names)| claims.get(member).map(|value| is_any_of(value, names)));
+    if declarations.contains(&Some(false)) {
         Err(Rejection::NotAnAccessToken)
     } else {
-        Ok(statements.contains(&Some(true)))
+        Ok(declarations.contains(&Some(true)))
     }
 }
 
-/// Whether a token says that it is of one kind, and nothing against it; or is silent and bears no sign of another.
-fn is(header_says_so: bool, claims: &Object<'_>, types: &[&str], uses: &[&str], signs_against: &[&str]) -> bool {
-    let statements = [
-        header_says_so.then_some(true),
+/// Whether a token declares this kind and no other, or declares none and has no claim of another kind.
+fn is_of_kind(header_declares: bool, claims: &Object<'_>, types: &[&str], uses: &[&str], against: &[&str]) -> bool {
+    let declarations = [
+        header_declares.then_some(true),
         claims.get("typ").map(|typ| is_any_of(typ, types)),
         claims.get("token_use").map(|usage| is_any_of(usage, uses)),
     ];
-    if statements.iter().all(Option::is_none) {
-        return !signs_against.iter().any(|name| claims.contains_key(name));
+    if declarations.iter().all(Option::is_none) {
+        return !against.iter().any(|name| claims.contains_key(name));
     }
-    !statements.contains(&Some(false))
+    !declarations.contains(&Some(false))
 }
 
 fn is_any_of(value: &Json<'_>, names: &[&str]) -> bool {
@@ -81,12 +81,12 @@ mod tests {
 
     use super::*;
 
-    fn kind(header_says_access_token: bool, claims: Value) -> Result<(), Rejection> {
-        check(header_says_access_token, &Object::of(&claims), Expected::default())
+    fn kind(header_is_at_jwt: bool, claims: Value) -> Result<(), Rejection> {
+        check(header_is_at_jwt, &Object::of(&claims), Expected::default())
     }
 
     #[test]
-    fn id_tokens_pass_where_the_issuer_is_set_to_accept_them() {
+    fn id_token_is_accepted_if_the_issuer_is_configured_to() {
         let accepting = Expected { or_id_token: true, ..Expected::default() };
         let kind = |claims: Value| check(false, &Object::of(&claims), accepting);
         for claims in [
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_can_demand_that_the_header_says_access_token() {
+    fn at_jwt_in_the_header_can_be_required() {
         let demanding = Expected { at_jwt: true, ..Expected::default() };
         let claims = json!({ "typ": "Bearer" });
         assert_eq!(check(true, &Object::of(&claims), demanding), Ok(()));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_says_what_it_is_is_believed() {
+    fn declared_kind_decides() {
         for claims in [
             json!({ "typ": "Bearer", "nonce": "n" }),
             json!({ "token_use": "access", "at_hash": "h" }),
@@ -134,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_contradicts_itself_is_refused() {
+    fn contradictory_declarations_are_rejected() {
         assert_eq!(kind(true, json!({ "typ": "ID" })), Err(Rejection::NotAnAccessToken));
         assert_eq!(kind(true, json!({ "token_use": "id" })), Err(Rejection::NotAnAccessToken));
         assert_eq!(kind(false, json!({ "typ": "Bearer", "token_use": "id" })), Err(Rejection::NotAnAccessToken));
     }
 
     #[test]
-    fn a_silent_token_must_not_look_like_another_kind() {
+    fn token_without_declaration_is_rejected_for_claims_of_another_kind() {
         assert_eq!(kind(false, json!({ "sub": "a" })), Ok(()));
         for name in SIGNS_OF_OTHER_KINDS {
             assert_eq!(kind(false, json!({ name: null })), Err(Rejection::NotAnAccessToken), "{name}");
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_token_is_refused_whatever_it_is() {
+    fn sender_constrained_token_is_rejected_whatever_its_kind() {
         assert_eq!(kind(true, json!({ "cnf": { "jkt": "x" } })), Err(Rejection::SenderConstrained));
         assert_eq!(kind(false, json!({ "cnf": null })), Err(Rejection::SenderConstrained));
     }

@@ -1,4 +1,4 @@
-//! One trusted issuer at work: its settings, its keys, and what the claims of its proved tokens mean.
+//! One trusted issuer: its settings, its keys, and the interpretation of its tokens' claims.
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ pub(super) struct TrustedIssuer {
     pub(super) keys: KeySet,
     introspector: Option<Introspector>,
     pub(super) relying_party: Option<Arc<RelyingParty>>,
-    /// For each canonical issuer.
-    policy: Vec<Arc<IssuerPolicy>>,
+    /// One per canonical issuer.
+    policies: Vec<Arc<IssuerPolicy>>,
     sets: SharedSets<String>,
     unusable_claims: UnusableClaims,
     pub(super) status: Arc<IssuerStatus>,
@@ -35,12 +35,12 @@ impl TrustedIssuer {
         let relying_party = RelyingParty::new(&settings, client.provider_client(), client.clock()).map(Arc::new);
         let status = Arc::new(IssuerStatus::new(Arc::clone(keys.in_use())));
         let of = |canonical: &String| Arc::new(policy(&settings, canonical, &status));
-        let policy = settings.canonical_issuers().iter().map(of).collect();
+        let policies = settings.canonical_issuers().iter().map(of).collect();
         let (sets, unusable_claims) = Default::default();
-        Self { settings, keys, introspector, relying_party, policy, sets, unusable_claims, status }
+        Self { settings, keys, introspector, relying_party, policies, sets, unusable_claims, status }
     }
 
-    /// How things stand with it.
+    /// The issuer's counters and the state of its keys.
     pub(super) fn report(&self) -> IssuerReport {
         IssuerReport {
             short_name: self.settings.short_name.clone(),
@@ -51,33 +51,33 @@ impl TrustedIssuer {
         }
     }
 
-    /// Who asks the issuer about tokens, if it is asked about any.
+    /// The introspector, if introspection is configured.
     pub(super) fn introspector(&self) -> Option<&Introspector> {
         self.introspector.as_ref()
     }
 
-    /// Who asks the issuer about its JWTs, if it is to be asked.
-    pub(super) fn asked_about_jwts(&self) -> Option<&Introspector> {
+    /// The introspector for JWTs, if JWTs are introspected.
+    pub(super) fn jwt_introspector(&self) -> Option<&Introspector> {
         self.introspector.as_ref().filter(|introspector| introspector.settings().always)
     }
 
-    /// Who asks the issuer about tokens that say nothing themselves, if it gives out such.
-    pub(super) fn asked_about_opaque(&self) -> Option<&Introspector> {
+    /// The introspector for opaque tokens, if the issuer issues them.
+    pub(super) fn opaque_introspector(&self) -> Option<&Introspector> {
         self.introspector.as_ref().filter(|introspector| introspector.settings().opaque)
     }
 
-    /// Refuses a proved token that does not say what the operator demands of this issuer's tokens.
+    /// Refuses a verified token that does not meet a configured requirement.
     pub(super) fn require(&self, claims: &Object<'_>) -> Result<(), Rejection> {
         if self.settings.requirements.is_empty() {
             return Ok(());
         }
         let context = RuleContext::of(claims);
         let unmet =
-            self.settings.requirements.iter().find(|required| required.when.judge(&context) != Evaluation::Holds);
+            self.settings.requirements.iter().find(|required| required.when.evaluate(&context) != Evaluation::Holds);
         unmet.map_or(Ok(()), |required| Err(Rejection::RequirementUnmet(Arc::clone(&required.message))))
     }
 
-    /// What the claims of a proved token mean. `terms` are those of the issuer that it names.
+    /// Interprets the claims of a verified token. `policy` is that of its canonical issuer.
     pub(super) fn interpret(
         &self,
         policy: Arc<IssuerPolicy>,
@@ -101,21 +101,21 @@ impl TrustedIssuer {
         }
     }
 
-    /// How the operator wants the tokens of this canonical issuer to be taken, shared.
+    /// The shared policy of this canonical issuer.
     pub(super) fn terms_of(&self, canonical: &str) -> Arc<IssuerPolicy> {
-        let known = self.policy.iter().find(|policy| &*policy.issuer == canonical);
+        let known = self.policies.iter().find(|policy| &*policy.issuer == canonical);
         known.map_or_else(|| Arc::new(policy(&self.settings, canonical, &self.status)), Arc::clone)
     }
 
-    /// The terms of its one canonical issuer; `None` where it has several.
-    pub(super) fn only_terms(&self) -> Option<&Arc<IssuerPolicy>> {
-        match self.policy.as_slice() {
+    /// The policy of the only canonical issuer; `None` if there are several.
+    pub(super) fn only_policy(&self) -> Option<&Arc<IssuerPolicy>> {
+        match self.policies.as_slice() {
             [only] => Some(only),
             _ => None,
         }
     }
 
-    /// How many scopes and roles these claims would hold if they were proved; none where they name nobody.
+    /// The number of scopes and roles that these unverified claims contain; 0 without a valid subject.
     #[cfg(feature = "dev")]
     pub(super) fn count_names(&self, policy: &Arc<IssuerPolicy>, unproved: &Object<'_>) -> usize {
         let subject = Subject::read(unproved, &self.settings.mapping);
@@ -127,46 +127,47 @@ impl TrustedIssuer {
     }
 
     fn scopes<'a>(&self, claims: &'a Object<'a>, kind: SubjectKind) -> Vec<&'a str> {
-        let places = match (&self.settings.mapping.machine_scopes, kind) {
-            (Some(place), SubjectKind::Machine) => std::slice::from_ref(place),
+        let paths = match (&self.settings.mapping.machine_scopes, kind) {
+            (Some(path), SubjectKind::Machine) => std::slice::from_ref(path),
             _ => &self.settings.mapping.scopes,
         };
-        let scopes = mapping::scopes(claims, places, &self.settings.scope_prefix);
+        let scopes = mapping::scopes(claims, paths, &self.settings.scope_prefix);
         match self.settings.scope_mode {
-            ScopeMode::Intersect => self.or_nothing("scopes", scopes),
-            // Nobody waits for them, so it is no loss where there are none.
+            ScopeMode::Intersect => self.usable_or_empty("scopes", scopes),
+            // The scopes are not required, so an unusable claim is not counted.
             ScopeMode::RolesOnly => scopes.unwrap_or_default(),
         }
     }
 
     fn roles<'a>(&'a self, claims: &'a Object<'a>, kind: SubjectKind) -> Vec<&'a str> {
-        let places = &self.settings.mapping.roles;
-        // What is a program's scope must not be its role as well.
-        let delegates =
-            |place| kind == SubjectKind::Machine && self.settings.mapping.machine_scopes.as_ref() == Some(place);
-        let named = places.iter().filter(|place| !delegates(place));
-        let named = named.flat_map(|place| {
-            self.or_nothing(place, mapping::roles(claims, place, self.settings.mapping.roles_separator))
+        let paths = &self.settings.mapping.roles;
+        // A claim that holds a service account's scopes must not give it roles as well.
+        let holds_scopes =
+            |path| kind == SubjectKind::Machine && self.settings.mapping.machine_scopes.as_ref() == Some(path);
+        let named = paths.iter().filter(|path| !holds_scopes(path));
+        let named = named.flat_map(|path| {
+            self.usable_or_empty(path, mapping::roles(claims, path, self.settings.mapping.roles_separator))
         });
-        named.chain(self.ruled_roles(claims)).collect()
+        named.chain(self.roles_by_rule(claims)).collect()
     }
 
-    fn ruled_roles(&self, claims: &Object<'_>) -> Vec<&str> {
+    fn roles_by_rule(&self, claims: &Object<'_>) -> Vec<&str> {
         let rules = &self.settings.mapping.role_rules;
         if rules.is_empty() {
             return Vec::new();
         }
         let context = RuleContext::of(claims);
-        let given = rules.iter().filter_map(|rule| match rule.when.judge(&context) {
+        let given = rules.iter().filter_map(|rule| match rule.when.evaluate(&context) {
             Evaluation::Holds => Some(rule.role.as_str()),
             Evaluation::DoesNotHold => None,
-            Evaluation::Absent(claim) => self.nothing(&rule.role, mapping::absent_or_cut_off(claims, &claim)),
-            Evaluation::Malformed => self.nothing(&rule.role, UnusableClaim::Malformed),
+            Evaluation::Absent(claim) => self.note_unusable(&rule.role, mapping::absent_or_overage(claims, &claim)),
+            Evaluation::Malformed => self.note_unusable(&rule.role, UnusableClaim::Malformed),
         });
         given.collect()
     }
 
-    fn or_nothing<'a>(
+    /// The found values, or none after counting an unusable claim.
+    fn usable_or_empty<'a>(
         &self,
         claim: impl std::fmt::Display,
         found: Result<Vec<&'a str>, UnusableClaim>,
@@ -177,8 +178,9 @@ impl TrustedIssuer {
         })
     }
 
-    fn nothing<T>(&self, role: &str, unusable: UnusableClaim) -> Option<T> {
-        self.unusable_claims.note(&self.settings.short_name, format_args!("of the rule for role {role}"), unusable);
+    /// Counts a rule that cannot be evaluated and returns `None`.
+    fn note_unusable<T>(&self, role: &str, unusable: UnusableClaim) -> Option<T> {
+        self.unusable_claims.note(&self.settings.short_name, format_args!("rule for role {role}"), unusable);
         None
     }
 }

@@ -1,4 +1,4 @@
-//! The issuers whose tokens are taken, as of now: replaced whole when the configuration is read again.
+//! The table of trusted issuers, replaced as a whole when the configuration is reloaded.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -15,40 +15,39 @@ use super::trusted_issuer::TrustedIssuer;
 use super::{IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection};
 use crate::hit_counter::MemoryReading;
 
-/// The issuers whose tokens are taken. Cheap to clone; clones share one table.
+/// The trusted issuers. Cheap to clone; clones share one table.
 #[derive(Clone)]
 pub struct TrustedIssuers(Arc<Shared>);
 
 struct Shared {
     table: ArcSwap<Table>,
     client: IntrospectionClient,
-    /// On tokens that name nobody in the table.
-    strangers: Verdicts,
+    /// Verdicts on tokens whose issuer is not in the table.
+    unknown_issuer_verdicts: Verdicts,
 }
 
-/// One state of the table.
+/// An immutable version of the table.
 pub(super) struct Table {
     /// In the order of the configuration.
     issuers: Vec<Arc<TrustedIssuer>>,
-    /// By `iss`, which is compared octet by octet: the terms of the canonical issuer that it means, and its settings.
+    /// By `iss`, compared octet by octet: the policy of its canonical issuer, and the issuer.
     by_name: HashMap<String, (Arc<IssuerPolicy>, Arc<TrustedIssuer>)>,
 }
 
 impl TrustedIssuers {
-    /// A table of `issuers` and nobody else. Where two have the same name, the first has it.
-    /// Those that are to be asked about tokens are asked by `client`.
+    /// A table of exactly these `issuers`. If two accept the same `iss`, the first is used. `client` sends introspection requests.
     pub fn new(issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>, client: IntrospectionClient) -> Self {
         let table = ArcSwap::from_pointee(Table::new(issuers, &client));
-        Self(Arc::new(Shared { table, client, strangers: Verdicts::default() }))
+        Self(Arc::new(Shared { table, client, unknown_issuer_verdicts: Verdicts::default() }))
     }
 
-    /// Trusts `issuers` from now on, and nobody else. What is checked at this moment is still judged by the former table.
+    /// Replaces the table by exactly these `issuers`. Verifications in progress still use the former table.
     pub fn replace(&self, issuers: impl IntoIterator<Item = (IssuerSettings, KeySet)>) {
         let former = self.0.table.swap(Arc::new(Table::new(issuers, &self.0.client)));
         former.issuers.iter().for_each(|issuer| issuer.status.dismiss());
     }
 
-    /// The keys that are kept already for these settings, if an issuer now in the table has the same.
+    /// The key set of an issuer in the current table that uses the same keys as `settings`.
     pub fn keys_of(&self, settings: &IssuerSettings) -> Option<KeySet> {
         let table = self.0.table.load();
         table.issuers.iter().find(|known| known.settings.has_keys_of(settings)).map(|known| known.keys.clone())
@@ -59,7 +58,7 @@ impl TrustedIssuers {
         self.0.table.load().issuers.iter().flat_map(|issuer| issuer.settings.canonical_issuers()).collect()
     }
 
-    /// The roles with administrative permissions that tokens of a canonical issuer may carry.
+    /// The roles with administrative permissions that tokens of a canonical issuer may give.
     pub fn administrative_roles(&self, canonical: &str) -> BTreeSet<String> {
         let table = self.0.table.load();
         let issuer = table
@@ -69,7 +68,7 @@ impl TrustedIssuers {
         issuer.map(|issuer| issuer.settings.mapping.administrative_roles.clone()).unwrap_or_default()
     }
 
-    /// What the issuers put before a permission to spell the scope: each once, in the order of the configuration.
+    /// The distinct scope prefixes of the issuers, in the order of the configuration.
     pub fn scope_prefixes(&self) -> Vec<String> {
         let mut prefixes = Vec::new();
         for issuer in &self.0.table.load().issuers {
@@ -80,35 +79,35 @@ impl TrustedIssuers {
         prefixes
     }
 
-    /// How the keys of each issuer stand, by its short name.
+    /// The state of each issuer's keys, by its short name.
     pub fn key_states(&self) -> Vec<(String, KeySetState)> {
         let table = self.0.table.load();
         table.issuers.iter().map(|issuer| (issuer.settings.short_name.clone(), issuer.keys.state())).collect()
     }
 
-    /// How things stand with each issuer. What is counted starts anew when the issuers are read again.
+    /// A report on each issuer. The counters are reset when the issuers are reloaded.
     pub fn reports(&self) -> Vec<IssuerReport> {
         self.0.table.load().issuers.iter().map(|issuer| issuer.report()).collect()
     }
 
-    /// How often tokens were refused that name nobody who is trusted, by the rejection's code.
+    /// The number of verdicts on tokens of unknown issuers, by `accepted` or the rejection's code.
     pub fn stranger_verdicts(&self) -> Vec<(&'static str, u64)> {
-        self.0.strangers.counts()
+        self.0.unknown_issuer_verdicts.counts()
     }
 
-    /// How the memory of what issuers said of tokens stands, all of them together.
+    /// The counters of all introspection caches together.
     pub(crate) fn introspection_memory(&self) -> MemoryReading {
         let table = self.0.table.load();
         let readings = table.issuers.iter().filter_map(|issuer| issuer.introspector()).map(Introspector::memory);
         readings.fold(MemoryReading::default(), |sum, reading| sum + reading)
     }
 
-    /// Where the verdicts on tokens are counted that name nobody here.
-    pub(super) fn strangers(&self) -> &Verdicts {
-        &self.0.strangers
+    /// The counter for verdicts on tokens of unknown issuers.
+    pub(super) fn unknown_issuer_verdicts(&self) -> &Verdicts {
+        &self.0.unknown_issuer_verdicts
     }
 
-    /// Where each issuer that is asked about tokens is asked, by its short name; or why that is not known, for the operator.
+    /// The introspection endpoint of each issuer that has one configured, by its short name, or the error of its discovery.
     pub async fn introspection_endpoints(&self) -> Vec<(String, Result<Url, String>)> {
         let table = self.table();
         let mut endpoints = Vec::new();
@@ -122,14 +121,14 @@ impl TrustedIssuers {
         endpoints
     }
 
-    /// How many scopes and roles these claims would hold if they were proved: what reading them costs can be measured by it.
+    /// The number of scopes and roles in these unverified claims, for benchmarks of the mapping.
     #[cfg(feature = "dev")]
     pub fn count_names(&self, unproved_claims: &serde_json::Map<String, serde_json::Value>) -> usize {
         let (table, unproved_claims) = (self.table(), &Object::from(unproved_claims));
         table.issuer_of(unproved_claims).map_or(0, |(policy, issuer)| issuer.count_names(policy, unproved_claims))
     }
 
-    /// The table as it is now, to be held for long.
+    /// The current table, as an owned reference that may be held across awaits.
     pub(super) fn table(&self) -> Arc<Table> {
         self.0.table.load_full()
     }
@@ -148,24 +147,24 @@ impl Table {
         Self { issuers, by_name }
     }
 
-    /// The terms of the canonical issuer that these claims name, and its settings.
+    /// The policy of the canonical issuer that `iss` names, and the issuer.
     pub(super) fn issuer_of(&self, claims: &Object<'_>) -> Result<(&Arc<IssuerPolicy>, &TrustedIssuer), Rejection> {
         let iss = claims.get("iss").and_then(Json::as_str).ok_or(Rejection::UnknownIssuer)?;
         self.by_name.get(iss).map(|(policy, issuer)| (policy, &**issuer)).ok_or(Rejection::UnknownIssuer)
     }
 
-    /// The one issuer at which people sign in here, and how they do.
+    /// The issuer for browser sign-in and its relying party, if one is configured.
     pub(super) fn login_issuer(&self) -> Option<(Arc<TrustedIssuer>, Arc<RelyingParty>)> {
         self.issuers.iter().find_map(|issuer| Some((Arc::clone(issuer), Arc::clone(issuer.relying_party.as_ref()?))))
     }
 
-    /// The one issuer that tokens which are no JWT are taken to, and who asks it.
+    /// The issuer of opaque tokens and its introspector, if one is configured.
     pub(super) fn issuer_of_opaque(&self) -> Option<(&TrustedIssuer, &Introspector)> {
-        self.issuers.iter().find_map(|issuer| Some((&**issuer, issuer.asked_about_opaque()?)))
+        self.issuers.iter().find_map(|issuer| Some((&**issuer, issuer.opaque_introspector()?)))
     }
 
-    /// The terms of the canonical issuer that `issuer` means by its answer about an opaque token. Where it has several, one for each
-    /// tenant, the answer has to say which (`iss`, RFC 7662 section 2.2): the same subject is another person at each.
+    /// The policy of the canonical issuer in an introspection response from `issuer`. If it has several, one per tenant, the response must
+    /// contain `iss` (RFC 7662 section 2.2), because a subject is a different user at each tenant.
     pub(super) fn policy_of_answer<'a>(
         &'a self,
         issuer: &'a TrustedIssuer,
@@ -175,6 +174,6 @@ impl Table {
             let (policy, named) = self.issuer_of(answer)?;
             return if std::ptr::eq(named, issuer) { Ok(policy) } else { Err(Rejection::UnknownIssuer) };
         }
-        issuer.only_terms().ok_or(Rejection::UnknownIssuer)
+        issuer.only_policy().ok_or(Rejection::UnknownIssuer)
     }
 }

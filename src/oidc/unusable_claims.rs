@@ -1,21 +1,21 @@
-//! Claims that give nothing: counted by reason, and logged more rarely the more there are.
+//! Unusable claims: counted by reason, and logged less often the more there are.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Why a claim of a proved token gives nothing.
+/// The reason why a claim of a verified token is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UnusableClaim {
-    /// It is not there.
+    /// The claim is absent.
     Absent,
-    /// It is of a shape that can't be read.
+    /// The claim has an unexpected type.
     Malformed,
-    /// The issuer left it out because it would be too long, and names a place to ask instead (Entra's group overage; OIDC Core
+    /// The issuer omitted the claim because it would be too long, and refers to an endpoint instead (Entra's group overage; OIDC Core
     /// section 5.6.2).
     Overage,
 }
 
-/// How often claims of one issuer's tokens gave nothing.
+/// The number of unusable claims in one issuer's tokens.
 #[derive(Debug, Default)]
 pub(super) struct UnusableClaims {
     absent: AtomicU64,
@@ -24,32 +24,32 @@ pub(super) struct UnusableClaims {
 }
 
 impl UnusableClaims {
-    /// Counts a gap, and logs it if its count has doubled: a claim that is always missing fills no log.
+    /// Counts an unusable claim, and logs it each time the count doubles: a claim that is always absent must not fill the log.
     pub(super) fn note(&self, issuer: &str, claim: impl fmt::Display, unusable: UnusableClaim) {
         let count = self.count(unusable);
         if !count.is_power_of_two() {
             return;
         }
         match unusable {
-            // Usual for those who hold no role.
-            UnusableClaim::Absent => tracing::debug!(issuer, %claim, count, "a claim is absent and gives nothing"),
-            UnusableClaim::Malformed => tracing::warn!(issuer, %claim, count, "a claim is malformed and gives nothing"),
+            // Usual for a principal without roles.
+            UnusableClaim::Absent => tracing::debug!(issuer, %claim, count, "claim is absent"),
+            UnusableClaim::Malformed => tracing::warn!(issuer, %claim, count, "claim is malformed"),
             UnusableClaim::Overage => tracing::warn!(
                 issuer,
                 %claim,
                 count,
-                "a claim is cut off and gives nothing: have the issuer send fewer values, such as application roles in place of groups"
+                "claim is cut off: configure the issuer to send fewer values, such as application roles instead of groups"
             ),
         }
     }
 
-    /// How many there have been, by the reason in one word.
+    /// Returns the counts, by reason.
     pub(super) fn counts(&self) -> [(&'static str, u64); 3] {
         [("absent", &self.absent), ("malformed", &self.malformed), ("cut-off", &self.overage)]
             .map(|(reason, counter)| (reason, counter.load(Ordering::Relaxed)))
     }
 
-    /// How many gaps of this kind there have been, with this one.
+    /// Increments the count of this reason and returns it.
     fn count(&self, unusable: UnusableClaim) -> u64 {
         self.counter(unusable).fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_is_counted_for_itself() {
+    fn reasons_are_counted_separately() {
         let unusable_claims = UnusableClaims::default();
         assert_eq!(
             (unusable_claims.count(UnusableClaim::Absent), unusable_claims.count(UnusableClaim::Absent)),

@@ -1,18 +1,18 @@
-//! When a token may be used: `exp`, `nbf` and `iat` (RFC 7519 sections 4.1.4 to 4.1.6).
+//! The time checks: `exp`, `nbf` and `iat` (RFC 7519 sections 4.1.4 to 4.1.6).
 //!
-//! A time that does not parse is an error and never counts as absent.
+//! A malformed time is an error and never treated as absent.
 
 use super::Rejection;
 use super::strict_json::{Json, Object};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How far the issuer's clock and ours may differ.
+/// The permitted difference between the issuer's clock and ours.
 const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 
-/// The end of the year 9999: whatever is later is no time but a mistake (milliseconds, for one).
+/// The end of the year 9999. A later time is a mistake, such as a value in milliseconds.
 const LATEST_SECOND: f64 = 253_402_300_799.0;
 
-/// The times that a token names.
+/// The time claims of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Validity {
     pub(super) expires_at: DateTime<Utc>,
@@ -21,7 +21,7 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// Reads the times and refuses the token unless `now` lies within them.
+    /// Reads the times and refuses the token unless it is valid at `now`.
     pub(super) fn check(claims: &Object<'_>, now: DateTime<Utc>) -> Result<Self, Rejection> {
         let validity = Self {
             expires_at: time(claims, "exp")?.ok_or(Rejection::NoExpiry)?,
@@ -45,14 +45,14 @@ impl Validity {
         Ok(())
     }
 
-    /// When [`check`](Self::check) would let the token through.
+    /// The period in which [`check`](Self::check) accepts the token.
     pub(super) fn window(&self) -> Window {
         let from = self.not_before.max(self.issued_at).map_or(i64::MIN, |time| (time - LEEWAY).timestamp_micros());
         Window { from, until: (self.expires_at + LEEWAY).timestamp_micros() }
     }
 }
 
-/// A span of time: its first microsecond since 1970, and the first one after it. Small, and quickly asked.
+/// A half-open period in microseconds since 1970: compact and cheap to test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     from: i64,
@@ -60,22 +60,22 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// `now` is in microseconds since 1970.
+    /// Whether the window contains `now`, in microseconds since 1970.
     pub(super) fn contains(self, now: i64) -> bool {
         (self.from..self.until).contains(&now)
     }
 }
 
-/// The time that the claim `name` says, if there is such a claim.
+/// The time in the claim `name`; `None` if the claim is absent.
 pub(super) fn time(claims: &Object<'_>, name: &str) -> Result<Option<DateTime<Utc>>, Rejection> {
     claims.get(name).map(|value| numeric_date(value).ok_or(Rejection::MalformedTime)).transpose()
 }
 
-/// A NumericDate (RFC 7519 section 2): a JSON number of seconds, fractions allowed; cut to whole microseconds.
+/// A NumericDate (RFC 7519 section 2): a JSON number of seconds, fractions allowed; truncated to whole microseconds.
 fn numeric_date(value: &Json<'_>) -> Option<DateTime<Utc>> {
     let seconds = value.as_f64().filter(|seconds| (0.0..=LATEST_SECOND).contains(seconds))?;
     let microseconds = seconds.fract() * 1e6;
-    // Both casts are exact: the range was just checked, and what is cut is below a microsecond.
+    // The casts cannot overflow, because the range is checked above; they truncate only fractions of a microsecond.
     DateTime::from_timestamp(seconds as i64, microseconds as u32 * 1_000)
 }
 
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_leeway_is_thirty_seconds_and_no_more() {
+    fn leeway_is_thirty_seconds() {
         assert!(check(json!({ "exp": NOW - 29 })).is_ok());
         assert_eq!(check(json!({ "exp": NOW - 30 })), Err(Rejection::Expired));
         assert!(check(json!({ "exp": NOW + 60, "nbf": NOW + 30, "iat": NOW + 30 })).is_ok());
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(check(json!({ "exp": NOW + 60, "iat": NOW + 31 })), Err(Rejection::IssuedInTheFuture));
     }
 
-    /// A time around the one that is asked for.
+    /// A time close to `NOW`.
     fn near() -> impl Strategy<Value = DateTime<Utc>> {
         (-70_i64..70, -1_i64..=1).prop_map(|(seconds, microseconds)| {
             DateTime::from_timestamp_micros((NOW + seconds) * 1_000_000 + microseconds).unwrap()
@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_window_is_when_the_check_lets_a_token_through(
+        fn window_contains_exactly_the_times_that_pass_the_check(
             expires_at in near(),
             not_before in proptest::option::of(near()),
             issued_at in proptest::option::of(near()),
@@ -122,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_is_required_and_an_issue_time_is_not() {
+    fn expiry_is_required_and_issue_time_is_optional() {
         assert_eq!(check(json!({ "iat": NOW })), Err(Rejection::NoExpiry));
         assert_eq!(check(json!({ "exp": NOW + 1 })).unwrap().issued_at, None);
     }
 
     #[test]
-    fn fractions_and_exponents_are_numbers() {
+    fn fractions_and_exponents_are_accepted() {
         let validity = check(json!({ "exp": 1_700_000_000.25, "iat": 1.7e9 })).unwrap();
         assert_eq!(validity.expires_at.timestamp_micros(), NOW * 1_000_000 + 250_000);
         assert_eq!(validity.issued_at.unwrap().timestamp(), NOW);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_no_number_in_range_is_an_error_and_not_absent() {
+    fn time_that_is_not_a_number_in_range_is_malformed_and_not_absent() {
         let wrong = [json!(null), json!("1800000000"), json!(true), json!([NOW]), json!({}), json!(-1), json!(-0.5)];
         let far =
             [json!(u64::MAX), json!(i64::MIN), json!(1e300), json!(1_800_000_000_000_i64), json!(253_402_300_800_i64)];

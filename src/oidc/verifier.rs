@@ -1,14 +1,14 @@
-//! The proof of a token, check by check (RFC 7519 section 7.2, RFC 8725, RFC 9068 section 4).
+//! The verification of a token, check by check (RFC 7519 section 7.2, RFC 8725, RFC 9068 section 4).
 //!
-//! Cheap checks come first, so that only a token that is right in all else can make its issuer be asked for a key. Nothing that is
-//! read before the signature is verified leaves this module. A token that was proved lately is known again ([`TokenCache`]).
+//! Cheap checks come first, so that only a token that passes all other checks can cause a key fetch. Nothing read before the signature is
+//! verified leaves this module. Recently verified tokens are cached ([`TokenCache`]).
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::claims::IssuerPolicy;
 use super::compact::{MAX_TOKEN_BYTES, UnverifiedToken};
-use super::header::{KnownHeaders, SpeltHeader, UnverifiedHeader};
+use super::header::{HeaderCache, ParsedHeader, UnverifiedHeader};
 use super::strict_json::Object;
 use super::subject::Subject;
 use super::token_cache::{CacheValidity, TokenCache};
@@ -21,24 +21,24 @@ use crate::Clock;
 use crate::hit_counter::MemoryReading;
 use chrono::{DateTime, Utc};
 
-/// Proves tokens: the only maker of [`Claims`].
+/// Verifies tokens; the only constructor of [`Claims`].
 pub struct TokenVerifier {
     issuers: TrustedIssuers,
     clock: Clock,
-    headers: KnownHeaders,
-    proved: TokenCache,
+    headers: HeaderCache,
+    cache: TokenCache,
 }
 
 impl TokenVerifier {
-    /// The longest token that is looked at, in bytes.
+    /// The longest accepted token, in bytes.
     pub const MAX_TOKEN_BYTES: usize = MAX_TOKEN_BYTES;
 
-    /// A verifier that trusts `issuers`, whoever they are at the time, and nobody else.
+    /// A verifier that trusts exactly the current `issuers`.
     pub fn new(issuers: TrustedIssuers, clock: Clock) -> Self {
-        Self { issuers, clock, headers: KnownHeaders::new(), proved: TokenCache::new() }
+        Self { issuers, clock, headers: HeaderCache::new(), cache: TokenCache::new() }
     }
 
-    /// The claims of a token that passed every check, now or lately: [remembered](Self::cached), or [proved](Self::prove).
+    /// The claims of a valid token, either [from the cache](Self::cached) or [verified now](Self::prove).
     #[cfg(any(test, feature = "dev"))]
     pub async fn verify(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
         match self.cached(unverified_token.as_bytes(), self.clock.microseconds()) {
@@ -47,132 +47,131 @@ impl TokenVerifier {
         }
     }
 
-    /// The claims of a token that passed every check lately, and would pass them `now`, in microseconds since 1970. Anything may be
-    /// asked for.
+    /// The claims of a cached token that is still valid `now`, in microseconds since 1970. `presented` may be any octets.
     pub(crate) fn cached(&self, presented: &[u8], now: i64) -> Option<Arc<Claims>> {
-        self.proved.find(presented, now)
+        self.cache.find(presented, now)
     }
 
-    /// The claims of a token that passes every check, which is remembered from then on.
+    /// Verifies a token, caches it and returns its claims.
     ///
-    /// Waits only where the token is right in all else but its key is not known, or where its issuer has to be asked about it, and
-    /// never longer than that may take. `sender` is the client address that the token came from, where that is known: none may have too
-    /// many questions asked at once.
+    /// Waits only for a key that is not yet known, once all other checks have passed, or for introspection; both have time limits.
+    /// `sender` is the client address, if known: the number of concurrent introspection requests per address is limited.
     pub(crate) async fn prove(&self, unverified_token: &str, sender: Option<IpAddr>) -> Result<Arc<Claims>, Rejection> {
         let table = self.issuers.table();
         let mut examination = Examination { sender, ..self.examination(&table, |_| {}) };
-        let verdict = examination.of(unverified_token).await;
-        let counts = examination.named.map_or(self.issuers.strangers(), |issuer| &issuer.status.verdicts);
+        let verdict = examination.verify(unverified_token).await;
+        let counts =
+            examination.issuer.map_or(self.issuers.unknown_issuer_verdicts(), |issuer| &issuer.status.verdicts);
         verdict.as_ref().map_or_else(|rejection| counts.refuse(rejection), |_| counts.accept());
         let claims = Arc::new(verdict?);
         if let Some((header, cache_validity)) = examination.cache_validity {
-            self.headers.keep(&header);
-            self.proved.keep(unverified_token, &header, &claims, cache_validity);
+            self.headers.insert(&header);
+            self.cache.insert(unverified_token, &header, &claims, cache_validity);
         }
         Ok(claims)
     }
 
-    /// How the memory of proved tokens stands.
+    /// The counters of the token cache.
     pub(crate) fn memory(&self) -> MemoryReading {
-        self.proved.reading()
+        self.cache.reading()
     }
 
-    /// As [`prove`](Self::prove), telling `passed` of each check as the token passes it, and remembering nothing.
+    /// Like [`prove`](Self::prove), but calls `passed` after each passed check and does not cache the token.
     pub async fn examine(&self, unverified_token: &str, passed: impl FnMut(Check)) -> Result<Claims, Rejection> {
-        self.examination(&self.issuers.table(), passed).of(unverified_token).await
+        self.examination(&self.issuers.table(), passed).verify(unverified_token).await
     }
 
     fn examination<'a, P: FnMut(Check)>(&'a self, table: &'a Table, passed: P) -> Examination<'a, P> {
         let headers = &self.headers;
-        Examination { table, headers, now: self.clock.now(), passed, sender: None, named: None, cache_validity: None }
+        Examination { table, headers, now: self.clock.now(), passed, sender: None, issuer: None, cache_validity: None }
     }
 }
 
-/// One token on its way through the checks.
+/// The state of one verification.
 struct Examination<'a, P> {
     table: &'a Table,
-    headers: &'a KnownHeaders,
+    headers: &'a HeaderCache,
     now: DateTime<Utc>,
     passed: P,
     sender: Option<IpAddr>,
-    /// Whom the token names, or whoever gives out such tokens.
-    named: Option<&'a TrustedIssuer>,
-    /// The header, and what the verdict rests on, where it may be remembered: what an issuer was asked about is remembered there.
-    cache_validity: Option<(Arc<SpeltHeader>, CacheValidity)>,
+    /// The issuer that the token names, or the issuer of opaque tokens.
+    issuer: Option<&'a TrustedIssuer>,
+    /// The header and validity for the cache; `None` if the token must not be cached here. Introspected tokens have their own cache.
+    cache_validity: Option<(Arc<ParsedHeader>, CacheValidity)>,
 }
 
 impl<P: FnMut(Check)> Examination<'_, P> {
-    async fn of(&mut self, unverified_token: &str) -> Result<Claims, Rejection> {
+    async fn verify(&mut self, unverified_token: &str) -> Result<Claims, Rejection> {
         match UnverifiedToken::split(unverified_token) {
-            Ok(token) => self.of_jwt(unverified_token, token).await,
-            // What is rarely waited for is boxed, so that what every token passes through is small.
-            Err(Rejection::NotASignedJwt) => Box::pin(self.of_opaque(unverified_token)).await,
+            Ok(token) => self.verify_jwt(unverified_token, token).await,
+            // The rare case is boxed to keep the future of the common case small.
+            Err(Rejection::NotASignedJwt) => Box::pin(self.verify_opaque(unverified_token)).await,
             Err(rejection) => Err(rejection),
         }
     }
 
-    async fn of_jwt(&mut self, text: &str, token: UnverifiedToken<'_>) -> Result<Claims, Rejection> {
-        let spelt = self.header(&token)?;
-        let header = &spelt.says;
+    async fn verify_jwt(&mut self, text: &str, token: UnverifiedToken<'_>) -> Result<Claims, Rejection> {
+        let parsed = self.header(&token)?;
+        let header = &parsed.content;
         let payload = token.payload()?;
         let unverified_claims = payload.claims()?;
         let (policy, issuer) = self.table.issuer_of(&unverified_claims)?;
-        self.named = Some(issuer);
+        self.issuer = Some(issuer);
         (self.passed)(Check::Issuer);
         if !issuer.settings.algorithms.contains(&header.algorithm) {
             return Err(Rejection::AlgorithmNotAllowed);
         }
         (self.passed)(Check::Algorithm);
-        if let Some(introspector) = issuer.asked_about_jwts() {
-            // What the token leaves out is judged when its issuer has told it.
+        if let Some(introspector) = issuer.jwt_introspector() {
+            // Claims that the token omits are checked after the introspection response has added them.
             Validity::check(&unverified_claims, self.now)?;
             self.signature(issuer, header, &token).await?;
-            let claims = Box::pin(self.ask(introspector, text, unverified_claims)).await?;
+            let claims = Box::pin(self.introspect(introspector, text, unverified_claims)).await?;
             if self.table.issuer_of(&claims)?.0.issuer != policy.issuer {
                 return Err(Rejection::UnknownIssuer);
             }
-            let (subject, validity) = self.judge(issuer, header, &claims)?;
+            let (subject, validity) = self.check_claims(issuer, header, &claims)?;
             return self.accept(policy, issuer, &claims, subject, validity);
         }
-        let (subject, validity) = self.judge(issuer, header, &unverified_claims)?;
+        let (subject, validity) = self.check_claims(issuer, header, &unverified_claims)?;
         let now = self.now.timestamp_micros();
         let edition = || issuer.keys.in_use().edition(now);
         let before = edition();
         self.signature(issuer, header, &token).await?;
         let claims = self.accept(policy, issuer, &unverified_claims, subject, validity)?;
-        // Editions never come back, so where it is the same before and after, it is that of the key.
+        // Editions are never reused, so if it is unchanged, the key belongs to it.
         let keys = before.filter(|_| edition() == before);
-        self.cache_validity = keys.map(|keys| (Arc::clone(&spelt), CacheValidity { keys, window: validity.window() }));
+        self.cache_validity = keys.map(|keys| (Arc::clone(&parsed), CacheValidity { keys, window: validity.window() }));
         Ok(claims)
     }
 
-    fn header(&mut self, token: &UnverifiedToken<'_>) -> Result<Arc<SpeltHeader>, Rejection> {
+    fn header(&mut self, token: &UnverifiedToken<'_>) -> Result<Arc<ParsedHeader>, Rejection> {
         if let Some(known) = self.headers.find(token.header) {
             (self.passed)(Check::Form);
             (self.passed)(Check::Header);
             return Ok(known);
         }
-        let says = token.read_header(|members| {
+        let content = token.read_header(|members| {
             (self.passed)(Check::Form);
             UnverifiedHeader::read(members)
         })?;
         (self.passed)(Check::Header);
-        Ok(Arc::new(SpeltHeader { text: token.header.into(), says }))
+        Ok(Arc::new(ParsedHeader { text: token.header.into(), content }))
     }
 
-    /// A token that says nothing itself: the issuer that gives out such tokens says what it means.
-    async fn of_opaque(&mut self, token: &str) -> Result<Claims, Rejection> {
+    /// Verifies an opaque token by introspection at the issuer of opaque tokens.
+    async fn verify_opaque(&mut self, token: &str) -> Result<Claims, Rejection> {
         let (issuer, introspector) = self.table.issuer_of_opaque().ok_or(Rejection::NotASignedJwt)?;
-        self.named = Some(issuer);
+        self.issuer = Some(issuer);
         let settings = introspector.settings();
         opaque::check(token, &settings.opaque_prefix)?;
         (self.passed)(Check::Issuer);
-        let claims = self.ask(introspector, token, Object::default()).await?;
+        let claims = self.introspect(introspector, token, Object::default()).await?;
         let policy = self.table.policy_of_answer(issuer, &claims)?;
-        let says_access_token = token_kind::check_answer(&claims)?;
+        let is_declared = token_kind::check_answer(&claims)?;
         (self.passed)(Check::Kind);
-        let may_be_unnamed = settings.trust_active || (says_access_token && !settings.requires_audience);
-        if claims.contains_key("aud") || !may_be_unnamed {
+        let is_audience_optional = settings.trust_active || (is_declared && !settings.requires_audience);
+        if claims.contains_key("aud") || !is_audience_optional {
             audience::check(&claims, &issuer.settings.audiences, &issuer.settings.allowed_clients)?;
         }
         (self.passed)(Check::Audience);
@@ -182,8 +181,8 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         self.accept(policy, issuer, &claims, subject, validity)
     }
 
-    /// What the issuer says of the token, added to what the token says itself.
-    async fn ask<'c>(
+    /// The claims of the token, extended and overridden by those of the introspection response.
+    async fn introspect<'c>(
         &mut self,
         introspector: &Introspector,
         token: &str,
@@ -196,7 +195,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         Ok(claims)
     }
 
-    fn judge<'c>(
+    fn check_claims<'c>(
         &mut self,
         issuer: &TrustedIssuer,
         header: &UnverifiedHeader,
@@ -208,7 +207,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         let validity = Validity::check(claims, self.now)?;
         (self.passed)(Check::Times);
         let expected = Expected { at_jwt: settings.requires_at_jwt, or_id_token: settings.accepts_id_tokens };
-        token_kind::check(header.says_access_token, claims, expected)?;
+        token_kind::check(header.is_at_jwt, claims, expected)?;
         (self.passed)(Check::Kind);
         Ok((self.subject(issuer, claims)?, validity))
     }

@@ -1,4 +1,4 @@
-//! The audit trail.
+//! Events of the audit trail.
 
 use diesel::prelude::*;
 
@@ -6,16 +6,16 @@ use crate::database::{DbConnection, MultiBackend, directly};
 use crate::models::{AuditEvent, AuditEventId, AuditFilter, AuditOrder, AuditPlace, Moment, Outcome};
 use crate::schema::{audit_events, audit_repetitions};
 
-/// Adds an event. The database refuses to change one, and to remove one that no pruning names.
+/// Inserts an event. The database rejects any update, and any deletion that no prune event covers.
 pub fn append(conn: &mut DbConnection, event: &AuditEvent) -> QueryResult<()> {
     let added = diesel::insert_into(audit_events::table).values(event);
     directly!(conn => added.execute(conn))?;
     Ok(())
 }
 
-/// The last refusal since `since` of what `event` tells of: the same actor, action and target.
+/// Returns the last refusal since `since` with the same actor, action and target as `event`.
 pub fn find_refusal(conn: &mut DbConnection, event: &AuditEvent, since: Moment) -> QueryResult<Option<AuditEventId>> {
-    let mut same = audit_events::table
+    let mut refusals = audit_events::table
         .filter(audit_events::target.eq(&event.target))
         .filter(audit_events::at.ge(since))
         .filter(audit_events::action.eq(event.action))
@@ -23,14 +23,14 @@ pub fn find_refusal(conn: &mut DbConnection, event: &AuditEvent, since: Moment) 
         .order((audit_events::at.desc(), audit_events::id.desc()))
         .select(audit_events::id)
         .into_boxed();
-    same = match event.actor {
-        Some(actor) => same.filter(audit_events::actor.eq(actor)),
-        None => same.filter(audit_events::actor.is_null()),
+    refusals = match event.actor {
+        Some(actor) => refusals.filter(audit_events::actor.eq(actor)),
+        None => refusals.filter(audit_events::actor.is_null()),
     };
-    same.first(conn).optional()
+    refusals.first(conn).optional()
 }
 
-/// Counts one more repetition of an event.
+/// Increments the repetition count of an event.
 pub fn count_repetition(conn: &mut DbConnection, event: AuditEventId) -> QueryResult<()> {
     let counted = diesel::update(audit_repetitions::table.find(event))
         .set(audit_repetitions::times.eq(audit_repetitions::times + 1))
@@ -42,12 +42,12 @@ pub fn count_repetition(conn: &mut DbConnection, event: AuditEventId) -> QueryRe
     Ok(())
 }
 
-/// How often each of `events` was repeated; one that was not is left out.
+/// Returns the repetition counts of `events`, without events that were not repeated.
 pub fn list_repetitions(conn: &mut DbConnection, events: &[AuditEventId]) -> QueryResult<Vec<(AuditEventId, i64)>> {
     audit_repetitions::table.filter(audit_repetitions::event_id.eq_any(events)).load(conn)
 }
 
-/// Up to `limit` events that `filter` leaves, from the one after `after`.
+/// Returns up to `limit` events that match `filter`, in `order`, starting after `after`.
 pub fn list(
     conn: &mut DbConnection,
     filter: &AuditFilter,
@@ -60,7 +60,7 @@ pub fn list(
         AuditOrder::NewestFirst => events.order((audit_events::at.desc(), audit_events::id.desc())),
         AuditOrder::OldestFirst => events.order((audit_events::at, audit_events::id)),
     };
-    // The time alone bounds the walk through the index; the id then tells those of one moment apart.
+    // The condition on the time alone bounds the index scan; the second one orders events of the same time by id.
     if let Some(AuditPlace { at, id }) = after {
         events = match order {
             AuditOrder::NewestFirst => {
@@ -94,7 +94,7 @@ fn filtered(filter: &AuditFilter) -> audit_events::BoxedQuery<'_, MultiBackend> 
     events
 }
 
-/// Removes the events before `before` and says how many. The database lets them go only if an event tells of their pruning.
+/// Deletes the events before `before` and returns their number. The database rejects this unless a prune event covers them.
 pub fn delete_before(conn: &mut DbConnection, before: Moment) -> QueryResult<usize> {
     let removed = diesel::delete(audit_events::table.filter(audit_events::at.lt(before))).execute(conn)?;
     let left = audit_events::table.select(audit_events::id);
@@ -102,7 +102,7 @@ pub fn delete_before(conn: &mut DbConnection, before: Moment) -> QueryResult<usi
     Ok(removed)
 }
 
-/// How many events there are before `before`.
+/// Returns the number of events before `before`.
 pub fn count_before(conn: &mut DbConnection, before: Moment) -> QueryResult<i64> {
     audit_events::table.filter(audit_events::at.lt(before)).count().get_result(conn)
 }

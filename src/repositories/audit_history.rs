@@ -1,4 +1,4 @@
-//! What the audit trail says of one principal, as actor and as target.
+//! The audit events of one principal, as actor and as target.
 
 use diesel::QueryResult;
 
@@ -7,9 +7,9 @@ use crate::models::{AuditEvent, AuditFilter, AuditOrder, AuditPlace, AuditTarget
 
 use super::audit_events;
 
-/// Up to `limit` events that name a principal, oldest first, from the one after `after`.
+/// Returns up to `limit` events that name a principal, oldest first, starting after `after`.
 ///
-/// Each side walks an index of its own: a condition on either would sort the whole history for every page.
+/// Two queries, each over its own index: a single one with OR would sort the whole history for every page.
 pub fn list(
     conn: &mut DbConnection,
     principal: PrincipalId,

@@ -1,4 +1,4 @@
-//! Who was given which role.
+//! Grants of roles to principals.
 
 use diesel::prelude::*;
 
@@ -6,10 +6,10 @@ use crate::database::{DbConnection, directly};
 use crate::models::{ADMIN, Grant, GrantSource, Moment, PrincipalId, PrincipalKind, PrincipalStatus};
 use crate::schema::{principals, role_grants, role_permissions};
 
-/// A grant beside one permission listed for its role, or none.
+/// The role, source and expiry of a grant, with one stored permission of the role, if any.
 pub type GrantedPermission = (String, GrantSource, Option<Moment>, Option<String>);
 
-/// The grants of a principal, each once for every permission listed for its role, and once without if there is none.
+/// Returns the grants of a principal: one row per stored permission of the role, or one row without a permission if there are none.
 pub fn list_with_permissions(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<GrantedPermission>> {
     let granted = role_grants::table
         .left_join(role_permissions::table.on(role_permissions::role.eq(role_grants::role)))
@@ -24,7 +24,7 @@ pub fn list_with_permissions(conn: &mut DbConnection, principal: PrincipalId) ->
     directly!(conn => granted.load(conn))
 }
 
-/// The grants of a principal, ended ones too, in the order of their roles.
+/// Returns the grants of a principal, including expired ones, ordered by role.
 pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<Grant>> {
     role_grants::table
         .filter(role_grants::principal_id.eq(principal))
@@ -33,7 +33,7 @@ pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<
         .load(conn)
 }
 
-/// Given by hand or by `BOOTSTRAP_ADMIN`: what provisioning gave is not ours.
+/// Selects manual and `BOOTSTRAP_ADMIN` grants. Grants by provisioning are managed by the provider.
 #[diesel::dsl::auto_type]
 fn given_here<'a>(principal: PrincipalId, role: &'a str) -> _ {
     let provisioned: GrantSource = GrantSource::Scim;
@@ -43,25 +43,25 @@ fn given_here<'a>(principal: PrincipalId, role: &'a str) -> _ {
         .filter(role_grants::source.ne(provisioned))
 }
 
-/// The grants of one role that somebody gave a principal here.
+/// Returns the manual and `BOOTSTRAP_ADMIN` grants of one role to a principal.
 pub fn list_given_here(conn: &mut DbConnection, principal: PrincipalId, role: &str) -> QueryResult<Vec<Grant>> {
     given_here(principal, role).select(Grant::as_select()).load(conn)
 }
 
-/// Takes away what [`list_given_here`] lists.
+/// Deletes the grants that [`list_given_here`] returns.
 pub fn delete_given_here(conn: &mut DbConnection, principal: PrincipalId, role: &str) -> QueryResult<()> {
     diesel::delete(given_here(principal, role)).execute(conn)?;
     Ok(())
 }
 
-/// Adds a grant. Fails with a unique violation when it is there already.
+/// Inserts a grant. Fails with a unique violation if it exists already.
 pub fn insert(conn: &mut DbConnection, grant: &Grant) -> QueryResult<()> {
     let added = diesel::insert_into(role_grants::table).values(grant);
     directly!(conn => added.execute(conn))?;
     Ok(())
 }
 
-/// How many principals that are not deleted hold a role by a grant that has not ended by `now`.
+/// Returns the number of principals that are not deleted and hold a role by a grant that is unexpired at `now`.
 pub fn count_holders(conn: &mut DbConnection, role: &str, now: Moment) -> QueryResult<i64> {
     let holders = role_grants::table
         .filter(role_grants::role.eq(role))
@@ -74,9 +74,9 @@ pub fn count_holders(conn: &mut DbConnection, role: &str, now: Moment) -> QueryR
         .get_result(conn)
 }
 
-/// Whether there is a counted admin: an active person whose account does not end, with `admin` given here and without end.
+/// Whether there is a counted admin: an active user without expiry who holds `admin` by a manual or bootstrap grant without expiry.
 pub fn has_counted_admin(conn: &mut DbConnection) -> QueryResult<bool> {
-    // Not a join: without statistics SQLite would walk through all people and look for the grant of each.
+    // Not a join: without statistics, SQLite would scan all users and look up the grant of each.
     let granted = role_grants::table
         .filter(role_grants::role.eq(ADMIN))
         .filter(role_grants::source.ne(GrantSource::Scim))

@@ -1,4 +1,4 @@
-//! Answers kept for requests that carried an `Idempotency-Key`.
+//! Stored responses of requests with an `Idempotency-Key`.
 
 use diesel::prelude::*;
 
@@ -7,42 +7,42 @@ use crate::models::{Moment, PrincipalId};
 use crate::redacted::redact_debug;
 use crate::schema::idempotency_keys;
 
-/// A kept answer.
+/// A stored response.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = idempotency_keys, check_for_backend(MultiBackend))]
 pub struct KeptResponse {
-    /// Who asked.
+    /// The caller.
     pub caller: String,
-    /// For what.
+    /// The operation.
     pub operation: String,
-    /// Under which key.
+    /// The idempotency key.
     pub key: String,
-    /// SHA-256 of what was asked.
+    /// The SHA-256 hash of the request.
     pub request_hash: String,
-    /// What was made.
+    /// The id of the created resource.
     pub created_id: PrincipalId,
-    /// Its version in the answer.
+    /// The version of the resource in the response.
     pub version: i64,
-    /// The answer's body.
+    /// The response body.
     pub answer: String,
-    /// When it was given.
+    /// The time of the response.
     pub answered_at: Moment,
 }
 
 redact_debug!(KeptResponse);
 
-/// The answer kept for this key of this caller, if there is one.
+/// Returns the stored response for this caller, operation and key, if any.
 pub fn find(conn: &mut DbConnection, caller: &str, operation: &str, key: &str) -> QueryResult<Option<KeptResponse>> {
     idempotency_keys::table.find((caller, operation, key)).select(KeptResponse::as_select()).get_result(conn).optional()
 }
 
-/// Keeps an answer. Fails with a unique violation when one is kept for the key.
-pub fn insert(conn: &mut DbConnection, answer: &KeptResponse) -> QueryResult<()> {
-    diesel::insert_into(idempotency_keys::table).values(answer).execute(conn)?;
+/// Stores a response. Fails with a unique violation if the key has one already.
+pub fn insert(conn: &mut DbConnection, response: &KeptResponse) -> QueryResult<()> {
+    diesel::insert_into(idempotency_keys::table).values(response).execute(conn)?;
     Ok(())
 }
 
-/// Forgets the answers given at `before` or earlier.
+/// Deletes the responses given at `before` or earlier.
 pub fn delete_old(conn: &mut DbConnection, before: Moment) -> QueryResult<()> {
     diesel::delete(idempotency_keys::table.filter(idempotency_keys::answered_at.le(before))).execute(conn)?;
     Ok(())

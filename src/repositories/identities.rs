@@ -1,4 +1,4 @@
-//! How providers know principals.
+//! Identities of principals at their providers.
 
 use diesel::prelude::*;
 
@@ -6,14 +6,14 @@ use crate::database::{DbConnection, directly};
 use crate::models::{Identity, PrincipalId};
 use crate::schema::identities;
 
-/// Links an identity to its principal. Fails with a unique violation when the identity is linked already.
+/// Inserts an identity. Fails with a unique violation if its key is already linked.
 pub fn insert(conn: &mut DbConnection, identity: &Identity) -> QueryResult<()> {
     let added = diesel::insert_into(identities::table).values(identity);
     directly!(conn => added.execute(conn))?;
     Ok(())
 }
 
-/// The identities of a principal, oldest first.
+/// Returns the identities of a principal, oldest first.
 pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<Identity>> {
     identities::table
         .filter(identities::principal_id.eq(principal))
@@ -22,7 +22,7 @@ pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<
         .load(conn)
 }
 
-/// Every identity of an issuer.
+/// Returns all identities of an issuer, oldest first.
 pub fn list_of_issuer(conn: &mut DbConnection, issuer: &str) -> QueryResult<Vec<Identity>> {
     identities::table
         .filter(identities::issuer.eq(issuer))
@@ -31,7 +31,7 @@ pub fn list_of_issuer(conn: &mut DbConnection, issuer: &str) -> QueryResult<Vec<
         .load(conn)
 }
 
-/// Whether both issuers know a subject of the same kind and name.
+/// Whether both issuers have an identity with the same kind and subject.
 pub fn share_subject(conn: &mut DbConnection, one: &str, other: &str) -> QueryResult<bool> {
     let others = diesel::alias!(identities as others);
     let shared = identities::table
@@ -49,7 +49,7 @@ pub fn share_subject(conn: &mut DbConnection, one: &str, other: &str) -> QueryRe
     Ok(shared.is_some())
 }
 
-/// Has every identity of an issuer be another's. Fails with a unique violation where the other knows one of the subjects already.
+/// Moves all identities of issuer `from` to issuer `to`. Fails with a unique violation if `to` already has one of the subjects.
 pub fn rename_issuer(conn: &mut DbConnection, from: &str, to: &str) -> QueryResult<()> {
     diesel::update(identities::table.filter(identities::issuer.eq(from)))
         .set(identities::issuer.eq(to))
@@ -57,7 +57,7 @@ pub fn rename_issuer(conn: &mut DbConnection, from: &str, to: &str) -> QueryResu
     Ok(())
 }
 
-/// Takes an identity from a principal. Returns whether it was there.
+/// Deletes an identity of a principal. Returns whether it existed.
 pub fn delete(conn: &mut DbConnection, principal: PrincipalId, id: &str) -> QueryResult<bool> {
     let identity = identities::table.find(id).filter(identities::principal_id.eq(principal));
     Ok(diesel::delete(identity).execute(conn)? > 0)

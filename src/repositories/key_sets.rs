@@ -1,4 +1,4 @@
-//! The last good key set of each issuer.
+//! The last good key set of each issuer and the lease for fetching it.
 
 use diesel::prelude::*;
 
@@ -6,12 +6,12 @@ use crate::database::DbConnection;
 use crate::models::{KeySetTurn, StoredKeySet};
 use crate::schema::{key_set_turns, key_sets};
 
-/// The last good key set of `issuer`, if one was ever kept.
+/// Returns the last good key set of `issuer`, if one is stored.
 pub fn find(conn: &mut DbConnection, issuer: &str) -> QueryResult<Option<StoredKeySet>> {
     key_sets::table.find(issuer).select(StoredKeySet::as_select()).get_result(conn).optional()
 }
 
-/// Keeps a key set in the place of the issuer's former one.
+/// Stores a key set and replaces the former one of the issuer.
 pub fn save(conn: &mut DbConnection, key_set: &StoredKeySet) -> QueryResult<()> {
     let row = diesel::insert_into(key_sets::table).values(key_set).on_conflict(key_sets::issuer).do_update();
     match conn {
@@ -22,7 +22,7 @@ pub fn save(conn: &mut DbConnection, key_set: &StoredKeySet) -> QueryResult<()> 
     Ok(())
 }
 
-/// The turns at an issuer, held until the transaction ends. Without one, `otherwise` is put in its place.
+/// Returns the fetch lease of an issuer, locked until the transaction ends. Inserts `otherwise` if none is stored.
 pub fn find_turn_for_update(conn: &mut DbConnection, otherwise: &KeySetTurn) -> QueryResult<KeySetTurn> {
     let first = diesel::insert_into(key_set_turns::table).values(otherwise).on_conflict_do_nothing();
     let turn = key_set_turns::table.find(&otherwise.issuer);
@@ -39,13 +39,13 @@ pub fn find_turn_for_update(conn: &mut DbConnection, otherwise: &KeySetTurn) -> 
     }
 }
 
-/// Writes the turns at an issuer, which are there.
+/// Updates the stored fetch lease of an issuer.
 pub fn update_turn(conn: &mut DbConnection, turn: &KeySetTurn) -> QueryResult<()> {
     diesel::update(key_set_turns::table.find(&turn.issuer)).set(turn).execute(conn)?;
     Ok(())
 }
 
-/// Forgets the key set of `issuer`.
+/// Deletes the key set of `issuer`.
 pub fn delete(conn: &mut DbConnection, issuer: &str) -> QueryResult<()> {
     diesel::delete(key_sets::table.find(issuer)).execute(conn)?;
     Ok(())
@@ -57,7 +57,7 @@ mod tests {
     use crate::database::{Database, DatabaseError};
 
     #[tokio::test]
-    async fn an_issuer_has_one_key_set_the_last() {
+    async fn saved_key_set_replaces_the_former_one() {
         let (_folder, database) = Database::temporary();
         let kept = |document: &str| StoredKeySet {
             issuer: "https://issuer.test".into(),

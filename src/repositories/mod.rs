@@ -1,8 +1,7 @@
-//! Queries. They take a connection, return what is there and decide nothing: a miss is `None`, and what it means is the
-//! service's to say.
+//! Database queries. They take a connection, return rows and make no decisions: a miss is `None`, which the service interprets.
 //!
-//! What a key finds is asked for by `get_result`, not `first`: over a multi-connection a LIMIT keeps Diesel from reusing the prepared
-//! statement, and preparing costs more than finding.
+//! Lookups by key use `get_result`, not `first`: over a multi-connection, Diesel does not reuse the prepared statement of a query with
+//! LIMIT, and preparing costs more than the lookup.
 
 pub mod audit_events;
 pub mod audit_history;

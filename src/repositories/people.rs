@@ -1,7 +1,8 @@
-//! Lists of people. A page costs the same wherever it lies: each order walks an index of its own from the place where the page starts.
+//! Queries of the user list, with keyset pagination: every page costs the same, because each order scans its own index from the
+//! start of the page.
 //!
-//! What a query walks follows from what it asks: a prefix walks the terms, a role in the order of ids walks its grants, everything
-//! else walks the people in the order wanted. Places are compared as rows (`(name, id) > (?, ?)`), where an index can start.
+//! The filter selects the scanned table: a prefix scans the search terms, a role in the order of ids scans its grants, and every other
+//! query scans the users in the requested order. Positions are compared as row values (`(name, id) > (?, ?)`), which an index supports.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, not, sql};
@@ -15,19 +16,19 @@ use crate::models::{
 };
 use crate::schema::{principal_terms, principals, role_grants};
 
-/// A person with their place in the list.
+/// A user and its position in the list.
 pub type Placed = (PeoplePlace, Principal);
 
-// The terms once more under other names: diesel tells subqueries over the same table apart by them.
+// Aliases of the terms, which Diesel requires for subqueries over the same table.
 diesel::alias! {
     principal_terms as earlier_terms: EarlierTerms,
     principal_terms as email_terms: EmailTerms,
 }
 
-/// Up to this many holders of a role are looked up and sorted; where there are more, the order is walked until enough of them came by.
+/// Up to this number, the holders of a role are looked up and sorted. Beyond it, the index of the order is scanned for holders.
 const FEW_HOLDERS: i64 = 2_000;
 
-/// Up to `limit` people in the order wanted, from the one after `after`. A place of another order counts as none.
+/// Returns up to `limit` users that match `filter`, in `order`, starting after `after`. A position of another order is ignored.
 pub fn list(
     conn: &mut DbConnection,
     filter: &PeopleFilter,
@@ -68,11 +69,11 @@ struct List<'a> {
     filter: &'a PeopleFilter,
     now: Moment,
     limit: i64,
-    /// Whether the database knows how many rows there are of what.
+    /// Whether the query planner of the database has table statistics.
     has_statistics: bool,
 }
 
-/// The live grants of a role, for use inside a query over `principals`.
+/// The unexpired grants of a role, for use in a query over `principals`.
 macro_rules! live_grants {
     ($role:expr, $now:expr) => {
         role_grants::table
@@ -81,18 +82,19 @@ macro_rules! live_grants {
     };
 }
 
-/// People by one of their indexes, narrowed to the status and the e-mail address wanted.
+/// Users, filtered by status and e-mail address, to be scanned by one of their indexes.
 macro_rules! people {
     ($list:expr) => {
         narrowed!(principals::table.filter(principals::kind.eq(PrincipalKind::Human)), $list)
     };
 }
 
-/// People looked up for each row of `$walked`. For SQLite their kind is compared as no index has it: without statistics it would take an
-/// index that begins with the kind for a short list, and walk that instead. PostgreSQL has statistics, which that would hide from it.
-macro_rules! people_beside {
-    ($walked:expr, $list:expr) => {{
-        let people = narrowed!($walked.inner_join(principals::table), $list);
+/// Users joined to each row of `$scanned`. For SQLite, the kind is compared as an expression that no index covers: without statistics,
+/// SQLite would expect few rows from an index that starts with the kind, and scan that instead. PostgreSQL has statistics, which such an
+/// expression would hide.
+macro_rules! joined_people {
+    ($scanned:expr, $list:expr) => {{
+        let people = narrowed!($scanned.inner_join(principals::table), $list);
         if $list.has_statistics {
             people.filter(principals::kind.eq(PrincipalKind::Human))
         } else {
@@ -119,7 +121,7 @@ macro_rules! narrowed {
     }};
 }
 
-/// Those of `$people` who hold the role wanted.
+/// Filters `$people` by the requested role.
 macro_rules! of_role {
     ($people:expr, $list:expr, $conn:expr) => {{
         let mut people = $people;
@@ -146,7 +148,7 @@ impl List<'_> {
     }
 
     fn holders(&self, conn: &mut DbConnection, role: &str, after: Option<PrincipalId>) -> QueryResult<Vec<Placed>> {
-        let mut ids = people_beside!(live_grants!(role, self.now), self)
+        let mut ids = joined_people!(live_grants!(role, self.now), self)
             .order(role_grants::principal_id)
             .limit(self.limit)
             .select(role_grants::principal_id)
@@ -155,7 +157,7 @@ impl List<'_> {
         if let Some(after) = after {
             ids = ids.filter(role_grants::principal_id.gt(after));
             if self.has_statistics {
-                // PostgreSQL does not conclude it, and may walk both sides from their beginning.
+                // PostgreSQL does not infer this condition and might scan the other side from its start.
                 ids = ids.filter(principals::id.gt(after));
             }
         }
@@ -183,7 +185,7 @@ impl List<'_> {
         Ok(people.into_iter().map(|person| (place(&person), person)).collect())
     }
 
-    /// First those never seen, from the one after `after`; then, where they do not fill the page, the others.
+    /// Returns the users never seen, starting after `after`, and fills the rest of the page with the other users.
     fn by_last_seen(&self, conn: &mut DbConnection, after: Option<PrincipalId>) -> QueryResult<Vec<Placed>> {
         let mut people = of_role!(people!(self), self, conn)
             .filter(principals::last_seen_at.is_null())
@@ -195,9 +197,9 @@ impl List<'_> {
         let never_seen: Vec<Principal> = people.select(Principal::as_select()).load(conn)?;
         let mut placed: Vec<Placed> =
             never_seen.into_iter().map(|person| (PeoplePlace::LastSeen(None, person.id), person)).collect();
-        let room = self.limit - i64::try_from(placed.len()).unwrap_or(self.limit);
-        if room > 0 {
-            placed.append(&mut self.seen(conn, None, room)?);
+        let remaining = self.limit - i64::try_from(placed.len()).unwrap_or(self.limit);
+        if remaining > 0 {
+            placed.append(&mut self.seen(conn, None, remaining)?);
         }
         Ok(placed)
     }
@@ -228,12 +230,12 @@ impl List<'_> {
         after: Option<(&str, PrincipalId)>,
     ) -> QueryResult<Vec<Placed>> {
         let TermRange { from, below } = TermRange::of_prefix(prefix);
-        // Who is found by several terms counts by the first of them only.
+        // A user with several matching terms is listed only under the first.
         let earlier = earlier_terms
             .filter(earlier_terms.field(principal_terms::principal_id).eq(principal_terms::principal_id))
             .filter(earlier_terms.field(principal_terms::term).ge(from.clone()))
             .filter(earlier_terms.field(principal_terms::term).lt(principal_terms::term));
-        let found = people_beside!(principal_terms::table.filter(not(exists(earlier))), self);
+        let found = joined_people!(principal_terms::table.filter(not(exists(earlier))), self);
         let mut found =
             of_role!(found, self, conn).order((principal_terms::term, principal_terms::principal_id)).limit(self.limit);
         if let Some(below) = below {

@@ -1,4 +1,4 @@
-//! What principals are found by.
+//! Search terms of principals.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use crate::database::{DbConnection, directly};
 use crate::models::{Principal, PrincipalId, SearchTerms};
 use crate::schema::principal_terms;
 
-/// Adds the terms of a principal that has none yet.
+/// Inserts the search terms of a new principal.
 pub(super) fn insert(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
     SearchTerms::of(principal).0.iter().try_for_each(|(term, is_email)| add(conn, principal.id, term, *is_email))
 }
 
-/// Brings the terms of a principal in line with what it is called now.
+/// Updates the search terms of a principal after a change of its names or e-mail address.
 pub(super) fn update(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
     let wanted = SearchTerms::of(principal).0;
     let stored: BTreeMap<String, bool> = principal_terms::table

@@ -1,4 +1,4 @@
-//! People and programs.
+//! Users and service accounts.
 
 use diesel::prelude::*;
 
@@ -8,31 +8,31 @@ use crate::schema::{identities, principals, role_grants};
 
 use super::principal_terms;
 
-/// The principal of this id, if there is one.
+/// Returns the principal of this id, if any.
 pub fn find(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<Option<Principal>> {
     principals::table.find(id).select(Principal::as_select()).get_result(conn).optional()
 }
 
-/// The same, held until the transaction ends: nobody else changes it meanwhile, and what is read of it is what will be written over.
+/// As [`find`], locked against concurrent changes until the transaction ends, so that an update overwrites exactly what was read.
 pub fn find_for_update(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<Option<Principal>> {
     match conn {
-        // There is one writer.
+        // SQLite has a single writer.
         DbConnection::Sqlite(_) => find(conn, id),
         #[cfg(feature = "postgres")]
         DbConnection::Postgres(postgres) => {
-            // Others may still refer to it, and read it.
-            let held = principals::table.find(id).for_no_key_update();
-            held.select(Principal::as_select()).get_result(postgres).optional()
+            // This lock mode still permits reads and new foreign-key references.
+            let locked = principals::table.find(id).for_no_key_update();
+            locked.select(Principal::as_select()).get_result(postgres).optional()
         }
     }
 }
 
-/// The principal linked to this identity, if there is one.
+/// Returns the principal linked to this identity, if any.
 pub fn find_by_identity(conn: &mut DbConnection, identity: &IdentityKey) -> QueryResult<Option<Principal>> {
     Ok(find_linked(conn, identity)?.map(|(principal, _)| principal))
 }
 
-/// The principal linked to this identity, with the id of the identity.
+/// Returns the principal linked to this identity and the id of the identity, if any.
 pub fn find_linked(conn: &mut DbConnection, identity: &IdentityKey) -> QueryResult<Option<(Principal, String)>> {
     let linked = identities::table
         .inner_join(principals::table)
@@ -42,7 +42,7 @@ pub fn find_linked(conn: &mut DbConnection, identity: &IdentityKey) -> QueryResu
     directly!(conn => linked.select((Principal::as_select(), identities::id)).get_result(conn)).optional()
 }
 
-/// The same, held as by [`find_for_update`].
+/// As [`find_linked`], locked as by [`find_for_update`].
 pub fn find_linked_for_update(
     conn: &mut DbConnection,
     identity: &IdentityKey,
@@ -51,27 +51,27 @@ pub fn find_linked_for_update(
     match (&*conn, found) {
         #[cfg(feature = "postgres")]
         (DbConnection::Postgres(_), Some((principal, identity))) => {
-            Ok(find_for_update(conn, principal.id)?.map(|held| (held, identity)))
+            Ok(find_for_update(conn, principal.id)?.map(|locked| (locked, identity)))
         }
         (_, found) => Ok(found),
     }
 }
 
-/// Adds a principal and what it is found by.
+/// Inserts a principal and its search terms.
 pub fn insert(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
     let added = diesel::insert_into(principals::table).values(principal);
     directly!(conn => added.execute(conn))?;
     principal_terms::insert(conn, principal)
 }
 
-/// Writes all columns of a principal that is there already, and what it is found by.
+/// Updates all columns of a stored principal, and its search terms.
 pub fn update(conn: &mut DbConnection, principal: &Principal) -> QueryResult<()> {
     let changed = diesel::update(principals::table.find(principal.id)).set(principal);
     directly!(conn => changed.execute(conn))?;
     principal_terms::update(conn, principal)
 }
 
-/// Marks everyone who was granted a role as edited.
+/// Marks all principals with a grant of the role as edited.
 pub fn mark_holders_edited(conn: &mut DbConnection, role: &str, now: Moment) -> QueryResult<()> {
     let holders = role_grants::table.filter(role_grants::role.eq(role)).select(role_grants::principal_id);
     diesel::update(principals::table.filter(principals::id.eq_any(holders)))
@@ -84,7 +84,7 @@ pub fn mark_holders_edited(conn: &mut DbConnection, role: &str, now: Moment) -> 
     Ok(())
 }
 
-/// Marks that something bears on the requests of every principal that this issuer knows.
+/// Sets `changed_at` of all principals with an identity of this issuer, which invalidates their cached state.
 pub fn mark_changed_of_issuer(conn: &mut DbConnection, issuer: &str, now: Moment) -> QueryResult<()> {
     let known = identities::table.filter(identities::issuer.eq(issuer)).select(identities::principal_id);
     diesel::update(principals::table.filter(principals::id.eq_any(known)))
@@ -93,9 +93,9 @@ pub fn mark_changed_of_issuer(conn: &mut DbConnection, issuer: &str, now: Moment
     Ok(())
 }
 
-/// Up to `limit` people that are not deleted, in the order of their ids, from the one after `after`.
-pub fn list_people(conn: &mut DbConnection, after: Option<PrincipalId>, limit: i64) -> QueryResult<Vec<Principal>> {
-    let mut people = principals::table
+/// Returns up to `limit` users that are not deleted, ordered by id, starting after `after`.
+pub fn list_users(conn: &mut DbConnection, after: Option<PrincipalId>, limit: i64) -> QueryResult<Vec<Principal>> {
+    let mut users = principals::table
         .filter(principals::kind.eq(PrincipalKind::Human))
         .filter(principals::status.ne(PrincipalStatus::Deleted))
         .order(principals::id)
@@ -103,18 +103,18 @@ pub fn list_people(conn: &mut DbConnection, after: Option<PrincipalId>, limit: i
         .select(Principal::as_select())
         .into_boxed();
     if let Some(after) = after {
-        people = people.filter(principals::id.gt(after));
+        users = users.filter(principals::id.gt(after));
     }
-    people.load(conn)
+    users.load(conn)
 }
 
-/// The same of programs, each with the identity it is registered under.
-pub fn list_programs(
+/// As [`list_users`], for service accounts, each with its registered identity.
+pub fn list_service_accounts(
     conn: &mut DbConnection,
     after: Option<PrincipalId>,
     limit: i64,
 ) -> QueryResult<Vec<(Principal, Identity)>> {
-    let mut programs = principals::table
+    let mut accounts = principals::table
         .inner_join(identities::table)
         .filter(principals::kind.eq(PrincipalKind::Machine))
         .filter(principals::status.ne(PrincipalStatus::Deleted))
@@ -123,12 +123,12 @@ pub fn list_programs(
         .select((Principal::as_select(), Identity::as_select()))
         .into_boxed();
     if let Some(after) = after {
-        programs = programs.filter(principals::id.gt(after));
+        accounts = accounts.filter(principals::id.gt(after));
     }
-    programs.load(conn)
+    accounts.load(conn)
 }
 
-/// Up to `limit` principals that were deleted at `before` or earlier, the longest deleted first.
+/// Returns up to `limit` principals that were deleted at `before` or earlier, ordered by time of deletion.
 pub fn list_deleted(conn: &mut DbConnection, before: Moment, limit: i64) -> QueryResult<Vec<Principal>> {
     principals::table
         .filter(principals::deleted_at.le(before))
@@ -138,7 +138,7 @@ pub fn list_deleted(conn: &mut DbConnection, before: Moment, limit: i64) -> Quer
         .load(conn)
 }
 
-/// Removes a principal for good, and with it its identities, its grants, what it is found by and the answers that tell of it.
+/// Deletes a principal. Its identities, grants, sessions, search terms and stored responses are deleted by cascade.
 pub fn purge(conn: &mut DbConnection, id: PrincipalId) -> QueryResult<()> {
     diesel::delete(principals::table.find(id)).execute(conn)?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Roles and the permissions they hold.
+//! Roles and their stored permissions.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use crate::database::DbConnection;
 use crate::models::Role;
 use crate::schema::{role_permissions, roles};
 
-/// No role has it in its name, and PostgreSQL does not even take it for a question.
+/// Never part of a role name. PostgreSQL rejects it even in a query parameter.
 const NUL: char = '\0';
 
-/// The role of this name, if there is one.
+/// Returns the role of this name, if any.
 pub fn find(conn: &mut DbConnection, name: &str) -> QueryResult<Option<Role>> {
     if name.contains(NUL) {
         return Ok(None);
@@ -19,30 +19,30 @@ pub fn find(conn: &mut DbConnection, name: &str) -> QueryResult<Option<Role>> {
     roles::table.find(name).select(Role::as_select()).get_result(conn).optional()
 }
 
-/// Every role, in the order of their names.
+/// Returns all roles, ordered by name.
 pub fn list(conn: &mut DbConnection) -> QueryResult<Vec<Role>> {
     roles::table.order(roles::name).select(Role::as_select()).load(conn)
 }
 
-/// Adds a role. Fails with a unique violation when the name is taken.
+/// Inserts a role. Fails with a unique violation if the name is in use.
 pub fn insert(conn: &mut DbConnection, role: &Role) -> QueryResult<()> {
     diesel::insert_into(roles::table).values(role).execute(conn)?;
     Ok(())
 }
 
-/// Writes all columns of a role that is there already.
+/// Updates all columns of a stored role.
 pub fn update(conn: &mut DbConnection, role: &Role) -> QueryResult<()> {
     diesel::update(roles::table.find(&role.name)).set(role).execute(conn)?;
     Ok(())
 }
 
-/// Removes a role, what it grants and its grants.
+/// Deletes a role. Its permissions and grants are deleted by cascade.
 pub fn delete(conn: &mut DbConnection, name: &str) -> QueryResult<()> {
     diesel::delete(roles::table.find(name)).execute(conn)?;
     Ok(())
 }
 
-/// Lists these permissions for a role and no others.
+/// Replaces the stored permissions of a role.
 pub fn replace_permissions<'a>(
     conn: &mut DbConnection,
     role: &str,
@@ -56,17 +56,17 @@ pub fn replace_permissions<'a>(
     Ok(())
 }
 
-/// Every role's listed permissions: the role and the permission's name.
+/// Returns the stored permissions of all roles, as pairs of role and permission name.
 pub fn list_all_permissions(conn: &mut DbConnection) -> QueryResult<Vec<(String, String)>> {
     role_permissions::table.select((role_permissions::role, role_permissions::permission)).load(conn)
 }
 
-/// The names of the permissions listed for a role.
+/// Returns the names of the stored permissions of a role.
 pub fn list_permissions(conn: &mut DbConnection, role: &str) -> QueryResult<Vec<String>> {
     role_permissions::table.filter(role_permissions::role.eq(role)).select(role_permissions::permission).load(conn)
 }
 
-/// Those of `names` that are roles here, each once for every permission listed for it, and once without if there is none.
+/// Returns the existing roles among `names`: one row per stored permission, or one row without a permission if there are none.
 pub fn list_with_permissions(
     conn: &mut DbConnection,
     names: &BTreeSet<String>,
@@ -76,7 +76,7 @@ pub fn list_with_permissions(
         .order((roles::name, role_permissions::permission))
         .select((roles::name, role_permissions::permission.nullable()));
     match conn {
-        // A list of names would be prepared anew each time, since each length of it is another statement.
+        // One query per name: an IN list of each length is a different statement and would be prepared every time.
         DbConnection::Sqlite(sqlite) => {
             let of_each = names.iter().map(|name| listed.filter(roles::name.eq(name)).load(sqlite));
             Ok(of_each.collect::<QueryResult<Vec<_>>>()?.concat())

@@ -1,4 +1,4 @@
-//! Sessions of people's browsers.
+//! Browser sessions.
 
 use diesel::prelude::*;
 
@@ -6,18 +6,18 @@ use crate::database::DbConnection;
 use crate::models::{Moment, PrincipalId, Session, SessionRenewal};
 use crate::schema::sessions;
 
-/// Adds a session.
+/// Inserts a session.
 pub fn insert(conn: &mut DbConnection, session: &Session) -> QueryResult<()> {
     diesel::insert_into(sessions::table).values(session).execute(conn)?;
     Ok(())
 }
 
-/// The session whose cookie has this hash, if there is one.
+/// Returns the session whose cookie token has this hash, if any.
 pub fn find_by_token(conn: &mut DbConnection, token_hash: &str) -> QueryResult<Option<Session>> {
     sessions::table.filter(sessions::token_hash.eq(token_hash)).select(Session::as_select()).get_result(conn).optional()
 }
 
-/// The sessions of a principal, oldest first.
+/// Returns the sessions of a principal, oldest first.
 pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<Session>> {
     sessions::table
         .filter(sessions::principal_id.eq(principal))
@@ -26,7 +26,7 @@ pub fn list(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<Vec<
         .load(conn)
 }
 
-/// Leases a session to whoever asks the issuer about it next. Returns whether it was free, and proved when the asker thought.
+/// Leases a session for its renewal at the issuer. Returns whether the lease was free and the session was last confirmed at `proved_at`.
 pub fn lease(conn: &mut DbConnection, id: &str, proved_at: Moment, now: Moment, until: Moment) -> QueryResult<bool> {
     let free = sessions::table
         .find(id)
@@ -35,7 +35,7 @@ pub fn lease(conn: &mut DbConnection, id: &str, proved_at: Moment, now: Moment, 
     Ok(diesel::update(free).set(sessions::leased_until.eq(until)).execute(conn)? > 0)
 }
 
-/// Writes a renewed proof and ends the lease. Returns whether the session is still there.
+/// Stores a renewal and ends the lease. Returns whether the session still exists.
 pub fn renew(conn: &mut DbConnection, id: &str, renewal: &SessionRenewal) -> QueryResult<bool> {
     let renewed = diesel::update(sessions::table.find(id))
         .set((renewal, sessions::leased_until.eq(None::<Moment>)))
@@ -43,30 +43,30 @@ pub fn renew(conn: &mut DbConnection, id: &str, renewal: &SessionRenewal) -> Que
     Ok(renewed > 0)
 }
 
-/// Notes that a session was used.
+/// Sets the time of the last use of a session.
 pub fn touch(conn: &mut DbConnection, id: &str, now: Moment) -> QueryResult<()> {
     diesel::update(sessions::table.find(id)).set(sessions::last_used_at.eq(now)).execute(conn)?;
     Ok(())
 }
 
-/// Ends the session whose cookie has this hash. Returns whether there was one.
+/// Deletes the session whose cookie token has this hash. Returns whether it existed.
 pub fn delete_by_token(conn: &mut DbConnection, token_hash: &str) -> QueryResult<bool> {
     Ok(diesel::delete(sessions::table.filter(sessions::token_hash.eq(token_hash))).execute(conn)? > 0)
 }
 
-/// Ends one session of a principal. Returns whether there was one.
+/// Deletes one session of a principal. Returns whether it existed.
 pub fn delete(conn: &mut DbConnection, principal: PrincipalId, id: &str) -> QueryResult<bool> {
     let own = sessions::table.find(id).filter(sessions::principal_id.eq(principal));
     Ok(diesel::delete(own).execute(conn)? > 0)
 }
 
-/// Ends every session of a principal. Returns how many there were.
+/// Deletes all sessions of a principal. Returns their number.
 pub fn delete_all(conn: &mut DbConnection, principal: PrincipalId) -> QueryResult<usize> {
     diesel::delete(sessions::table.filter(sessions::principal_id.eq(principal))).execute(conn)
 }
 
-/// Ends the sessions that are one session of the issuer's and began at `until` or earlier, by the issuer's clock; of `provider_subject`
-/// alone where that is told. Returns how many there were.
+/// Deletes the sessions that belong to one session at the issuer and began at `until` or earlier, by the issuer's clock. If
+/// `provider_subject` is given, only those of that subject. Returns their number.
 pub fn delete_by_provider_session(
     conn: &mut DbConnection,
     issuer: &str,
@@ -84,7 +84,7 @@ pub fn delete_by_provider_session(
     }
 }
 
-/// The owners of the issuer's sessions of a subject.
+/// Returns the users of the sessions of a subject at the issuer.
 pub fn list_owners(conn: &mut DbConnection, issuer: &str, provider_subject: &str) -> QueryResult<Vec<PrincipalId>> {
     sessions::table
         .filter(sessions::issuer.eq(issuer))
@@ -93,21 +93,21 @@ pub fn list_owners(conn: &mut DbConnection, issuer: &str, provider_subject: &str
         .load(conn)
 }
 
-/// Ends the sessions of an issuer's subject that began at `until` or earlier, by the issuer's clock. Returns how many there were.
+/// Deletes the sessions of a subject at the issuer that began at `until` or earlier, by the issuer's clock. Returns their number.
 pub fn delete_by_provider_subject(
     conn: &mut DbConnection,
     issuer: &str,
     provider_subject: &str,
     until: Moment,
 ) -> QueryResult<usize> {
-    let theirs = sessions::table
+    let of_subject = sessions::table
         .filter(sessions::issuer.eq(issuer))
         .filter(sessions::provider_subject.eq(provider_subject))
         .filter(sessions::signed_in_at.le(until));
-    diesel::delete(theirs).execute(conn)
+    diesel::delete(of_subject).execute(conn)
 }
 
-/// Removes the sessions that have ended by `now`, and those that were last used at `unused_since` or earlier. Returns how many.
+/// Deletes the sessions that have ended by `now` or were last used at `unused_since` or earlier. Returns their number.
 pub fn delete_over(conn: &mut DbConnection, now: Moment, unused_since: Moment) -> QueryResult<usize> {
     let over = sessions::ends_at.le(now).or(sessions::last_used_at.le(unused_since));
     diesel::delete(sessions::table.filter(over)).execute(conn)

@@ -1,4 +1,4 @@
-//! What is left of people who were purged: hashes of their identities, and the key that these are made with.
+//! Tombstones of purged users: keyed hashes of their identities, and the hash key.
 
 use diesel::prelude::*;
 
@@ -6,29 +6,29 @@ use crate::database::{DbConnection, directly};
 use crate::models::{Moment, PrincipalId};
 use crate::schema::{tombstone_keys, tombstones};
 
-/// The one row of keys.
-const THE_KEY: i32 = 1;
+/// The id of the single key row.
+const KEY_ID: i32 = 1;
 
-/// The key, if one was ever needed.
+/// Returns the hash key, if there is one.
 pub fn find_key(conn: &mut DbConnection) -> QueryResult<Option<String>> {
-    let key = tombstone_keys::table.find(THE_KEY).select(tombstone_keys::key);
+    let key = tombstone_keys::table.find(KEY_ID).select(tombstone_keys::key);
     directly!(conn => key.get_result(conn)).optional()
 }
 
-/// Keeps the key. Fails with a unique violation when there is one.
+/// Stores the hash key. Fails with a unique violation if there is one already.
 pub fn insert_key(conn: &mut DbConnection, key: &str) -> QueryResult<()> {
-    let row = (tombstone_keys::id.eq(THE_KEY), tombstone_keys::key.eq(key));
+    let row = (tombstone_keys::id.eq(KEY_ID), tombstone_keys::key.eq(key));
     diesel::insert_into(tombstone_keys::table).values(row).execute(conn)?;
     Ok(())
 }
 
-/// Whose identity has this hash, if it is that of somebody who was purged.
+/// Returns the purged principal whose identity has this hash, if any.
 pub fn find(conn: &mut DbConnection, identity_hash: &str) -> QueryResult<Option<PrincipalId>> {
     let purged = tombstones::table.find(identity_hash).select(tombstones::principal_id);
     directly!(conn => purged.get_result(conn)).optional()
 }
 
-/// Marks an identity as that of somebody who was purged.
+/// Inserts the tombstone of an identity.
 pub fn insert(
     conn: &mut DbConnection,
     identity_hash: &str,
@@ -44,7 +44,7 @@ pub fn insert(
     Ok(())
 }
 
-/// Removes the mark.
+/// Deletes the tombstone of an identity.
 pub fn delete(conn: &mut DbConnection, identity_hash: &str) -> QueryResult<()> {
     diesel::delete(tombstones::table.find(identity_hash)).execute(conn)?;
     Ok(())

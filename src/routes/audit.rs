@@ -1,4 +1,4 @@
-//! The audit trail. Read only: the command line alone prunes it.
+//! The audit trail. It is read-only here; only the command line prunes it.
 
 use actix_web::http::header::LINK;
 use actix_web::{HttpResponse, web};
@@ -18,12 +18,14 @@ pub(super) fn register(api: &mut Api) {
     api.get(AUDIT_EVENTS, AUDIT_READ, op!(list));
 }
 
-/// Who changed what, the newest first; what was refused to admins is among it.
+/// Lists the audit events, newest first.
+///
+/// The list includes refused changes.
 #[utoipa::path(get, path = "", params(AuditQuery), responses(
     (
         status = 200,
         body = PageResponse<AuditEventResponse>,
-        headers(("Link" = String, description = "The next page, as `rel=\"next\"`")),
+        headers(("Link" = String, description = "The URL of the next page, as `rel=\"next\"`")),
     ),
 ))]
 async fn list(

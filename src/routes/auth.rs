@@ -1,7 +1,7 @@
-//! Signing in and out with a browser: out to the provider, back, and what stands for it from then on.
+//! Browser sign-in and sign-out: the redirect to the identity provider, the callback, and the session.
 //!
-//! Everything that goes wrong on the way ends where the browser wanted to go, with a code in `error`; where that can't be known, since
-//! nothing says that this browser began anything, in a problem. Nothing is tried again by itself.
+//! A failed sign-in redirects to `return_to` with a code in `error`. If no sign-in of this browser is known, the response is a problem.
+//! Nothing is retried automatically.
 
 use actix_web::cookie::Cookie;
 use actix_web::http::header::{LOCATION, REFERRER_POLICY, USER_AGENT};
@@ -20,7 +20,7 @@ use crate::op;
 use crate::request_id::RequestId;
 use crate::services::{CallbackRequest, Completion, Failure, LoginRefusal, SignedOut};
 
-/// Where the provider sends browsers back to.
+/// The redirect URI's path.
 pub(crate) const CALLBACK_PATH: &str = "/auth/callback";
 const LOGOUT_PATH: &str = "/auth/logout";
 
@@ -33,41 +33,48 @@ pub(super) fn register(api: &mut Api) {
         .post("/auth/backchannel-logout", PUBLIC, op!(backchannel_logout));
 }
 
-/// `None` where nobody signs in with a browser.
+/// `None` if browser sign-in is not enabled.
 type Sessions = Option<web::Data<BrowserSessions>>;
 
-fn on(sessions: Sessions) -> Result<web::Data<BrowserSessions>, Failure> {
+fn enabled(sessions: Sessions) -> Result<web::Data<BrowserSessions>, Failure> {
     sessions.ok_or(Failure::SessionsOff)
 }
 
-/// Sends the browser to the identity provider, to sign in.
+/// Redirects the browser to the identity provider to sign in.
 #[utoipa::path(
     get,
     path = "",
     params(LoginQuery),
     responses(
-        (status = 303, description = "To the provider", headers(("Location" = String, description = "The provider's page"))),
-        (status = 404, description = "Nobody signs in here"),
-        (status = 503, description = "The provider can't be asked"),
+        (
+            status = 303,
+            description = "Redirect to the provider",
+            headers(("Location" = String, description = "A URL of the provider")),
+        ),
+        (status = 404, description = "Browser sign-in is not enabled"),
+        (status = 503, description = "The identity provider is unavailable"),
     ),
 )]
 async fn login(request: HttpRequest, query: web::Query<LoginQuery>, sessions: Sessions) -> Result<HttpResponse, Error> {
-    let (sessions, LoginQuery { return_to, prompt }) = (on(sessions)?, query.into_inner());
-    let return_to = return_to.map(|target| sessions.origins.destination(&target).ok_or_else(not_a_destination));
+    let (sessions, LoginQuery { return_to, prompt }) = (enabled(sessions)?, query.into_inner());
+    let return_to = return_to.map(|target| sessions.origins.destination(&target).ok_or_else(invalid_return_to));
     let pending = sessions.cookies.read(&request, CookieKind::Login)?;
-    let beginning =
+    let started =
         sessions.service.begin(pending.as_deref(), return_to.transpose()?, prompt.map(Prompt::as_str)).await?;
-    let cookie = sessions.cookies.set(CookieKind::Login, beginning.pending).ok_or_else(not_a_destination)?;
-    Ok(go_to(beginning.url.as_str(), [cookie]))
+    let cookie = sessions.cookies.set(CookieKind::Login, started.pending).ok_or_else(invalid_return_to)?;
+    Ok(redirect_to(started.url.as_str(), [cookie]))
 }
 
-fn not_a_destination() -> Error {
-    let sentence = "`return_to` must be a path of this service that is not about signing in, or an address of an origin that it allows, \
-                    and not long.";
+fn invalid_return_to() -> Error {
+    let sentence = "`return_to` must be a path of this service outside `/auth/`, or a URL of an allowed origin, and short \
+                    enough for a cookie.";
     Error::InvalidParameter(sentence.to_owned())
 }
 
-/// Ends a sign-in: the provider sends the browser here, and it goes on to where it wanted. With `error` added where there is no session.
+/// Completes a sign-in.
+///
+/// The identity provider redirects the browser here, and the response redirects it to `return_to`. If the sign-in fails, the parameter
+/// `error` is added to that URL.
 #[utoipa::path(
     get,
     path = "",
@@ -75,10 +82,10 @@ fn not_a_destination() -> Error {
     responses(
         (
             status = 303,
-            description = "Signed in, or not: then `error` is added",
-            headers(("Location" = String, description = "What was `return_to`")),
+            description = "Redirect to `return_to`, with `error` if the sign-in failed",
+            headers(("Location" = String, description = "The URL of `return_to`")),
         ),
-        (status = 404, description = "Nobody signs in here"),
+        (status = 404, description = "Browser sign-in is not enabled"),
         (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
@@ -89,12 +96,12 @@ async fn callback(
     sessions: Sessions,
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
-    let (sessions, query, device) = (on(sessions)?, query.into_inner(), device(&request));
-    let jars = sessions.cookies;
-    let (pending, former) = (jars.read(&request, CookieKind::Login)?, jars.read(&request, CookieKind::Session)?);
-    // Before the sealed state is opened, and the provider is asked about a code that may be made up.
+    let (sessions, query, device) = (enabled(sessions)?, query.into_inner(), device(&request));
+    let cookies = sessions.cookies;
+    let (pending, former) = (cookies.read(&request, CookieKind::Login)?, cookies.read(&request, CookieKind::Session)?);
+    // Before the state is decrypted, and before a code that may be forged is sent to the provider.
     let attempt = limits.begin_once(&request)?;
-    let arrival = CallbackRequest {
+    let callback = CallbackRequest {
         pending: pending.as_deref(),
         answer: LoginAnswer { state: query.state, issuer: query.iss },
         code: query.code.as_deref(),
@@ -103,7 +110,7 @@ async fn callback(
         device: device.as_deref(),
         request_id: request_id.to_string(),
     };
-    let completed = sessions.service.complete(arrival).await.map_err(Error::from);
+    let completed = sessions.service.complete(callback).await.map_err(Error::from);
     match &completed {
         Ok(completion) if completion.refuses_credential() => attempt.refuse(),
         completed => attempt.settle(completed),
@@ -111,23 +118,23 @@ async fn callback(
     let Completion { outcome, return_to, pending } = completed?;
     let return_to = return_to.unwrap_or_else(|| sessions.origins.home());
     let pending = pending
-        .and_then(|pending| jars.set(CookieKind::Login, pending))
-        .unwrap_or_else(|| jars.forget(CookieKind::Login));
+        .and_then(|pending| cookies.set(CookieKind::Login, pending))
+        .unwrap_or_else(|| cookies.forget(CookieKind::Login));
     match outcome {
         Ok(token) => {
-            let session = jars.set(CookieKind::Session, token);
-            Ok(go_to(&return_to, session.into_iter().chain([pending])))
+            let session = cookies.set(CookieKind::Session, token);
+            Ok(redirect_to(&return_to, session.into_iter().chain([pending])))
         }
-        Err(refusal) => Ok(go_to(&with_error(&return_to, code_of(refusal)), [pending])),
+        Err(refusal) => Ok(redirect_to(&with_error(&return_to, code_of(refusal)), [pending])),
     }
 }
 
-/// What the browser calls itself.
+/// Returns the `User-Agent` of the browser.
 fn device(request: &HttpRequest) -> Option<String> {
     request.headers().get(USER_AGENT).and_then(|name| name.to_str().ok()).map(str::to_owned)
 }
 
-/// A code that pages can rely on: the provider's own, or that of the problem.
+/// Returns the stable error code: the provider's, or that of the problem.
 fn code_of(refusal: LoginRefusal) -> &'static str {
     match refusal {
         LoginRefusal::ByProvider(code) => code,
@@ -145,8 +152,8 @@ fn with_error(return_to: &str, code: &str) -> String {
     }
 }
 
-/// 303, so that whatever the browser sent stays here (RFC 9700 section 4.12).
-fn go_to<'c>(address: &str, cookies: impl IntoIterator<Item = Cookie<'c>>) -> HttpResponse {
+/// Returns a 303, which makes the browser send a GET without the original body (RFC 9700 section 4.12).
+fn redirect_to<'c>(address: &str, cookies: impl IntoIterator<Item = Cookie<'c>>) -> HttpResponse {
     let mut response = HttpResponse::SeeOther();
     response.insert_header((LOCATION, address)).insert_header((REFERRER_POLICY, "no-referrer"));
     for cookie in cookies {
@@ -155,7 +162,7 @@ fn go_to<'c>(address: &str, cookies: impl IntoIterator<Item = Cookie<'c>>) -> Ht
     response.finish()
 }
 
-/// Who is signed in, by session or by token.
+/// Returns the authenticated principal, by session or by token.
 #[utoipa::path(get, path = "", responses((status = 200, body = WhoResponse)))]
 async fn show(caller: Caller, declared: web::Data<DeclaredPermissions>) -> web::Json<WhoResponse> {
     let session = caller.session();
@@ -167,14 +174,16 @@ async fn show(caller: Caller, declared: web::Data<DeclaredPermissions>) -> web::
     })
 }
 
-/// Signs out here, and says where to send the browser to sign out at the provider as well.
+/// Signs out of this service.
+///
+/// Returns the URL that signs the browser out at the identity provider, if the provider supports it.
 #[utoipa::path(
     post,
     path = "",
     responses(
         (status = 200, body = LogoutResponse),
-        (status = 403, description = "It does not come from a page that may act here"),
-        (status = 404, description = "Nobody signs in here"),
+        (status = 403, description = "The cross-site request is not allowed"),
+        (status = 404, description = "Browser sign-in is not enabled"),
         (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
@@ -184,7 +193,7 @@ async fn logout(
     sessions: Sessions,
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
-    let sessions = on(sessions)?;
+    let sessions = enabled(sessions)?;
     sessions.check_page(request.method(), request.headers())?;
     let signed_out = match sessions.cookies.read(&request, CookieKind::Session)? {
         Some(cookie) => end_session(&sessions, &limits, &request, &cookie, request_id).await?,
@@ -202,8 +211,8 @@ async fn logout(
         .json(LogoutResponse { end_session_url: is_provider_next.then(|| sessions.origins.address(LOGOUT_PATH)) }))
 }
 
-/// Ends the session of this cookie; `None` where there is no such session. A cookie that leads to none counts as refused, whatever is
-/// answered: it was looked for.
+/// Ends the session of this cookie. Returns `None` if the session does not exist. A cookie without a session counts as a refused
+/// credential, whatever the response, because it costs a lookup.
 async fn end_session(
     sessions: &BrowserSessions,
     limits: &RateLimits,
@@ -224,15 +233,20 @@ async fn end_session(
     signed_out
 }
 
-/// Sends a browser that has just signed out here to sign out at the provider. What the provider needs for that, an ID token, goes by
-/// way of a cookie and this redirect, so that no script sees it.
+/// Redirects a browser that has just signed out of this service to the identity provider to sign out there.
+///
+/// The ID token that the provider requires is passed in a cookie and in this redirect, so no script can read it.
 #[utoipa::path(
     get,
     path = "",
     responses(
-        (status = 303, description = "To the provider", headers(("Location" = String, description = "The provider's page"))),
-        (status = 400, description = "This browser has not just signed out"),
-        (status = 404, description = "Nobody signs in here"),
+        (
+            status = 303,
+            description = "Redirect to the provider",
+            headers(("Location" = String, description = "A URL of the provider")),
+        ),
+        (status = 400, description = "The browser has not just signed out"),
+        (status = 404, description = "Browser sign-in is not enabled"),
         (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
@@ -241,7 +255,7 @@ async fn logout_at_provider(
     sessions: Sessions,
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
-    let sessions = on(sessions)?;
+    let sessions = enabled(sessions)?;
     let hint = sessions.cookies.read(&request, CookieKind::Logout)?.ok_or(Failure::LoginFailed)?;
     let attempt = limits.begin_once(&request)?;
     let opened = sessions.service.open_hint(&hint).ok_or_else(|| Error::from(Failure::LoginFailed));
@@ -251,19 +265,21 @@ async fn logout_at_provider(
         Err(_) => None,
     };
     let address = url.map_or_else(|| sessions.origins.home(), String::from);
-    Ok(go_to(&address, [sessions.cookies.forget(CookieKind::Logout)]))
+    Ok(redirect_to(&address, [sessions.cookies.forget(CookieKind::Logout)]))
 }
 
-/// The provider tells that somebody signed out there (OpenID Connect Back-Channel Logout section 2.5).
+/// Ends the sessions of a user who signed out at the identity provider.
+///
+/// The identity provider calls this endpoint (OpenID Connect Back-Channel Logout section 2.5).
 #[utoipa::path(
     post,
     path = "",
     request_body(content = BackchannelLogoutRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "What it names has ended"),
-        (status = 400, description = "It is no logout token for this service"),
-        (status = 404, description = "Nobody signs in here"),
-        (status = 503, description = "It can't be checked at the moment"),
+        (status = 200, description = "The sessions have ended"),
+        (status = 400, description = "The logout token is not accepted"),
+        (status = 404, description = "Browser sign-in is not enabled"),
+        (status = 503, description = "The logout token cannot be verified at the moment"),
         (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
@@ -273,8 +289,9 @@ async fn backchannel_logout(
     sessions: Sessions,
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
-    let sessions = on(sessions)?;
-    let form = form.map_err(|_| Error::InvalidBody("The body must be a form with one `logout_token`.".to_owned()))?;
+    let sessions = enabled(sessions)?;
+    let form =
+        form.map_err(|_| Error::InvalidBody("The request body must be a form with one `logout_token`.".to_owned()))?;
     let attempt = limits.begin_once(&request)?;
     let ended = sessions.service.provider_signed_out(&form.logout_token).await.map_err(Error::from);
     attempt.settle(&ended);

@@ -1,4 +1,4 @@
-//! The API's documentation: the OpenAPI document, and a page that shows it.
+//! The API documentation: the OpenAPI document and the page that renders it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::oidc::SignInPlace;
 use crate::op;
 
-/// The document that the page reads where it signs people in, beside the page.
+/// The document that the page loads if sign-in is configured for it, relative to the page.
 const OWN_DOCUMENT: &str = "openapi.json";
 
 pub(super) fn register(api: &mut Api) {
@@ -25,22 +25,22 @@ pub(super) fn register(api: &mut Api) {
     );
 }
 
-/// The OpenAPI document of this service.
+/// Returns the OpenAPI document of this service.
 #[utoipa::path(get, path = "", responses((status = 200, description = "An OpenAPI 3.1 document", content_type = "application/json")))]
 async fn openapi(catalogue: web::Data<Catalogue>) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).body(catalogue.openapi_json())
 }
 
-/// Leads to the documentation page.
-#[utoipa::path(get, path = "", responses((status = 308, description = "The page is at `/docs/`")))]
+/// Redirects to the documentation page.
+#[utoipa::path(get, path = "", responses((status = 308, description = "Redirect to `/docs/`")))]
 async fn index() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((LOCATION, "docs/")).finish()
 }
 
-/// The documentation page and the files that it loads.
-#[utoipa::path(get, path = "", params(("file" = String, Path, description = "Empty for the page itself")), responses(
+/// Returns the documentation page or one of its files.
+#[utoipa::path(get, path = "", params(("file" = String, Path, description = "The file's name; empty for the page itself")), responses(
     (status = 200, description = "The page or one of its files", content_type = "text/html"),
-    (status = 404, description = "No such file"),
+    (status = 404, description = "File not found"),
 ))]
 async fn file(
     file: web::Path<String>,
@@ -52,10 +52,10 @@ async fn file(
         return Ok(own_document(sign_in, &catalogue).await);
     }
     let file = utoipa_swagger_ui::serve(&file, Arc::new(page_settings(sign_in, &catalogue)))
-        .map_err(|_| Error::Internal("the documentation page could not be made".into()))?
+        .map_err(|_| Error::Internal("failed to render the documentation page".into()))?
         .ok_or(Error::NotFound)?;
     let bytes = match file.bytes {
-        // The large ones are part of the program, and need no copy.
+        // Static files are part of the binary and need no copy.
         Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
         Cow::Owned(bytes) => web::Bytes::from(bytes),
     };
@@ -70,11 +70,11 @@ async fn file(
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const NO_FEATURES: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
-/// The one inline style that Swagger UI sets once somebody has signed in, by its SHA-256: no other is let through.
+/// The SHA-256 of the only inline style that is allowed: Swagger UI sets it after sign-in.
 const SWAGGER_STYLE: &str = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='";
 
-/// What the page may do: run and show its own files, ask this service, and where it signs people in, exchange a code at their issuer.
-/// Its icons are data in its styles; nothing of it stands in the page itself.
+/// Returns the page's content security policy. The page may run and show its own files, call this service and, if sign-in is configured,
+/// exchange a code at the issuer's token endpoint. Its icons are `data:` URLs in its styles; the page has no inline scripts.
 async fn page_policy(sign_in: Option<&DocsSignIn>) -> String {
     let endpoints = match sign_in {
         Some(sign_in) => sign_in.place.endpoints().await,
@@ -88,7 +88,7 @@ async fn page_policy(sign_in: Option<&DocsSignIn>) -> String {
     )
 }
 
-/// How the documentation page signs people in.
+/// The sign-in of the documentation page.
 pub(crate) struct DocsSignIn {
     client_id: String,
     parameters: HashMap<String, String>,
@@ -96,13 +96,13 @@ pub(crate) struct DocsSignIn {
 }
 
 impl DocsSignIn {
-    /// As the client `client_id` of the issuer whose place this is, which is sent `parameters` besides.
+    /// Signs in as the client `client_id` at the issuer of `place`. `parameters` are added to the authorization request.
     pub(crate) fn new(client_id: String, parameters: HashMap<String, String>, place: SignInPlace) -> Self {
         Self { client_id, parameters, place }
     }
 }
 
-/// The document as the page needs it where it signs people in; without that while the issuer does not say where.
+/// Returns the document with the sign-in scheme, or without it while the issuer's endpoints are unknown.
 async fn own_document(sign_in: &DocsSignIn, catalogue: &Catalogue) -> HttpResponse {
     let document = match sign_in.place.endpoints().await {
         Some(endpoints) => catalogue.openapi_with_sign_in(&endpoints),
@@ -111,9 +111,9 @@ async fn own_document(sign_in: &DocsSignIn, catalogue: &Catalogue) -> HttpRespon
     HttpResponse::Ok().content_type(ContentType::json()).body(document)
 }
 
-/// Addresses are relative to the page, so that it works behind a proxy that adds a path.
+/// Returns the settings of Swagger UI. URLs are relative to the page, so they work behind a proxy that adds a path.
 fn page_settings(sign_in: Option<&DocsSignIn>, catalogue: &Catalogue) -> Config<'static> {
-    // The page's own validator is a service of its makers, which would learn the document's address: none.
+    // Swagger UI's default validator is an external service that would receive the document's URL.
     let Some(DocsSignIn { client_id, parameters, .. }) = sign_in else {
         return Config::from("../openapi.json").validator_url("none");
     };

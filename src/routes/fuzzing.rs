@@ -1,4 +1,4 @@
-//! What the fuzz targets reach of this room: see [`crate::fuzzing`] for what must hold.
+//! The entry points of the fuzz targets into this module. See [`crate::fuzzing`] for the properties.
 
 use chrono::SecondsFormat;
 
@@ -6,14 +6,14 @@ use super::json_object::JsonObject;
 use crate::api_types::{UpdateMeRequest, UpdateServiceAccountRequest, UpdateUserRequest};
 use crate::models::ClientTime;
 
-/// What a merge patch is of.
+/// The resource that a merge patch changes.
 #[derive(Clone, Copy, Debug)]
 pub enum Patch {
-    /// One's own profile.
+    /// The caller's own profile.
     Me,
-    /// A person.
+    /// A user.
     User,
-    /// A program.
+    /// A service account.
     ServiceAccount,
 }
 

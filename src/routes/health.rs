@@ -1,4 +1,4 @@
-//! Health: whether the process runs, has started, and can do its work.
+//! Health probes: liveness, startup and readiness.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -16,17 +16,19 @@ pub(super) fn register(api: &mut Api) {
     );
 }
 
-/// Whether the process runs.
-#[utoipa::path(get, path = "", responses((status = 204, description = "It runs")))]
+/// Reports whether the process is alive.
+#[utoipa::path(get, path = "", responses((status = 204, description = "The process is alive")))]
 async fn live() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-/// Whether the service can do its work: the database answers and is migrated, there are keys to check tokens with, and nobody has told
-/// the service to stop.
+/// Reports whether the service is ready.
+///
+/// The service is ready if the database is reachable and migrated, the key sets for token verification are usable, and no shutdown has
+/// begun.
 #[utoipa::path(get, path = "", responses(
-    (status = 200, description = "It can", body = ReadinessResponse),
-    (status = 503, description = "Something is missing; the check that failed is named", body = ReadinessResponse),
+    (status = 200, description = "The service is ready", body = ReadinessResponse),
+    (status = 503, description = "At least one check failed", body = ReadinessResponse),
 ))]
 async fn ready(readiness: web::Data<ReadinessService>) -> HttpResponse {
     let parts = readiness.parts().await;
@@ -35,10 +37,12 @@ async fn ready(readiness: web::Data<ReadinessService>) -> HttpResponse {
     HttpResponse::build(status).json(response)
 }
 
-/// Whether the start has ended: the keys of each issuer were asked for once, well or not.
+/// Reports whether startup is complete.
+///
+/// Startup is complete after one attempt, successful or not, to fetch the key set of each issuer.
 #[utoipa::path(get, path = "", responses(
-    (status = 200, description = "It has ended", body = StartupResponse),
-    (status = 503, description = "It goes on", body = StartupResponse),
+    (status = 200, description = "Startup is complete", body = StartupResponse),
+    (status = 503, description = "Startup is in progress", body = StartupResponse),
 ))]
 async fn startup(readiness: web::Data<ReadinessService>) -> HttpResponse {
     if readiness.has_started() {

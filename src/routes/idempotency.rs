@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the client's name for a request that it may have to repeat (draft-ietf-httpapi-idempotency-key-header).
+//! `Idempotency-Key`: identifies a request that a client may retry (draft-ietf-httpapi-idempotency-key-header).
 
 use std::future::{Ready, ready};
 
@@ -14,16 +14,16 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::services::{Once, StoredResponse};
 
-/// The header field.
+/// The name of the header field.
 const FIELD: &str = "Idempotency-Key";
-/// The longest key that is kept.
-const LONGEST: usize = 255;
+/// The maximum length of a key.
+const MAX_LENGTH: usize = 255;
 
-/// The key of the request, if it has one.
+/// The idempotency key of the request, if present.
 pub(super) struct IdempotencyKey(Option<String>);
 
 impl IdempotencyKey {
-    /// The creation asked for by `request`, to be told as `answer` says.
+    /// Returns the idempotent creation that `request` asks for. `answer` converts its result into the response body.
     pub(super) fn once<T>(self, operation: &'static str, request: &impl Serialize, answer: fn(&T) -> Value) -> Once<T> {
         let request = serde_json::json!(request).to_string();
         let request_hash = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, request.as_bytes()));
@@ -47,22 +47,22 @@ fn key(request: &HttpRequest) -> Result<Option<String>, Error> {
     match (key, fields.next()) {
         (Some(key), None) => Ok(Some(key.to_owned())),
         _ => Err(Error::InvalidParameter(format!(
-            "`{FIELD}` must be one key of 1 to {LONGEST} visible ASCII characters."
+            "`{FIELD}` must be one key of 1 to {MAX_LENGTH} visible ASCII characters."
         ))),
     }
 }
 
-/// The draft writes a string in quotes; many clients leave them out.
+/// Removes the quotes. The draft requires them, but many clients omit them.
 fn unquoted(field: &str) -> &str {
     let field = field.trim();
     field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(field)
 }
 
 fn is_acceptable(key: &str) -> bool {
-    (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+    (1..=MAX_LENGTH).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
 }
 
-/// 201: what was created below `path`, now or by the same request before.
+/// Returns the 201 for a resource below `path` that this request, or an earlier one with the same key, created.
 pub(super) fn created(path: &str, answer: StoredResponse) -> HttpResponse {
     let StoredResponse { id, version, body } = answer;
     HttpResponse::Created()

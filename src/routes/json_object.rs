@@ -1,4 +1,4 @@
-//! A JSON body that is an object.
+//! An extractor for JSON objects.
 
 use std::fmt;
 use std::future::Future;
@@ -11,7 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// The body, read from an object: the derived readers would take an array of the members' values too, which no client means.
+/// The body, deserialized from a JSON object. Derived deserializers also accept an array of the members' values.
 pub(super) struct JsonObject<T>(pub(super) T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for JsonObject<T> {

@@ -1,4 +1,4 @@
-//! The caller's own profile and rights.
+//! The caller's own profile and permissions.
 
 use actix_web::web;
 
@@ -21,25 +21,28 @@ pub(super) fn register(api: &mut Api) {
     );
 }
 
-/// One's own profile, with its ETag.
+/// Returns the caller's own profile.
+///
+/// `ETag` is the version to send as `If-Match` in a change.
 #[utoipa::path(get, path = "", responses((status = 200, body = MeResponse)))]
 async fn show(caller: Caller) -> Versioned<MeResponse> {
     let principal = caller.principal().principal().clone();
     Versioned::new(principal.version, principal.into())
 }
 
-/// Changes one's own profile.
+/// Updates the caller's own profile.
 ///
-/// A member that is set here no longer follows the provider; null gives it back. E-mail and user name belong to the provider.
+/// A member that is set here is no longer synchronized with the identity provider; null restores the synchronization. The provider manages
+/// e-mail address and user name.
 #[utoipa::path(
     patch,
     path = "",
-    params(("If-Match" = String, Header, description = "The ETag that was read")),
+    params(("If-Match" = String, Header, description = "The `ETag` of the version to change")),
     request_body(content = UpdateMeRequest, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, body = MeResponse),
-        (status = 412, description = "It has changed since it was read"),
-        (status = 428, description = "`If-Match` is missing"),
+        (status = 412, description = "The resource has been modified"),
+        (status = 428, description = "`If-Match` is required"),
         (status = 429, description = "Too many edits of this profile"),
     ),
 )]
@@ -70,7 +73,9 @@ impl From<UpdateMeRequest> for ProfileEdit {
     }
 }
 
-/// What one may do, and why: what the token delegates, what the roles grant, and both together.
+/// Returns the caller's effective permissions.
+///
+/// A permission is allowed if the token delegates it and a role grants it.
 #[utoipa::path(get, path = "", responses((status = 200, body = AccessResponse)))]
 async fn access(caller: Caller, declared: web::Data<DeclaredPermissions>) -> web::Json<AccessResponse> {
     let claims = caller.claims();

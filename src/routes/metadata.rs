@@ -1,4 +1,4 @@
-//! What the service says of itself to clients (RFC 9728).
+//! The protected resource metadata (RFC 9728).
 
 use actix_web::web;
 
@@ -13,7 +13,9 @@ pub(super) fn register(api: &mut Api) {
     api.get(METADATA_PATH, PUBLIC, op!(show)).get(&format!("{METADATA_PATH}/{{path:.*}}"), PUBLIC, op!(show_below));
 }
 
-/// OAuth 2.0 Protected Resource Metadata: which issuers are trusted, and which scopes are worth asking for.
+/// Returns the OAuth 2.0 Protected Resource Metadata.
+///
+/// The document lists the trusted issuers and the supported scopes.
 #[utoipa::path(get, path = "", responses((status = 200, body = ProtectedResourceResponse)))]
 async fn show(
     resource: web::Data<ProtectedResource>,
@@ -22,12 +24,17 @@ async fn show(
     web::Json(ProtectedResourceResponse::new(&resource, catalogue.permissions()))
 }
 
-/// The same document, where the public URL has a path: the well-known segment then goes before it (RFC 9728 section 3.1).
+/// Returns the OAuth 2.0 Protected Resource Metadata of a public URL with a path.
+///
+/// The well-known segment precedes the path (RFC 9728 section 3.1).
 #[utoipa::path(
     get,
     path = "",
     params(("path" = String, Path, description = "The path of the public URL")),
-    responses((status = 200, body = ProtectedResourceResponse), (status = 404, description = "The public URL has another path")),
+    responses(
+        (status = 200, body = ProtectedResourceResponse),
+        (status = 404, description = "The public URL has a different path"),
+    ),
 )]
 async fn show_below(
     path: web::Path<String>,

@@ -1,4 +1,4 @@
-//! One file per resource: unwrap the input, call one service, wrap the output.
+//! The HTTP handlers, one file per resource. A handler unwraps the input, calls one service and wraps the output.
 
 mod audit;
 mod auth;

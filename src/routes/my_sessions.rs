@@ -20,7 +20,7 @@ pub(super) fn register(api: &mut Api) {
     );
 }
 
-/// One's own sessions in browsers, oldest first.
+/// Lists the caller's own browser sessions, oldest first.
 #[utoipa::path(get, path = "", responses((status = 200, body = SessionsResponse)))]
 async fn list(caller: Caller, sessions: web::Data<MySessionService>) -> Result<web::Json<SessionsResponse>, Error> {
     let all = sessions.list(*caller.principal_id()).await?;
@@ -28,8 +28,8 @@ async fn list(caller: Caller, sessions: web::Data<MySessionService>) -> Result<w
     Ok(web::Json(SessionsResponse { items }))
 }
 
-/// Ends every session of one's own, the one that asks among them.
-#[utoipa::path(delete, path = "", responses((status = 204, description = "None is left")))]
+/// Ends all of the caller's own browser sessions, including the current one.
+#[utoipa::path(delete, path = "", responses((status = 204, description = "All sessions have ended")))]
 async fn end_all(
     caller: Caller,
     request_id: RequestId,
@@ -39,12 +39,14 @@ async fn end_all(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Ends one session of one's own. Whether it was there, or somebody else's, is not told.
+/// Ends one of the caller's own browser sessions.
+///
+/// The response is the same if the session does not exist or belongs to another user.
 #[utoipa::path(
     delete,
     path = "",
-    params(("id" = String, Path, description = "The session's id")),
-    responses((status = 204, description = "There is no such session of one's own, now")),
+    params(("id" = String, Path, description = "The id of the session")),
+    responses((status = 204, description = "The caller has no session with this id")),
 )]
 async fn end(
     id: web::Path<String>,

@@ -1,4 +1,4 @@
-//! A JSON body that may be left out.
+//! An extractor for an optional JSON body.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::json_object::JsonObject;
 
-/// The body, or the type's default where the request has none. A body that is there must be right.
+/// The body, or the default value if the request has no body. A body that is present must be valid.
 pub(super) struct OptionalJson<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
@@ -26,7 +26,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
     }
 }
 
-/// Whether the head announces a body (RFC 9112 section 6.3).
+/// Whether the request head announces a body (RFC 9112 section 6.3).
 fn has_body(request: &HttpRequest) -> bool {
     let headers = request.headers();
     headers.contains_key(TRANSFER_ENCODING)

@@ -1,4 +1,4 @@
-//! Pages of a list: the cursor in the body and, for clients that follow links, in the `Link` field (RFC 8288).
+//! Paginated responses: the cursor of the next page is in the body and in the `Link` field (RFC 8288).
 
 use actix_web::HttpResponse;
 use actix_web::http::header::LINK;
@@ -9,7 +9,7 @@ use crate::api_types::{Cursor, PageResponse};
 use crate::auth::resource::ProtectedResource;
 use crate::services::Page;
 
-/// The page of the list at `path`.
+/// Returns the response for a page of the list at `path`.
 pub(super) fn page<S, T: Serialize + ToSchema>(
     resource: &ProtectedResource,
     path: &str,

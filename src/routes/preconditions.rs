@@ -1,4 +1,4 @@
-//! `If-Match`: which version a change is meant for (RFC 9110 section 13.1.1).
+//! `If-Match` and `If-None-Match`: the version that a change applies to (RFC 9110 section 13.1.1).
 
 use std::future::{Ready, ready};
 
@@ -9,13 +9,13 @@ use actix_web::{FromRequest, HttpRequest};
 use crate::error::Error;
 use crate::services::KnownVersion;
 
-/// The version named by `If-Match`; `None` where the field is absent or `*`, which any version meets.
+/// The version in `If-Match`; `None` for any version, if the field is absent or `*`.
 pub(super) struct ExpectedVersion(pub(super) Option<i64>);
 
-/// As [`ExpectedVersion`], where the field must be there: without it, a change could undo somebody else's unseen (RFC 6585 section 3).
+/// Like [`ExpectedVersion`], but the field is required, so that a change cannot overwrite a concurrent one (RFC 6585 section 3).
 pub(super) struct RequiredVersion(pub(super) Option<i64>);
 
-/// What a PUT says of the resource that it writes: that there is none (`If-None-Match: *`), or one (`If-Match`). One must be said.
+/// The precondition of a PUT: the resource is absent (`If-None-Match: *`) or exists (`If-Match`). One of the two is required.
 pub(super) struct PutCondition(pub(super) KnownVersion);
 
 impl FromRequest for PutCondition {
@@ -35,7 +35,7 @@ fn known_version(request: &HttpRequest) -> Result<KnownVersion, Error> {
             Ok(IfNoneMatch::Any) => Ok(KnownVersion::Absent),
             _ => refusal("`If-None-Match` must be `*`."),
         },
-        (Some(_), true) => refusal("`If-Match` and `If-None-Match` exclude each other."),
+        (Some(_), true) => refusal("Send either `If-Match` or `If-None-Match`, not both."),
         (None, false) => Err(Error::PreconditionRequired),
     }
 }
@@ -58,23 +58,23 @@ impl FromRequest for RequiredVersion {
     }
 }
 
-/// Outer `None`: no field. Inner `None`: any version will do.
+/// Returns the outer `None` if the field is absent, and the inner `None` for any version.
 fn expected(request: &HttpRequest) -> Result<Option<Option<i64>>, Error> {
     if !request.headers().contains_key(IfMatch::name()) {
         return Ok(None);
     }
     match IfMatch::parse(request) {
         Ok(IfMatch::Any) => Ok(Some(None)),
-        // Our tags are strong and one version has one tag, so a list that names another too is as good as its first.
+        // A version has exactly one strong tag, so the first tag of the list that can be ours decides.
         Ok(IfMatch::Items(tags)) => Ok(Some(Some(tags.iter().find_map(version).unwrap_or(NO_VERSION)))),
-        Err(_) => Err(Error::InvalidParameter("`If-Match` must be an ETag of this resource, or `*`.".to_owned())),
+        Err(_) => Err(Error::InvalidParameter("`If-Match` must be the `ETag` of the resource, or `*`.".to_owned())),
     }
 }
 
-/// What a tag that is none of ours stands for: no resource has this version.
+/// The version for a foreign tag: no resource has it.
 const NO_VERSION: i64 = -1;
 
-/// Compared strongly: a weak tag never matches (RFC 9110 section 13.1.1).
+/// Returns the version of a tag. The comparison is strong: a weak tag never matches (RFC 9110 section 13.1.1).
 fn version(tag: &EntityTag) -> Option<i64> {
     if tag.weak { None } else { tag.tag().parse().ok() }
 }

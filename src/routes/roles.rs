@@ -1,4 +1,4 @@
-//! Roles: sets of permissions that are granted by name.
+//! Roles: named sets of permissions.
 
 use actix_web::{HttpResponse, web};
 
@@ -19,21 +19,21 @@ pub(super) fn register(api: &mut Api) {
         .delete("/api/v1/roles/{name}", ROLES_WRITE, op!(delete));
 }
 
-/// Every role with what it grants.
+/// Lists all roles with their permissions.
 #[utoipa::path(get, path = "", responses((status = 200, body = RolesResponse)))]
 async fn list(roles: web::Data<RoleService>) -> Result<web::Json<RolesResponse>, Error> {
     let items = roles.list().await?.into_iter().map(RoleResponse::from).collect();
     Ok(web::Json(RolesResponse { items }))
 }
 
-/// One role with what it grants, and the ETag.
+/// Returns a role with its permissions.
 #[utoipa::path(
     get,
     path = "",
-    params(("name" = String, Path, description = "The role's name")),
+    params(("name" = String, Path, description = "The name of the role")),
     responses(
-        (status = 200, body = RoleResponse, headers(("ETag" = String, description = "Its version"))),
-        (status = 404, description = "No such role"),
+        (status = 200, body = RoleResponse, headers(("ETag" = String, description = "The version of the role"))),
+        (status = 404, description = "Role not found"),
     ),
 )]
 async fn show(name: web::Path<String>, roles: web::Data<RoleService>) -> Result<Versioned<RoleResponse>, Error> {
@@ -41,22 +41,24 @@ async fn show(name: web::Path<String>, roles: web::Data<RoleService>) -> Result<
     Ok(Versioned::new(found.role.version, found.into()))
 }
 
-/// Makes a role (`If-None-Match: *`), or says anew what one is for and grants (`If-Match`).
+/// Creates or replaces a role.
+///
+/// Send `If-None-Match: *` to create a role, or `If-Match` to replace its summary and permissions.
 #[utoipa::path(
     put,
     path = "",
     params(
-        ("name" = String, Path, description = "The role's name"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the role as it was read"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`, to make a role that is not there"),
+        ("name" = String, Path, description = "The name of the role"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to replace"),
+        ("If-None-Match" = Option<String>, Header, description = "`*` to create a role that does not exist"),
     ),
     request_body = PutRoleRequest,
     responses(
-        (status = 200, body = RoleResponse, headers(("ETag" = String, description = "Its version"))),
-        (status = 201, body = RoleResponse, headers(("ETag" = String, description = "Its version"))),
-        (status = 409, description = "What `admin` and `auditor` grant can't be edited"),
-        (status = 412, description = "It has changed since it was read, or it is there already"),
-        (status = 428, description = "Neither `If-Match` nor `If-None-Match`"),
+        (status = 200, body = RoleResponse, headers(("ETag" = String, description = "The version of the role"))),
+        (status = 201, body = RoleResponse, headers(("ETag" = String, description = "The version of the role"))),
+        (status = 409, description = "The permissions of `admin` and `auditor` cannot be changed"),
+        (status = 412, description = "The role has been modified, or already exists"),
+        (status = 428, description = "`If-Match` or `If-None-Match` is required"),
     ),
 )]
 async fn put(
@@ -77,21 +79,23 @@ async fn put(
     })
 }
 
-/// Deletes a role that nobody holds, or that is taken from them by force.
+/// Deletes a role.
+///
+/// A role that is assigned to principals can be deleted with `force` only, which removes the assignments.
 #[utoipa::path(
     delete,
     path = "",
     params(
-        ("name" = String, Path, description = "The role's name"),
-        ("If-Match" = String, Header, description = "The ETag of the role as it was read, or `*`"),
+        ("name" = String, Path, description = "The name of the role"),
+        ("If-Match" = String, Header, description = "The `ETag` of the version to delete, or `*`"),
         DeleteRoleQuery,
     ),
     responses(
-        (status = 204, description = "It is gone"),
-        (status = 404, description = "No such role"),
-        (status = 409, description = "Somebody holds it, or it is built in"),
-        (status = 412, description = "It has changed since it was read"),
-        (status = 428, description = "`If-Match` is missing"),
+        (status = 204, description = "The role is deleted"),
+        (status = 404, description = "Role not found"),
+        (status = 409, description = "The role is assigned, or built in"),
+        (status = 412, description = "The role has been modified"),
+        (status = 428, description = "`If-Match` is required"),
     ),
 )]
 async fn delete(

@@ -1,4 +1,4 @@
-//! How a program stands: whether it is let in, with which tokens and which roles.
+//! The life cycle of service accounts: status, token revocation, roles and effective access.
 
 use actix_web::web;
 
@@ -26,12 +26,14 @@ pub(super) fn register(api: &mut Api) {
         .delete("/api/v1/service-accounts/{id}/roles/{role}", SERVICE_ACCOUNTS_WRITE, op!(revoke_role));
 }
 
-/// The roles that a program was granted, ended ones too, and those that the last token seen carried. The ETag is the program's.
+/// Lists the role grants of a service account.
+///
+/// The list includes expired grants, and the roles of the last token seen. `ETag` is the version of the service account.
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    responses((status = 200, body = GrantsResponse), (status = 404, description = "No such program")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
+    responses((status = 200, body = GrantsResponse), (status = 404, description = "Service account not found")),
 )]
 async fn roles(
     id: web::Path<PrincipalId>,
@@ -41,12 +43,17 @@ async fn roles(
     Ok(Versioned::new(access.known.principal().version, access.into()))
 }
 
-/// What a program may do: for each permission which role grants it, by which grant or claim, and what its token needs besides.
+/// Returns the effective permissions of a service account.
+///
+/// For each permission, the response lists the roles that grant it, the source of each role, and the scope that a token requires.
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    responses((status = 200, body = PrincipalAccessResponse), (status = 404, description = "No such program")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
+    responses(
+        (status = 200, body = PrincipalAccessResponse),
+        (status = 404, description = "Service account not found"),
+    ),
 )]
 async fn access(
     id: web::Path<PrincipalId>,
@@ -58,17 +65,19 @@ async fn access(
     Ok(web::Json(PrincipalAccessResponse::new(&access, &declared, |permission| resource.scopes([permission]))))
 }
 
-/// Shuts a program out, whatever its token says. Tokens issued until now stay refused when it is enabled again. Disabling twice is
-/// disabling once.
+/// Disables a service account.
+///
+/// All its tokens are refused. Tokens issued before now stay refused when the account is enabled again. Disabling a disabled account has
+/// no effect.
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    request_body(content = Option<DisableRequest>, description = "May be left out"),
+    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
+    request_body(content = Option<DisableRequest>, description = "Optional"),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "Service account not found"),
+        (status = 412, description = "The service account has been modified"),
     ),
 )]
 async fn disable(
@@ -83,15 +92,15 @@ async fn disable(
     Ok(accounts.disable(&actor, id.into_inner(), request.0.reason, version.0).await?.into())
 }
 
-/// Lets a program in that is disabled.
+/// Enables a disabled service account.
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "Service account not found"),
+        (status = 412, description = "The service account has been modified"),
     ),
 )]
 async fn enable(
@@ -104,15 +113,17 @@ async fn enable(
     Ok(accounts.enable(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
 }
 
-/// Refuses every token that was issued to the program until now; it has to get a new one.
+/// Revokes all tokens of a service account.
+///
+/// Tokens issued before now are refused; the service account must obtain a new one.
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "Service account not found"),
+        (status = 412, description = "The service account has been modified"),
     ),
 )]
 async fn revoke(
@@ -125,16 +136,19 @@ async fn revoke(
     Ok(accounts.revoke(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
 }
 
-/// Grants a role, or changes when the grant ends.
+/// Grants a role to a service account, or changes the expiry of the grant.
 #[utoipa::path(
     put,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id"), ("role" = String, Path, description = "The role's name")),
-    request_body(content = Option<GrantRoleRequest>, description = "May be left out"),
+    params(
+        ("id" = String, Path, format = "uuid", description = "The id of the service account"),
+        ("role" = String, Path, description = "The name of the role"),
+    ),
+    request_body(content = Option<GrantRoleRequest>, description = "Optional"),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program or role"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "Service account or role not found"),
+        (status = 412, description = "The service account has been modified"),
     ),
 )]
 async fn grant_role(
@@ -150,15 +164,20 @@ async fn grant_role(
     Ok(accounts.grant_role(&actor, id, &role, request.0.expires_at.map(Into::into), version.0).await?.into())
 }
 
-/// Takes a role away. Taking away what is not there changes nothing.
+/// Revokes a role from a service account.
+///
+/// Revoking a role that is not granted has no effect.
 #[utoipa::path(
     delete,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id"), ("role" = String, Path, description = "The role's name")),
+    params(
+        ("id" = String, Path, format = "uuid", description = "The id of the service account"),
+        ("role" = String, Path, description = "The name of the role"),
+    ),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program or role"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "Service account or role not found"),
+        (status = 412, description = "The service account has been modified"),
     ),
 )]
 async fn revoke_role(

@@ -1,4 +1,4 @@
-//! Programs: an admin registers issuer and client id before a program's first token counts.
+//! Service accounts. An administrator registers the issuer and client id before the first token is accepted.
 
 use actix_web::{HttpResponse, web};
 
@@ -30,7 +30,7 @@ pub(super) fn register(api: &mut Api) {
         .post("/api/v1/service-accounts/{id}/restore", SERVICE_ACCOUNTS_WRITE, op!(restore));
 }
 
-/// Programs, in the order in which they were registered.
+/// Lists the service accounts, oldest first.
 #[utoipa::path(get, path = "", params(PageQuery), responses((status = 200, body = PageResponse<ServiceAccountResponse>)))]
 async fn list(
     query: web::Query<PageQuery>,
@@ -41,12 +41,17 @@ async fn list(
     Ok(page(&resource, SERVICE_ACCOUNTS, query.limit, found, ServiceAccountResponse::from))
 }
 
-/// One program with its roles, and the ETag.
+/// Returns a service account with its roles.
+///
+/// `ETag` is the version to send as `If-Match` in a change.
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    responses((status = 200, body = ServiceAccountDetailResponse), (status = 404, description = "No such program")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
+    responses(
+        (status = 200, body = ServiceAccountDetailResponse),
+        (status = 404, description = "Service account not found"),
+    ),
 )]
 async fn show(
     id: web::Path<PrincipalId>,
@@ -55,21 +60,22 @@ async fn show(
     Ok(accounts.find(id.into_inner()).await?.into())
 }
 
-/// Registers a program: from now on tokens that the issuer gave to this client are let in.
+/// Registers a service account.
 ///
-/// With an `Idempotency-Key` the request can be sent again within a day: it is answered as it was the first time.
+/// The service then accepts tokens that the issuer issues to this client. With an `Idempotency-Key`, a client can retry the request within
+/// a day and receives the response of the first request.
 #[utoipa::path(
     post,
     path = "",
-    params(("Idempotency-Key" = Option<String>, Header, description = "A name for this very request, as a UUID")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A unique key for this request, such as a UUID")),
     request_body = RegisterServiceAccountRequest,
     responses(
         (status = 201, body = ServiceAccountResponse, headers(
-            ("Location" = String, description = "The program's address"),
-            ("ETag" = String, description = "The version"),
+            ("Location" = String, description = "The path of the service account"),
+            ("ETag" = String, description = "The version of the service account"),
         )),
         (status = 409, description = "The client is registered already"),
-        (status = 422, description = "The idempotency key came with another request before"),
+        (status = 422, description = "The idempotency key was used for another request"),
     ),
 )]
 async fn create(
@@ -90,17 +96,19 @@ async fn create(
     Ok(created(SERVICE_ACCOUNTS, accounts.register_once(&actor, account, once).await?))
 }
 
-/// Changes the name or the end of a program's account. What is absent stays.
+/// Updates the name or the expiry of a service account.
+///
+/// Absent members are not changed.
 #[utoipa::path(
     patch,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
     request_body = UpdateServiceAccountRequest,
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program"),
-        (status = 412, description = "It has changed since it was read"),
-        (status = 428, description = "`If-Match` is missing"),
+        (status = 404, description = "Service account not found"),
+        (status = 412, description = "The service account has been modified"),
+        (status = 428, description = "`If-Match` is required"),
     ),
 )]
 async fn update(
@@ -117,19 +125,21 @@ async fn update(
     Ok(accounts.update(&caller.actor(request_id.to_string()), id.into_inner(), edit, version.0).await?.into())
 }
 
-/// Deletes a program: it is shut out at once and can be restored for 30 days.
+/// Deletes a service account.
+///
+/// All its tokens are refused immediately. The account can be restored for 30 days.
 #[utoipa::path(
     delete,
     path = "",
     params(
-        ("id" = String, Path, format = "uuid", description = "The principal's id"),
-        ("If-Match" = String, Header, description = "The ETag that was read"),
+        ("id" = String, Path, format = "uuid", description = "The id of the service account"),
+        ("If-Match" = String, Header, description = "The `ETag` of the version to delete"),
     ),
     responses(
-        (status = 204, description = "Deleted"),
-        (status = 404, description = "No such program"),
-        (status = 412, description = "It has changed since it was read"),
-        (status = 428, description = "`If-Match` is missing"),
+        (status = 204, description = "The service account is deleted"),
+        (status = 404, description = "Service account not found"),
+        (status = 412, description = "The service account has been modified"),
+        (status = 428, description = "`If-Match` is required"),
     ),
 )]
 async fn delete(
@@ -143,15 +153,17 @@ async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Restores a program that was deleted in the last 30 days, with its roles, as what it was before.
+/// Restores a service account that was deleted in the last 30 days.
+///
+/// The account has its previous roles and status.
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
     responses(
         (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "No such program, or deleted too long ago"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "Service account not found, or deleted more than 30 days ago"),
+        (status = 412, description = "The service account has been modified"),
     ),
 )]
 async fn restore(

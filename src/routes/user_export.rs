@@ -1,4 +1,4 @@
-//! All that is stored on a person, as a file.
+//! The export of all data stored about a user.
 
 use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpResponse, web};
@@ -13,22 +13,23 @@ use crate::op;
 use crate::request_id::RequestId;
 use crate::services::{AuditEntry, Page, UserService};
 
-/// How many events one transaction reads. A service account may be the actor of hundreds of thousands.
+/// The number of audit events that one transaction reads. A principal may be the actor of hundreds of thousands.
 const PAGE: u16 = 500;
 
 pub(super) fn register(api: &mut Api) {
     api.get("/api/v1/users/{id}/export", USERS_READ, op!(export));
 }
 
-/// All that is stored on one person, as a file: for a person who asks what is known of them. Works for deleted users until they are purged.
+/// Exports all data stored about a user.
 ///
-/// The audit trail is part of it for callers who may also use `audit:read`; for others `omitted` names it. The export itself is in the
-/// trail. The file is sent while it is read: if the connection ends before the JSON does, ask again.
+/// The export answers a data subject's access request. Deleted users can be exported until they are purged. The audit events are included
+/// if the caller also has `audit:read`; otherwise `omitted` lists them. The export itself is recorded in the audit trail. The file is
+/// streamed: if the connection ends before the JSON is complete, send the request again.
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    responses((status = 200, body = UserExportResponse), (status = 404, description = "No such person")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
+    responses((status = 200, body = UserExportResponse), (status = 404, description = "User not found")),
 )]
 async fn export(
     id: web::Path<PrincipalId>,
@@ -49,7 +50,7 @@ async fn export(
     if !has_history {
         return Ok(response.json(described));
     }
-    // Read before the answer begins, so that an outage is still answered 503.
+    // The first page is read before the response starts, so that an outage still returns 503.
     let first = users.history(id, None, PAGE).await?;
     let (opening, closing) = described.around_audit_events().map_err(|error| Error::Internal(error.into()))?;
     let body = stream::once(async { Ok(opening) })
@@ -59,7 +60,7 @@ async fn export(
     Ok(response.content_type("application/json").streaming(body))
 }
 
-/// The events as elements of a JSON array, a page at a time.
+/// Returns the events as elements of a JSON array, one page at a time.
 fn history(
     users: web::Data<UserService>,
     id: PrincipalId,
@@ -76,7 +77,7 @@ fn history(
     stream::once(async move { elements(first.items, "") }).chain(rest)
 }
 
-/// `before` the first element, and commas between them.
+/// Returns the elements separated by commas, with `before` in front of the first.
 fn elements(events: Vec<AuditEntry>, before: &str) -> Result<String, Error> {
     let mut text = String::new();
     for (number, event) in events.into_iter().enumerate() {

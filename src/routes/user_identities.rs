@@ -1,4 +1,4 @@
-//! The identities by which a person comes in.
+//! The identities of a user.
 
 use actix_web::http::header::{ETag, EntityTag, LOCATION};
 use actix_web::{HttpResponse, web};
@@ -24,12 +24,14 @@ pub(super) fn register(api: &mut Api) {
     );
 }
 
-/// The identities of a person, oldest first. The ETag is the person's.
+/// Lists the identities of a user, oldest first.
+///
+/// `ETag` is the version of the user.
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    responses((status = 200, body = IdentitiesResponse), (status = 404, description = "No such person")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
+    responses((status = 200, body = IdentitiesResponse), (status = 404, description = "User not found")),
 )]
 async fn list(
     id: web::Path<PrincipalId>,
@@ -39,21 +41,22 @@ async fn list(
     Ok(Versioned::new(version, IdentitiesResponse { items: identities.into_iter().map(Into::into).collect() }))
 }
 
-/// Links one more identity to a person, who can sign in by it from now on. Sessions and tokens issued until now are refused.
+/// Links an identity to a user.
 ///
-/// Whoever signs in by the identity gets all that the person may do, so the rules of granting apply to it; one's own account is refused.
-/// Linking an identity that is linked already changes nothing.
+/// The user can then sign in with this identity. Sessions and tokens issued before now are refused. A sign-in with the identity has all
+/// permissions of the user, so the rules for granting roles apply. An administrator cannot link an identity to their own account. Linking
+/// an identity again has no effect.
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
     request_body = IdentityRequest,
     responses(
-        (status = 201, body = IdentityResponse, headers(("Location" = String, description = "The identity's address"))),
-        (status = 200, body = IdentityResponse, description = "It was the person's already"),
-        (status = 404, description = "No such person"),
-        (status = 409, description = "The identity is somebody else's, or that of somebody who was purged"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 201, body = IdentityResponse, headers(("Location" = String, description = "The path of the identity"))),
+        (status = 200, body = IdentityResponse, description = "The identity is already linked to the user"),
+        (status = 404, description = "User not found"),
+        (status = 409, description = "The identity is linked to another user, or belongs to a purged user"),
+        (status = 412, description = "The user has been modified"),
     ),
 )]
 async fn add(
@@ -73,19 +76,21 @@ async fn add(
         .json(IdentityResponse::from(linked.identity)))
 }
 
-/// Takes an identity from a person; not the last one. Whoever comes by it is somebody new from then on.
+/// Unlinks an identity from a user.
+///
+/// The last identity cannot be unlinked. A later sign-in with an unlinked identity creates a new user.
 #[utoipa::path(
     delete,
     path = "",
     params(
-        ("id" = String, Path, format = "uuid", description = "The principal's id"),
-        ("identity_id" = String, Path, format = "uuid", description = "The identity's id"),
+        ("id" = String, Path, format = "uuid", description = "The id of the user"),
+        ("identity_id" = String, Path, format = "uuid", description = "The id of the identity"),
     ),
     responses(
-        (status = 204, description = "Taken away"),
-        (status = 404, description = "No such person or identity"),
-        (status = 409, description = "It is the last one"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 204, description = "The identity is unlinked"),
+        (status = 404, description = "User or identity not found"),
+        (status = 409, description = "The identity is the last one of the user"),
+        (status = 412, description = "The user has been modified"),
     ),
 )]
 async fn remove(

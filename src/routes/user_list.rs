@@ -1,4 +1,4 @@
-//! The list of people.
+//! The list of users.
 
 use actix_web::http::header::LINK;
 use actix_web::{HttpResponse, web};
@@ -17,21 +17,25 @@ pub(super) fn register(api: &mut Api) {
     api.get(USERS, USERS_READ, op!(list));
 }
 
-/// People: all who are not deleted, or those whom the filters leave.
+/// Lists users.
 ///
-/// A page ends with the cursor of the next one, which `Link` leads to as well. Who is in the list all the while is on one page, whoever
-/// comes and goes meanwhile.
+/// Without a `status` filter, deleted users are excluded. The response and its `Link` field contain the cursor of the next page. Pagination
+/// is stable: a user present throughout appears exactly once.
 #[utoipa::path(get, path = "", params(ListUsersQuery), responses(
-    (status = 200, body = PageResponse<UserResponse>, headers(("Link" = String, description = "The next page, as `rel=\"next\"`"))),
-    (status = 400, description = "A filter that there is not, or a cursor of another list"),
+    (
+        status = 200,
+        body = PageResponse<UserResponse>,
+        headers(("Link" = String, description = "The URL of the next page, as `rel=\"next\"`")),
+    ),
+    (status = 400, description = "A filter is unknown, or the cursor belongs to another list"),
 ))]
 async fn list(
     query: web::Query<ListUsersQuery>,
     users: web::Data<UserService>,
     resource: web::Data<ProtectedResource>,
 ) -> Result<HttpResponse, Error> {
-    let contradiction = |found: Contradiction| Error::InvalidParameter(found.0.to_owned());
-    let (order, after) = (query.order().map_err(contradiction)?, query.after().map_err(contradiction)?);
+    let invalid = |found: Contradiction| Error::InvalidParameter(found.0.to_owned());
+    let (order, after) = (query.order().map_err(invalid)?, query.after().map_err(invalid)?);
     let page = users.search(query.filter(), order, after, query.limit.into()).await?;
     let next_cursor = page.next.map(|place| query.cursor(place));
     let mut response = HttpResponse::Ok();

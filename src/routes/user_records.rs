@@ -1,4 +1,4 @@
-//! A person's record: added, edited, deleted, restored.
+//! User records: create, update, delete, restore and readmit.
 
 use actix_web::{HttpResponse, web};
 
@@ -26,22 +26,23 @@ pub(super) fn register(api: &mut Api) {
         .post("/api/v1/users/readmit", IDENTITIES_WRITE, op!(readmit));
 }
 
-/// Adds a person before they first come, so that they find their roles when they do.
+/// Creates a user before the first sign-in.
 ///
-/// E-mail address and user name belong to the administrators from then on. With an `Idempotency-Key` the request can be sent again
-/// within a day: it is answered as it was the first time, and nobody is added twice.
+/// The user has the given roles from the first sign-in on. Administrators manage the e-mail address and the user name of the account. With
+/// an `Idempotency-Key`, a client can retry the request within a day and receives the response of the first request; the user is created
+/// once.
 #[utoipa::path(
     post,
     path = "",
-    params(("Idempotency-Key" = Option<String>, Header, description = "A name for this very request, as a UUID")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A unique key for this request, such as a UUID")),
     request_body = CreateUserRequest,
     responses(
         (status = 201, body = UserDetailResponse, headers(
-            ("Location" = String, description = "The person's address"),
-            ("ETag" = String, description = "The version"),
+            ("Location" = String, description = "The path of the user"),
+            ("ETag" = String, description = "The version of the user"),
         )),
-        (status = 409, description = "An identity is somebody's already, or that of somebody who was purged"),
-        (status = 422, description = "The idempotency key came with another request before"),
+        (status = 409, description = "An identity is linked to another user, or belongs to a purged user"),
+        (status = 422, description = "The idempotency key was used for another request"),
     ),
 )]
 async fn create(
@@ -59,24 +60,24 @@ async fn create(
     Ok(created(USERS, answer))
 }
 
-/// Changes a person's description, or when the account ends.
+/// Updates the profile or the expiry of a user.
 ///
-/// Names and locale that are set here no longer follow the provider; null gives them back. E-mail address and user name can be changed
-/// where an administrator made the account; else they are the provider's.
+/// Names and locale that are set here are no longer synchronized with the identity provider; null restores the synchronization. E-mail
+/// address and user name can be changed if an administrator created the account; otherwise the provider manages them.
 #[utoipa::path(
     patch,
     path = "",
     params(
-        ("id" = String, Path, format = "uuid", description = "The principal's id"),
-        ("If-Match" = String, Header, description = "The ETag that was read"),
+        ("id" = String, Path, format = "uuid", description = "The id of the user"),
+        ("If-Match" = String, Header, description = "The `ETag` of the version to change"),
     ),
     request_body(content = UpdateUserRequest, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, body = UserDetailResponse),
-        (status = 404, description = "No such person"),
-        (status = 409, description = "The last administrator's account can't be given an end"),
-        (status = 412, description = "It has changed since it was read"),
-        (status = 428, description = "`If-Match` is missing"),
+        (status = 404, description = "User not found"),
+        (status = 409, description = "The account of the last administrator cannot expire"),
+        (status = 412, description = "The user has been modified"),
+        (status = 428, description = "`If-Match` is required"),
     ),
 )]
 async fn update(
@@ -91,21 +92,23 @@ async fn update(
     Ok(users.update(&actor, id.into_inner(), edit.0.into(), version.0).await?.into())
 }
 
-/// Deletes a person: they are shut out at once, their sessions end, and they can be restored for 30 days. Then all that is held on them is removed but a keyed
-/// hash of each identity, which keeps them out until an administrator readmits them.
+/// Deletes a user.
+///
+/// All tokens are refused and all sessions end immediately. The user can be restored for 30 days. After that, all data is purged except
+/// a keyed hash of each identity, which blocks the identity until an administrator readmits it.
 #[utoipa::path(
     delete,
     path = "",
     params(
-        ("id" = String, Path, format = "uuid", description = "The principal's id"),
-        ("If-Match" = String, Header, description = "The ETag that was read"),
+        ("id" = String, Path, format = "uuid", description = "The id of the user"),
+        ("If-Match" = String, Header, description = "The `ETag` of the version to delete"),
     ),
     responses(
-        (status = 204, description = "Deleted"),
-        (status = 404, description = "No such person"),
-        (status = 409, description = "The last administrator can't be deleted"),
-        (status = 412, description = "It has changed since it was read"),
-        (status = 428, description = "`If-Match` is missing"),
+        (status = 204, description = "The user is deleted"),
+        (status = 404, description = "User not found"),
+        (status = 409, description = "The last administrator cannot be deleted"),
+        (status = 412, description = "The user has been modified"),
+        (status = 428, description = "`If-Match` is required"),
     ),
 )]
 async fn delete(
@@ -119,16 +122,18 @@ async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Restores a person who was deleted in the last 30 days, with roles and identities, as what they were before. Sessions and tokens from
-/// before stay refused. The rules of granting apply to all that the person holds.
+/// Restores a user who was deleted in the last 30 days.
+///
+/// The user has the previous roles, identities and status. Sessions and tokens from before the deletion stay refused. The rules for
+/// granting roles apply to all roles of the user.
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
     responses(
         (status = 200, body = UserDetailResponse),
-        (status = 404, description = "No such person, or deleted too long ago"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "User not found, or deleted more than 30 days ago"),
+        (status = 412, description = "The user has been modified"),
     ),
 )]
 async fn restore(
@@ -141,7 +146,9 @@ async fn restore(
     Ok(users.restore(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
 }
 
-/// Lets somebody come again who was deleted more than 30 days ago: as somebody new, by this identity.
+/// Readmits the identity of a purged user.
+///
+/// The next sign-in with this identity creates a new user.
 #[utoipa::path(post, path = "", request_body = IdentityRequest, responses(
     (status = 200, body = ReadmissionResponse),
 ))]

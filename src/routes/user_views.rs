@@ -1,4 +1,4 @@
-//! The roles of a person, and what follows from them.
+//! The roles of a user and the permissions that they grant.
 
 use actix_web::web;
 
@@ -19,24 +19,28 @@ pub(super) fn register(api: &mut Api) {
     );
 }
 
-/// The roles that a person was granted, ended ones too, and those that the last token seen carried. The ETag is the person's.
+/// Lists the role grants of a user.
+///
+/// The list includes expired grants, and the roles of the last token seen. `ETag` is the version of the user.
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    responses((status = 200, body = GrantsResponse), (status = 404, description = "No such person")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
+    responses((status = 200, body = GrantsResponse), (status = 404, description = "User not found")),
 )]
 async fn roles(id: web::Path<PrincipalId>, users: web::Data<UserService>) -> Result<Versioned<GrantsResponse>, Error> {
     let access = users.access(id.into_inner()).await?;
     Ok(Versioned::new(access.known.principal().version, access.into()))
 }
 
-/// What a person may do: for each permission which role grants it, by which grant or claim, and what their token needs besides.
+/// Returns the effective permissions of a user.
+///
+/// For each permission, the response lists the roles that grant it, the source of each role, and the scope that a token requires.
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    responses((status = 200, body = PrincipalAccessResponse), (status = 404, description = "No such person")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
+    responses((status = 200, body = PrincipalAccessResponse), (status = 404, description = "User not found")),
 )]
 async fn access(
     id: web::Path<PrincipalId>,

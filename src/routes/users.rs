@@ -1,4 +1,4 @@
-//! People, as admins manage them.
+//! The life cycle of users: status, token revocation and roles.
 
 use actix_web::web;
 
@@ -22,12 +22,14 @@ pub(super) fn register(api: &mut Api) {
         .delete("/api/v1/users/{id}/roles/{role}", USERS_WRITE, op!(revoke_role));
 }
 
-/// One person with their roles, and the ETag.
+/// Returns a user with their roles.
+///
+/// `ETag` is the version to send as `If-Match` in a change.
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    responses((status = 200, body = UserDetailResponse), (status = 404, description = "No such person")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
+    responses((status = 200, body = UserDetailResponse), (status = 404, description = "User not found")),
 )]
 async fn show(
     id: web::Path<PrincipalId>,
@@ -36,17 +38,19 @@ async fn show(
     Ok(users.find(id.into_inner()).await?.into())
 }
 
-/// Shuts a person out and ends their sessions, whatever their token says. Disabling twice is disabling once.
+/// Disables a user and ends their sessions.
+///
+/// All tokens of the user are refused. Disabling a disabled user has no effect.
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
-    request_body(content = Option<DisableRequest>, description = "May be left out"),
+    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
+    request_body(content = Option<DisableRequest>, description = "Optional"),
     responses(
         (status = 200, body = UserDetailResponse),
-        (status = 404, description = "No such person"),
-        (status = 409, description = "The last administrator can't be disabled"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "User not found"),
+        (status = 409, description = "The last administrator cannot be disabled"),
+        (status = 412, description = "The user has been modified"),
     ),
 )]
 async fn disable(
@@ -61,16 +65,17 @@ async fn disable(
     Ok(users.disable(&actor, id.into_inner(), request.0.reason, version.0).await?.into())
 }
 
-/// Lets a person in who is disabled or waits for approval. Tokens and sessions from before they were disabled stay refused: they sign
-/// in again.
+/// Enables a user who is disabled or awaiting approval.
+///
+/// Tokens and sessions from before the user was disabled stay refused; the user must sign in again.
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
     responses(
         (status = 200, body = UserDetailResponse),
-        (status = 404, description = "No such person"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "User not found"),
+        (status = 412, description = "The user has been modified"),
     ),
 )]
 async fn enable(
@@ -83,15 +88,17 @@ async fn enable(
     Ok(users.enable(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
 }
 
-/// Refuses every token that was issued to the person until now; they have to sign in again.
+/// Revokes all tokens of a user.
+///
+/// Tokens issued before now are refused; the user must sign in again.
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The principal's id")),
+    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
     responses(
         (status = 200, body = UserDetailResponse),
-        (status = 404, description = "No such person"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "User not found"),
+        (status = 412, description = "The user has been modified"),
     ),
 )]
 async fn revoke(
@@ -104,23 +111,23 @@ async fn revoke(
     Ok(users.revoke(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
 }
 
-/// Grants a role, or changes when the grant ends.
+/// Grants a role to a user, or changes the expiry of the grant.
 ///
-/// A role with administrative permissions can be granted by a caller who may use all of these with this token; any other role by a caller
-/// with `roles:assign`, or who may use all that it grants. Nobody grants a role to themselves.
+/// To grant a role with administrative permissions, the caller must be allowed to use all of these with the current token. To grant any
+/// other role, the caller needs `roles:assign` or all permissions of the role. Callers cannot grant a role to themselves.
 #[utoipa::path(
     put,
     path = "",
     params(
-        ("id" = String, Path, format = "uuid", description = "The principal's id"),
-        ("role" = String, Path, description = "The role's name"),
+        ("id" = String, Path, format = "uuid", description = "The id of the user"),
+        ("role" = String, Path, description = "The name of the role"),
     ),
-    request_body(content = Option<GrantRoleRequest>, description = "May be left out"),
+    request_body(content = Option<GrantRoleRequest>, description = "Optional"),
     responses(
         (status = 200, body = UserDetailResponse),
-        (status = 404, description = "No such person or role"),
-        (status = 409, description = "The last administrator's grant can't be given an end"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "User or role not found"),
+        (status = 409, description = "The grant of the last administrator cannot expire"),
+        (status = 412, description = "The user has been modified"),
     ),
 )]
 async fn grant_role(
@@ -136,19 +143,21 @@ async fn grant_role(
     Ok(users.grant_role(&actor, id, &role, request.0.expires_at.map(Into::into), version.0).await?.into())
 }
 
-/// Takes a role away. Taking away what is not there changes nothing.
+/// Revokes a role from a user.
+///
+/// Revoking a role that is not granted has no effect.
 #[utoipa::path(
     delete,
     path = "",
     params(
-        ("id" = String, Path, format = "uuid", description = "The principal's id"),
-        ("role" = String, Path, description = "The role's name"),
+        ("id" = String, Path, format = "uuid", description = "The id of the user"),
+        ("role" = String, Path, description = "The name of the role"),
     ),
     responses(
         (status = 200, body = UserDetailResponse),
-        (status = 404, description = "No such person or role"),
-        (status = 409, description = "The last administrator can't be demoted"),
-        (status = 412, description = "It has changed since it was read"),
+        (status = 404, description = "User or role not found"),
+        (status = 409, description = "The role of the last administrator cannot be revoked"),
+        (status = 412, description = "The user has been modified"),
     ),
 )]
 async fn revoke_role(

@@ -1,4 +1,4 @@
-//! What a principal's roles come to, and where each is from.
+//! The effective permissions of a principal and the sources of its roles.
 
 use chrono::{DateTime, Utc};
 
@@ -10,19 +10,19 @@ use super::accounts::Accounts;
 use super::principal_edit::{self, Rules};
 use super::{Failure, KnownPrincipal};
 
-/// A principal with every role that counts, those of the last token seen too, and every grant, those that have ended too.
+/// A principal with all roles in effect, including those of its last token, and all stored grants, including expired ones.
 #[derive(Clone, Debug)]
 pub struct PrincipalAccess {
     /// The principal.
     pub known: KnownPrincipal,
-    /// What is stored for it.
+    /// The stored grants.
     pub grants: Vec<Grant>,
-    /// When this was so.
+    /// The time of this snapshot.
     pub at: DateTime<Utc>,
 }
 
 impl<K: AccountType> Accounts<K> {
-    /// What a principal may do and why.
+    /// Returns the effective roles and the stored grants of a principal.
     pub async fn access(&self, id: PrincipalId) -> Result<PrincipalAccess, Failure> {
         let (permissions, issuers, now) = (self.permissions.clone(), self.issuers.clone(), self.clock.now());
         self.database

@@ -1,4 +1,4 @@
-//! What people and programs differ in, as far as their administration goes.
+//! The differences between the administration of users and of service accounts.
 
 use crate::database::DbConnection;
 use crate::models::{AuditAction, PrincipalKind};
@@ -6,38 +6,38 @@ use crate::repositories::identities;
 
 use super::{Failure, HeldRole, KnownPrincipal, ServiceAccount};
 
-/// A kind of principals that admins manage. The life cycle is the same for all; what differs is here.
+/// A type of principal that admins manage. The life cycle is shared; this trait holds the differences.
 pub trait AccountType: Clone + Send + Sync + 'static {
-    /// What is shown of one after a change.
+    /// The view that a read or a change returns.
     type View: Send + 'static;
-    /// The kind as it is stored.
+    /// The stored kind.
     const KIND: PrincipalKind;
-    /// What its changes are called in the audit trail.
+    /// The audit actions of its changes.
     const ACTIONS: Actions;
 
-    /// What it is called when there is none of an id.
+    /// The failure for an unknown id.
     fn unknown() -> Failure;
 
-    /// Adds to a principal what is shown of this kind besides.
+    /// Builds the view of a principal.
     fn view(conn: &mut DbConnection, known: KnownPrincipal) -> Result<Self::View, Failure>;
 }
 
-/// The names of a kind's changes in the audit trail.
+/// The audit actions of one account type.
 #[derive(Clone, Copy, Debug)]
 pub struct Actions {
-    /// It was shut out.
+    /// The account was disabled.
     pub disable: AuditAction,
-    /// It was let in.
+    /// The account was enabled.
     pub enable: AuditAction,
-    /// Its tokens were declared void.
+    /// The tokens of the account were revoked.
     pub revoke_tokens: AuditAction,
-    /// It was deleted.
+    /// The account was deleted.
     pub delete: AuditAction,
-    /// It was restored.
+    /// The account was restored.
     pub restore: AuditAction,
 }
 
-/// People.
+/// The account type of users.
 #[derive(Clone, Copy, Debug)]
 pub struct User;
 
@@ -61,7 +61,7 @@ impl AccountType for User {
     }
 }
 
-/// Programs.
+/// The account type of service accounts.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceAccounts;
 

@@ -1,7 +1,7 @@
-//! The life cycle that people and programs share: look at one, shut it out and let it in, void its tokens, give and take roles.
+//! The life cycle that users and service accounts share: find, disable, enable, revoke tokens, grant and revoke roles.
 //!
-//! Every change is one transaction that checks the version and the actor's rights, keeps an admin, and leaves one audit event. A
-//! change that changes nothing leaves no trace.
+//! Every change is one transaction: it checks the version and the actor's rights, protects the last admin, and appends one audit event.
+//! A change without effect writes nothing, not even an audit event.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use super::known_issuers::KnownIssuers;
 use super::principal_edit::{self, Change, Edit, Rules};
 use super::{Actor, Failure, refusal, rights, text};
 
-/// The principals of one kind, as admins manage them. Cheap to clone.
+/// Administration of the principals of one account type. Cheap to clone.
 ///
-/// An id of another kind, or of somebody deleted, is nobody's here.
+/// The id of a principal of another type, or of a deleted one, counts as unknown.
 #[derive(Clone)]
 pub struct Accounts<K> {
     pub(super) database: Database,
@@ -31,7 +31,7 @@ pub struct Accounts<K> {
 }
 
 impl<K: AccountType> Accounts<K> {
-    /// The directory in `database`, for principals of the given issuers.
+    /// Creates the service over `database`, for principals of the given issuers.
     pub fn new(
         database: Database,
         clock: Clock,
@@ -41,7 +41,7 @@ impl<K: AccountType> Accounts<K> {
         Self { database, clock, permissions, issuers: Arc::new(issuers), kind: PhantomData }
     }
 
-    /// One principal with the roles stored for it.
+    /// Returns one principal with its stored roles.
     pub async fn find(&self, id: PrincipalId) -> Result<K::View, Failure> {
         let (permissions, now) = (Arc::clone(&self.permissions), self.clock.now());
         self.database
@@ -53,7 +53,7 @@ impl<K: AccountType> Accounts<K> {
             .await
     }
 
-    /// Shuts a principal out, from the next request on. Its sessions end and its tokens stay void when it is enabled again.
+    /// Disables a principal from the next request on. Its sessions end, and its tokens stay revoked when it is enabled again.
     pub async fn disable(
         &self,
         actor: &Actor,
@@ -66,20 +66,19 @@ impl<K: AccountType> Accounts<K> {
         self.change(actor, change, move |edit| edit.disable(reason)).await
     }
 
-    /// Lets a principal in that was shut out or waits to be let in.
+    /// Enables a disabled or pending principal.
     pub async fn enable(&self, actor: &Actor, id: PrincipalId, if_match: Option<i64>) -> Result<K::View, Failure> {
         let change = Change { action: K::ACTIONS.enable, id, if_match };
         self.change(actor, change, |edit| edit.enable()).await
     }
 
-    /// Voids every token issued to a principal so far.
+    /// Revokes all tokens issued to a principal so far.
     pub async fn revoke(&self, actor: &Actor, id: PrincipalId, if_match: Option<i64>) -> Result<K::View, Failure> {
         let change = Change { action: K::ACTIONS.revoke_tokens, id, if_match };
         self.change(actor, change, |edit| edit.revoke_tokens()).await
     }
 
-    /// Gives another principal a role, until `expires_at` if there is one. Takes the place of an earlier grant of the role by hand or by
-    /// `BOOTSTRAP_ADMIN`.
+    /// Grants a role to another principal, until `expires_at` if set. Replaces an earlier manual or `BOOTSTRAP_ADMIN` grant of the role.
     pub async fn grant_role(
         &self,
         actor: &Actor,
@@ -96,7 +95,7 @@ impl<K: AccountType> Accounts<K> {
         self.change(actor, change, move |edit| edit.grant(&role, expires_at)).await
     }
 
-    /// Takes a role from a principal. What the provider gives, by its provisioning or in its tokens, is the provider's to take.
+    /// Revokes a role of a principal. Roles that come from the provider's provisioning or tokens are not affected.
     pub async fn revoke_role(
         &self,
         actor: &Actor,
@@ -109,14 +108,14 @@ impl<K: AccountType> Accounts<K> {
         self.change(actor, change, move |edit| edit.revoke(&role)).await
     }
 
-    /// The one way in which a principal is changed.
+    /// Applies `work` to a principal. Every change of an existing principal goes through this function.
     pub(super) async fn change<W>(&self, actor: &Actor, change: Change, work: W) -> Result<K::View, Failure>
     where
         W: FnOnce(&mut Edit<'_>) -> Result<Option<Changes>, Failure> + Send + 'static,
     {
         let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
         let issuers = Arc::clone(&self.issuers);
-        // A new identity may have been refused as unknown: there is no principal yet that the change could name.
+        // A refusal of the new identity as unknown may be cached, and that entry belongs to no principal id.
         let is_link = change.action == AuditAction::LinkIdentity;
         let invalidates = if is_link { Invalidates::Everything } else { Invalidates::one(&change.id) };
         let outcome = self

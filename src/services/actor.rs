@@ -1,4 +1,4 @@
-//! The actor behind a change, and what it may do.
+//! The actor of a change and its rights.
 
 use std::sync::Arc;
 
@@ -14,30 +14,30 @@ use super::decision::{Decision, decide};
 use super::held_role::{self, ClaimedRoles};
 use super::{Failure, KnownPrincipal, ResolvedPrincipal, first_contact};
 
-/// The actor behind a change. A request's actor is bounded by the request: it holds what its token delegates *and* its roles grant.
+/// The actor of a change. The actor of a request holds only the permissions that its token delegates *and* its roles grant.
 #[derive(Clone, Debug)]
 pub struct Actor {
     authority: Authority,
     request_id: Option<String>,
 }
 
-/// What an actor's rights rest on.
+/// The source of an actor's rights.
 #[derive(Clone, Debug)]
 enum Authority {
-    /// The command line. It works on the database itself, so nothing is above its rights.
+    /// The command line. It works on the database directly, so its rights are unlimited.
     CommandLine,
-    /// A request: the token that was proved, the principal that it stands for, and the permission that the route asked for.
+    /// A request: the verified token, its principal, and the permission that the route requires.
     Request { claims: Arc<Claims>, principal: Arc<ResolvedPrincipal>, admitted_for: Option<Permission> },
 }
 
 impl Actor {
-    /// The actor of the command line, the only one that is bounded by no token.
+    /// Returns the actor of the command line, the only one that is not limited by a token.
     pub fn command_line() -> Self {
         Self { authority: Authority::CommandLine, request_id: None }
     }
 
-    /// The actor of a request that was admitted for the permission of its route, if the route asks for one. Claims come from the
-    /// verifier alone, so an actor can't be made from permissions.
+    /// Returns the actor of a request. `admitted_for` is the permission that the route requires, if any. Only the verifier creates
+    /// `Claims`, so an actor cannot be built from a list of permissions.
     pub fn of_request(
         claims: Arc<Claims>,
         principal: Arc<ResolvedPrincipal>,
@@ -55,12 +55,12 @@ impl Actor {
         }
     }
 
-    /// Whether this is the principal of that id.
+    /// Whether the actor is this principal.
     pub(super) fn is(&self, principal: PrincipalId) -> bool {
         self.principal() == Some(principal)
     }
 
-    /// Whether the actor effectively holds `permission`: delegated to its token and granted by its roles.
+    /// Whether the actor effectively holds `permission`: its token delegates it and its roles grant it.
     pub fn may(&self, permission: Permission) -> bool {
         match &self.authority {
             Authority::CommandLine => true,
@@ -68,7 +68,7 @@ impl Actor {
         }
     }
 
-    /// Whether the actor's roles grant `permission`, delegated or not.
+    /// Whether the actor's roles grant `permission`, regardless of delegation.
     pub(super) fn is_granted(&self, permission: Permission) -> bool {
         match &self.authority {
             Authority::CommandLine => true,
@@ -76,7 +76,7 @@ impl Actor {
         }
     }
 
-    /// Whether the actor has a role of this name, or would have it if there were one: its token carries the name.
+    /// Whether the actor has a role of this name or its token carries the name, even if no such role exists.
     pub(super) fn has_role(&self, name: &str) -> bool {
         match &self.authority {
             Authority::CommandLine => false,
@@ -96,7 +96,7 @@ impl Actor {
         }
     }
 
-    /// A permission as the scope that the actor's client asks its issuer for.
+    /// The scope that the actor's client requests from its issuer for `permission`.
     pub(super) fn spelled_scope(&self, permission: Permission) -> String {
         match &self.authority {
             Authority::CommandLine => permission.name().to_owned(),
@@ -104,8 +104,8 @@ impl Actor {
         }
     }
 
-    /// The same actor with the rights that it has in this transaction. The guard's decision may be some milliseconds old, and another
-    /// administrator may have disabled or demoted the actor since: then this fails.
+    /// Returns the actor with its rights as of this transaction. Another administrator may have disabled or demoted the actor since the
+    /// guard's decision. Fails if the actor is no longer admitted or no longer holds the permission that the route requires.
     pub(super) fn as_of(
         &self,
         conn: &mut DbConnection,
@@ -130,7 +130,7 @@ impl Actor {
         }
     }
 
-    /// The event of this actor doing `action` on `target`.
+    /// Returns an audit event: this actor did `action` on `target`.
     pub(super) fn event(&self, at: Moment, action: AuditAction, target: impl Into<AuditTarget>) -> AuditEvent {
         let mut event = AuditEvent::new(at, action, target);
         event.request_id.clone_from(&self.request_id);

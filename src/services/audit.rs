@@ -1,4 +1,4 @@
-//! The audit trail: looked through, and pruned, which is the only way out of it.
+//! Listing, exporting and pruning the audit trail. Pruning is the only way to remove events.
 
 use std::collections::HashMap;
 
@@ -11,12 +11,12 @@ use crate::repositories::audit_events;
 
 use super::{Actor, Failure, Page};
 
-/// An event of the trail and how often it happened: more than once where the same was refused again within a minute.
+/// An event of the trail with its count. The same refusal repeated within a minute is counted on one event.
 #[derive(Clone, Debug)]
 pub struct AuditEntry {
     /// The event.
     pub event: AuditEvent,
-    /// How often.
+    /// The number of occurrences.
     pub count: i64,
 }
 
@@ -28,12 +28,12 @@ pub struct AuditService {
 }
 
 impl AuditService {
-    /// The trail in `database`.
+    /// Creates the service over `database`.
     pub fn new(database: Database, clock: Clock) -> Self {
         Self { database, clock }
     }
 
-    /// Up to `limit` events in the order wanted, from the one after `after`.
+    /// Returns up to `limit` events that match `filter`, in `order`, starting after `after`.
     pub async fn list(
         &self,
         filter: AuditFilter,
@@ -45,12 +45,12 @@ impl AuditService {
             .read(move |conn| {
                 let found = audit_events::list(conn, &filter, order, after, i64::from(limit) + 1)?;
                 let Page { items, next } = Page::cut(found, limit, AuditEvent::place);
-                Ok(Page { items: counted(conn, items)?, next })
+                Ok(Page { items: with_counts(conn, items)?, next })
             })
             .await
     }
 
-    /// Notes in the trail that it is exported, from `since` on and before `until` where that is set.
+    /// Records an export of the trail, with the `since` and `until` of `filter`.
     pub async fn note_export(&self, actor: &Actor, filter: &AuditFilter) -> Result<(), Failure> {
         let bound = |moment: Option<Moment>| moment.map(|moment| moment.utc().to_rfc3339());
         let event = actor
@@ -62,8 +62,8 @@ impl AuditService {
             .await
     }
 
-    /// Removes the events before `before`, to the second, and says how many. Leaves an event that tells so, without which the
-    /// database would refuse. Fails with [`Failure::Invalid`] when `before` is yet to come.
+    /// Removes the events before `before`, truncated to the second, and returns their number. Appends a prune event first: without one,
+    /// the database rejects the deletion. Fails with [`Failure::Invalid`] if `before` is in the future.
     pub async fn prune(&self, actor: &Actor, before: DateTime<Utc>) -> Result<usize, Failure> {
         let (now, before) = (self.clock.now(), before.trunc_subsecs(0));
         if before > now {
@@ -82,7 +82,7 @@ impl AuditService {
     }
 }
 
-pub(super) fn counted(conn: &mut DbConnection, events: Vec<AuditEvent>) -> Result<Vec<AuditEntry>, Failure> {
+pub(super) fn with_counts(conn: &mut DbConnection, events: Vec<AuditEvent>) -> Result<Vec<AuditEntry>, Failure> {
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
     let repetitions: HashMap<_, _> = audit_events::list_repetitions(conn, &ids)?.into_iter().collect();
     let count = |event: &AuditEvent| repetitions.get(&event.id).unwrap_or(&0) + 1;

@@ -1,4 +1,5 @@
-//! Deleting and restoring, the same for people and programs: who is deleted is shut out and in no list, and can be restored for a while.
+//! Deletion and restoration of users and service accounts. A deleted principal is refused, appears in no list, and can be restored for a
+//! limited time.
 
 use chrono::TimeDelta;
 
@@ -9,17 +10,17 @@ use super::accounts::Accounts;
 use super::principal_edit::{Change, Edit, status_changes};
 use super::{Actor, Failure};
 
-/// How long somebody deleted can be restored. After that they are purged.
+/// How long a deleted principal can be restored before it is purged.
 pub(super) const RESTORABLE_FOR: TimeDelta = TimeDelta::days(30);
 
 impl<K: AccountType> Accounts<K> {
-    /// Deletes a principal, from the next request on. Its sessions end and its tokens stay void when it is restored.
+    /// Deletes a principal from the next request on. Its sessions end, and its tokens stay revoked when it is restored.
     pub async fn delete(&self, actor: &Actor, id: PrincipalId, if_match: Option<i64>) -> Result<(), Failure> {
         let change = Change { action: K::ACTIONS.delete, id, if_match };
         self.change(actor, change, |edit| edit.delete()).await.map(drop)
     }
 
-    /// Makes a deleted principal what it was before. One that is not deleted stays as it is; after 30 days there is none.
+    /// Restores a deleted principal to its former status. Does nothing if it is not deleted; fails as unknown 30 days after deletion.
     pub async fn restore(&self, actor: &Actor, id: PrincipalId, if_match: Option<i64>) -> Result<K::View, Failure> {
         let change = Change { action: K::ACTIONS.restore, id, if_match };
         self.change(actor, change, |edit| edit.restore(K::unknown)).await
@@ -41,14 +42,14 @@ impl Edit<'_> {
     fn restore(&mut self, unknown: fn() -> Failure) -> Result<Option<Changes>, Failure> {
         self.require_grantable_principal()?;
         let Some(deleted_at) = self.principal.deleted_at else { return Ok(None) };
-        // Whoever is due to be purged is gone, though nobody has come by to do it yet.
+        // A principal due for purging counts as unknown even before the purge runs.
         if deleted_at.utc() + RESTORABLE_FOR <= self.now {
             return Err(unknown());
         }
         let before = self.principal.deleted_from.take().unwrap_or(PrincipalStatus::Disabled);
         self.principal.status = before;
         self.principal.deleted_at = None;
-        // Whoever shut them out, it is the one who restores them as such who keeps it so.
+        // The original `disabled_by` is lost on deletion; the admin who restores the principal keeps it disabled.
         self.principal.disabled_by = (before == PrincipalStatus::Disabled).then_some(DisabledBy::Admin);
         Ok(Some(status_changes(PrincipalStatus::Deleted, before)))
     }

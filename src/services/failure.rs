@@ -1,134 +1,137 @@
-//! Why a use case did not succeed, in the words of the domain.
+//! Why a use case failed, in the terms of the domain.
 
 use crate::database::DatabaseError;
 use crate::oidc::Rejection;
 
-/// A use case that did not succeed. Each variant says whose turn it is to do something about it.
+/// The failure of a use case. Each variant starts with who can resolve it.
+///
+/// The texts are the `detail` of a problem: sentences. [`Database`](Self::Database) and [`NoRandomness`](Self::NoRandomness) reach
+/// the log and the terminal alone, so theirs are fragments.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Ours: the database is out of reach or refused a statement. Never blamed on the caller.
-    #[error("the database did not answer")]
+    /// Service: the database is unreachable or refused a statement. Never blamed on the caller.
+    #[error("the database request failed")]
     Database(#[source] DatabaseError),
 
-    /// Ours: the system has no randomness to make a key of.
-    #[error("no key could be made")]
+    /// Service: the system has no randomness for a key.
+    #[error("failed to generate a random key")]
     NoRandomness,
 
-    /// An admin's: nobody is registered under the token's issuer, kind and subject.
-    #[error("Nobody is known here by this token's issuer and subject. Ask an administrator to add the account.")]
+    /// Administrator: no user has the issuer and subject of the token.
+    #[error("No account is registered for this token's issuer and subject. Ask an administrator to add it.")]
     UnknownPrincipal,
-    /// An admin's: the token is a program's, and programs are registered before their first token counts.
+    /// Administrator: the token belongs to a program that is not registered as a service account.
     #[error(
-        "This program is not registered here. Ask an administrator to register the token's issuer (`iss`) and client id \
-         (`azp` or `client_id`) as a service account."
+        "This service account is not registered. Ask an administrator to register the token's issuer (`iss`) and \
+         client id (`azp` or `client_id`)."
     )]
     UnregisteredProgram,
-    /// The caller's: what it asks for is a person's, and it is a program.
-    #[error("This is for people: a program is described by the administrator who registered it.")]
+    /// Caller: the operation is for users, and the caller is a service account.
+    #[error("This operation is for users. A service account is edited by an administrator.")]
     NotAPerson,
-    /// An admin's: the principal is shut out, or its account has ended.
-    #[error("the account is disabled")]
+    /// Administrator: the principal is disabled, or its account has expired.
+    #[error("The account is disabled or has expired. Ask an administrator.")]
     PrincipalDisabled,
-    /// An admin's: the principal waits to be let in.
-    #[error("the account waits for an admin's approval")]
+    /// Administrator: the principal is pending.
+    #[error("The account is waiting for approval. Ask an administrator.")]
     PrincipalPending,
-    /// Nobody's: the principal was deleted.
-    #[error("the account was deleted")]
+    /// Administrator: the principal was deleted.
+    #[error("The account was deleted. Ask an administrator.")]
     PrincipalDeleted,
-    /// The caller's: the token was issued before the principal's tokens were revoked. A new sign-in helps.
-    #[error("the token was revoked")]
+    /// Caller: the token was issued before the principal's tokens were revoked. A new sign-in resolves it.
+    #[error("The token was revoked. Request a new one.")]
     TokenRevoked,
 
-    /// The caller's: the session of the cookie has ended, or there never was one. A new sign-in helps.
-    #[error("Your session has ended: sign in again.")]
+    /// Caller: the session of the cookie has ended or never existed. A new sign-in resolves it.
+    #[error("Your session has ended. Sign in again.")]
     SessionEnded,
-    /// An operator's: nobody signs in here with a browser.
-    #[error("Nobody signs in here: no client is configured for it.")]
+    /// Operator: browser sign-in is not enabled.
+    #[error("No client is configured for browser sign-in. Ask the operator of this service.")]
     SessionsOff,
-    /// The caller's: what came back from the provider is not the answer to what this browser asked, or the provider refuses it.
-    #[error("This is not the answer to a sign-in that this browser began, or that is over: sign in again.")]
+    /// Caller: the callback does not answer a sign-in that this browser started, or the provider refused it.
+    #[error("The response does not match a sign-in of this browser, or the sign-in has expired. Sign in again.")]
     LoginFailed,
-    /// The provider's: a token that came of the sign-in does not pass, or lacks what the operator demands.
-    #[error("what the identity provider says of you is not acceptable: {0}")]
+    /// Provider: a token of the sign-in is not valid, or does not meet a requirement of the operator.
+    #[error("A token from the identity provider was rejected. {0}")]
     BadLogin(#[source] Rejection),
-    /// Nobody's here: the provider is out of reach, or refuses this service.
-    #[error("the identity provider could not be asked")]
+    /// Provider: it is unreachable, or refuses this service.
+    #[error("The identity provider is unavailable. Try again later.")]
     ProviderUnavailable,
-    /// The provider's: the logout token does not pass.
-    #[error("the logout token is not acceptable: {0}")]
+    /// Provider: the logout token is not valid.
+    #[error("The logout token was rejected. {0}")]
     BadLogoutToken(#[source] Rejection),
 
-    /// The caller's: there is no such user, or the id is that of a program.
-    #[error("there is no such user")]
+    /// Caller: the user does not exist, or the id is a service account's.
+    #[error("The user does not exist.")]
     NoSuchUser,
-    /// The caller's: the user has no such identity.
-    #[error("the user has no such identity")]
+    /// Caller: the user does not have this identity.
+    #[error("The user does not have this identity.")]
     NoSuchIdentity,
-    /// The caller's: there is no such service account, or the id is that of a person.
-    #[error("there is no such service account")]
+    /// Caller: the service account does not exist, or the id is a user's.
+    #[error("The service account does not exist.")]
     NoSuchServiceAccount,
-    /// The caller's: there is no such role.
-    #[error("there is no such role")]
+    /// Caller: the role does not exist.
+    #[error("The role does not exist.")]
     NoSuchRole,
-    /// The caller's: the change would give or affect permissions that no role of the actor grants.
+    /// Caller: the change would give or affect permissions that no role of the actor grants.
     #[error("The change affects permissions that none of your roles grants: {}.", quoted(.missing))]
     InsufficientPrivilege {
         /// The permissions that the actor lacks, in the order of their names.
         missing: Vec<&'static str>,
     },
-    /// The caller's: the change would give or affect permissions that the actor's roles grant and its token does not delegate.
+    /// Caller: the change would give or affect permissions that the actor's roles grant and its token does not delegate.
     #[error("The change needs scopes that the access token does not carry: {}. Ask the provider for them.", quoted(.missing))]
     InsufficientScope {
         /// The permissions that are not delegated, in the order of their names.
         missing: Vec<&'static str>,
-        /// The same as the issuer of the token spells them.
+        /// The same permissions as the issuer of the token spells them.
         spelled: Vec<String>,
     },
-    /// The caller's: the change would add to the actor's own rights, or prolong them.
+    /// Caller: the change would extend or prolong the actor's own rights.
     #[error("You cannot add to your own rights or prolong them. Ask another administrator.")]
     OwnRights,
-    /// The caller's: the last admin cannot be shut out, demoted or given an end.
-    #[error("this is the last admin; make another one first")]
+    /// Caller: the last administrator cannot be disabled, demoted or given an expiry.
+    #[error("This is the last administrator. Make another user an administrator first.")]
     LastAdmin,
-    /// The caller's: a role cannot be deleted while somebody holds it.
-    #[error("the role is granted to {count} principals; take it from them, or ask to force it")]
+    /// Caller: an assigned role is deleted only by force.
+    #[error("{}", role_is_assigned(*.count))]
     RoleGranted {
-        /// How many hold it.
+        /// The number of principals that hold the role.
         count: i64,
     },
-    /// The caller's: a role that came with the service cannot be changed so.
-    #[error("the role is built in: {reason}")]
+    /// Caller: a built-in role does not allow this change.
+    #[error("The role is built in: {reason}.")]
     BuiltInRole {
-        /// Why not.
+        /// Why not, as a clause without a full stop.
         reason: &'static str,
     },
-    /// The caller's: without an identity nobody could come in as this user.
-    #[error("this is the last identity; link another one first, or delete the user")]
+    /// Caller: without an identity the user could not sign in.
+    #[error("This is the user's last identity. Link another one first, or delete the user.")]
     LastIdentity,
-    /// The caller's: who could link an identity to themselves could keep a way in that nobody gave them.
+    /// Caller: users who could link identities to themselves could keep access that no administrator gave them.
     #[error("You cannot link an identity to yourself. Ask another administrator.")]
     OwnIdentity,
-    /// An admin's: the identity is that of somebody who was purged, and stays out until an admin lifts that.
-    #[error("the identity is that of somebody who was deleted for good; readmit it first")]
+    /// Administrator: the identity belongs to a purged user, and stays blocked until an administrator readmits it.
+    #[error("The identity belongs to a user who was permanently deleted. Readmit the identity first.")]
     Tombstoned,
-    /// The caller's: the idempotency key was sent before, with another request.
-    #[error("this `Idempotency-Key` came with another request before; a new request needs a new key")]
+    /// Caller: the idempotency key was sent with another request before.
+    #[error("This `Idempotency-Key` was used for another request. Send a new key.")]
     KeyReused,
-    /// The caller's: the resource has changed since the version that the caller knows.
-    #[error("the resource was changed meanwhile; read it again")]
+    /// Caller: the resource is not at the version that the caller knows.
+    #[error("The resource has been modified since you read it. Read it again and repeat the change.")]
     StaleVersion,
-    /// The caller's: another resource has this value.
-    #[error("{field} is taken")]
+    /// Caller: another resource has this value.
+    #[error("`{field}` is already in use.")]
     Conflict {
-        /// The member that must differ.
+        /// The member that must be unique.
         field: &'static str,
     },
-    /// The caller's: a value cannot be accepted. The value itself is not repeated.
-    #[error("{field} {reason}")]
+    /// Caller: a value is not valid. The value itself is not repeated.
+    #[error("`{field}` {reason}.")]
     Invalid {
-        /// The member at fault.
+        /// The invalid member.
         field: &'static str,
-        /// What it must be.
+        /// What it must be, as the rest of a sentence: "must be in the future".
         reason: &'static str,
     },
 }
@@ -137,8 +140,15 @@ fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+fn role_is_assigned(count: i64) -> String {
+    match count {
+        1 => "The role is assigned to 1 principal. Remove the assignment or use `?force=true`.".to_owned(),
+        _ => format!("The role is assigned to {count} principals. Remove the assignments or use `?force=true`."),
+    }
+}
+
 impl Failure {
-    /// Whether it refuses the credential that was presented: what stands for a person or a program, whichever kind it is.
+    /// Whether the failure refuses the presented credential, of whatever kind: a token, a cookie or a callback.
     pub fn refuses_credential(&self) -> bool {
         match self {
             Self::UnknownPrincipal

@@ -1,6 +1,7 @@
-//! What a presented token tells about its principal, and what is done about it: made, described, noticed, made admin.
+//! Just-in-time provisioning: a token's effects on its principal. It is created, updated from the provider, recorded as seen, or made the
+//! first administrator.
 //!
-//! Everything here runs inside the caller's writing transaction and repeats no decision made outside it.
+//! The writes run in the transaction of the calling service.
 
 use std::collections::BTreeSet;
 
@@ -17,14 +18,14 @@ use crate::repositories::{audit_events, grants, identities, principals};
 use super::held_role::ClaimedRoles;
 use super::{Failure, provider_profile};
 
-/// How long a principal may come and go before it is noted again that it was seen.
-const NOTICE_EVERY: TimeDelta = TimeDelta::hours(1);
+/// The interval between two updates of the time at which a principal was last seen.
+const RECORD_SEEN_EVERY: TimeDelta = TimeDelta::hours(1);
 
-/// How long role names seen are kept before other ones take their place: somebody with two clients, whose tokens differ, is not
-/// written with every request.
+/// How long recorded role names are kept before others replace them: a user with two clients whose tokens differ does not cause a write
+/// with every request.
 const KEEP_ROLES_FOR: TimeDelta = TimeDelta::minutes(1);
 
-/// One presentation of a proved token.
+/// A request with a verified token.
 pub(super) struct TokenVisit {
     pub(super) identity: IdentityKey,
     /// The role names that the token carries.
@@ -45,7 +46,7 @@ impl TokenVisit {
         }
     }
 
-    /// The role names that the token carries, as they count here.
+    /// The role names of the token, with those of them that may be administrative.
     pub(super) fn claimed_roles(&self) -> ClaimedRoles<'_> {
         ClaimedRoles::new(&self.roles, self.claims.administrative_roles())
     }
@@ -54,8 +55,8 @@ impl TokenVisit {
         self.claims.issued_at()
     }
 
-    /// When the token said what it says: when it was issued, or now where it does not tell.
-    fn said_at(&self) -> DateTime<Utc> {
+    /// When the token's claims were current: at its `iat`, or now without one.
+    fn claims_at(&self) -> DateTime<Utc> {
         self.issued_at().unwrap_or(self.now)
     }
 
@@ -73,99 +74,100 @@ pub(super) fn identity_of(claims: &Claims) -> IdentityKey {
     IdentityKey { issuer: claims.issuer().to_owned(), kind, subject: claims.subject().to_owned() }
 }
 
-/// Whether a token that was issued then is no older than the last one that `principal` was described by. One that does not tell its
-/// age counts once in a while, so that two of them that differ do not make every request a write.
-fn is_news(principal: &Principal, issued_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+/// Whether a token issued at `issued_at` may update the profile of `principal`: it must not be older than the token of the last update.
+/// A token without `iat` may do so once per interval, so that two that differ do not cause a write with every request.
+fn may_update_profile(principal: &Principal, issued_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
     principal.provider_profile.as_of.is_none_or(|as_of| match issued_at {
         Some(issued_at) => issued_at >= as_of,
         None => now - as_of >= KEEP_ROLES_FOR,
     })
 }
 
-/// Whether it is time to note again that `principal` was seen.
+/// Whether it is time to record again that `principal` was seen.
 fn is_due(principal: &Principal, now: DateTime<Utc>) -> bool {
-    principal.last_seen_at.is_none_or(|seen| now - seen.utc() >= NOTICE_EVERY)
+    principal.last_seen_at.is_none_or(|seen| now - seen.utc() >= RECORD_SEEN_EVERY)
 }
 
-/// Whether role names that differ may take the place of those seen.
-fn may_keep_roles(principal: &Principal, now: DateTime<Utc>) -> bool {
+/// Whether other role names may replace the recorded ones.
+fn may_replace_roles(principal: &Principal, now: DateTime<Utc>) -> bool {
     principal.claim_roles_at.is_none_or(|seen| now - seen.utc() >= KEEP_ROLES_FOR)
 }
 
-/// Whether `principal` may come in with this token and there is nothing to note of it: [`admit`] and [`observe`] in one, for whoever
-/// comes again and again, without a copy of anything. `is_same` says that `principal` was [observed](observe) with these very claims.
+/// Whether `principal` is admitted with this token and the visit changes nothing: [`admit`] and [`observe`] in one, without copies, for
+/// cached callers. `is_same`: whether `principal` was [observed](observe) with the same claims.
 pub(super) fn is_plain(principal: &Principal, claims: &Claims, is_same: bool, now: DateTime<Utc>) -> bool {
     let issued_at = claims.issued_at();
-    // Whether a token that does not tell its age is news depends on when that is asked.
+    // Whether a token without `iat` may update the profile depends on the time.
     let is_profile_same = is_same && issued_at.is_some();
     admit_at(principal, issued_at, now, false).is_ok()
         && !is_due(principal, now)
-        && (!may_keep_roles(principal, now) || principal.claim_roles.0 == *claims.roles())
+        && (!may_replace_roles(principal, now) || principal.claim_roles.0 == *claims.roles())
         && (is_profile_same
             || principal.kind != PrincipalKind::Human
-            || !is_news(principal, issued_at, now)
-            || provider_profile::is_followed(principal, &claims.profile()))
+            || !may_update_profile(principal, issued_at, now)
+            || provider_profile::is_in_sync(principal, &claims.profile()))
 }
 
-/// Until when a presentation that [is plain](is_plain) stays so, while neither `principal` nor `claims` change. `None` where that is
-/// for each time to say.
+/// Until when a visit that [is plain](is_plain) stays so, while neither `principal` nor `claims` change. `None` where each visit has to be
+/// checked.
 pub(super) fn plain_until(principal: &Principal, claims: &Claims) -> Option<DateTime<Utc>> {
-    // Whoever is not admitted is refused each time, for a reason that is found each time.
+    // Each refusal determines its reason again.
     if principal.status != PrincipalStatus::Active {
         return None;
     }
-    // Without its age a token is news every now and then; role names that differ wait to be noted.
+    // A token without `iat` may update the profile at intervals, and role names that differ are still to be recorded.
     if claims.issued_at().is_none() || principal.claim_roles.0 != *claims.roles() {
         return None;
     }
-    let due = principal.last_seen_at?.utc() + NOTICE_EVERY;
+    let due = principal.last_seen_at?.utc() + RECORD_SEEN_EVERY;
     Some(principal.expires_at.map_or(due, |end| end.utc().min(due)))
 }
 
-/// What was found of a principal when a presentation [was plain](is_plain): enough to know another plain one without a look at the
-/// principal itself, which lies spread over some twenty places. Times are in microseconds since 1970.
+/// A summary of a principal for which a visit [was plain](is_plain). It identifies further plain visits without reading the principal,
+/// whose fields are spread over some twenty cache lines. Times are in microseconds since 1970.
 #[derive(Debug)]
 pub(super) struct Plain {
-    /// [`plain_until`], or the beginning of time.
+    /// [`plain_until`], or the minimum.
     until: i64,
-    /// Tokens issued earlier are void.
+    /// Tokens issued earlier are revoked.
     not_before: i64,
-    /// Whether the claims described the principal as it is, or nobody cares.
-    is_followed: bool,
+    /// Whether the profile agrees with the claims, or is not the provider's to set.
+    is_in_sync: bool,
 }
 
 impl Plain {
-    /// Of `principal`, which `observed` presented.
+    /// The summary of `principal`, which was resolved from `observed`.
     pub(super) fn of(principal: &Principal, observed: &Claims) -> Self {
         Self {
             until: plain_until(principal, observed).map_or(i64::MIN, |until| until.timestamp_micros()),
             not_before: principal.not_before.map_or(i64::MIN, |moment| moment.utc().timestamp_micros()),
-            is_followed: principal.kind != PrincipalKind::Human
-                || provider_profile::is_followed(principal, &observed.profile()),
+            is_in_sync: principal.kind != PrincipalKind::Human
+                || provider_profile::is_in_sync(principal, &observed.profile()),
         }
     }
 
-    /// Whether claims that are known to have been plain are so still.
+    /// Whether a visit that was plain is still plain at `now`.
     pub(super) fn lasts(&self, now: i64) -> bool {
         now < self.until
     }
 
-    /// Whether `claims`, which carry the same role names as `observed`, are plain as well. `false` where that takes a closer look.
+    /// Whether a visit with `claims`, which carry the same role names as `observed`, is plain as well. `false` also where the summary is
+    /// not enough to decide.
     pub(super) fn covers(&self, observed: &Claims, claims: &Claims, now: i64) -> bool {
-        let is_of_now = |issued_at: DateTime<Utc>| issued_at.timestamp_micros() >= self.not_before;
+        let is_not_revoked = |issued_at: DateTime<Utc>| issued_at.timestamp_micros() >= self.not_before;
         self.lasts(now)
-            && claims.issued_at().is_some_and(is_of_now)
-            && self.is_followed
+            && claims.issued_at().is_some_and(is_not_revoked)
+            && self.is_in_sync
             && observed.describes_as(claims)
     }
 }
 
-/// Whether `principal` may come in with this token. `BOOTSTRAP_ADMIN` need not wait for an admin: it is there for want of one.
+/// Fails unless `principal` is admitted with this token. `BOOTSTRAP_ADMIN` needs no approval, as no administrator exists to give it.
 pub(super) fn admit(principal: &Principal, visit: &TokenVisit, is_bootstrap: bool) -> Result<(), Failure> {
     admit_at(principal, visit.issued_at(), visit.now, is_bootstrap)
 }
 
-/// As [`admit`], of a principal that is remembered; `BOOTSTRAP_ADMIN` is not, while there is none.
+/// As [`admit`], for a cached principal. `BOOTSTRAP_ADMIN` is not cached while there is no administrator.
 pub(super) fn admit_again(principal: &Principal, claims: &Claims, now: DateTime<Utc>) -> Result<(), Failure> {
     admit_at(principal, claims.issued_at(), now, false)
 }
@@ -192,51 +194,52 @@ fn admit_at(
     }
 }
 
-/// What a contact changed in a principal.
+/// The changes of a visit to its principal.
 #[derive(Default)]
 pub(super) struct Observed {
-    /// The names of what a client sees change.
-    followed: Vec<&'static str>,
-    noticed: bool,
+    /// The names of the changed fields that clients see.
+    synced: Vec<&'static str>,
+    /// Whether columns that clients do not see changed.
+    is_recorded: bool,
 }
 
 impl Observed {
-    /// Whether there is anything to write.
-    pub(super) fn is_something(&self) -> bool {
-        self.noticed || !self.followed.is_empty()
+    /// Whether the principal has to be written.
+    pub(super) fn has_changes(&self) -> bool {
+        self.is_recorded || !self.synced.is_empty()
     }
 }
 
-/// Brings `principal` up to what the contact says of it, in memory.
+/// Updates `principal` in memory from the visit.
 pub(super) fn observe(principal: &mut Principal, visit: &TokenVisit) -> Observed {
-    let said_before = principal.provider_profile.clone();
-    let followed = match principal.kind {
-        PrincipalKind::Human if is_news(principal, visit.issued_at(), visit.now) => {
+    let profile_before = principal.provider_profile.clone();
+    let synced = match principal.kind {
+        PrincipalKind::Human if may_update_profile(principal, visit.issued_at(), visit.now) => {
             provider_profile::sync_from_provider(principal, &visit.claims.profile())
         }
-        // An older token must not bring back what a newer one has changed.
+        // An older token must not revert the changes of a newer one.
         PrincipalKind::Human => Vec::new(),
-        // A program is described by the admin who registered it.
+        // A service account is edited by administrators.
         PrincipalKind::Machine => Vec::new(),
     };
-    if !followed.is_empty() {
+    if !synced.is_empty() {
         principal.mark_edited(visit.moment());
     }
-    if !followed.is_empty() || principal.provider_profile != said_before {
-        principal.provider_profile.as_of = Some(visit.said_at());
+    if !synced.is_empty() || principal.provider_profile != profile_before {
+        principal.provider_profile.as_of = Some(visit.claims_at());
     }
-    let has_other_roles = principal.claim_roles.0 != visit.roles && may_keep_roles(principal, visit.now);
-    // What the provider says of an edited field is not shown, but kept: the edit may be taken back.
-    let noticed = is_due(principal, visit.now) || has_other_roles || principal.provider_profile != said_before;
-    if noticed {
+    let has_other_roles = principal.claim_roles.0 != visit.roles && may_replace_roles(principal, visit.now);
+    // The provider's value of an edited field is not shown, but stored: the edit may be reverted.
+    let is_recorded = is_due(principal, visit.now) || has_other_roles || principal.provider_profile != profile_before;
+    if is_recorded {
         principal.last_seen_at = Some(visit.moment());
         principal.claim_roles = ClaimRoles(visit.roles.clone());
         principal.claim_roles_at = Some(visit.moment());
     }
-    Observed { followed, noticed }
+    Observed { synced, is_recorded }
 }
 
-/// Writes what [`observe`] found.
+/// Saves the changes of [`observe`].
 pub(super) fn save_observed(
     conn: &mut DbConnection,
     principal: &Principal,
@@ -244,16 +247,17 @@ pub(super) fn save_observed(
     visit: &TokenVisit,
 ) -> Result<(), Failure> {
     principals::update(conn, principal)?;
-    if !observed.followed.is_empty() {
+    if !observed.synced.is_empty() {
         let event = AuditEvent::new(visit.moment(), AuditAction::FollowProvider, principal.id)
-            .with("fields", observed.followed.clone());
+            .with("fields", observed.synced.clone());
         audit_events::append(conn, &event)?;
     }
     Ok(())
 }
 
-/// Makes the principal of a person never seen before, with the role that new people get.
-pub(super) fn make_person(
+/// Creates a user at the first contact, with the role of new users. Fails with [`Failure::UnknownPrincipal`] where the issuer's policy
+/// does not allow that.
+pub(super) fn create_user(
     conn: &mut DbConnection,
     visit: &TokenVisit,
     jit: JitMode,
@@ -264,19 +268,19 @@ pub(super) fn make_person(
         JitMode::Off => return Err(Failure::UnknownPrincipal),
     };
     let now = visit.moment();
-    let mut person = Principal::new(PrincipalKind::Human, status, Origin::FirstContact, now);
-    observe(&mut person, visit);
-    person.version = 1;
-    principals::insert(conn, &person)?;
-    let identity = Identity::new(person.id, &visit.identity, now);
+    let mut user = Principal::new(PrincipalKind::Human, status, Origin::FirstContact, now);
+    observe(&mut user, visit);
+    user.version = 1;
+    principals::insert(conn, &user)?;
+    let identity = Identity::new(user.id, &visit.identity, now);
     identities::insert(conn, &identity)?;
-    grants::insert(conn, &given_by_service(person.id, MEMBER, GrantSource::Manual, now))?;
-    let event = AuditEvent::new(now, AuditAction::CreateUser, person.id).with("status", status.as_str());
+    grants::insert(conn, &grant_by_service(user.id, MEMBER, GrantSource::Manual, now))?;
+    let event = AuditEvent::new(now, AuditAction::CreateUser, user.id).with("status", status.as_str());
     audit_events::append(conn, &event)?;
-    Ok((person, identity))
+    Ok((user, identity))
 }
 
-/// Makes `principal` an active admin, because there is none.
+/// Makes `principal` an active administrator, for want of one.
 pub(super) fn make_first_admin(
     conn: &mut DbConnection,
     principal: &mut Principal,
@@ -286,14 +290,14 @@ pub(super) fn make_first_admin(
     principal.status = PrincipalStatus::Active;
     principal.mark_edited(now);
     principals::update(conn, principal)?;
-    // An earlier grant that has an end, or came too early, gives way.
+    // Replaces an earlier grant, which has an expiry or was made while the account did not count.
     grants::delete_given_here(conn, principal.id, ADMIN)?;
-    grants::insert(conn, &given_by_service(principal.id, ADMIN, GrantSource::Bootstrap, now))?;
+    grants::insert(conn, &grant_by_service(principal.id, ADMIN, GrantSource::Bootstrap, now))?;
     let event = AuditEvent::new(now, AuditAction::BootstrapAdmin, principal.id).with("role", ADMIN);
     Ok(audit_events::append(conn, &event)?)
 }
 
-fn given_by_service(principal: PrincipalId, role: &str, source: GrantSource, now: Moment) -> Grant {
+fn grant_by_service(principal: PrincipalId, role: &str, source: GrantSource, now: Moment) -> Grant {
     Grant {
         principal_id: principal,
         role: role.to_owned(),

@@ -1,4 +1,4 @@
-//! The roles that a principal holds, and what they add up to.
+//! The roles that a principal holds and their combined permissions.
 
 use std::collections::BTreeSet;
 
@@ -16,12 +16,12 @@ use crate::repositories::{grants, roles};
 pub enum RoleSource {
     /// A stored grant.
     Grant(GrantSource),
-    /// The presented token. Gone with it: nothing is stored.
+    /// The presented token. Not stored, so it ends with the token.
     Claim,
 }
 
 impl RoleSource {
-    /// The word for it in answers.
+    /// The name of the source in responses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Grant(source) => source.as_str(),
@@ -33,13 +33,13 @@ impl RoleSource {
 /// A role that a principal holds now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldRole {
-    /// Its name.
+    /// The name of the role.
     pub name: String,
-    /// Where it comes from.
+    /// The source of the role.
     pub source: RoleSource,
-    /// When it ends by itself, if it does.
+    /// The expiry, if any.
     pub expires_at: Option<Moment>,
-    /// What it grants.
+    /// The permissions that the role grants.
     pub permissions: PermissionSet,
 }
 
@@ -60,23 +60,23 @@ impl KnownPrincipal {
         &self.principal
     }
 
-    /// The roles it holds, in the order of their names; one role may be held from several sources.
+    /// The roles it holds, ordered by name; one role may come from several sources.
     pub fn roles(&self) -> &[HeldRole] {
         &self.roles
     }
 
-    /// The principal and its roles, apart.
+    /// Returns the principal and its roles.
     pub(super) fn into_parts(self) -> (Principal, Vec<HeldRole>) {
         (self.principal, self.roles)
     }
 
-    /// Everything that its roles grant.
+    /// The union of the permissions of its roles.
     pub fn permissions(&self) -> PermissionSet {
         union(&self.roles)
     }
 }
 
-/// Everything that `roles` grant.
+/// The union of the permissions of `roles`.
 pub(super) fn union(roles: &[HeldRole]) -> PermissionSet {
     roles.iter().flat_map(|role| role.permissions.iter().copied()).collect()
 }
@@ -84,36 +84,36 @@ pub(super) fn union(roles: &[HeldRole]) -> PermissionSet {
 /// The role names that a token carries.
 #[derive(Clone, Copy)]
 pub(super) struct ClaimedRoles<'a> {
-    /// All of them.
+    /// All role names of the token.
     names: &'a BTreeSet<String>,
-    /// The roles that the token's issuer may give although they hold administrative permissions.
+    /// The roles with administrative permissions that the token's issuer is allowed to assign.
     administrative: &'a BTreeSet<String>,
 }
 
 impl<'a> ClaimedRoles<'a> {
-    /// Those of proved claims.
+    /// Returns the role names of verified claims.
     pub(super) fn of(claims: &'a Claims) -> Self {
         Self { names: claims.roles(), administrative: claims.administrative_roles() }
     }
 
-    /// `names`, of which those in `administrative` count though they hold administrative permissions.
+    /// Returns `names`; a role with administrative permissions counts only if it is in `administrative`.
     pub(super) fn new(names: &'a BTreeSet<String>, administrative: &'a BTreeSet<String>) -> Self {
         Self { names, administrative }
     }
 
-    /// None, which leaves the stored grants.
+    /// Returns an empty set, which leaves only the stored grants.
     pub(super) fn none() -> Self {
         static NONE: BTreeSet<String> = BTreeSet::new();
         Self { names: &NONE, administrative: &NONE }
     }
 
-    /// Whether a role of this name counts, given what it grants.
+    /// Whether a role of this name with these permissions takes effect.
     fn counts(self, name: &str, permissions: &PermissionSet) -> bool {
         self.administrative.contains(name) || !permissions.iter().any(Permission::is_administrative)
     }
 }
 
-/// The roles that `principal` holds at `now`: stored grants that have not ended, and those of `claimed` that are roles here and count.
+/// The roles that `principal` holds at `now`: unexpired stored grants, and those roles of `claimed` that exist and take effect.
 pub(super) fn list(
     conn: &mut DbConnection,
     declared: &DeclaredPermissions,
@@ -138,7 +138,7 @@ pub(super) fn list(
             } else {
                 tracing::warn!(
                     role = role.name,
-                    "ignoring a role that a token carries: it holds administrative permissions and `administrative_roles` of the token's issuer does not name it"
+                    "ignoring administrative role of the token: it is not in `administrative_roles` of the issuer"
                 );
             }
         }
@@ -147,7 +147,7 @@ pub(super) fn list(
     Ok(held)
 }
 
-/// Adds one permission to the role of this name and source, which is the last one added, if it is there already.
+/// Adds one permission to the role of this name and source. Rows are ordered, so an existing entry is always the last one.
 fn add(
     held: &mut Vec<HeldRole>,
     declared: &DeclaredPermissions,

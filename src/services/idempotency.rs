@@ -1,7 +1,7 @@
-//! Creations that a client may repeat without their happening twice (`Idempotency-Key`, draft-ietf-httpapi-idempotency-key-header).
+//! Idempotent creations (`Idempotency-Key`, draft-ietf-httpapi-idempotency-key-header).
 //!
-//! The answer is kept in the transaction that creates, so there is no moment in which the one is there without the other: whoever
-//! repeats a request, at once or within a day, gets the answer of the first. What was refused is not kept; it left nothing behind.
+//! The response is stored in the transaction that creates the resource, so neither exists without the other: a request repeated within
+//! a day gets the response of the first. A refusal is not stored, as it changed nothing.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -13,36 +13,37 @@ use crate::repositories::idempotency_keys::{self, KeptResponse};
 
 use super::{Actor, Failure};
 
-/// How long an answer is kept.
+/// How long a response is stored.
 const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 
-/// A creation asked for by a client.
+/// A creation requested by a client.
 pub struct Once<T> {
-    /// The client's name for this very request; without one, every request counts.
+    /// The client's key for this request; without one, every request creates.
     pub key: Option<String>,
-    /// What is asked for: a key means nothing to another operation.
+    /// The operation. Keys of different operations are independent.
     pub operation: &'static str,
     /// A hash of the request's body.
     pub request_hash: String,
-    /// What the client is told of the creation.
+    /// Renders the response body from the created resource.
     pub answer: fn(&T) -> Value,
 }
 
-/// What the client is told, now as the first time.
+/// The response to a creation, the same for every repetition.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredResponse {
-    /// What was created.
+    /// The id of the created principal.
     pub id: PrincipalId,
-    /// Its version then.
+    /// The version at creation.
     pub version: i64,
-    /// The body.
+    /// The response body.
     pub body: String,
 }
 
 redact_debug!(StoredResponse);
 
 impl<T> Once<T> {
-    /// Does `create`, unless it was done under this key; fails with [`Failure::KeyReused`] when the key came with another request.
+    /// Runs `create`, or returns the stored response of this key. Fails with [`Failure::KeyReused`] when the key was used for another
+    /// request.
     pub(super) fn run(
         &self,
         conn: &mut DbConnection,
@@ -52,14 +53,14 @@ impl<T> Once<T> {
         create: impl FnOnce(&mut DbConnection) -> Result<T, Failure>,
     ) -> Result<StoredResponse, Failure> {
         let (Some(key), Some(caller)) = (&self.key, actor.principal()) else {
-            return Ok(self.told(identify, &create(conn)?));
+            return Ok(self.response(identify, &create(conn)?));
         };
         let caller = caller.to_string();
         idempotency_keys::delete_old(conn, (now - KEPT_FOR).into())?;
-        if let Some(kept) = idempotency_keys::find(conn, &caller, self.operation, key)? {
-            return self.repeated(kept);
+        if let Some(stored) = idempotency_keys::find(conn, &caller, self.operation, key)? {
+            return self.repeated(stored);
         }
-        let StoredResponse { id, version, body } = self.told(identify, &create(conn)?);
+        let StoredResponse { id, version, body } = self.response(identify, &create(conn)?);
         let kept = KeptResponse {
             caller,
             operation: self.operation.to_owned(),
@@ -74,14 +75,14 @@ impl<T> Once<T> {
         Ok(StoredResponse { id, version, body })
     }
 
-    fn told(&self, identify: fn(&T) -> (PrincipalId, i64), created: &T) -> StoredResponse {
+    fn response(&self, identify: fn(&T) -> (PrincipalId, i64), created: &T) -> StoredResponse {
         let (id, version) = identify(created);
         StoredResponse { id, version, body: (self.answer)(created).to_string() }
     }
 
-    fn repeated(&self, kept: KeptResponse) -> Result<StoredResponse, Failure> {
-        if kept.request_hash == self.request_hash {
-            Ok(StoredResponse { id: kept.created_id, version: kept.version, body: kept.answer })
+    fn repeated(&self, stored: KeptResponse) -> Result<StoredResponse, Failure> {
+        if stored.request_hash == self.request_hash {
+            Ok(StoredResponse { id: stored.created_id, version: stored.version, body: stored.answer })
         } else {
             Err(Failure::KeyReused)
         }

@@ -1,4 +1,4 @@
-//! What is known of an issuer's people and programs as a whole.
+//! Operations on all identities of an issuer.
 
 use crate::clock::Clock;
 use crate::database::{Database, DbConnection};
@@ -18,18 +18,18 @@ pub struct IssuerService {
 /// A change of an issuer's URL.
 #[derive(Clone, Debug)]
 pub struct IssuerRename {
-    /// The canonical issuer as it was.
+    /// The old canonical issuer.
     pub from: String,
-    /// As its tokens spell it from now on.
+    /// The new issuer, exactly as in the `iss` of its tokens.
     pub to: String,
 }
 
-/// How many identities a rename moves.
+/// The number of identities that a rename moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MovedIdentities {
-    /// Of people.
+    /// Identities of users.
     pub people: usize,
-    /// Of programs.
+    /// Identities of service accounts.
     pub programs: usize,
 }
 
@@ -39,16 +39,16 @@ impl IssuerService {
         Self { database, clock }
     }
 
-    /// What [`rename`](Self::rename) would do, and whether it could.
+    /// Returns what [`rename`](Self::rename) would move, and fails where it would fail. Changes nothing.
     pub async fn preview_rename(&self, rename: IssuerRename) -> Result<MovedIdentities, Failure> {
         self.database.read(move |conn| Ok(count(&movable(conn, &rename)?))).await
     }
 
-    /// Moves every identity of the old issuer to the new one: the same subjects are the same principals. All or none are moved, and
-    /// each is in the audit trail.
+    /// Moves every identity of the old issuer to the new one: the same subject stays the same principal. Either all are moved or none,
+    /// and each move has an audit event.
     ///
-    /// Fails with [`Failure::Invalid`] when the new name is none or nobody is known by the old one, and with [`Failure::Conflict`]
-    /// when the new issuer knows one of the subjects already: whose it is, is not for a rename to say.
+    /// Fails with [`Failure::Invalid`] when the new name is not valid or the old one has no identities, and with [`Failure::Conflict`]
+    /// when a subject exists at both issuers: a rename does not merge principals.
     pub async fn rename(&self, actor: &Actor, rename: IssuerRename) -> Result<MovedIdentities, Failure> {
         let (actor, now) = (actor.clone(), self.clock.now().into());
         self.database.write(move |conn| move_all(conn, &actor, &rename, now)).await
@@ -75,17 +75,17 @@ fn move_all(
     Ok(count(&moved))
 }
 
-/// The identities that are to be moved, if they can be.
+/// Returns the identities to move. Fails as [`IssuerService::rename`].
 fn movable(conn: &mut DbConnection, rename: &IssuerRename) -> Result<Vec<Identity>, Failure> {
     if !is_line(&rename.to) || rename.to == rename.from {
-        return Err(Failure::Invalid { field: "new", reason: "must be the issuer's new name, of 1 to 255 characters" });
+        return Err(Failure::Invalid { field: "new", reason: "must be the new issuer, of 1 to 255 characters" });
     }
     let identities = identities::list_of_issuer(conn, &rename.from)?;
     if identities.is_empty() {
-        return Err(Failure::Invalid { field: "old", reason: "must be an issuer that somebody is known by" });
+        return Err(Failure::Invalid { field: "old", reason: "must be an issuer that has identities" });
     }
     if identities::share_subject(conn, &rename.from, &rename.to)? {
-        return Err(Failure::Conflict { field: "a subject at the new issuer" });
+        return Err(Failure::Conflict { field: "subject at the new issuer" });
     }
     Ok(identities)
 }

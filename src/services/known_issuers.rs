@@ -1,13 +1,13 @@
-//! Whose people and programs can be entered here.
+//! The issuers whose users and service accounts can be registered here.
 
 use std::collections::BTreeSet;
 
 use super::Failure;
 use crate::oidc::TrustedIssuers;
 
-/// The issuers whose tokens are taken. They can change while the service runs, so they are asked and not copied.
+/// The issuers whose tokens are accepted. They can change while the service runs, so they are looked up and not copied.
 pub trait KnownIssuers: Send + Sync {
-    /// Whether tokens of this canonical issuer are taken at the moment.
+    /// Whether tokens of this canonical issuer are currently accepted.
     fn know(&self, issuer: &str) -> bool;
 
     /// The roles with administrative permissions that tokens of this canonical issuer may carry.
@@ -34,11 +34,11 @@ impl KnownIssuers for Vec<String> {
     }
 }
 
-/// Fails with [`Failure::Invalid`] for an issuer whose tokens would never be taken.
+/// Fails with [`Failure::Invalid`] for an issuer whose tokens are not accepted.
 pub(super) fn require(issuers: &dyn KnownIssuers, issuer: &str) -> Result<(), Failure> {
     if issuers.know(issuer) {
         Ok(())
     } else {
-        Err(Failure::Invalid { field: "issuer", reason: "must be one of the issuers configured here" })
+        Err(Failure::Invalid { field: "issuer", reason: "must be a configured issuer" })
     }
 }

@@ -1,7 +1,7 @@
-//! Use cases: each one transaction, in the words of the domain.
+//! Use cases, each in one transaction, in the terms of the domain.
 //!
-//! Services decide what rows mean and who may change them. They know neither HTTP nor status codes, and every change they make is
-//! in the audit trail by the time it takes effect.
+//! Services decide what rows mean and who may change them. They know neither HTTP nor status codes. A change and its audit event are
+//! committed together.
 
 mod access;
 mod account_type;

@@ -1,16 +1,15 @@
-//! Principals that came lately, so that the next request of one costs no transaction.
+//! Cache of principals, so that a request of a cached caller costs no transaction.
 //!
-//! What is remembered is what a reading transaction found: a principal and the roles it holds with the role names of one token; or that
-//! nobody has the identity ([`UnknownIdentities`]). Whether the principal is admitted is decided anew with every presentation, so a
-//! refusal that is repeated costs no more than an admission. What is remembered is used only for a presentation that would change
-//! nothing, and no longer than
+//! An entry holds the result of a read transaction: a principal and the roles it holds with the role names of one token, or that an
+//! identity is unknown ([`UnknownIdentities`]). Whether the principal is admitted is decided again for each request, so a repeated refusal
+//! costs no more than an admission. An entry is used only for a request that would change nothing. It is valid while all of these hold:
 //!
-//! - nobody has changed the principal, or everyone, since before it was read ([`Invalidations`]); for whoever `BOOTSTRAP_ADMIN` names, nobody
-//!   at all, for what they are depends on whether there is an admin;
-//! - none of its grants has ended, nor its account;
-//! - [`MAX_AGE`]: should a change have gone unnoticed, that is how long it can;
-//! - and while changes of other replicas can't be looked for, the time that the operator allows since they last could, and not at all where
-//!   an administrative permission is asked for.
+//! - no change of the principal or of all principals is newer than the read ([`Invalidations`]); for `BOOTSTRAP_ADMIN` no change of any
+//!   principal, as its rights depend on whether another administrator exists;
+//! - none of its grants and not its account has expired since the read;
+//! - it is younger than [`MAX_AGE`], which bounds the effect of a change that was missed;
+//! - changes by other replicas can be read, or could be within the time that the operator allows. While they cannot, no entry is valid for
+//!   a request that needs an administrative permission.
 
 mod key;
 mod unknown;
@@ -38,66 +37,66 @@ pub(super) use unknown::Unknown;
 use unknown::UnknownIdentities;
 use weight::{ByBytes, bytes_of};
 
-/// How long a principal is remembered, whatever happens.
+/// The maximum age of an entry.
 const MAX_AGE: TimeDelta = TimeDelta::seconds(60);
-/// The most memory that remembered principals may take, in bytes.
+/// The maximum memory of all entries, in bytes.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
-/// How many are remembered at the most.
+/// The maximum number of entries.
 const MAX_PRINCIPALS: u64 = 32 * 1024;
-/// How many there is room for from the start: it grows, and those of an ordinary day lie closer together.
+/// The initial capacity. The cache grows from there, which keeps the entries of an ordinary load close together in memory.
 const EXPECTED: usize = 1024;
 
-/// The latest principals.
+/// The cache of principals and unknown identities.
 pub(super) struct PrincipalCache {
     entries: Cache<Key, Arc<ResolvedPrincipal>, ByBytes>,
     unknown: UnknownIdentities,
-    /// Those whose presentation stays plain [for a while](Plain::lasts).
+    /// Direct-mapped cache in front of `entries`, for visits that stay plain [until a known time](Plain::lasts).
     seats: Seats<ResolvedPrincipal>,
-    /// What their roles grant: few of them differ in that.
+    /// Interned sets of granted permissions: most principals share a few.
     granted: SharedSets<Permission>,
     changes: Arc<Invalidations>,
-    finds: Finds,
+    hit_counter: Finds,
     change_feed: Arc<ChangeFeedHealth>,
-    /// Microseconds.
+    /// In microseconds.
     stale_for: i64,
 }
 
-/// What somebody remembered is asked for.
+/// The permissions that a request needs, as far as the validity of a cached principal depends on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Anything but what follows.
+    /// No administrative permission.
     Ordinary,
     /// An administrative permission.
     Administrative,
 }
 
-/// A principal that is known from memory to be refused.
+/// A refusal that follows from the cache.
 pub(crate) struct RefusedPrincipal {
-    /// `None` where nobody has the identity.
+    /// The principal; `None` if the identity is unknown.
     pub(crate) principal: Option<Arc<ResolvedPrincipal>>,
-    /// Why it is refused.
+    /// The reason for the refusal.
     pub(crate) why: Failure,
 }
 
-/// What a remembered principal rests on.
+/// The conditions under which a cached principal is valid.
 #[derive(Debug)]
-pub(super) struct Remembered {
-    /// Those that it was read for, which had nothing that was left to be noted.
+pub(super) struct CacheEntry {
+    /// The claims for which the principal was read, and which left no changes to record.
     observed: Arc<Claims>,
     subject: InvalidationKey,
-    /// Taken before it was read.
+    /// The version of the invalidations before the read.
     version: Version,
     is_named_admin: bool,
     age: Age,
-    /// When the first of what it has ends by itself, in microseconds since 1970.
+    /// The earliest expiry of a grant or of the account, in microseconds since 1970.
     ends: i64,
-    /// Which presentations are as plain as the one that it was read for.
+    /// Identifies further visits that are as plain as the first.
     plain: Plain,
-    /// As weighed once: what the claims share with others may change.
+    /// The weight, computed once: what the claims share with others may change.
     bytes: usize,
 }
 
-/// When something was read, in microseconds since 1970.
+/// The time of a read, in microseconds since 1970.
 #[derive(Clone, Copy, Debug)]
 struct Age {
     since: i64,
@@ -115,48 +114,47 @@ impl PrincipalCache {
     pub(super) fn new(changes: Arc<Invalidations>, change_feed: Arc<ChangeFeedHealth>) -> Self {
         let entries =
             Cache::with(EXPECTED, MAX_BYTES, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        let (unknown, seats, granted, finds) = Default::default();
-        Self { entries, unknown, seats, granted, changes, finds, change_feed, stale_for: 0 }
+        let (unknown, seats, granted, hit_counter) = Default::default();
+        Self { entries, unknown, seats, granted, changes, hit_counter, change_feed, stale_for: 0 }
     }
 
-    /// How it stands.
+    /// The hits, misses and size of the cache.
     pub(super) fn reading(&self) -> MemoryReading {
-        self.finds.reading(self.entries.len() + self.unknown.len())
+        self.hit_counter.reading(self.entries.len() + self.unknown.len())
     }
 
-    /// The same, which goes on for so long where changes of others can't be looked for.
+    /// Sets how long entries stay valid while changes by other replicas cannot be read.
     pub(super) fn stale_for(self, stale_for: TimeDelta) -> Self {
         Self { stale_for: stale_for.num_microseconds().unwrap_or(i64::MAX), ..self }
     }
 
-    /// To be taken before reading what is to be [kept](Self::keep).
+    /// The version to take before the read whose result is [inserted](Self::insert).
     pub(super) fn version(&self) -> Version {
         self.changes.version()
     }
 
-    /// The principal behind `claims`, where it is remembered, is so still `now`, in microseconds since 1970, and the presentation changes
-    /// nothing.
+    /// Returns the cached principal of `claims` if the entry is valid at `now`, in microseconds since 1970, and the visit changes nothing.
     pub(super) fn find(&self, claims: &Arc<Claims>, now: i64, need: Need) -> Option<Arc<ResolvedPrincipal>> {
-        let found = self.at_seat(claims, now, need).or_else(|| self.look_up(claims, now, need));
+        let found = self.find_direct(claims, now, need).or_else(|| self.look_up(claims, now, need));
         if found.is_some() {
-            self.finds.hit();
+            self.hit_counter.hit();
         }
         found
     }
 
-    /// Why the principal behind `claims` is not admitted, where that is known from memory and is so still `now`.
+    /// Returns the refusal of `claims` if it follows from an entry that is valid at `now`.
     pub(super) fn find_refusal(&self, claims: &Claims, now: i64, need: Need) -> Option<RefusedPrincipal> {
         let refused = self.refused(claims, now, need).or_else(|| self.unknown_identity(claims, now, need));
         if refused.is_some() {
-            self.finds.hit();
+            self.hit_counter.hit();
         }
         refused
     }
 
     fn refused(&self, claims: &Claims, now: i64, need: Need) -> Option<RefusedPrincipal> {
         let found = self.entries.get(&Presented(claims))?;
-        let entry = found.remembered.as_ref()?;
-        if !self.is_good(entry, now, need) {
+        let entry = found.entry.as_ref()?;
+        if !self.is_valid(entry, now, need) {
             return None;
         }
         let moment = DateTime::from_timestamp_micros(now)?;
@@ -166,27 +164,27 @@ impl PrincipalCache {
 
     fn unknown_identity(&self, claims: &Claims, now: i64, need: Need) -> Option<RefusedPrincipal> {
         let entry = self.unknown.find(&first_contact::identity_of(claims))?;
-        let is_good = entry.is_unchanged(&self.changes) && self.is_timely(entry.age, now, need);
-        let why = entry.what.refusal(claims).filter(|_| is_good)?;
+        let is_valid = entry.is_unchanged(&self.changes) && self.is_fresh(entry.age, now, need);
+        let why = entry.what.refusal(claims).filter(|_| is_valid)?;
         Some(RefusedPrincipal { principal: None, why })
     }
 
-    /// To be called where nothing was found and the database has to be asked.
-    pub(super) fn note_miss(&self) {
-        self.finds.miss();
+    /// Counts a miss, which costs a query.
+    pub(super) fn count_miss(&self) {
+        self.hit_counter.miss();
     }
 
-    /// Whoever was found with these very claims before.
-    fn at_seat(&self, claims: &Arc<Claims>, now: i64, need: Need) -> Option<Arc<ResolvedPrincipal>> {
+    /// Looks the claims up in the direct-mapped cache, by their address.
+    fn find_direct(&self, claims: &Arc<Claims>, now: i64, need: Need) -> Option<Arc<ResolvedPrincipal>> {
         let found = self.seats.find(claims)?;
-        let entry = found.remembered.as_ref()?;
-        (entry.plain.lasts(now) && self.is_good(entry, now, need)).then_some(found)
+        let entry = found.entry.as_ref()?;
+        (entry.plain.lasts(now) && self.is_valid(entry, now, need)).then_some(found)
     }
 
     fn look_up(&self, claims: &Arc<Claims>, now: i64, need: Need) -> Option<Arc<ResolvedPrincipal>> {
         let found = self.entries.get(&Presented(claims))?;
-        let entry = found.remembered.as_ref()?;
-        if !self.is_good(entry, now, need) {
+        let entry = found.entry.as_ref()?;
+        if !self.is_valid(entry, now, need) {
             return None;
         }
         if entry.plain.covers(&entry.observed, claims, now) {
@@ -204,28 +202,29 @@ impl PrincipalCache {
         Some(found)
     }
 
-    fn is_good(&self, entry: &Remembered, now: i64, need: Need) -> bool {
-        entry.is_unchanged(&self.changes) && now < entry.ends && self.is_timely(entry.age, now, need)
+    fn is_valid(&self, entry: &CacheEntry, now: i64, need: Need) -> bool {
+        entry.is_unchanged(&self.changes) && now < entry.ends && self.is_fresh(entry.age, now, need)
     }
 
-    fn is_timely(&self, age: Age, now: i64, need: Need) -> bool {
+    fn is_fresh(&self, age: Age, now: i64, need: Need) -> bool {
         if now < age.since {
             return false;
         }
         match self.change_feed.knowledge(now) {
             UpTo::Now => now < age.fresh_until,
             UpTo::Moment(_) if need == Need::Administrative => false,
-            UpTo::Moment(looked_at) => {
-                // Whoever was remembered when it was last looked was so still.
-                let is_as_of_look = (age.since..age.fresh_until).contains(&looked_at);
-                let known_at = if is_as_of_look { looked_at } else { age.since };
-                now < known_at.saturating_add(self.stale_for)
+            UpTo::Moment(checked_at) => {
+                // An entry that was fresh at the last check of the change feed was confirmed by it.
+                let is_confirmed = (age.since..age.fresh_until).contains(&checked_at);
+                let confirmed_at = if is_confirmed { checked_at } else { age.since };
+                now < confirmed_at.saturating_add(self.stale_for)
             }
         }
     }
 
-    /// Remembers who `claims` presented, admitted or not, as read after `mark`, and returns who that is.
-    pub(super) fn keep(
+    /// Inserts the principal of `claims`, admitted or not, as read after `version` was taken, and returns it. Inserts nothing if the
+    /// principal has changed since.
+    pub(super) fn insert(
         &self,
         claims: &Arc<Claims>,
         known: KnownPrincipal,
@@ -236,12 +235,12 @@ impl PrincipalCache {
     ) -> Arc<ResolvedPrincipal> {
         let subject = InvalidationKey::of(&known.principal().id);
         let age = Age::of(now);
-        let ends = end_of_what_holds(&known, now).map_or(i64::MAX, |end| end.timestamp_micros());
+        let ends = earliest_expiry(&known, now).map_or(i64::MAX, |end| end.timestamp_micros());
         let plain = Plain::of(known.principal(), claims);
         let observed = Arc::clone(claims);
         let key = Key::of(claims);
         let bytes = key.bytes() + bytes_of(&known) + size_of::<(Key, ResolvedPrincipal)>() + observed.bytes();
-        let entry = Remembered { observed, subject, version, is_named_admin, age, ends, plain, bytes };
+        let entry = CacheEntry { observed, subject, version, is_named_admin, age, ends, plain, bytes };
         let is_unchanged = entry.is_unchanged(&self.changes);
         let granted = self.granted.share(known.permissions().into_iter().collect::<Vec<_>>());
         let resolved = Arc::new(ResolvedPrincipal::new(known, identity, granted, Some(entry)));
@@ -251,13 +250,13 @@ impl PrincipalCache {
         resolved
     }
 
-    /// Remembers that nobody has this identity, as read after `mark`.
-    pub(super) fn keep_unknown(&self, identity: &IdentityKey, what: Unknown, version: Version, now: DateTime<Utc>) {
-        self.unknown.keep(identity, what, version, Age::of(now));
+    /// Inserts that the identity is unknown, as read after `version` was taken.
+    pub(super) fn insert_unknown(&self, identity: &IdentityKey, what: Unknown, version: Version, now: DateTime<Utc>) {
+        self.unknown.insert(identity, what, version, Age::of(now));
     }
 }
 
-impl Remembered {
+impl CacheEntry {
     fn is_unchanged(&self, changes: &Invalidations) -> bool {
         if self.is_named_admin {
             changes.is_all_unchanged(self.version)
@@ -267,8 +266,8 @@ impl Remembered {
     }
 }
 
-/// When the first of what a principal has ends by itself: a grant or the account. What has ended before holds nothing any more.
-fn end_of_what_holds(known: &KnownPrincipal, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+/// Returns the earliest expiry of a grant or the account after `now`.
+fn earliest_expiry(known: &KnownPrincipal, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let grants = known.roles().iter().filter_map(|role| role.expires_at);
     grants.chain(known.principal().expires_at).map(|end| end.utc()).filter(|end| now < *end).min()
 }

@@ -1,4 +1,4 @@
-//! One change of one principal, person or program, inside the caller's writing transaction.
+//! One change of one principal, user or service account, within the caller's write transaction.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use super::held_role::{self, ClaimedRoles};
 use super::known_issuers::KnownIssuers;
 use super::{Actor, Failure, HeldRole, KnownPrincipal, rights};
 
-/// What is to be changed, and from which version.
+/// The target of a change, its audit action, and the expected version.
 #[derive(Clone, Copy)]
 pub(super) struct Change {
     pub(super) action: AuditAction,
@@ -25,7 +25,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// Does `work` on the principal and, if that changed anything, writes it and one audit event.
+    /// Runs `work` on the principal. If it changed anything, writes the principal and one audit event.
     pub(super) fn apply<K: AccountType>(
         self,
         conn: &mut DbConnection,
@@ -34,7 +34,7 @@ impl Change {
         now: DateTime<Utc>,
         work: impl FnOnce(&mut Edit<'_>) -> Result<Option<Changes>, Failure>,
     ) -> Result<Principal, Failure> {
-        // Nobody but who restores them has to do with the deleted.
+        // Only a restore may change a deleted principal.
         let is_restored = self.action == K::ACTIONS.restore;
         let found = principals::find_for_update(conn, self.id)?;
         let principal =
@@ -55,7 +55,7 @@ impl Change {
     }
 }
 
-/// What rights are computed from, besides the database.
+/// The inputs for the computation of rights that are not in the database.
 #[derive(Clone, Copy)]
 pub(super) struct Rules<'a> {
     pub(super) permissions: &'a DeclaredPermissions,
@@ -63,8 +63,8 @@ pub(super) struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// The roles that a principal holds, those of the last token seen among them. Which issuer's token that was is not stored: a role
-    /// with administrative permissions counts if one of the principal's issuers may give it.
+    /// The roles that a principal holds, including those of its last token. The issuer of that token is not stored, so a role with
+    /// administrative permissions counts if any of the principal's issuers may assign it.
     pub(super) fn held(
         self,
         conn: &mut DbConnection,
@@ -83,7 +83,7 @@ impl Rules<'_> {
     }
 }
 
-/// A principal being changed. Each method returns what changed, or `None` when all was so already.
+/// A principal being changed. Each method returns the changes, or `None` if there are none.
 pub(super) struct Edit<'a> {
     pub(super) conn: &'a mut DbConnection,
     pub(super) actor: &'a Actor,
@@ -123,10 +123,10 @@ impl Edit<'_> {
         self.end_access()
     }
 
-    /// Ends every session and voids every token issued so far: whatever lets the principal in again, these stay refused.
+    /// Ends all sessions and revokes all tokens issued so far. They stay refused even if the principal is enabled again.
     pub(super) fn end_access(&mut self) -> Result<Option<Changes>, Failure> {
         sessions::delete_all(self.conn, self.principal.id)?;
-        // `iat` has whole seconds: a token of this second can't be distinguished from one that is issued later in it.
+        // `iat` has whole seconds: a token issued earlier in this second cannot be distinguished from one issued later in it.
         let not_before = Moment::from(self.now.trunc_subsecs(0) + TimeDelta::seconds(1));
         if self.principal.not_before.is_some_and(|set| set >= not_before) {
             return Ok(None);
@@ -135,8 +135,8 @@ impl Edit<'_> {
         Ok(Some(changes([("not_before", not_before.utc().to_rfc3339())])))
     }
 
-    /// Gives the account an end, moves it, or takes it away. One that has passed ends the account at once; tokens and sessions from
-    /// before an end that has passed stay void when it is moved.
+    /// Sets, changes or clears the expiry of the account. An expiry in the past ends the account at once. Tokens and sessions from before
+    /// a past expiry stay revoked when the expiry is extended.
     pub(super) fn set_expiry(&mut self, expires_at: Option<Moment>) -> Result<Option<Changes>, Failure> {
         self.require_authority_over_principal()?;
         let before = self.principal.expires_at;
@@ -155,7 +155,7 @@ impl Edit<'_> {
         Ok(Some(changes([("expires_at", expires_at.map(|end| end.utc().to_rfc3339()))])))
     }
 
-    /// Sets the name to show. A name is personal, so the trail only says that it changed.
+    /// Sets the display name. A name is personal data, so the audit trail records only the field, not the value.
     pub(super) fn rename(&mut self, display_name: Option<String>) -> Result<Option<Changes>, Failure> {
         self.require_authority_over_principal()?;
         if self.principal.display_name == display_name {
@@ -205,14 +205,14 @@ impl Edit<'_> {
         Ok(Some(changes([("role", role.to_owned())])))
     }
 
-    /// Fails unless the actor holds the administrative permissions of the principal, those by its last token among them.
+    /// Fails unless the actor holds all administrative permissions of the principal, including those of its last token.
     pub(super) fn require_authority_over_principal(&mut self) -> Result<(), Failure> {
         let held = self.rules.held(self.conn, &self.principal, self.now)?;
         rights::require_authority_over(self.actor, &held_role::union(&held))
     }
 
-    /// Fails unless the actor may give all that the principal holds: for a change that lets somebody in with it. What every new user
-    /// gets is given by the service.
+    /// Fails unless the actor may grant all roles of the principal. Required for a change that opens the account to its owner or to a new
+    /// identity. The default role of new users is granted by the service and exempt.
     pub(super) fn require_grantable_principal(&mut self) -> Result<(), Failure> {
         for role in self.rules.held(self.conn, &self.principal, self.now)? {
             rights::require_grantable_at_entry(self.actor, &role.name, &role.permissions)?;
@@ -225,12 +225,12 @@ impl Edit<'_> {
     }
 }
 
-/// The principal of this id, if it is of the kind and not deleted.
+/// Returns the principal of this id. Fails if it is unknown, of another type, or deleted.
 pub(super) fn find<K: AccountType>(conn: &mut DbConnection, id: PrincipalId) -> Result<Principal, Failure> {
     find_even_deleted::<K>(conn, id).and_then(present::<K>)
 }
 
-/// The principal of this id, if it is of the kind.
+/// Returns the principal of this id, deleted or not. Fails if it is unknown or of another type.
 pub(super) fn find_even_deleted<K: AccountType>(
     conn: &mut DbConnection,
     id: PrincipalId,
@@ -246,7 +246,7 @@ fn present<K: AccountType>(found: Principal) -> Result<Principal, Failure> {
     if found.status == PrincipalStatus::Deleted { Err(K::unknown()) } else { Ok(found) }
 }
 
-/// The principal with the stored roles that have not ended by `now`.
+/// Returns the principal with its stored roles that are unexpired at `now`.
 pub(super) fn with_roles(
     conn: &mut DbConnection,
     permissions: &DeclaredPermissions,
@@ -257,7 +257,7 @@ pub(super) fn with_roles(
     Ok(KnownPrincipal::new(principal, roles))
 }
 
-/// What several changes come to; `None` when none of them changed anything.
+/// Merges several changes. Returns `None` if none of them changed anything.
 pub(super) fn combined(all: impl IntoIterator<Item = Option<Changes>>) -> Option<Changes> {
     all.into_iter().flatten().reduce(|mut first, next| {
         first.0.extend(next.0);
@@ -269,7 +269,7 @@ pub(super) fn status_changes(before: PrincipalStatus, after: PrincipalStatus) ->
     changes([("from", before.to_string()), ("to", after.to_string())])
 }
 
-/// The changes by name; a value that is `None` is not told or is not there.
+/// Returns the changes by field name. `None` stands for a value that is absent or not recorded.
 pub(super) fn changes<V: Into<serde_json::Value>>(pairs: impl IntoIterator<Item = (&'static str, V)>) -> Changes {
     Changes(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
 }

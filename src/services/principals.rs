@@ -1,4 +1,4 @@
-//! From a proved token to the principal behind it.
+//! Resolution of a verified token to its principal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,34 +18,34 @@ use super::first_contact::{self, TokenVisit};
 use super::principal_cache::{Need, PrincipalCache, RefusedPrincipal, Unknown};
 use super::{Failure, HeldRole, KnownPrincipal, ResolvedPrincipal, held_role, tombstones};
 
-/// Finds the principal behind a token, and makes it where policy says so. Cheap to clone.
+/// Finds the principal of a token, and creates it where the issuer's policy allows that. Cheap to clone.
 #[derive(Clone)]
 pub struct PrincipalService {
     database: Database,
     clock: Clock,
     rules: Arc<Rules>,
     cache: Arc<PrincipalCache>,
-    /// How many people became known by their first request.
-    made: Arc<AtomicU64>,
+    /// The number of users created by their first request.
+    created: Arc<AtomicU64>,
 }
 
 struct Rules {
     permissions: Arc<DeclaredPermissions>,
-    /// Who becomes admin while there is none (`BOOTSTRAP_ADMIN`).
+    /// The user who becomes administrator while there is none (`BOOTSTRAP_ADMIN`).
     bootstrap_admin: Option<IdentityKey>,
 }
 
-/// A principal as a contact finds it.
+/// A principal as read from the database.
 struct FoundPrincipal {
     principal: Principal,
-    /// The id of the identity that it was found by.
+    /// The id of the identity by which it was found.
     identity: String,
     roles: Vec<HeldRole>,
     is_bootstrap: bool,
 }
 
 impl PrincipalService {
-    /// The service over `database`; `bootstrap_admin` becomes admin while there is none.
+    /// The service over `database`. `bootstrap_admin` becomes administrator while there is none.
     pub fn new(
         database: Database,
         clock: Clock,
@@ -54,27 +54,28 @@ impl PrincipalService {
     ) -> Self {
         let cache =
             Arc::new(PrincipalCache::new(Arc::clone(database.invalidations()), Arc::clone(database.change_feed())));
-        Self { database, clock, rules: Arc::new(Rules { permissions, bootstrap_admin }), cache, made: Arc::default() }
+        let rules = Arc::new(Rules { permissions, bootstrap_admin });
+        Self { database, clock, rules, cache, created: Arc::default() }
     }
 
-    /// How many people were made at their first contact.
+    /// The number of users that this process created at their first contact.
     pub(crate) fn made(&self) -> u64 {
-        self.made.load(Ordering::Relaxed)
+        self.created.load(Ordering::Relaxed)
     }
 
-    /// How the memory of principals stands.
+    /// The hits, misses and size of the cache of principals.
     pub(crate) fn memory(&self) -> MemoryReading {
         self.cache.reading()
     }
 
-    /// The same, which goes on for `stale_for` with whom it knows where the database does not tell what other replicas change.
+    /// Sets how long cached principals stay valid while changes by other replicas cannot be read from the database.
     pub fn stale_for(self, stale_for: TimeDelta) -> Self {
         let cache =
             PrincipalCache::new(Arc::clone(self.database.invalidations()), Arc::clone(self.database.change_feed()));
         Self { cache: Arc::new(cache.stale_for(stale_for)), ..self }
     }
 
-    /// As [`resolve_for`](Self::resolve_for), for an ordinary need: of a token that is remembered, or of one that is proved anew.
+    /// As [`resolve_for`](Self::resolve_for), for an ordinary need.
     #[cfg(test)]
     pub(super) async fn resolve(
         &self,
@@ -83,33 +84,32 @@ impl PrincipalService {
         self.resolve_for(&claims.clone().into(), Need::Ordinary).await
     }
 
-    /// The principal behind `claims` and the roles it holds with this token.
+    /// Returns the principal of `claims` and the roles it holds with this token.
     ///
-    /// A plain known person costs one reading transaction, and none who came lately ([`PrincipalCache`]); so does one who is refused. A person never seen before is
-    /// made in a writing transaction, which looks again first: any number of first requests at once leave one row.
-    /// Fails when the principal is not known or not to be let in, and when the token was issued before the principal's tokens were
-    /// revoked.
+    /// Costs nothing for a cached principal, admitted or refused ([`PrincipalCache`]), and one read transaction for another known one. A
+    /// new user is created in a write transaction, which looks again first: concurrent first requests create one row.
+    /// Fails when the principal is unknown or not admitted, and when the token was issued before the principal's tokens were revoked.
     pub async fn resolve_for(&self, claims: &Arc<Claims>, need: Need) -> Result<Arc<ResolvedPrincipal>, Failure> {
         let now = self.clock.microseconds();
         match self.cached(claims, need, now) {
             Some(known) => Ok(known),
-            // Boxed: whoever is remembered would carry it along.
-            None => Box::pin(self.look_unless_refused(claims, need, now)).await,
+            // Boxed, to keep this future small for cached callers.
+            None => Box::pin(self.look_up_unless_refused(claims, need, now)).await,
         }
     }
 
-    /// The principal behind `claims` if it came lately, as [`resolve_for`](Self::resolve_for) would find it `now`, in microseconds
-    /// since 1970: without waiting.
+    /// Returns the cached principal of `claims` if [`resolve_for`](Self::resolve_for) would return it at `now`, in microseconds since 1970.
+    /// Does not wait.
     pub(crate) fn cached(&self, claims: &Arc<Claims>, need: Need, now: i64) -> Option<Arc<ResolvedPrincipal>> {
         self.cache.find(claims, now, need)
     }
 
-    /// Why the principal behind `claims` is not admitted, if it was refused lately and would be `now`: without waiting.
+    /// Returns the refusal of `claims` if the cache knows that they are refused at `now`, in microseconds since 1970. Does not wait.
     pub(crate) fn cached_refusal(&self, claims: &Claims, need: Need, now: i64) -> Option<RefusedPrincipal> {
         self.cache.find_refusal(claims, now, need)
     }
 
-    async fn look_unless_refused(
+    async fn look_up_unless_refused(
         &self,
         claims: &Arc<Claims>,
         need: Need,
@@ -117,48 +117,49 @@ impl PrincipalService {
     ) -> Result<Arc<ResolvedPrincipal>, Failure> {
         match self.cached_refusal(claims, need, now) {
             Some(refused) => Err(refused.why),
-            None => self.look(claims).await,
+            None => self.look_up(claims).await,
         }
     }
 
-    async fn look(&self, claims: &Arc<Claims>) -> Result<Arc<ResolvedPrincipal>, Failure> {
-        self.cache.note_miss();
+    async fn look_up(&self, claims: &Arc<Claims>) -> Result<Arc<ResolvedPrincipal>, Failure> {
+        self.cache.count_miss();
         let now = self.clock.now();
         let visit = Arc::new(TokenVisit::new(claims, now));
         let version = self.cache.version();
         if let Some(found) = self.find_or_cache_unknown(&visit, version).await? {
             let admitted = first_contact::admit(&found.principal, &visit, found.is_bootstrap);
-            let has_news = || first_contact::observe(&mut found.principal.clone(), &visit).is_something();
-            if admitted.is_err() || !found.is_bootstrap && !has_news() {
+            let has_changes = || first_contact::observe(&mut found.principal.clone(), &visit).has_changes();
+            if admitted.is_err() || !found.is_bootstrap && !has_changes() {
                 let known = KnownPrincipal::new(found.principal, found.roles);
                 let is_named_admin = self.rules.names_admin(&visit.identity);
-                let kept = self.cache.keep(claims, known, &found.identity, version, is_named_admin, now);
-                return admitted.map(|()| kept);
+                let cached = self.cache.insert(claims, known, &found.identity, version, is_named_admin, now);
+                return admitted.map(|()| cached);
             }
         }
         let found = self.record(&visit).await?;
-        // Only now, outside the transaction: what was recorded is kept though the answer may be no.
+        // Outside the transaction, so that a refusal does not roll back what was recorded.
         first_contact::admit(&found.principal, &visit, false)?;
         let known = KnownPrincipal::new(found.principal, found.roles);
         Ok(Arc::new(ResolvedPrincipal::once(known, &found.identity)))
     }
 
-    /// Who has the identity; `None` where nobody has it yet, and this contact may change that. Remembers where it may not.
+    /// Returns the principal of the identity; `None` if it is unknown and this visit may create it. Otherwise caches that the identity is
+    /// unknown, and fails.
     async fn find_or_cache_unknown(
         &self,
         visit: &Arc<TokenVisit>,
         version: Version,
     ) -> Result<Option<FoundPrincipal>, Failure> {
         let unknown = match self.find_linked(visit).await {
-            Ok(None) if !self.rules.may_make(visit) => Unknown::Never,
+            Ok(None) if !self.rules.may_create(visit) => Unknown::Never,
             Err(Failure::PrincipalDeleted) => Unknown::Purged,
             found => return found,
         };
-        self.cache.keep_unknown(&visit.identity, unknown, version, visit.now);
+        self.cache.insert_unknown(&visit.identity, unknown, version, visit.now);
         Err(unknown.failure(visit.identity.kind))
     }
 
-    /// As [`resolve`](Self::resolve), without making, noting or changing anything: `None` where nobody is known yet.
+    /// As [`resolve_for`](Self::resolve_for), but read-only: creates, records and caches nothing. `None` if the principal is unknown.
     pub async fn find(&self, claims: &Claims) -> Result<Option<KnownPrincipal>, Failure> {
         let visit = Arc::new(TokenVisit::new(claims, self.clock.now()));
         let Some(found) = self.find_linked(&visit).await? else { return Ok(None) };
@@ -173,12 +174,12 @@ impl PrincipalService {
 
     async fn record(&self, visit: &Arc<TokenVisit>) -> Result<FoundPrincipal, Failure> {
         let (found, is_new) = match self.record_once(visit).await {
-            // Another request made the same principal beside this one, and has ended: now it is there.
+            // A concurrent request has created the same principal.
             Err(Failure::Database(error)) if error.is_taken() => self.record_once(visit).await?,
             outcome => outcome?,
         };
         if is_new {
-            self.made.fetch_add(1, Ordering::Relaxed);
+            self.created.fetch_add(1, Ordering::Relaxed);
             log_first_contact(found.principal.id);
         }
         Ok(found)
@@ -192,7 +193,7 @@ impl PrincipalService {
             let invalidates = Invalidates::one(&found.principal.id);
             Ok::<_, Failure>(((found, is_new), invalidates))
         };
-        // Whether there is an admin already may only be asked by one at a time.
+        // The check for an existing administrator must not run concurrently.
         if may_become_admin {
             self.database.write_invalidating(work).await
         } else {
@@ -203,7 +204,7 @@ impl PrincipalService {
 
 impl Rules {
     /// Whether an unknown identity may become a principal by its token.
-    fn may_make(&self, visit: &TokenVisit) -> bool {
+    fn may_create(&self, visit: &TokenVisit) -> bool {
         let identity = &visit.identity;
         identity.kind == PrincipalKind::Human && (visit.jit != JitMode::Off || self.names_admin(identity))
     }
@@ -213,7 +214,7 @@ impl Rules {
     }
 }
 
-/// How [`find`] looks for the principal of an identity: to read it, or to write it as well.
+/// The query with which [`find`] reads the principal of an identity, with or without a lock for an update.
 type Lookup = fn(&mut DbConnection, &IdentityKey) -> QueryResult<Option<(Principal, String)>>;
 
 fn find(
@@ -229,25 +230,25 @@ fn find(
         };
     };
     let is_bootstrap = rules.names_admin(&visit.identity)
-        // An account that ends is no counted admin, so bootstrapping it would settle nothing.
+        // An account with an expiry does not count as an administrator, so bootstrapping it would not help.
         && principal.expires_at.is_none()
         && !grants::has_counted_admin(conn)?;
     let roles = held_role::list(conn, &rules.permissions, principal.id, visit.claimed_roles(), visit.now)?;
     Ok(Some(FoundPrincipal { principal, identity, roles, is_bootstrap }))
 }
 
-/// Looks again and does what is to be done. Also says whether the principal is new.
+/// Finds or creates the principal, and saves the changes of this visit. Also returns whether the principal is new.
 fn record(conn: &mut DbConnection, rules: &Rules, visit: &TokenVisit) -> Result<(FoundPrincipal, bool), Failure> {
     let (mut found, is_new) = match find(conn, rules, visit, principals::find_linked_for_update)? {
         Some(found) => (found, false),
-        None => (make(conn, rules, visit)?, true),
+        None => (create(conn, rules, visit)?, true),
     };
-    // Somebody may have shut them out since the first look.
+    // The principal may have been disabled since it was read.
     if first_contact::admit(&found.principal, visit, found.is_bootstrap).is_err() {
         return Ok((found, is_new));
     }
     let observed = first_contact::observe(&mut found.principal, visit);
-    if observed.is_something() {
+    if observed.has_changes() {
         first_contact::save_observed(conn, &found.principal, &observed, visit)?;
     }
     if found.is_bootstrap {
@@ -258,14 +259,17 @@ fn record(conn: &mut DbConnection, rules: &Rules, visit: &TokenVisit) -> Result<
     Ok((found, is_new))
 }
 
-fn make(conn: &mut DbConnection, rules: &Rules, visit: &TokenVisit) -> Result<FoundPrincipal, Failure> {
+fn create(conn: &mut DbConnection, rules: &Rules, visit: &TokenVisit) -> Result<FoundPrincipal, Failure> {
     let is_bootstrap = rules.names_admin(&visit.identity) && !grants::has_counted_admin(conn)?;
     let jit = if is_bootstrap { JitMode::Active } else { visit.jit };
-    let (principal, identity) = first_contact::make_person(conn, visit, jit)?;
+    let (principal, identity) = first_contact::create_user(conn, visit, jit)?;
     let roles = held_role::list(conn, &rules.permissions, principal.id, visit.claimed_roles(), visit.now)?;
     Ok(FoundPrincipal { principal, identity: identity.id().to_owned(), roles, is_bootstrap })
 }
 
 fn log_first_contact(id: PrincipalId) {
-    tracing::info!(principal = %id, "first contact; to make this person an admin: portcullis users grant {id} admin");
+    tracing::info!(
+        principal = %id,
+        "first contact: created a user; to make this user an administrator, run `portcullis users grant {id} admin`"
+    );
 }

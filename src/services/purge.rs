@@ -1,4 +1,4 @@
-//! Removing for good who was deleted 30 days ago: everything personal goes, a tombstone of each identity stays.
+//! Permanent removal of principals 30 days after deletion: all personal data is removed; a tombstone of each user identity remains.
 
 use chrono::{DateTime, Utc};
 
@@ -10,10 +10,10 @@ use crate::repositories::{audit_events, identities, principals};
 use super::deletion::RESTORABLE_FOR;
 use super::{Failure, tombstones};
 
-/// How many are purged in one transaction, so that nobody waits long for their turn to write.
-const BATCH: i64 = 100;
+/// The maximum number of principals purged per transaction, so that other writers do not wait long.
+const BATCH_SIZE: i64 = 100;
 
-/// Purges whoever is due. Cheap to clone.
+/// Purges principals that are due. Cheap to clone.
 #[derive(Clone)]
 pub struct PurgeService {
     database: Database,
@@ -21,16 +21,16 @@ pub struct PurgeService {
 }
 
 impl PurgeService {
-    /// The service over `database`.
+    /// Creates the service over `database`.
     pub fn new(database: Database, clock: Clock) -> Self {
         Self { database, clock }
     }
 
-    /// Purges whoever was deleted 30 days ago or earlier. Returns how many.
+    /// Purges the principals that were deleted 30 days ago or earlier. Returns their number.
     pub async fn run(&self) -> Result<usize, Failure> {
         let now = self.clock.now();
         let mut purged = 0;
-        // Looked for by a reader, so that on most days nobody waits for their turn to write because of this.
+        // A read transaction checks first: on most days nothing is due, and the purge does not block writers.
         while self.database.read(move |conn| is_any_due(conn, now)).await? {
             purged += self.database.write_unbounded(move |conn| purge_some(conn, now)).await?;
         }
@@ -43,7 +43,7 @@ fn is_any_due(conn: &mut DbConnection, now: DateTime<Utc>) -> Result<bool, Failu
 }
 
 fn purge_some(conn: &mut DbConnection, now: DateTime<Utc>) -> Result<usize, Failure> {
-    let due = principals::list_deleted(conn, (now - RESTORABLE_FOR).into(), BATCH)?;
+    let due = principals::list_deleted(conn, (now - RESTORABLE_FOR).into(), BATCH_SIZE)?;
     for principal in &due {
         purge(conn, principal, now)?;
     }
@@ -51,12 +51,12 @@ fn purge_some(conn: &mut DbConnection, now: DateTime<Utc>) -> Result<usize, Fail
 }
 
 fn purge(conn: &mut DbConnection, principal: &Principal, now: DateTime<Utc>) -> Result<(), Failure> {
-    // A program comes only if it is registered anew, so nothing has to keep it out.
+    // A service account needs no tombstone: first contact never creates one, only a registration does.
     let action = match principal.kind {
         PrincipalKind::Machine => AuditAction::PurgeServiceAccount,
         PrincipalKind::Human => {
             for identity in identities::list(conn, principal.id)? {
-                tombstones::raise(conn, &identity.key(), principal.id, now.into())?;
+                tombstones::add(conn, &identity.key(), principal.id, now.into())?;
             }
             AuditAction::PurgeUser
         }

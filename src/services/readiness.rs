@@ -1,4 +1,4 @@
-//! Whether the service can do its work, part by part: what the probes of whoever runs it are told.
+//! Readiness of the service, part by part: the source of the probes' answers.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,46 +11,47 @@ use crate::Clock;
 use crate::database::Database;
 use crate::oidc::{KeySetCondition, TrustedIssuers};
 
-/// Looks at what the service needs. However many ask, one looks at a time, and whoever came before it began shares what it saw: probes
-/// that anyone can send cost the database one reader at the most.
+/// Checks the parts that the service depends on. Checks run one at a time, and a caller that arrived before a check began shares its
+/// result: public probes take at most one connection of the database.
 pub struct ReadinessService {
     database: Database,
     issuers: TrustedIssuers,
     clock: Clock,
-    /// The migrations that this program started with.
+    /// The migrations of this build.
     migrations: BTreeSet<String>,
     stopping: AtomicBool,
+    /// The number of checks that have begun.
     begun: AtomicU64,
     latest: Mutex<Latest>,
 }
 
 #[derive(Default)]
 struct Latest {
-    /// The latest look, by its number.
-    look: Option<(u64, Arc<Vec<Part>>)>,
-    /// In which state each part was seen last, and since when.
+    /// The number and the result of the latest check.
+    check: Option<(u64, Arc<Vec<Part>>)>,
+    /// The last observed state of each part.
     states: HashMap<PartKey, State>,
 }
 
-/// A part's name, and whose it is.
+/// A part's name and issuer.
 type PartKey = (&'static str, Option<String>);
-/// A state, and since when it was seen.
+/// A state and the time at which it was first observed.
 type State = (&'static str, DateTime<Utc>);
 
-/// One thing that the service needs.
+/// A part that the service depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// `database`, `key_set`, `migrations` or `server`.
     pub name: &'static str,
-    /// Whose key set it is: the issuer's short name.
+    /// The short name of the issuer, for a key set.
     pub issuer: Option<String>,
-    /// Whether the service can do its work as far as this goes.
+    /// Whether this part is ready.
     pub is_good: bool,
-    /// In one word.
+    /// The state, in one word.
     pub state: &'static str,
-    /// Seconds since it was first seen in this state.
+    /// Seconds since this state was first observed.
     pub age_seconds: u64,
-    /// Of a key set: when the keys at hand were fetched.
+    /// When the current keys were fetched, for a key set.
     pub fetched_at: Option<DateTime<Utc>>,
 }
 
@@ -61,45 +62,45 @@ impl Part {
 }
 
 impl ReadinessService {
-    /// Looks at these; `migrations` are the versions that the database has to have.
+    /// A service over these parts. `migrations` are the versions that the database must have.
     pub fn new(database: Database, issuers: TrustedIssuers, clock: Clock, migrations: BTreeSet<String>) -> Self {
         let (stopping, begun, latest) = Default::default();
         Self { database, issuers, clock, migrations, stopping, begun, latest }
     }
 
-    /// From now on the service is not ready: it has been told to stop.
+    /// Marks the service as stopping: it is not ready from now on.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Whether it has been told to stop.
+    /// Whether the service is stopping.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Whether each issuer's keys were asked for at least once, well or not: a provider that is down does not keep a start from ending.
+    /// Whether each issuer's keys were requested at least once, successfully or not: an unavailable provider does not block the start.
     pub fn has_started(&self) -> bool {
         self.issuers.key_states().iter().all(|(_, keys)| keys.attempts > 0)
     }
 
-    /// Every part, as it is now.
+    /// The current state of every part.
     pub async fn parts(&self) -> Arc<Vec<Part>> {
-        let seen = self.begun.load(Ordering::Acquire);
+        let begun_before = self.begun.load(Ordering::Acquire);
         let mut latest = self.latest.lock().await;
-        if let Some((number, look)) = &latest.look
-            && *number > seen
+        if let Some((number, parts)) = &latest.check
+            && *number > begun_before
         {
-            return Arc::clone(look);
+            return Arc::clone(parts);
         }
         let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
-        let mut parts = self.look().await;
-        latest.date(&mut parts, self.clock.now());
+        let mut parts = self.check().await;
+        latest.set_ages(&mut parts, self.clock.now());
         let parts = Arc::new(parts);
-        latest.look = Some((number, Arc::clone(&parts)));
+        latest.check = Some((number, Arc::clone(&parts)));
         parts
     }
 
-    async fn look(&self) -> Vec<Part> {
+    async fn check(&self) -> Vec<Part> {
         let applied = self.database.applied_versions().await;
         let database = match &applied {
             Ok(_) => Part::new("database", true, "reachable"),
@@ -117,7 +118,7 @@ impl ReadinessService {
         parts.extend(self.issuers.key_states().into_iter().map(|(issuer, keys)| {
             let (is_good, state) = match keys.condition {
                 KeySetCondition::Fresh => (true, "fresh"),
-                // Good keys still verify; the next rotation would be missed.
+                // The keys still verify, but the next rotation would be missed.
                 KeySetCondition::Stale => (true, "stale"),
                 KeySetCondition::Closed => (false, "closed"),
                 KeySetCondition::Empty => (false, "empty"),
@@ -132,15 +133,15 @@ impl ReadinessService {
         if !self.migrations.is_subset(applied) {
             return Part::new("migrations", false, "behind");
         }
-        // A newer program has migrated it while this one still serves, as it should during a deployment.
+        // During a deployment a newer build has migrated the database while this one still serves.
         let state = if applied.len() == self.migrations.len() { "current" } else { "ahead" };
         Part::new("migrations", true, state)
     }
 }
 
 impl Latest {
-    /// Says of each part how long it has been as it is, and remembers that.
-    fn date(&mut self, parts: &mut [Part], now: DateTime<Utc>) {
+    /// Sets the age of each part's state, and records the states for the next check.
+    fn set_ages(&mut self, parts: &mut [Part], now: DateTime<Utc>) {
         let mut states = HashMap::new();
         for part in parts {
             let key = (part.name, part.issuer.clone());
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn migrations_are_compared_with_those_that_the_program_started_with() {
+    async fn applied_migrations_are_compared_with_those_of_the_build() {
         let (_folder, database) = Database::temporary();
         let clock = Clock::system();
         let applied = database.applied_versions().await.unwrap();
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_state_is_dated_from_when_it_was_first_seen() {
+    async fn age_of_a_state_counts_from_its_first_observation() {
         let (_folder, database) = Database::temporary();
         let clock = Clock::manual(DateTime::UNIX_EPOCH);
         let readiness = readiness(&database, &clock, &[]);
@@ -201,13 +202,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_ask_at_once_share_a_look_and_whoever_comes_later_gets_a_new_one() {
+    async fn concurrent_callers_share_a_check_and_a_later_caller_runs_a_new_one() {
         let (_folder, database) = Database::temporary();
         let readiness = readiness(&database, &Clock::system(), &[]);
         join_all((0..100).map(|_| readiness.parts())).await;
-        let looks = readiness.begun.load(Ordering::Acquire);
-        assert!(looks <= 2, "{looks} looks for 100 who asked at once");
+        let checks = readiness.begun.load(Ordering::Acquire);
+        assert!(checks <= 2, "{checks} checks for 100 concurrent callers");
         readiness.parts().await;
-        assert_eq!(readiness.begun.load(Ordering::Acquire), looks + 1);
+        assert_eq!(readiness.begun.load(Ordering::Acquire), checks + 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The trace of what an admin was refused.
+//! Audit events of refused administrative actions.
 
 use chrono::TimeDelta;
 
@@ -8,13 +8,13 @@ use crate::repositories::audit_events;
 
 use super::{Actor, Failure};
 
-/// How long the same act, refused again, is counted with its first refusal.
+/// How long a repeated refusal of the same action is counted in the event of its first refusal.
 const COUNT_FOR: TimeDelta = TimeDelta::minutes(1);
 
-/// Adds to the audit trail that `failure` refused the act, if it is such a refusal: insufficient rights, the last admin, or an actor's own
+/// Adds an audit event for `failure` if it is a refusal of this kind: insufficient rights, the last administrator, or the actor's own
 /// identity or rights.
 ///
-/// The refused transaction left nothing behind, so its trace takes one of its own. Losing it does not change the answer.
+/// The refused transaction is rolled back, so the event takes a separate one. Losing the event does not change the response.
 pub(super) async fn record(
     database: &Database,
     actor: &Actor,
@@ -38,11 +38,11 @@ pub(super) async fn record(
     event.outcome = Outcome::Refused;
     let append = move |conn: &mut DbConnection| Ok((append_or_count(conn, &event)?, Invalidates::Nothing));
     if let Err(failure) = database.write_invalidating::<_, Failure, _>(append).await {
-        tracing::warn!(%failure, %action, "a refusal could not be added to the audit trail");
+        tracing::warn!(%failure, %action, "failed to add a refusal to the audit trail");
     }
 }
 
-/// Whoever tries again and again leaves one event a minute, with a count.
+/// Repeated attempts leave one event per minute, with a count.
 fn append_or_count(conn: &mut DbConnection, event: &AuditEvent) -> Result<(), Failure> {
     let since = Moment::from(event.at.utc() - COUNT_FOR);
     match audit_events::find_refusal(conn, event, since)? {

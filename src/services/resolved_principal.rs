@@ -1,47 +1,47 @@
-//! The principal behind a request.
+//! The principal of a request.
 //!
-//! What is asked of it with every request lies together, apart from what is rarely asked: of a thousand people who take turns, each is
-//! out of the processor's own memory by the time they come again, and every further place to look at makes the request wait.
+//! The fields that every request reads lie together, apart from those that are rarely read: with a thousand callers in turn, each
+//! principal has left the processor's cache before its next request, and each further cache line costs a memory access.
 
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use super::principal_cache::Remembered;
+use super::principal_cache::CacheEntry;
 use super::{KnownPrincipal, Tally};
 use crate::models::PrincipalId;
 use crate::models::permission::{Permission, PermissionSet};
 
-/// A principal that was found by a token, with the roles it holds by it.
+/// The principal of a token, with the roles it holds with that token.
 #[derive(Debug)]
 pub struct ResolvedPrincipal {
     id: PrincipalId,
-    /// The id of the identity that it was found by.
+    /// The id of the identity by which it was found.
     identity: Box<str>,
-    /// Everything that its roles grant.
+    /// The permissions that its roles grant.
     granted: Arc<PermissionSet>,
     tally: OnceLock<Tally>,
-    /// `None` where this is for one request only.
-    pub(super) remembered: Option<Remembered>,
+    /// `None` if the principal is not cached.
+    pub(super) entry: Option<CacheEntry>,
     known: Box<KnownPrincipal>,
 }
 
 impl ResolvedPrincipal {
-    /// Of one request only, found by the identity of this id.
+    /// A principal for one request, which is not cached. `identity` is the id of the identity by which it was found.
     pub(super) fn once(known: KnownPrincipal, identity: &str) -> Self {
         let granted = Arc::new(known.permissions());
         Self::new(known, identity, granted, None)
     }
 
-    /// `granted` is everything that its roles grant.
+    /// A principal; `granted` holds the permissions that its roles grant.
     pub(super) fn new(
         known: KnownPrincipal,
         identity: &str,
         granted: Arc<PermissionSet>,
-        remembered: Option<Remembered>,
+        entry: Option<CacheEntry>,
     ) -> Self {
         let (id, identity) = (known.principal().id, identity.into());
-        Self { id, identity, granted, tally: OnceLock::new(), remembered, known: Box::new(known) }
+        Self { id, identity, granted, tally: OnceLock::new(), entry, known: Box::new(known) }
     }
 
     /// The principal's id.
@@ -49,17 +49,17 @@ impl ResolvedPrincipal {
         &self.id
     }
 
-    /// The id of the identity that it was found by: which of its linked identities acts.
+    /// The id of the identity by which the principal was found: the one of its linked identities that the token presents.
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
-    /// Whether some role of it grants `permission`.
+    /// Whether any of its roles grants `permission`.
     pub fn grants(&self, permission: Permission) -> bool {
         self.granted.contains(&permission)
     }
 
-    /// What it has used up of its budget of requests, once somebody has looked.
+    /// The state of its request budget, set by the first check of the limit.
     pub(crate) fn tally(&self) -> &OnceLock<Tally> {
         &self.tally
     }
@@ -73,7 +73,7 @@ impl Deref for ResolvedPrincipal {
     }
 }
 
-/// By whom it is, however they came.
+/// Compares by the id of the principal alone.
 impl PartialEq for ResolvedPrincipal {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id

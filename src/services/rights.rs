@@ -1,7 +1,7 @@
-//! What an actor may do to the rights of others, and that an admin is always left.
+//! The limits on what an actor may do to the rights of others, and the protection of the last admin.
 //!
-//! Both rules compare with what the actor *effectively* holds, so a token delegates no more by an administrative operation than it
-//! delegates directly. `docs/access.md` states them with examples.
+//! The limits compare with the permissions that the actor *effectively* holds, so an administrative operation gives a token no more
+//! rights than it delegates directly. `docs/access.md` states the rules with examples.
 
 use crate::database::DbConnection;
 use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet, ROLES_ASSIGN};
@@ -10,28 +10,29 @@ use crate::repositories::{grants, roles};
 
 use super::{Actor, Failure};
 
-/// Fails unless `actor` effectively holds every administrative permission of `touched`: to change a principal or a role that holds them.
-pub(super) fn require_authority_over(actor: &Actor, invalidates: &PermissionSet) -> Result<(), Failure> {
-    let lacking = invalidates.iter().copied().filter(|held| held.is_administrative() && !actor.may(*held));
+/// Fails unless `actor` effectively holds every administrative permission of `affected`: the permissions of the principal or role that it
+/// changes.
+pub(super) fn require_authority_over(actor: &Actor, affected: &PermissionSet) -> Result<(), Failure> {
+    let lacking = affected.iter().copied().filter(|held| held.is_administrative() && !actor.may(*held));
     refuse(actor, lacking)
 }
 
-/// Fails unless `actor` may give every permission of `given` to another principal: it effectively holds the permission or, for one
-/// that is not administrative, `roles:assign`.
+/// Fails unless `actor` may grant every permission of `given` to another principal. For each, it must effectively hold the permission or,
+/// if the permission is not administrative, `roles:assign`.
 pub(super) fn require_grantable(actor: &Actor, given: &PermissionSet) -> Result<(), Failure> {
     let assigns = actor.may(ROLES_ASSIGN);
-    let is_free = |permission: Permission| assigns && !permission.is_administrative();
-    let lacking = given.iter().copied().filter(|permission| !is_free(*permission) && !actor.may(*permission));
+    let is_assignable = |permission: Permission| assigns && !permission.is_administrative();
+    let lacking = given.iter().copied().filter(|permission| !is_assignable(*permission) && !actor.may(*permission));
     refuse(actor, lacking)
 }
 
-/// The same for a role that comes with being let in. `member` is what the service gives to every new user: only what somebody made
-/// administrative of it has to be held.
+/// As [`require_grantable`], for a role that a created, restored or readmitted account holds. The service itself grants `member` to every
+/// new user, so only its administrative permissions, if an application declares any, must be held.
 pub(super) fn require_grantable_at_entry(actor: &Actor, role: &str, given: &PermissionSet) -> Result<(), Failure> {
     if role == MEMBER { require_authority_over(actor, given) } else { require_grantable(actor, given) }
 }
 
-/// Names what is missing: permissions that no role of the actor grants or, where its roles would suffice, the scopes that its token lacks.
+/// Fails if `lacking` is not empty: with the permissions that no role of the actor grants or, if its roles suffice, the missing scopes.
 fn refuse(actor: &Actor, lacking: impl Iterator<Item = Permission>) -> Result<(), Failure> {
     let (mut missing, mut scopes) = (PermissionSet::new(), PermissionSet::new());
     for permission in lacking {
@@ -53,7 +54,7 @@ fn refuse(actor: &Actor, lacking: impl Iterator<Item = Permission>) -> Result<()
     }
 }
 
-/// What the role of this name grants, or `None` when there is no such role.
+/// Returns the permissions of a role, or `None` if the role does not exist.
 pub(super) fn permissions_of_role(
     conn: &mut DbConnection,
     declared: &DeclaredPermissions,
@@ -69,10 +70,10 @@ pub(super) fn permissions_of_role(
     Ok(Some(listed.iter().filter_map(|name| declared.find(name)).collect()))
 }
 
-/// Makes a change, and fails when it took the last counted admin. The caller's transaction then undoes it.
+/// Runs `change` and fails if it removed the last counted admin, so that the caller's transaction rolls back.
 ///
-/// Looking before and after, rather than foreseeing, covers every kind of change; that only one transaction governs at a time, in the
-/// whole fleet, keeps two admins from removing each other.
+/// Checking before and after covers every kind of change. Only one such transaction runs at a time, across all replicas, so two admins
+/// cannot remove each other concurrently.
 pub(super) fn keep_an_admin<T>(
     conn: &mut DbConnection,
     change: impl FnOnce(&mut DbConnection) -> Result<T, Failure>,

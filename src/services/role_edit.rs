@@ -1,6 +1,6 @@
-//! One change of one role, inside the caller's writing transaction.
+//! One change of one role, within the caller's write transaction.
 //!
-//! None of them can take the last admin: what makes a counted admin is a grant of `admin`, which is neither edited nor deleted.
+//! No role edit can remove the last admin: a counted admin has a grant of `admin`, and that role can be neither edited nor deleted.
 
 use crate::database::DbConnection;
 use crate::models::permission::{DeclaredPermissions, Permission, PermissionSet};
@@ -10,10 +10,10 @@ use crate::repositories::{audit_events, grants, principals, roles};
 use super::roles::{RoleDraft, RoleWithPermissions, find};
 use super::{Actor, Failure, rights, text};
 
-/// The longest name of a role.
-const LONGEST_NAME: usize = 64;
+/// The maximum length of a role name.
+const MAX_NAME_LENGTH: usize = 64;
 
-/// A role being made, changed or deleted.
+/// A role being created, changed or deleted.
 pub(super) struct RoleEdit<'a> {
     pub(super) conn: &'a mut DbConnection,
     pub(super) actor: &'a Actor,
@@ -25,7 +25,7 @@ pub(super) struct RoleEdit<'a> {
 impl RoleEdit<'_> {
     pub(super) fn create(&mut self, draft: &RoleDraft) -> Result<RoleWithPermissions, Failure> {
         if !is_role_name(self.name) {
-            let reason = "must be a letter and up to 63 letters, digits or hyphens, all lower case";
+            let reason = "must be 1 to 64 lower-case letters, digits or hyphens, and start with a letter";
             return Err(Failure::Invalid { field: "name", reason });
         }
         if roles::find(self.conn, self.name)?.is_some() {
@@ -49,13 +49,13 @@ impl RoleEdit<'_> {
     }
 
     pub(super) fn replace(&mut self, draft: &RoleDraft, if_match: Option<i64>) -> Result<RoleWithPermissions, Failure> {
-        // RFC 9110 section 13.1.1: `If-Match` is false where there is nothing yet.
+        // RFC 9110 section 13.1.1: `If-Match` is false if there is no current representation.
         let before = self.current(if_match).map_err(|failure| match failure {
             Failure::NoSuchRole => Failure::StaleVersion,
             failure => failure,
         })?;
         if computed_permissions(self.name, self.permissions).is_some() {
-            return Err(Failure::BuiltInRole { reason: "what it grants follows from the permissions that there are" });
+            return Err(Failure::BuiltInRole { reason: "its permissions follow from the declared permissions" });
         }
         rights::require_authority_over(self.actor, &before.permissions)?;
         let permissions = self.permissions_of(draft)?;
@@ -85,7 +85,7 @@ impl RoleEdit<'_> {
         if count > 0 && !force {
             return Err(Failure::RoleGranted { count });
         }
-        // Those who lose the role are shown without it from now on.
+        // The representation of each holder changes, and with it the version.
         principals::mark_holders_edited(self.conn, self.name, self.now)?;
         roles::delete(self.conn, self.name)?;
         let event = self.event(AuditAction::DeleteRole).with("grants", count);
@@ -101,10 +101,10 @@ impl RoleEdit<'_> {
 
     fn permissions_of(&self, draft: &RoleDraft) -> Result<PermissionSet, Failure> {
         let found: Option<PermissionSet> = draft.permissions.iter().map(|name| self.permissions.find(name)).collect();
-        found.ok_or(Failure::Invalid { field: "permissions", reason: "names a permission that there is not" })
+        found.ok_or(Failure::Invalid { field: "permissions", reason: "contains an unknown permission" })
     }
 
-    /// Fails unless the actor may give `added` to the holders of the role, of which it may be one itself.
+    /// Fails unless the actor may grant `added` to the holders of the role, which may include the actor itself.
     fn require_grantable(&self, added: &PermissionSet) -> Result<(), Failure> {
         let adds_to_own = |permission: &Permission| {
             permission.is_administrative() || !self.actor.is_granted_without(self.name, *permission)
@@ -129,7 +129,7 @@ fn names<'a>(permissions: impl IntoIterator<Item = &'a Permission>) -> Vec<&'sta
 }
 
 fn is_role_name(name: &str) -> bool {
-    name.len() <= LONGEST_NAME
+    name.len() <= MAX_NAME_LENGTH
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }

@@ -1,7 +1,7 @@
-//! Roles: the built-in ones and those that admins make.
+//! Roles: the built-in ones and those that admins create.
 //!
-//! What `admin` and `auditor` grant follows from the declared permissions, so they can't be edited; no built-in role can be deleted.
-//! An edit gives what it adds to every holder of the role, so the rules of granting hold for it (`docs/access.md`).
+//! The permissions of `admin` and `auditor` follow from the declared permissions, so these roles cannot be edited. No built-in role can be
+//! deleted. An edit grants the added permissions to every holder, so the granting rules apply to it (`docs/access.md`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,32 +15,32 @@ use crate::repositories::roles;
 use super::role_edit::RoleEdit;
 use super::{Actor, Failure, refusal};
 
-/// A role and what it grants.
+/// A role with its permissions.
 #[derive(Clone, Debug)]
 pub struct RoleWithPermissions {
     /// The role.
     pub role: Role,
-    /// What it grants.
+    /// The permissions that the role grants.
     pub permissions: PermissionSet,
 }
 
-/// What an admin says a role is.
+/// The editable content of a role.
 #[derive(Clone, Debug)]
 pub struct RoleDraft {
-    /// What it is for, in a sentence.
+    /// The purpose of the role, in one sentence.
     pub summary: String,
-    /// The names of the permissions that it grants.
+    /// The names of its permissions.
     pub permissions: BTreeSet<String>,
 }
 
-/// What the admin knows of the role that they write.
+/// The precondition of a write to a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnownVersion {
-    /// There is none of the name.
+    /// The role does not exist.
     Absent,
-    /// There is one of this version.
+    /// The role exists in this version.
     Is(i64),
-    /// There is one.
+    /// The role exists in any version.
     Any,
 }
 
@@ -53,12 +53,12 @@ pub struct RoleService {
 }
 
 impl RoleService {
-    /// The service over `database`.
+    /// Creates the service over `database`.
     pub fn new(database: Database, clock: Clock, permissions: Arc<DeclaredPermissions>) -> Self {
         Self { database, clock, permissions }
     }
 
-    /// Every role, in the order of their names.
+    /// Returns all roles, ordered by name.
     pub async fn list(&self) -> Result<Vec<RoleWithPermissions>, Failure> {
         let permissions = Arc::clone(&self.permissions);
         self.database
@@ -76,13 +76,13 @@ impl RoleService {
             .await
     }
 
-    /// One role; fails with [`Failure::NoSuchRole`].
+    /// Returns one role. Fails with [`Failure::NoSuchRole`] if it does not exist.
     pub async fn find(&self, name: &str) -> Result<RoleWithPermissions, Failure> {
         let (name, permissions) = (name.to_owned(), Arc::clone(&self.permissions));
         self.database.read(move |conn| find(conn, &permissions, &name)).await
     }
 
-    /// Makes a role or takes the place of one.
+    /// Creates or replaces a role. Fails with [`Failure::StaleVersion`] if `known` does not hold.
     pub async fn put(
         &self,
         actor: &Actor,
@@ -99,12 +99,12 @@ impl RoleService {
         .await
     }
 
-    /// Deletes a role. Fails with [`Failure::RoleGranted`] while somebody holds it, unless `force` takes it from them.
+    /// Deletes a role. Fails with [`Failure::RoleGranted`] if it is assigned, unless `force` is set, which removes the assignments.
     pub async fn delete(&self, actor: &Actor, name: &str, force: bool, if_match: Option<i64>) -> Result<(), Failure> {
         self.change(actor, name, AuditAction::DeleteRole, move |edit| edit.delete(force, if_match)).await
     }
 
-    /// The one way in which a role is changed.
+    /// Applies `work` to a role. Every change of a role goes through this function.
     async fn change<T, W>(&self, actor: &Actor, name: &str, action: AuditAction, work: W) -> Result<T, Failure>
     where
         T: Send + 'static,
@@ -128,7 +128,7 @@ impl RoleService {
     }
 }
 
-/// The role of this name with what it grants.
+/// Returns a role with its permissions. Fails with [`Failure::NoSuchRole`] if it does not exist.
 pub(super) fn find(
     conn: &mut DbConnection,
     declared: &DeclaredPermissions,
@@ -139,7 +139,7 @@ pub(super) fn find(
     Ok(with_permissions(declared, role, &listed))
 }
 
-/// Names that nobody declares (any more) grant nothing, so they are not shown.
+/// Adds the permissions to a role. Stored names that are not, or no longer, declared grant nothing and are left out.
 fn with_permissions(declared: &DeclaredPermissions, role: Role, listed: &[String]) -> RoleWithPermissions {
     let permissions = computed_permissions(&role.name, declared)
         .unwrap_or_else(|| listed.iter().filter_map(|name| declared.find(name)).collect());

@@ -1,19 +1,20 @@
-//! Straight ways from a token's claims to its principal, so that whoever comes again and again is not looked up by name each time.
+//! Direct-mapped cache from claims to principal, which spares frequent callers the lookup by name.
 //!
-//! A seat is found by where the claims lie in memory, which stays theirs for as long as the seat knows of them. There is a fixed number,
-//! and who comes later takes the seat. A seat keeps nobody: what else forgets the claims or the principal need not know of it.
+//! A slot is chosen by the address of the claims. The slot holds a weak reference to the claims, which keeps their allocation, so the
+//! address is not reused while the slot refers to it. The number of slots is fixed, and a later entry replaces an earlier one. The weak
+//! references keep neither claims nor principals alive, so no other cache has to invalidate a slot.
 
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use crate::oidc::Claims;
 
-/// How many there are, as a power of two.
+/// The number of slots, as a power of two.
 const BITS: u32 = 15;
 
-/// The seats, of what is known of a principal.
+/// The slots, each with a cached value.
 pub(super) struct Seats<T>(OnceLock<Box<[Seat<T>]>>);
 
-/// Asked by many at once, and waited for by nobody: a seat that is being asked is as good as empty.
+/// A slot. It is never waited for: a locked slot counts as empty.
 type Seat<T> = Mutex<Option<(Weak<Claims>, Weak<T>)>>;
 
 impl<T> Default for Seats<T> {
@@ -23,24 +24,25 @@ impl<T> Default for Seats<T> {
 }
 
 impl<T> Seats<T> {
-    /// What was put there for these very claims, if it is still remembered elsewhere.
+    /// Returns the value for these claims, compared by address, if it is still alive.
     pub(super) fn find(&self, claims: &Arc<Claims>) -> Option<Arc<T>> {
         let seats = self.0.get()?;
-        let seat = seats.get(place(claims))?.try_lock().ok()?;
-        seat.as_ref().filter(|(whose, _)| whose.as_ptr() == Arc::as_ptr(claims))?.1.upgrade()
+        let seat = seats.get(slot_of(claims))?.try_lock().ok()?;
+        seat.as_ref().filter(|(owner, _)| owner.as_ptr() == Arc::as_ptr(claims))?.1.upgrade()
     }
 
-    /// Has these claims lead to `known`.
+    /// Stores `known` for these claims, unless the slot is locked.
     pub(super) fn put(&self, claims: &Arc<Claims>, known: &Arc<T>) {
         let seats = self.0.get_or_init(|| (0..1 << BITS).map(|_| Mutex::default()).collect());
-        if let Some(Ok(mut seat)) = seats.get(place(claims)).map(Mutex::try_lock) {
+        if let Some(Ok(mut seat)) = seats.get(slot_of(claims)).map(Mutex::try_lock) {
             *seat = Some((Arc::downgrade(claims), Arc::downgrade(known)));
         }
     }
 }
 
-/// Neighbours in memory sit side by side, as they come together. Claims with all that is kept of their token take more than a step.
-fn place(claims: &Arc<Claims>) -> usize {
+/// Returns the slot of the claims. Claims that are neighbours in memory have neighbouring slots, as they are often used together. Claims
+/// with the texts of their token take more than one step.
+fn slot_of(claims: &Arc<Claims>) -> usize {
     const STEP: usize = 256;
     Arc::as_ptr(claims).addr() / STEP % (1 << BITS)
 }
@@ -57,21 +59,21 @@ mod tests {
     }
 
     #[test]
-    fn claims_lead_to_what_was_put_there_for_them_and_equal_ones_do_not() {
+    fn claims_find_their_own_value_and_equal_claims_do_not() {
         let (seats, claims, known) = (Seats::default(), claims(), Arc::new(1));
         assert_eq!(seats.find(&claims), None);
         seats.put(&claims, &known);
         assert_eq!(seats.find(&claims), Some(Arc::clone(&known)));
         assert_eq!(seats.find(&Arc::new((*claims).clone())), None);
         seats.put(&claims, &Arc::new(2));
-        assert_eq!(seats.find(&claims), None, "nobody else remembers it");
+        assert_eq!(seats.find(&claims), None, "the value is no longer alive");
     }
 
     #[test]
-    fn claims_that_are_gone_leave_their_seat_to_nobody() {
+    fn slot_of_dropped_claims_is_not_found_by_new_claims() {
         let (seats, known) = (Seats::default(), Arc::new(1));
         for _ in 0..10_000 {
-            // Where the ones before lay, if their seat did not keep the place.
+            // They would get the address of the previous ones if the slot did not keep that allocation.
             let claims = claims();
             assert_eq!(seats.find(&claims), None);
             seats.put(&claims, &known);
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn with_more_claims_than_seats_each_leads_to_its_own_or_to_nothing() {
+    fn more_claims_than_slots_find_their_own_value_or_none() {
         let seats = Seats::default();
         let all: Vec<_> = (0..1 << (BITS + 1)).map(|number| (claims(), Arc::new(number))).collect();
         all.iter().for_each(|(claims, known)| seats.put(claims, known));

@@ -1,4 +1,4 @@
-//! Programs: registered by an admin under issuer and client id before their first request, never made from a token.
+//! Service accounts. An admin registers them by issuer and client id before their first request; a token never creates one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,36 +19,36 @@ use super::accounts::Accounts;
 use super::principal_edit::{Change, combined};
 use super::{Actor, Failure, HeldRole, Once, Page, StoredResponse, known_issuers, refusal, text, user_creation};
 
-/// What an admin says to register a program.
+/// A service account to register.
 #[derive(Clone, Debug)]
 pub struct NewServiceAccount {
     /// The canonical issuer of its tokens.
     pub issuer: String,
-    /// The client id that the issuer knows it by.
+    /// The client id at the issuer.
     pub client_id: String,
-    /// The name to show.
+    /// The display name.
     pub display_name: String,
-    /// The roles it gets.
+    /// The roles to grant.
     pub roles: BTreeSet<String>,
 }
 
-/// What an admin changes of a program. A member that is `None` stays as it is.
+/// A change of a service account. A member that is `None` stays unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceAccountEdit {
-    /// The name to show, or none.
+    /// The new display name; `Some(None)` clears it.
     pub display_name: Option<Option<String>>,
-    /// When the account ends by itself, or that it does not.
+    /// The new expiry of the account; `Some(None)` clears it.
     pub expires_at: Option<Option<DateTime<Utc>>>,
 }
 
-/// A registered program.
+/// A registered service account.
 #[derive(Clone, Debug)]
 pub struct ServiceAccount {
     /// Its principal.
     pub principal: Principal,
     /// The canonical issuer of its tokens.
     pub issuer: String,
-    /// The client id that the issuer knows it by.
+    /// The client id at the issuer.
     pub client_id: String,
 }
 
@@ -56,9 +56,9 @@ pub struct ServiceAccount {
 pub type ServiceAccountService = Accounts<ServiceAccounts>;
 
 impl ServiceAccountService {
-    /// Registers a program. Fails with [`Failure::Invalid`] when a member cannot be accepted, with [`Failure::Conflict`] when the
-    /// client id is registered for the issuer, and with [`Failure::InsufficientPrivilege`] or
-    /// [`Failure::InsufficientScope`] when a role is not the actor's to give.
+    /// Registers a service account. Fails with [`Failure::Invalid`] if a member is invalid, with [`Failure::Conflict`] if the client id
+    /// is already registered for the issuer, and with [`Failure::InsufficientPrivilege`] or [`Failure::InsufficientScope`] if the actor
+    /// may not grant one of the roles.
     pub async fn register(&self, actor: &Actor, account: NewServiceAccount) -> Result<ServiceAccount, Failure> {
         let account = self.checked(account)?;
         let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
@@ -73,7 +73,7 @@ impl ServiceAccountService {
         outcome
     }
 
-    /// The same for a client that may repeat its request.
+    /// As [`register`](Self::register), idempotent: a repeated request with the same key returns the stored response.
     pub async fn register_once(
         &self,
         actor: &Actor,
@@ -101,18 +101,18 @@ impl ServiceAccountService {
         }
     }
 
-    /// Up to `limit` service accounts in the order of their ids, from the one after `after`.
+    /// Returns up to `limit` service accounts, ordered by id, starting after `after`.
     pub async fn list(&self, limit: u16, after: Option<PrincipalId>) -> Result<Page<ServiceAccount>, Failure> {
         self.database
             .read(move |conn| {
-                let programs = principals::list_programs(conn, after, i64::from(limit) + 1)?;
-                let accounts = programs.into_iter().map(|(principal, identity)| account(principal, identity)).collect();
+                let found = principals::list_service_accounts(conn, after, i64::from(limit) + 1)?;
+                let accounts = found.into_iter().map(|(principal, identity)| account(principal, identity)).collect();
                 Ok(Page::cut(accounts, limit, |account: &ServiceAccount| account.principal.id))
             })
             .await
     }
 
-    /// Changes a program's description or the end of its account.
+    /// Changes the display name or the expiry of a service account. Fails with [`Failure::Invalid`] if a value is invalid.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -124,9 +124,9 @@ impl ServiceAccountService {
         let display_name = edit.display_name.map(line).transpose()?;
         let expires_at = edit.expires_at.map(|end| end.map(Moment::from));
         let change = Change { action: AuditAction::UpdateServiceAccount, id, if_match };
-        self.change(actor, change, move |program| {
-            let renamed = display_name.map(|name| program.rename(name)).transpose()?;
-            let ended = expires_at.map(|end| program.set_expiry(end)).transpose()?;
+        self.change(actor, change, move |account| {
+            let renamed = display_name.map(|name| account.rename(name)).transpose()?;
+            let ended = expires_at.map(|end| account.set_expiry(end)).transpose()?;
             Ok(combined([renamed.flatten(), ended.flatten()]))
         })
         .await
@@ -134,7 +134,7 @@ impl ServiceAccountService {
 
     fn checked(&self, account: NewServiceAccount) -> Result<NewServiceAccount, Failure> {
         known_issuers::require(&*self.issuers, &account.issuer)?;
-        // Compared byte by byte with tokens, hence neither trimmed nor normalized.
+        // Compared with tokens byte by byte, so it is neither trimmed nor normalized.
         if !is_plain_line(&account.client_id) {
             return Err(Failure::Invalid { field: "client_id", reason: text::NO_LINE });
         }
@@ -155,20 +155,20 @@ fn register(
     if principals::find_by_identity(conn, &identity)?.is_some() {
         return Err(Failure::Conflict { field: "client_id" });
     }
-    let mut program = Principal::new(PrincipalKind::Machine, PrincipalStatus::Active, Origin::Manual, now);
-    program.set_profile_field(ProfileField::DisplayName, Some(new.display_name));
-    principals::insert(conn, &program)?;
-    user_creation::insert(conn, &Identity::new(program.id, &identity, now), "client_id")?;
+    let mut principal = Principal::new(PrincipalKind::Machine, PrincipalStatus::Active, Origin::Manual, now);
+    principal.set_profile_field(ProfileField::DisplayName, Some(new.display_name));
+    principals::insert(conn, &principal)?;
+    user_creation::insert(conn, &Identity::new(principal.id, &identity, now), "client_id")?;
     for role in &new.roles {
-        grants::insert(conn, &grant(actor, program.id, role, now))?;
+        grants::insert(conn, &grant(actor, principal.id, role, now))?;
     }
     let event = actor
-        .event(now, AuditAction::RegisterServiceAccount, program.id)
+        .event(now, AuditAction::RegisterServiceAccount, principal.id)
         .with("issuer", identity.issuer.as_str())
         .with("client_id", identity.subject.as_str())
         .with("roles", new.roles.into_iter().collect::<Vec<_>>());
     audit_events::append(conn, &event)?;
-    Ok(ServiceAccount { principal: program, issuer: identity.issuer, client_id: identity.subject })
+    Ok(ServiceAccount { principal, issuer: identity.issuer, client_id: identity.subject })
 }
 
 pub(super) fn grant(actor: &Actor, principal: PrincipalId, role: &str, now: Moment) -> Grant {

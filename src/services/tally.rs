@@ -1,32 +1,32 @@
-//! How much of a budget somebody has used up.
+//! The state of a client's request budget.
 
 use std::sync::Arc;
 
 use governor::state::InMemoryState;
 
-/// How many lie together.
-const SHEET: usize = 16;
+/// The number of states in one allocation.
+const BLOCK: usize = 16;
 
-/// What one client has used up, for whoever keeps it: found by name once, and kept with the client from then on.
+/// The state of one client's budget: looked up by name once, and stored with the client from then on.
 ///
-/// It is a number of eight bytes. Those of clients who come one after another lie side by side, so that a thousand people who take turns
-/// find theirs in the processor's own memory.
+/// A state is a number of eight bytes. The states of clients that arrive in sequence are adjacent, so that those of a thousand clients
+/// fit in the processor's cache.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
-    sheet: Arc<[InMemoryState; SHEET]>,
-    place: usize,
+    states: Arc<[InMemoryState; BLOCK]>,
+    index: usize,
 }
 
 impl Tally {
     pub(crate) fn state(&self) -> &InMemoryState {
-        let [first, ..] = &*self.sheet;
-        self.sheet.get(self.place).unwrap_or(first)
+        let [first, ..] = &*self.states;
+        self.states.get(self.index).unwrap_or(first)
     }
 
-    /// Takes this one, which nobody has used, and leaves the next.
+    /// Returns this unused state, and replaces it with the next one.
     pub(crate) fn take(&mut self) -> Self {
-        let place = self.place + 1;
-        let next = if place < SHEET { Self { sheet: Arc::clone(&self.sheet), place } } else { Self::default() };
+        let index = self.index + 1;
+        let next = if index < BLOCK { Self { states: Arc::clone(&self.states), index } } else { Self::default() };
         std::mem::replace(self, next)
     }
 }
@@ -36,9 +36,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_taken_once() {
+    fn each_state_is_taken_once() {
         let mut next = Tally::default();
-        let taken: Vec<_> = (0..5 * SHEET).map(|_| next.take()).collect();
+        let taken: Vec<_> = (0..5 * BLOCK).map(|_| next.take()).collect();
         for (number, tally) in taken.iter().enumerate() {
             let others = taken.iter().enumerate().filter(|(other, _)| *other != number);
             assert!(others.into_iter().all(|(_, other)| !std::ptr::eq(tally.state(), other.state())), "{number}");

@@ -1,4 +1,4 @@
-//! A small world to try the services in: a database of its own, a clock that is moved by hand, one issuer.
+//! Test environment for the services: a fresh database, a manual clock, one issuer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::schema::{audit_events, principals};
 pub(super) const ISSUER: &str = "https://issuer.test";
 
 pub(super) struct World {
-    place: TestDatabase,
+    test_database: TestDatabase,
     jit: JitMode,
     pub(super) database: Database,
     pub(super) clock: Clock,
@@ -38,27 +38,27 @@ pub(super) struct World {
 }
 
 impl World {
-    /// People are let in at first contact; nobody is named as bootstrap admin.
+    /// Users become active at first contact; no bootstrap admin is configured.
     pub(super) fn new() -> Self {
         Self::with(JitMode::Active, None)
     }
 
-    /// The same in SQLite, whatever the environment asks for.
+    /// As [`World::new`], always in SQLite, regardless of the environment.
     pub(super) fn in_file() -> Self {
         Self::over(Database::temporary_file(), JitMode::Active, None)
     }
 
-    /// Whether its database is on a server.
+    /// Whether the database runs on a server.
     #[cfg(feature = "postgres")]
     pub(super) fn is_on_server(&self) -> bool {
-        self.place.is_server()
+        self.test_database.is_server()
     }
 
     pub(super) fn with(jit: JitMode, bootstrap_admin: Option<&str>) -> Self {
         Self::over(Database::temporary(), jit, bootstrap_admin)
     }
 
-    fn over((place, database): (TestDatabase, Database), jit: JitMode, bootstrap_admin: Option<&str>) -> Self {
+    fn over((test_database, database): (TestDatabase, Database), jit: JitMode, bootstrap_admin: Option<&str>) -> Self {
         let clock = Clock::manual("2026-01-02T03:04:05.678Z".parse().unwrap());
         let permissions = Arc::new(DeclaredPermissions::new([]).unwrap());
         let bootstrap_admin = bootstrap_admin.map(|subject| IdentityKey::human(ISSUER, subject));
@@ -73,7 +73,7 @@ impl World {
                 vec![ISSUER.to_owned()],
             ),
             purge: PurgeService::new(database.clone(), clock.clone()),
-            place,
+            test_database,
             jit,
             database,
             clock,
@@ -81,9 +81,9 @@ impl World {
         }
     }
 
-    /// Where the database is.
+    /// The URL of the database.
     pub(super) fn database_url(&self) -> String {
-        self.place.url()
+        self.test_database.url()
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -94,22 +94,22 @@ impl World {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// A person's claims, issued now.
+    /// Claims of a user, issued now.
     pub(super) fn person(&self, subject: &str) -> Claims {
         Claims::for_test(ISSUER, SubjectKind::Human, subject, self.now()).with_jit(self.jit)
     }
 
-    /// A program's claims, issued now.
+    /// Claims of a service account, issued now.
     pub(super) fn program(&self, client_id: &str) -> Claims {
         Claims::for_test(ISSUER, SubjectKind::Machine, client_id, self.now())
     }
 
-    /// The id of a person, made by first contact.
+    /// The id of a user, created at first contact.
     pub(super) async fn known(&self, subject: &str) -> PrincipalId {
         self.principals.resolve(&self.person(subject)).await.unwrap().principal().id
     }
 
-    /// The id of a person who was given `role` on the command line.
+    /// The id of a user with `role`, granted on the command line.
     pub(super) async fn known_with(&self, subject: &str, role: &str) -> PrincipalId {
         let id = self.known(subject).await;
         self.users.grant_role(&self.command_line(), id, role, None, None).await.unwrap();
@@ -120,18 +120,18 @@ impl World {
         Actor::command_line()
     }
 
-    /// This person acting through the API, with a token that carries every scope.
+    /// The user as an actor of the API, with a token that carries all scopes.
     pub(super) async fn actor(&self, id: PrincipalId) -> Actor {
         let scopes: Vec<_> = self.permissions.all().map(|permission| permission.name()).collect();
         self.actor_with(id, &scopes).await
     }
 
-    /// This person acting through the API, with a token that carries these scopes.
+    /// The user as an actor of the API, with a token that carries these scopes.
     pub(super) async fn actor_with(&self, id: PrincipalId, scopes: &[&str]) -> Actor {
         self.admitted(id, scopes, None).await
     }
 
-    /// The same, on a route that asks for `permission`.
+    /// As [`World::actor_with`], on a route that requires `permission`.
     pub(super) async fn admitted(&self, id: PrincipalId, scopes: &[&str], permission: Option<Permission>) -> Actor {
         let (identities, _) = self.users.identities(id).await.unwrap();
         let claims = Arc::new(self.person(&identities[0].subject).with_scopes(scopes));
@@ -143,7 +143,7 @@ impl World {
         self.users.find(id).await.unwrap()
     }
 
-    /// What the audit trail says of a principal, oldest first, as `action outcome`.
+    /// The audit events about a principal, oldest first, as `action outcome`.
     pub(super) async fn trail(&self, target: PrincipalId) -> Vec<String> {
         let events: Vec<(String, String)> = self
             .query(move |conn| {
@@ -165,7 +165,7 @@ impl World {
         self.query(grants::has_counted_admin).await
     }
 
-    /// Each text in each column of each table.
+    /// All values of all columns of all tables, as text.
     pub(super) async fn every_stored_text(&self) -> Vec<String> {
         self.query(|conn| {
             let columns = match conn {

@@ -1,8 +1,7 @@
-//! Who was purged does not come back by signing in: their identities leave keyed hashes, which say nothing of them and know them again.
+//! Tombstones prevent a purged user from returning at the next sign-in: a keyed hash of each identity recognizes it without storing it.
 //!
-//! The key is random, made with the first tombstone, and kept beside the hashes. It keeps them from being looked up in tables that
-//! somebody has prepared; whoever reads the whole database could try subjects one by one, as they could with any key that the service
-//! can reach by itself.
+//! The key is random, created with the first tombstone, and stored next to the hashes. It defeats precomputed tables. It does not protect
+//! against an attacker with the whole database, who can test subjects one by one, as with any key that the service itself can read.
 
 use aws_lc_rs::{hmac, rand};
 use base64::Engine;
@@ -14,15 +13,15 @@ use crate::repositories::tombstones;
 
 use super::Failure;
 
-/// Whose identity this was, if they were purged and not readmitted.
+/// Returns the purged principal of an identity; `None` if there is no tombstone.
 pub(super) fn find(conn: &mut DbConnection, identity: &IdentityKey) -> Result<Option<PrincipalId>, Failure> {
-    // Without a key nobody was ever purged.
+    // No key means that there are no tombstones.
     let Some(key) = tombstones::find_key(conn)? else { return Ok(None) };
     Ok(tombstones::find(conn, &hash(&key, identity))?)
 }
 
-/// Marks an identity as that of `principal`, who is purged.
-pub(super) fn raise(
+/// Adds a tombstone for an identity of `principal`.
+pub(super) fn add(
     conn: &mut DbConnection,
     identity: &IdentityKey,
     principal: PrincipalId,
@@ -30,13 +29,13 @@ pub(super) fn raise(
 ) -> Result<(), Failure> {
     let key = match tombstones::find_key(conn)? {
         Some(key) => key,
-        None => make_key(conn)?,
+        None => create_key(conn)?,
     };
     Ok(tombstones::insert(conn, &hash(&key, identity), principal, now)?)
 }
 
-/// Takes the mark away, if there is one. Returns whose it was.
-pub(super) fn lift(conn: &mut DbConnection, identity: &IdentityKey) -> Result<Option<PrincipalId>, Failure> {
+/// Removes the tombstone of an identity, if any. Returns its principal.
+pub(super) fn remove(conn: &mut DbConnection, identity: &IdentityKey) -> Result<Option<PrincipalId>, Failure> {
     let Some(key) = tombstones::find_key(conn)? else { return Ok(None) };
     let hash = hash(&key, identity);
     let purged = tombstones::find(conn, &hash)?;
@@ -46,7 +45,7 @@ pub(super) fn lift(conn: &mut DbConnection, identity: &IdentityKey) -> Result<Op
     Ok(purged)
 }
 
-fn make_key(conn: &mut DbConnection) -> Result<String, Failure> {
+fn create_key(conn: &mut DbConnection) -> Result<String, Failure> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).map_err(|_| Failure::NoRandomness)?;
     let key = BASE64_STANDARD.encode(bytes);
@@ -56,7 +55,7 @@ fn make_key(conn: &mut DbConnection) -> Result<String, Failure> {
 
 fn hash(key: &str, identity: &IdentityKey) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
-    // No two identities have the same JSON.
+    // JSON keeps the parts unambiguous: no two identities have the same text.
     let text = serde_json::json!([identity.issuer, identity.kind.as_str(), identity.subject]).to_string();
     BASE64_STANDARD.encode(hmac::sign(&key, text.as_bytes()))
 }

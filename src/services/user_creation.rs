@@ -1,4 +1,4 @@
-//! People whom an admin adds before they first come.
+//! Users that an admin creates before their first sign-in.
 
 use std::collections::BTreeSet;
 
@@ -19,10 +19,10 @@ use super::{
     refusal, rights, text, tombstones,
 };
 
-/// The most identities that a user is made with.
-const MOST_IDENTITIES: usize = 20;
+/// The maximum number of identities of a new user.
+const MAX_IDENTITIES: usize = 20;
 
-/// How a provider knows a user.
+/// An identity to link: a user as known to a provider.
 #[derive(Clone)]
 pub struct NewIdentity {
     /// The canonical issuer.
@@ -31,30 +31,30 @@ pub struct NewIdentity {
     pub subject: String,
 }
 
-/// What an admin says of a user to be.
+/// A user to create.
 #[derive(Clone)]
 pub struct NewUser {
-    /// Names and locale; what is set stays so, whatever the provider says.
+    /// Names and locale. A field that is set here no longer follows the provider.
     pub profile: ProfileEdit,
-    /// The name of the account.
+    /// The user name.
     pub username: Option<String>,
     /// The e-mail address.
     pub email: Option<String>,
-    /// When the account ends by itself, if it does.
+    /// The expiry of the account, if any.
     pub expires_at: Option<DateTime<Utc>>,
-    /// By what the user can come in: one at least.
+    /// The identities by which the user signs in; at least one.
     pub identities: Vec<NewIdentity>,
-    /// The roles to grant; `None` for the role that new people get.
+    /// The roles to grant; `None` for the default role of new users.
     pub roles: Option<BTreeSet<String>>,
 }
 
 impl UserService {
-    /// Makes an active user whose e-mail address and user name are the admins' from now on, or tells again of the one that was made
-    /// under the same key.
+    /// Creates an active user whose e-mail address and user name admins manage, or returns the stored response of an earlier request with
+    /// the same idempotency key.
     ///
-    /// Fails with [`Failure::Invalid`] when a member cannot be accepted, with [`Failure::Conflict`] when an identity is linked to
-    /// somebody, with [`Failure::Tombstoned`] when it is that of somebody purged, and with [`Failure::InsufficientPrivilege`] or
-    /// [`Failure::InsufficientScope`] when a role is not the actor's to give.
+    /// Fails with [`Failure::Invalid`] if a member is invalid, with [`Failure::Conflict`] if an identity is already linked, with
+    /// [`Failure::Tombstoned`] if an identity belonged to a purged user, and with [`Failure::InsufficientPrivilege`] or
+    /// [`Failure::InsufficientScope`] if the actor may not grant one of the roles.
     pub async fn create(
         &self,
         actor: &Actor,
@@ -79,8 +79,8 @@ impl UserService {
     }
 
     pub(super) fn checked(&self, user: NewUser) -> Result<NewUser, Failure> {
-        if user.identities.is_empty() || user.identities.len() > MOST_IDENTITIES {
-            return Err(Failure::Invalid { field: "identities", reason: "must be 1 to 20" });
+        if user.identities.is_empty() || user.identities.len() > MAX_IDENTITIES {
+            return Err(Failure::Invalid { field: "identities", reason: "must have 1 to 20 entries" });
         }
         user.identities.iter().try_for_each(|identity| self.check_identity(identity))?;
         if user.expires_at.is_some_and(|end| end <= self.clock.now()) {
@@ -96,7 +96,7 @@ impl UserService {
 
     pub(super) fn check_identity(&self, identity: &NewIdentity) -> Result<(), Failure> {
         known_issuers::require(&*self.issuers, &identity.issuer)?;
-        // Compared byte by byte with tokens, hence not trimmed.
+        // Compared with tokens byte by byte, so it is not trimmed.
         if !is_line(&identity.subject) {
             let reason = "must be 1 to 255 characters without control characters";
             return Err(Failure::Invalid { field: "subject", reason });
@@ -121,7 +121,7 @@ pub(super) fn create(
     let roles = new.roles.clone().unwrap_or_else(|| BTreeSet::from([MEMBER.to_owned()]));
     require_grantable(conn, actor, permissions, &roles)?;
     let (identities, moment) = (new.identities.clone(), Moment::from(now));
-    let user = described(new, moment);
+    let user = new_principal(new, moment);
     principals::insert(conn, &user)?;
     for identity in identities {
         link(conn, user.id, &identity.key(), moment)?;
@@ -138,7 +138,7 @@ pub(super) fn create(
     principal_edit::with_roles(conn, permissions, user, now)
 }
 
-/// Fails unless `actor` may let somebody in with these roles.
+/// Fails if a role does not exist or `actor` may not grant it to a new account.
 pub(super) fn require_grantable(
     conn: &mut DbConnection,
     actor: &Actor,
@@ -147,13 +147,13 @@ pub(super) fn require_grantable(
 ) -> Result<(), Failure> {
     for role in roles {
         let given = rights::permissions_of_role(conn, permissions, role)?
-            .ok_or(Failure::Invalid { field: "roles", reason: "names a role that does not exist" })?;
+            .ok_or(Failure::Invalid { field: "roles", reason: "contains an unknown role" })?;
         rights::require_grantable_at_entry(actor, role, &given)?;
     }
     Ok(())
 }
 
-fn described(new: NewUser, now: Moment) -> Principal {
+fn new_principal(new: NewUser, now: Moment) -> Principal {
     let mut user = Principal::new(PrincipalKind::Human, PrincipalStatus::Active, Origin::Manual, now);
     me::apply(&mut user, new.profile);
     user.username = new.username;
@@ -162,7 +162,8 @@ fn described(new: NewUser, now: Moment) -> Principal {
     user
 }
 
-/// Links an identity that is nobody's.
+/// Links an identity to a user. Fails with [`Failure::Conflict`] if it is already linked, and with [`Failure::Tombstoned`] if it belonged
+/// to a purged user.
 pub(super) fn link(
     conn: &mut DbConnection,
     user: PrincipalId,
@@ -180,7 +181,8 @@ pub(super) fn link(
     Ok(identity)
 }
 
-/// Adds an identity that was nobody's just now. Somebody may have come by it for the first time meanwhile.
+/// Inserts an identity that was not linked at the last check. A concurrent first contact may have linked it since: then this fails with
+/// [`Failure::Conflict`].
 pub(super) fn insert(conn: &mut DbConnection, identity: &Identity, field: &'static str) -> Result<(), Failure> {
     identities::insert(conn, identity).map_err(|error| match Failure::from(error) {
         Failure::Database(error) if error.is_taken() => Failure::Conflict { field },

@@ -1,4 +1,4 @@
-//! All that is stored on one person.
+//! Export of all data stored about one user.
 
 use crate::database::Invalidates;
 use crate::models::permission::AUDIT_READ;
@@ -8,20 +8,20 @@ use crate::repositories::{audit_events, audit_history, grants, identities};
 use super::account_type::User;
 use super::{Actor, AuditEntry, Failure, Page, UserService, audit, principal_edit};
 
-/// All that is stored on one person, who may be deleted but not purged. The audit trail is [read in pages](UserService::history).
+/// All data stored about one user, who may be deleted but not purged. The audit trail is [read in pages](UserService::history).
 pub struct UserExport {
-    /// The person's description.
+    /// The user.
     pub user: Principal,
-    /// The identities by which the person signs in.
+    /// The identities by which the user signs in.
     pub identities: Vec<Identity>,
-    /// The roles that were granted, those that have ended too.
+    /// The stored grants, including expired ones.
     pub grants: Vec<Grant>,
     /// Whether the actor may read the audit trail.
     pub has_history: bool,
 }
 
 impl UserService {
-    /// All that is stored on one person, but for the audit trail. The export itself is in the trail.
+    /// Returns all data stored about one user, except the audit trail, and records the export in the trail.
     pub async fn export(&self, actor: &Actor, id: PrincipalId) -> Result<UserExport, Failure> {
         let has_history = actor.may(AUDIT_READ);
         let event = actor.event(self.clock.now().into(), AuditAction::ExportUser, id).with("audit_events", has_history);
@@ -34,8 +34,8 @@ impl UserService {
         export.await
     }
 
-    /// Up to `limit` events of the audit trail that name a principal as actor or target, oldest first, from the one after `after`.
-    /// For callers who hold `audit:read`.
+    /// Returns up to `limit` audit events that name a principal as actor or target, oldest first, starting after `after`. The caller must
+    /// hold `audit:read`.
     pub async fn history(
         &self,
         id: PrincipalId,
@@ -46,7 +46,7 @@ impl UserService {
             .read(move |conn| {
                 let found = audit_history::list(conn, id, after, i64::from(limit) + 1)?;
                 let Page { items, next } = Page::cut(found, limit, AuditEvent::place);
-                Ok(Page { items: audit::counted(conn, items)?, next })
+                Ok(Page { items: audit::with_counts(conn, items)?, next })
             })
             .await
     }

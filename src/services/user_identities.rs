@@ -1,4 +1,4 @@
-//! By which identities a user comes in, and who may come again.
+//! The identities by which users sign in, and the readmission of purged users.
 
 use std::collections::BTreeSet;
 
@@ -14,14 +14,14 @@ use super::{Actor, Failure, NewIdentity, UserService, refusal, tombstones, user_
 pub struct Linked {
     /// The identity.
     pub identity: Identity,
-    /// Whether it was linked just now.
+    /// Whether this call linked it.
     pub is_new: bool,
-    /// The user's version now.
+    /// The current version of the user.
     pub version: i64,
 }
 
 impl UserService {
-    /// The identities of a user, oldest first, and the user's version.
+    /// Returns the identities of a user, oldest first, and the user's version.
     pub async fn identities(&self, id: PrincipalId) -> Result<(Vec<Identity>, i64), Failure> {
         self.database
             .read(move |conn| {
@@ -31,10 +31,10 @@ impl UserService {
             .await
     }
 
-    /// Lets a user come in by one identity more, and voids the tokens issued so far: who holds them did not prove to be both.
+    /// Links another identity to a user, and revokes the tokens issued so far, since their holders did not prove both identities.
     ///
-    /// Fails with [`Failure::OwnIdentity`] when the actor is the user, with [`Failure::Conflict`] when the identity is somebody
-    /// else's, and with [`Failure::Tombstoned`] when it is that of somebody purged.
+    /// Fails with [`Failure::OwnIdentity`] if the actor is the user, with [`Failure::Conflict`] if the identity is linked to another
+    /// user, and with [`Failure::Tombstoned`] if it belonged to a purged user.
     pub async fn link_identity(
         &self,
         actor: &Actor,
@@ -54,8 +54,8 @@ impl UserService {
         Ok(Linked { identity, is_new, version: user.principal().version })
     }
 
-    /// Takes an identity from a user: whoever comes by it is somebody new from now on. Fails with [`Failure::LastIdentity`] for the last
-    /// one. Returns the user's version.
+    /// Unlinks an identity from a user; a later sign-in by it creates a new user. Fails with [`Failure::LastIdentity`] for the last one.
+    /// Returns the user's version.
     pub async fn unlink_identity(
         &self,
         actor: &Actor,
@@ -68,7 +68,7 @@ impl UserService {
         Ok(user.principal().version)
     }
 
-    /// Lets somebody come again who was purged, as somebody new. Returns whether they were kept out.
+    /// Removes the tombstone of a purged user's identity, so that its next sign-in creates a new user. Returns whether there was one.
     pub async fn readmit(&self, actor: &Actor, identity: NewIdentity) -> Result<bool, Failure> {
         self.check_identity(&identity)?;
         let (by, permissions, now) = (actor.clone(), self.permissions.clone(), self.clock.now());
@@ -77,7 +77,7 @@ impl UserService {
             .write(move |conn| {
                 let by = by.as_of(conn, &permissions, now)?;
                 user_creation::require_grantable(conn, &by, &permissions, &BTreeSet::from([MEMBER.to_owned()]))?;
-                let purged = tombstones::lift(conn, &identity.key())?;
+                let purged = tombstones::remove(conn, &identity.key())?;
                 if let Some(purged) = purged {
                     audit_events::append(conn, &by.event(now.into(), AuditAction::ReadmitUser, purged))?;
                 }
@@ -97,14 +97,14 @@ impl Edit<'_> {
         if self.actor.is(self.principal.id) {
             return Err(Failure::OwnIdentity);
         }
-        // The identity's owner gets all that the user holds.
+        // The owner of the identity gains all rights of the user.
         self.require_grantable_principal()?;
         if identities::list(self.conn, self.principal.id)?.iter().any(|identity| identity.key() == *key) {
             return Ok(None);
         }
         let identity = user_creation::link(self.conn, self.principal.id, key, self.now.into())?;
         let revoked = self.end_access()?;
-        Ok(combined([Some(told(&identity)), revoked]))
+        Ok(combined([Some(identity_changes(&identity)), revoked]))
     }
 
     fn unlink_identity(&mut self, id: &str) -> Result<Option<Changes>, Failure> {
@@ -115,11 +115,11 @@ impl Edit<'_> {
             return Err(Failure::LastIdentity);
         }
         identities::delete(self.conn, self.principal.id, id)?;
-        Ok(Some(told(identity)))
+        Ok(Some(identity_changes(identity)))
     }
 }
 
-/// What the audit trail says of an identity: the subject may be an address, so it is not told.
-fn told(identity: &Identity) -> Changes {
+/// The audit record of an identity. Leaves out the subject, which may be an e-mail address.
+fn identity_changes(identity: &Identity) -> Changes {
     changes([("identity", identity.id().to_owned()), ("issuer", identity.issuer.clone())])
 }

@@ -1,7 +1,7 @@
-//! Many people at once, as an operator brings them from elsewhere.
+//! Bulk import of users.
 //!
-//! Each is made by the very use case that makes one, so no rule is met here alone. What is refused leaves nothing behind and keeps
-//! nobody else out, and whoever is here already stays as they are: an import can be run again.
+//! Each user is created by the same function as a single one, so the same rules apply. A refused entry is rolled back on its own and does
+//! not affect the others. An existing user stays unchanged, so an import can be repeated.
 
 use chrono::{DateTime, Utc};
 
@@ -12,63 +12,58 @@ use crate::repositories::principals;
 use super::user_creation::create;
 use super::{Actor, Failure, NewUser, UserService};
 
-/// What became of one of them.
+/// The result of one imported entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Imported {
-    /// They were added.
+    /// The user was added.
     Added,
-    /// One of their identities is somebody's here, so nothing was done.
+    /// One of the identities is already linked to a user, so the entry was skipped.
     AlreadyThere,
 }
 
-/// Whether an import is meant.
+/// Whether an import is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportMode {
-    /// It is.
+    /// The import is committed.
     Keep,
-    /// It only says what would become of each.
+    /// The import is rolled back; only the results are returned.
     DryRun,
 }
 
-/// What became of each, in the order in which they were given.
+/// The result of each entry, in input order.
 pub type ImportOutcome = Vec<Result<Imported, Failure>>;
 
-/// Why the transaction is undone.
-enum Undone {
-    Meant(ImportOutcome),
+/// The reason of a rollback.
+enum Rollback {
+    DryRun(ImportOutcome),
     Failed(Failure),
 }
 
-impl From<DatabaseError> for Undone {
+impl From<DatabaseError> for Rollback {
     fn from(error: DatabaseError) -> Self {
         Self::Failed(error.into())
     }
 }
 
 impl UserService {
-    /// Adds people in one transaction. Fails as a whole only where the database does.
-    pub async fn import(
-        &self,
-        actor: &Actor,
-        people: Vec<NewUser>,
-        mode: ImportMode,
-    ) -> Result<ImportOutcome, Failure> {
-        let people: Vec<_> = people.into_iter().map(|person| self.checked(person)).collect();
+    /// Imports users in one transaction. Fails as a whole only if the actor is no longer admitted or the database fails.
+    pub async fn import(&self, actor: &Actor, users: Vec<NewUser>, mode: ImportMode) -> Result<ImportOutcome, Failure> {
+        let users: Vec<_> = users.into_iter().map(|user| self.checked(user)).collect();
         let (actor, permissions, now) = (actor.clone(), self.permissions.clone(), self.clock.now());
         let outcome = self
             .database
             .write_unbounded(move |conn| {
-                let actor = actor.as_of(conn, &permissions, now).map_err(Undone::Failed)?;
-                let outcome = import_all(conn, &actor, &permissions, people, now).map_err(Undone::Failed)?;
+                let actor = actor.as_of(conn, &permissions, now).map_err(Rollback::Failed)?;
+                let outcome = import_all(conn, &actor, &permissions, users, now).map_err(Rollback::Failed)?;
                 match mode {
                     ImportMode::Keep => Ok(outcome),
-                    ImportMode::DryRun => Err(Undone::Meant(outcome)),
+                    ImportMode::DryRun => Err(Rollback::DryRun(outcome)),
                 }
             })
             .await;
         match outcome {
-            Ok(outcome) | Err(Undone::Meant(outcome)) => Ok(outcome),
-            Err(Undone::Failed(failure)) => Err(failure),
+            Ok(outcome) | Err(Rollback::DryRun(outcome)) => Ok(outcome),
+            Err(Rollback::Failed(failure)) => Err(failure),
         }
     }
 }
@@ -77,12 +72,12 @@ fn import_all(
     conn: &mut DbConnection,
     actor: &Actor,
     permissions: &DeclaredPermissions,
-    people: Vec<Result<NewUser, Failure>>,
+    users: Vec<Result<NewUser, Failure>>,
     now: DateTime<Utc>,
 ) -> Result<ImportOutcome, Failure> {
-    let mut outcome = Vec::with_capacity(people.len());
-    for person in people {
-        let imported = person.and_then(|person| import_one(conn, actor, permissions, person, now));
+    let mut outcome = Vec::with_capacity(users.len());
+    for user in users {
+        let imported = user.and_then(|user| import_one(conn, actor, permissions, user, now));
         match imported {
             Err(failure @ Failure::Database(_)) => return Err(failure),
             imported => outcome.push(imported),
@@ -95,15 +90,15 @@ fn import_one(
     conn: &mut DbConnection,
     actor: &Actor,
     permissions: &DeclaredPermissions,
-    person: NewUser,
+    user: NewUser,
     now: DateTime<Utc>,
 ) -> Result<Imported, Failure> {
-    for identity in &person.identities {
+    for identity in &user.identities {
         if principals::find_by_identity(conn, &identity.clone().key())?.is_some() {
             return Ok(Imported::AlreadyThere);
         }
     }
-    // A savepoint: what a refusal leaves half-done is undone without the others.
-    diesel::Connection::transaction(conn, |conn| create(conn, actor, permissions, person, now))?;
+    // A savepoint: a refused entry is rolled back without the others.
+    diesel::Connection::transaction(conn, |conn| create(conn, actor, permissions, user, now))?;
     Ok(Imported::Added)
 }

@@ -1,4 +1,4 @@
-//! The list of people, as admins look through it.
+//! The user list for admins: filters, orders and pages.
 
 use crate::models::{PeopleFilter, PeopleOrder, PeoplePlace, Principal};
 use crate::repositories::people;
@@ -6,10 +6,9 @@ use crate::repositories::people;
 use super::{Failure, Page, UserService};
 
 impl UserService {
-    /// Up to `limit` users in the order wanted, from the one after `after`.
+    /// Returns up to `limit` users that match `filter`, in `order`, starting after `after`.
     ///
-    /// Whoever is in the list from the first page to the last, and keeps what the order looks at, is on exactly one of them,
-    /// whoever else comes and goes meanwhile.
+    /// Pagination is stable: a user who is present throughout with an unchanged sort key appears on exactly one page.
     pub async fn search(
         &self,
         filter: PeopleFilter,
@@ -22,7 +21,7 @@ impl UserService {
             .read(move |conn| {
                 let found = people::list(conn, &filter, &order, after.as_ref(), now, i64::from(limit) + 1)?;
                 let page = Page::cut(found, limit, |(place, _)| place.clone());
-                let items = page.items.into_iter().map(|(_, person)| person).collect();
+                let items = page.items.into_iter().map(|(_, user)| user).collect();
                 Ok(Page { items, next: page.next })
             })
             .await

@@ -1,4 +1,4 @@
-//! What admins change of a user's description, and of who owns it.
+//! Changes that admins make to a user's profile, user name, e-mail address and expiry.
 
 use chrono::{DateTime, Utc};
 
@@ -7,16 +7,16 @@ use crate::models::{AuditAction, Changes, EmailState, Moment, Origin, PrincipalI
 use super::principal_edit::{Change, Edit, combined};
 use super::{Actor, Failure, KnownPrincipal, ProfileEdit, UserService, me, text};
 
-/// What to change of a user. A member that is `None` stays as it is.
+/// A change of a user. A member that is `None` stays unchanged.
 #[derive(Clone, Default)]
 pub struct UserEdit {
-    /// Names and locale. What is set stays so until it is given back, whatever the provider says.
+    /// Names and locale. A field that is set here no longer follows the provider until it is cleared.
     pub profile: ProfileEdit,
-    /// The name of the account, or none: only where an admin made it.
+    /// The new user name; `Some(None)` clears it. Only for accounts that an admin created.
     pub username: Option<Option<String>>,
-    /// The e-mail address, or none: only where an admin made the account.
+    /// The new e-mail address; `Some(None)` clears it. Only for accounts that an admin created.
     pub email: Option<Option<String>>,
-    /// When the account ends by itself, or that it does not.
+    /// The new expiry of the account; `Some(None)` clears it.
     pub expires_at: Option<Option<DateTime<Utc>>>,
 }
 
@@ -32,8 +32,8 @@ impl UserEdit {
 }
 
 impl UserService {
-    /// Changes a user's description or the end of the account. Fails with [`Failure::Invalid`] when a value cannot be kept, and where
-    /// e-mail or user name belong to the provider.
+    /// Changes a user. Fails with [`Failure::Invalid`] if a value is invalid, or if the change concerns an e-mail address or user name
+    /// that the identity provider manages.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -51,34 +51,34 @@ impl Edit<'_> {
     fn describe(&mut self, edit: UserEdit) -> Result<Option<Changes>, Failure> {
         self.require_authority_over_principal()?;
         let mut fields = me::apply(&mut self.principal, edit.profile);
-        fields.extend(self.rename_account(edit.username)?);
-        fields.extend(self.readdress(edit.email)?);
-        let described = (!fields.is_empty()).then(|| super::principal_edit::changes([("fields", fields)]));
+        fields.extend(self.set_username(edit.username)?);
+        fields.extend(self.set_email(edit.email)?);
+        let edited = (!fields.is_empty()).then(|| super::principal_edit::changes([("fields", fields)]));
         let ended = edit.expires_at.map(|end| self.set_expiry(end.map(Moment::from))).transpose()?;
-        Ok(combined([described, ended.flatten()]))
+        Ok(combined([edited, ended.flatten()]))
     }
 
-    fn rename_account(&mut self, username: Option<Option<String>>) -> Result<Option<&'static str>, Failure> {
+    fn set_username(&mut self, username: Option<Option<String>>) -> Result<Option<&'static str>, Failure> {
         let Some(username) = username.filter(|username| *username != self.principal.username) else { return Ok(None) };
-        self.require_own_account("username")?;
+        self.require_locally_managed("username")?;
         self.principal.username = username;
         Ok(Some("username"))
     }
 
-    fn readdress(&mut self, email: Option<Option<String>>) -> Result<Option<&'static str>, Failure> {
+    fn set_email(&mut self, email: Option<Option<String>>) -> Result<Option<&'static str>, Failure> {
         let Some(email) = email.filter(|email| *email != self.principal.email) else { return Ok(None) };
-        self.require_own_account("email")?;
+        self.require_locally_managed("email")?;
         self.principal.email = email;
-        // What the provider verified was another address.
+        // The provider verified the former address, not this one.
         self.principal.email_state = EmailState::Unknown;
         Ok(Some("email"))
     }
 
-    fn require_own_account(&self, field: &'static str) -> Result<(), Failure> {
+    fn require_locally_managed(&self, field: &'static str) -> Result<(), Failure> {
         match self.principal.origin {
             Origin::Manual => Ok(()),
             Origin::FirstContact | Origin::Scim => {
-                Err(Failure::Invalid { field, reason: "belongs to the identity provider and can't be changed here" })
+                Err(Failure::Invalid { field, reason: "is managed by the identity provider; change it there" })
             }
         }
     }

@@ -1,4 +1,4 @@
-//! People, as admins manage them: besides the life cycle that they share with programs, the list of them.
+//! Administration of users: the shared account life cycle, and the user list.
 
 use crate::models::{Principal, PrincipalId};
 use crate::repositories::principals;
@@ -11,12 +11,12 @@ use super::{Failure, Page};
 pub type UserService = Accounts<User>;
 
 impl UserService {
-    /// Up to `limit` users in the order of their ids, from the one after `after`.
+    /// Returns up to `limit` users, ordered by id, starting after `after`.
     pub async fn list(&self, limit: u16, after: Option<PrincipalId>) -> Result<Page<Principal>, Failure> {
         self.database
             .read(move |conn| {
-                let people = principals::list_people(conn, after, i64::from(limit) + 1)?;
-                Ok(Page::cut(people, limit, |person| person.id))
+                let users = principals::list_users(conn, after, i64::from(limit) + 1)?;
+                Ok(Page::cut(users, limit, |user| user.id))
             })
             .await
     }

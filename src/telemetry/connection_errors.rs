@@ -1,17 +1,17 @@
-//! Errors of connections that every client can cause, counted.
+//! Counts the connection errors that any client can cause.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What went wrong with a connection.
+/// The kind of a connection error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConnectionError {
-    /// A head, or a chunk of a body, that is not HTTP. It was answered with a bare 400, or 431 where it was too large.
+    /// A malformed head or body chunk. The response was a bare 400, or 431 if the head was too large.
     Malformed,
-    /// A head that did not come in time. It was answered with a bare 408.
+    /// A head that did not arrive in time. The response was a bare 408.
     Slow,
-    /// A request that was answered before its body was read.
+    /// The response was sent before the body of the request was read.
     UnreadBody,
-    /// The connection broke off.
+    /// The connection was closed unexpectedly.
     Broken,
 }
 
@@ -26,8 +26,8 @@ const KINDS: [(ConnectionError, &str, &str); 5] = [
 static COUNTS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 
 impl ConnectionError {
-    /// The error that the HTTP library reports with this message; `None` for its other errors, which are ours or its own.
-    pub(super) fn told_as(message: &str) -> Option<Self> {
+    /// Returns the kind for a message of the HTTP library; `None` for errors that no client causes.
+    pub(super) fn from_message(message: &str) -> Option<Self> {
         KINDS.iter().find(|(_, _, start)| message.starts_with(start)).map(|(kind, ..)| *kind)
     }
 
@@ -46,7 +46,7 @@ impl ConnectionError {
     }
 }
 
-/// How many there were of each kind since the process began.
+/// The number of errors of each kind since the process started.
 pub(crate) fn connection_errors() -> impl Iterator<Item = (&'static str, u64)> {
     KINDS.iter().take(COUNTS.len()).map(|(kind, word, _)| (*word, kind.counter().load(Ordering::Relaxed)))
 }

@@ -1,4 +1,4 @@
-//! Which lines are logged, decided without a lock.
+//! The log filter, which takes no lock.
 
 use std::str::FromStr;
 
@@ -10,18 +10,18 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use super::REQUEST;
 
-/// Whether there are spans around requests.
+/// Whether requests have a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RequestSpans {
     Always,
-    /// Where the filter may name them: else a [`Scope`](crate::scope::Scope) does.
+    /// Only if the filter can refer to spans; otherwise a [`Scope`](crate::scope::Scope) identifies the request.
     WhereNamed,
 }
 
-/// Starts `subscriber` as the process's own, for the lines that `level` names.
+/// Installs `subscriber` as the global one, with the filter `level`. Fails if one is installed already.
 ///
-/// [`EnvFilter`] can do more than levels by target, for which it asks two locks that all threads share, several times for each span: so it
-/// is left to whoever asks for more.
+/// [`EnvFilter`] supports more than levels by target, but takes two locks shared by all threads, several times per span. So it is used only
+/// for filters that need it.
 pub(super) fn start(
     subscriber: impl Subscriber + Send + Sync + 'static,
     level: &str,
@@ -36,10 +36,10 @@ pub(super) fn start(
     }
 }
 
-/// The levels by target, if `level` names nothing else.
+/// Parses `level` as levels by target; `None` if it needs an [`EnvFilter`].
 fn by_target(level: &str) -> Option<Targets> {
-    let asks_for_more = level.contains(|c: char| matches!(c, '[' | '{') || c.is_whitespace());
-    Targets::from_str(level).ok().filter(|_| !asks_for_more)
+    let needs_env_filter = level.contains(|c: char| matches!(c, '[' | '{') || c.is_whitespace());
+    Targets::from_str(level).ok().filter(|_| !needs_env_filter)
 }
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_by_target_are_kept_as_such() {
+    fn levels_by_target_are_parsed_as_targets() {
         let targets = by_target("info,actix_server=warn,portcullis::access=off").unwrap();
         assert!(targets.would_enable("portcullis::app", &Level::INFO));
         assert!(!targets.would_enable("portcullis::app", &Level::DEBUG));
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_says_more_is_left_to_the_filter_that_understands_it() {
+    fn filter_with_spans_or_spaces_needs_the_env_filter() {
         for level in ["info,[request]=debug", "portcullis[request{request_id=abc}]=trace", "info, portcullis=debug"] {
             assert!(by_target(level).is_none(), "{level}");
         }

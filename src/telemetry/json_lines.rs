@@ -1,7 +1,7 @@
-//! One flat JSON object a line: time, level, target, message, the event's fields, those of the spans around it, and the request.
+//! One flat JSON object per line: time, level, target, message, the fields of the event and of its spans, and the request.
 //!
-//! The subscriber's own JSON builds a tree and formats the time for each line, which costs more than the rest of a request: a line for
-//! each request has to be cheaper than that.
+//! The JSON format of `tracing-subscriber` builds a tree and formats the time for each line. That costs more than the rest of a request,
+//! which is too much for a line per request.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write};
@@ -18,23 +18,23 @@ use tracing_subscriber::registry::LookupSpan;
 use super::redaction;
 use crate::scope;
 
-/// Writes the fields of spans as what they become: members of a JSON object that has some before.
+/// Formats the fields of a span as further members of a JSON object, each with a comma before it.
 pub(super) struct JsonMembers;
 
 impl<'writer> FormatFields<'writer> for JsonMembers {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
-        // Gathered first: what the span keeps of them is made in its full length at once.
-        let mut gathered = GATHERED.take();
-        gathered.clear();
-        let mut members = Members { writer: &mut gathered, outcome: Ok(()) };
+        // Formatted into a reused buffer first, so that the span allocates its text once and in full length.
+        let mut text = SPAN_FIELDS.take();
+        text.clear();
+        let mut members = Members { writer: &mut text, outcome: Ok(()) };
         fields.record(&mut members);
-        let outcome = members.outcome.and_then(|()| writer.write_str(&gathered));
-        GATHERED.set(gathered);
+        let outcome = members.outcome.and_then(|()| writer.write_str(&text));
+        SPAN_FIELDS.set(text);
         outcome
     }
 }
 
-/// Writes events.
+/// Formats events.
 pub(super) struct JsonLines;
 
 impl<S> FormatEvent<S, JsonMembers> for JsonLines
@@ -47,7 +47,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        // What comes by the `log` crate tells its level and target in fields.
+        // Events from the `log` crate carry their level and target in fields.
         let normalized = event.normalized_metadata();
         let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
         writer.write_str("{\"timestamp\":\"")?;
@@ -68,9 +68,9 @@ where
 }
 
 thread_local! {
-    /// The fields of a span that is being made.
-    static GATHERED: RefCell<String> = const { RefCell::new(String::new()) };
-    /// The latest second that was written, and its text.
+    /// The buffer for the fields of a new span.
+    static SPAN_FIELDS: RefCell<String> = const { RefCell::new(String::new()) };
+    /// The second of the last line, and its text.
     static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
 }
 
@@ -87,10 +87,10 @@ fn write_time(writer: &mut impl Write, now: DateTime<Utc>) -> fmt::Result {
     })
 }
 
-/// A JSON string. What could end the line, or steer a terminal, is escaped.
+/// Writes a JSON string. Line breaks and terminal control characters are escaped.
 fn write_text(writer: &mut impl Write, text: &str) -> fmt::Result {
     writer.write_char('"')?;
-    // Most texts have nothing to escape, which is seen sixteen octets at a time.
+    // Most texts need no escaping; this check is vectorized.
     if is_plain(text) {
         writer.write_str(text)?;
         return writer.write_char('"');
@@ -112,7 +112,7 @@ fn write_text(writer: &mut impl Write, text: &str) -> fmt::Result {
     writer.write_char('"')
 }
 
-/// Whether there is nothing to escape, nor anything but ASCII.
+/// Whether the text is printable ASCII without characters to escape.
 fn is_plain(text: &str) -> bool {
     let is_special = |octet: u8| !(b' '..0x7f).contains(&octet) | (octet == b'"') | (octet == b'\\');
     !text.bytes().fold(false, |is_any, octet| is_any | is_special(octet))
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_a_json_string_on_one_line_whatever_is_in_it() {
+    fn any_text_becomes_a_json_string_on_one_line() {
         for text in ["", "plain", "a \"quoted\" \\ word", "two\nlines\r\n", "\u{1b}[31m\u{0}\u{7f}\u{9b}", "é – 漢"]
         {
             let mut written = String::new();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_told_to_the_microsecond() {
+    fn time_has_microseconds() {
         let at = |second, micros: i64| {
             let mut written = String::new();
             let time = Utc.with_ymd_and_hms(2030, 1, 2, 3, 4, second).unwrap();

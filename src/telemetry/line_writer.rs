@@ -1,10 +1,10 @@
-//! Standard output that a request never waits for.
+//! Buffered standard output that never blocks a request.
 //!
-//! Each thread appends to a buffer of its own, and one thread writes them all out every few milliseconds while there is something to write:
-//! no lock that workers share, no system call and no waking of a thread per line. Lines of one thread keep their order; those of two threads
-//! may trade places within these milliseconds, and each has its time. Where nobody reads the output, lines past a bound are dropped,
-//! counted by kind, and the count is logged. Warnings and errors have a reserve that other lines cannot fill: requests alone, of which
-//! anybody can send many, do not push them out.
+//! Each thread appends to its own buffer, and one writer thread writes all buffers every few milliseconds while there are lines. So a line
+//! takes no lock shared by the workers, and usually no system call and no thread wake-up. Lines of one thread keep their order; lines of
+//! different threads may swap within these milliseconds, but carry their time. If the output is not read, lines beyond a limit are dropped
+//! and counted by kind, and the count is logged. Warnings and errors have a reserve that other lines cannot use, so that a flood of
+//! requests does not displace them.
 
 mod shared;
 
@@ -21,30 +21,30 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use shared::{Buffer, Shared, append};
 
-/// How long a line may wait for others.
-const GATHERING: Duration = Duration::from_millis(10);
-/// How many bytes of a thread wait at the most.
+/// How long the writer collects lines before it writes them.
+const BATCH_INTERVAL: Duration = Duration::from_millis(10);
+/// The maximum size of a thread's buffer, in bytes.
 const LIMIT: usize = 1024 * 1024;
-/// How many more may be warnings and errors.
+/// The additional bytes for warnings and errors.
 const RESERVE: usize = 256 * 1024;
 
 static SHARED: Shared =
     Shared { buffers: Mutex::new(Vec::new()), output: Mutex::new(()), is_awake: AtomicBool::new(false) };
 
-/// The thread that writes.
+/// The writer thread.
 static WRITER: OnceLock<Thread> = OnceLock::new();
 
-/// Lines that were lost, in the order of [`KINDS`].
+/// The number of dropped lines, in the order of [`KINDS`].
 static DROPPED: [AtomicU64; KINDS.len()] = [const { AtomicU64::new(0) }; KINDS.len()];
 
-/// What a line is about, as far as its loss matters.
+/// The kind of a line, for its buffer limit and the count of dropped lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineKind {
-    /// The one line of a request.
+    /// A line of the access log.
     Request,
     Error,
     Warning,
-    /// Whatever is less grave.
+    /// Any other line below the level of a warning.
     Other,
 }
 
@@ -83,12 +83,12 @@ thread_local! {
     static OWN: Buffer = SHARED.buffer();
 }
 
-/// How many lines of each kind were dropped because nobody read the output.
+/// The number of dropped lines of each kind.
 pub(crate) fn dropped_lines() -> impl Iterator<Item = (&'static str, u64)> {
     KINDS.iter().zip(&DROPPED).map(|((_, word), count)| (*word, count.load(Ordering::Relaxed)))
 }
 
-/// Writes out all that was logged so far.
+/// Writes all buffered lines.
 pub(crate) fn flush() {
     SHARED.write_out(&mut io::stdout().lock());
 }
@@ -98,11 +98,11 @@ pub(crate) fn flush() {
 pub(super) struct LineWriter(LineKind);
 
 impl LineWriter {
-    /// Starts the thread that writes, once per process.
+    /// Starts the writer thread, once per process.
     pub(super) fn start() -> Self {
         WRITER.get_or_init(|| {
             let started = thread::Builder::new().name("log".to_owned()).spawn(run);
-            // Without a thread of its own, what is logged is written by whoever flushes.
+            // Without the writer thread, lines are written by `flush` only.
             started.map_or_else(|_| thread::current(), |handle| handle.thread().clone())
         });
         Self(LineKind::Other)
@@ -124,8 +124,8 @@ impl<'a> MakeWriter<'a> for LineWriter {
 impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // A thread that is ending has no buffer any more.
-        let kept = OWN.try_with(|own| append(own, line, self.0.limit())).unwrap_or(false);
-        if !kept {
+        let is_buffered = OWN.try_with(|own| append(own, line, self.0.limit())).unwrap_or(false);
+        if !is_buffered {
             self.0.count_dropped();
         }
         if SHARED.wake()
@@ -142,17 +142,17 @@ impl Write for LineWriter {
 }
 
 fn run() {
-    let mut told = 0;
+    let mut reported = 0;
     loop {
         while !SHARED.is_awake() {
             thread::park();
         }
-        thread::sleep(GATHERING);
+        thread::sleep(BATCH_INTERVAL);
         SHARED.round(&mut io::stdout().lock());
         let dropped: u64 = dropped_lines().map(|(_, count)| count).sum();
-        if dropped > told {
-            tracing::warn!(dropped = dropped - told, "nobody read the log in time: lines were dropped");
-            told = dropped;
+        if dropped > reported {
+            tracing::warn!(dropped = dropped - reported, "log output was not read in time; lines were dropped");
+            reported = dropped;
         }
     }
 }
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_that_nobody_empties_stops_growing() {
+    fn buffer_that_is_not_written_stops_growing() {
         let (buffer, line) = (Buffer::default(), vec![b'x'; 1000]);
         let requests = LineKind::Request.limit();
         let kept = (0..2000).filter(|_| append(&buffer, &line, requests)).count();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings_and_errors_have_room_when_requests_have_filled_the_buffer() {
+    fn warnings_and_errors_fit_after_requests_have_filled_the_buffer() {
         let buffer = Buffer::default();
         assert!(append(&buffer, &vec![b'x'; LIMIT], LineKind::Request.limit()));
         assert!(!append(&buffer, b"request", LineKind::Request.limit()));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_line_is_counted_by_its_kind() {
+    fn dropped_line_is_counted_by_its_kind() {
         let count = |word| dropped_lines().find(|(kind, _)| *kind == word).unwrap().1;
         let before = (count("error"), count("request"));
         LineKind::Error.count_dropped();

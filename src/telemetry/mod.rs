@@ -1,9 +1,11 @@
-//! Logs and traces: who writes them, and what may be in them.
+//! Logs and traces, and the rules for their content.
 //!
-//! The rule: no token, secret, cookie, e-mail or claim value reaches a log at any level. So a request is told by its id, its method and the
-//! *pattern* of its route (never the path or the query, which a careless client may have put a token into), and a panic by its place,
-//! since its message may hold a value, and libraries that repeat what they were sent are not heard at all. Of a proved token the log
-//! tells the principal's id, the client and the issuer's short name, which is what it takes to follow up on an incident.
+//! No token, secret, cookie, e-mail address or claim value is logged at any level:
+//!
+//! - a request is logged with its id, its method and the *pattern* of its route, never with the path or the query, which may hold a token;
+//! - a panic is logged with its location only, since the message may hold a value;
+//! - events of libraries that repeat their input are dropped;
+//! - a verified token is logged as the principal's id, the client and the issuer's short name, which is enough to investigate an incident.
 
 mod connection_errors;
 mod filter;
@@ -25,23 +27,23 @@ use crate::config::{Config, LogConfig, LogFormat};
 use filter::RequestSpans;
 use json_lines::{JsonLines, JsonMembers};
 use line_writer::LineWriter;
-use redaction::Discreet;
+use redaction::Redacted;
 
-/// The target of the line that tells of each request; `LOG_LEVEL=info,portcullis::access=off` turns it off.
+/// The target of the access log, one line per request; `LOG_LEVEL=info,portcullis::access=off` turns it off.
 pub(crate) const ACCESS: &str = "portcullis::access";
 
 /// The target of the span around each request.
 pub(crate) const REQUEST: &str = "portcullis::request";
 
-/// Starts logging to standard output as the command line does, and exporting traces where that is configured, for whoever starts the
-/// application by code. A subscriber that is set already stays: the process has decided.
+/// Starts logging to standard output, as the command line does, and exporting traces if configured. For programs that start the
+/// application themselves. Does nothing if a global subscriber is already installed.
 pub fn init_telemetry(config: &Config) -> LogGuard {
     start(config);
     LogGuard(())
 }
 
-/// The log that was started. When this goes, what was logged so far is written out.
-#[must_use = "what is logged last is written when this goes"]
+/// Flushes the log and the traces when it is dropped.
+#[must_use = "dropping the guard flushes the log, so keep it until the end"]
 #[derive(Debug)]
 pub struct LogGuard(());
 
@@ -51,7 +53,7 @@ impl Drop for LogGuard {
     }
 }
 
-/// As [`init_telemetry`], for the command line, which [finishes](finish) at its end.
+/// As [`init_telemetry`], for the command line, which calls [`finish`] at its end.
 pub(crate) fn start(config: &Config) {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -63,40 +65,40 @@ pub(crate) fn start(config: &Config) {
         Ok(false) => start_without_traces(&config.log),
         Err(cause) => {
             start_without_traces(&config.log);
-            tracing::warn!(%cause, "no traces are exported");
+            tracing::warn!(%cause, "failed to start exporting traces");
         }
     }
 }
 
-/// Writes out what was logged, and hands on what was traced.
+/// Exports the remaining traces and flushes the log.
 pub(crate) fn finish() {
     #[cfg(feature = "otel")]
     traces::finish();
     line_writer::flush();
 }
 
-/// The same as with a layer, and cheaper for each request.
+/// Starts logging without a layer, which costs less per request.
 fn start_without_traces(config: &LogConfig) {
-    // What is logged is for the filter around it to say.
+    // The filter around the subscriber sets the level.
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(LineWriter::start());
-    // Fails only where a subscriber is set.
+    // Fails only if a subscriber is installed.
     let _ = match config.format {
         LogFormat::Json => {
             let subscriber =
-                subscriber.fmt_fields(JsonMembers).event_format(Discreet::new(JsonLines, &config.level)).finish();
+                subscriber.fmt_fields(JsonMembers).event_format(Redacted::new(JsonLines, &config.level)).finish();
             filter::start(subscriber, &config.level, RequestSpans::WhereNamed)
         }
         LogFormat::Pretty => {
-            let subscriber = subscriber.map_event_format(|format| Discreet::new(format, &config.level)).finish();
+            let subscriber = subscriber.map_event_format(|format| Redacted::new(format, &config.level)).finish();
             filter::start(subscriber, &config.level, RequestSpans::Always)
         }
     };
 }
 
-/// Why there are no traces.
+/// Why traces could not be started.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Whether anybody wants traces, and gets them.
+/// Starts logging and tracing if traces are configured. Returns whether it did.
 #[cfg(feature = "otel")]
 fn start_with_traces(config: &Config) -> Result<bool, Cause> {
     use tracing_subscriber::layer::SubscriberExt;
@@ -108,12 +110,12 @@ fn start_with_traces(config: &Config) -> Result<bool, Cause> {
     let lines = tracing_subscriber::fmt::layer().with_writer(LineWriter::start());
     let lines = match config.log.format {
         LogFormat::Json => {
-            lines.fmt_fields(JsonMembers).event_format(Discreet::new(JsonLines, &config.log.level)).boxed()
+            lines.fmt_fields(JsonMembers).event_format(Redacted::new(JsonLines, &config.log.level)).boxed()
         }
-        LogFormat::Pretty => lines.map_event_format(|format| Discreet::new(format, &config.log.level)).boxed(),
+        LogFormat::Pretty => lines.map_event_format(|format| Redacted::new(format, &config.log.level)).boxed(),
     };
     let lines = lines.with_filter(EnvFilter::new(&config.log.level));
-    // Fails only where a subscriber is set.
+    // Fails only if a subscriber is installed.
     let _ = tracing_subscriber::registry().with(lines).with(traces).try_init();
     Ok(true)
 }
@@ -121,21 +123,21 @@ fn start_with_traces(config: &Config) -> Result<bool, Cause> {
 #[cfg(not(feature = "otel"))]
 fn start_with_traces(config: &Config) -> Result<bool, Cause> {
     if config.traces.is_some() {
-        return Err("OTEL_EXPORTER_OTLP_ENDPOINT is set, and this build lacks the feature `otel`".into());
+        return Err("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this build lacks the feature `otel`".into());
     }
     Ok(false)
 }
 
-/// Puts a request's span below the one that its sender names, where traces are exported. Before the span is entered.
-#[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "nothing exports traces in this build"))]
+/// Makes `parent`, from the request, the parent of the request's span, if traces are exported. Has to be called before the span is entered.
+#[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "this build exports no traces"))]
 pub(crate) fn continue_trace(span: &Span, parent: &TraceParent<'_>) {
     #[cfg(feature = "otel")]
     traces::continue_trace(span, parent);
 }
 
-/// Tells a request's span how it ended, where traces are exported. `route` and `method` are of closed sets.
-#[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "nothing exports traces in this build"))]
-pub(crate) fn answered(span: &Span, method: &'static str, route: &str, status: u16) {
+/// Records the response on the span of its request, if traces are exported. `route` and `method` are from closed sets.
+#[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "this build exports no traces"))]
+pub(crate) fn record_response(span: &Span, method: &'static str, route: &str, status: u16) {
     #[cfg(feature = "otel")]
-    traces::answered(span, method, route, status);
+    traces::record_response(span, method, route, status);
 }

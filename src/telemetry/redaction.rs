@@ -1,8 +1,8 @@
-//! What libraries say is told with care.
+//! Filters the log events of libraries.
 //!
-//! Libraries that repeat what they were sent are not heard, at any level and whatever the filter says. The HTTP library reports at the level
-//! of an error what every client can cause with a few bytes (a malformed head, a connection that breaks off); such lines are counted, and
-//! written only where `LOG_LEVEL` asks for details of that library, so that nobody can flood the log or an alert on errors.
+//! Events of libraries that repeat their input are dropped at every level, whatever the filter allows. The HTTP library logs errors that
+//! any client can cause with a few bytes (a malformed head, a broken connection). Such events are counted, and written only if `LOG_LEVEL`
+//! enables debug for that library, so that no client can flood the log or trigger an alert on errors.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,43 +17,43 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::connection_errors::ConnectionError;
 
-/// Who repeats a path that could not be read, or a header field, by library and module.
+/// Modules that log a malformed path or a header field, by library.
 const LEAKY_TARGETS: [(&str, &str); 3] =
     [("actix_http", "h1::decoder"), ("actix_web", "extract"), ("actix_web", "types")];
 
-/// What reports the errors of connections.
+/// The target of connection errors.
 const CONNECTIONS: &str = "actix_http::h1::dispatcher";
 
-/// Writes what the other writes, but for what such libraries say.
-pub(super) struct Discreet<F> {
+/// Formats events with another formatter, except the events of such libraries.
+pub(super) struct Redacted<F> {
     next: F,
-    tells_connection_errors: bool,
+    logs_connection_errors: bool,
 }
 
-impl<F> Discreet<F> {
-    /// In front of `next`, under a filter that lets pass what `level` names.
+impl<F> Redacted<F> {
+    /// Wraps `next`. `level` is the log filter.
     pub(super) fn new(next: F, level: &str) -> Self {
-        let asks = |targets: Targets| targets.would_enable(CONNECTIONS, &Level::DEBUG);
-        Self { next, tells_connection_errors: Targets::from_str(level).is_ok_and(asks) }
+        let is_enabled = |targets: Targets| targets.would_enable(CONNECTIONS, &Level::DEBUG);
+        Self { next, logs_connection_errors: Targets::from_str(level).is_ok_and(is_enabled) }
     }
 }
 
-impl<S, N, F> FormatEvent<S, N> for Discreet<F>
+impl<S, N, F> FormatEvent<S, N> for Redacted<F>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
     N: for<'writer> FormatFields<'writer> + 'static,
     F: FormatEvent<S, N>,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        // What comes by the `log` crate tells its target in a field.
+        // Events from the `log` crate carry their target in a field.
         let normalized = event.normalized_metadata();
         let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
-        if is_indiscreet(metadata.target()) {
+        if is_leaky(metadata.target()) {
             return Ok(());
         }
         if let Some(error) = connection_error(metadata, event) {
             error.count();
-            if !self.tells_connection_errors {
+            if !self.logs_connection_errors {
                 return Ok(());
             }
         }
@@ -61,7 +61,7 @@ where
     }
 }
 
-/// The level that a line is written with: no higher than its cause deserves.
+/// The level of the written line: debug for connection errors, otherwise that of the event.
 pub(super) fn level(metadata: &Metadata<'_>, event: &Event<'_>) -> Level {
     connection_error(metadata, event).map_or(*metadata.level(), |_| Level::DEBUG)
 }
@@ -72,7 +72,7 @@ fn connection_error(metadata: &Metadata<'_>, event: &Event<'_>) -> Option<Connec
     }
     let mut message = Message(String::new());
     event.record(&mut message);
-    ConnectionError::told_as(&message.0)
+    ConnectionError::from_message(&message.0)
 }
 
 /// The message of an event.
@@ -86,10 +86,10 @@ impl Visit for Message {
     }
 }
 
-fn is_indiscreet(target: &str) -> bool {
-    let is_of = |(library, module): &(&str, &str)| {
+fn is_leaky(target: &str) -> bool {
+    let matches = |(library, module): &(&str, &str)| {
         let within = target.strip_prefix(library).and_then(|rest| rest.strip_prefix("::"));
         within.is_some_and(|within| within.starts_with(module))
     };
-    LEAKY_TARGETS.iter().any(is_of)
+    LEAKY_TARGETS.iter().any(matches)
 }

@@ -1,7 +1,7 @@
-//! Traces by OTLP over HTTP, to the collector of the configuration and nobody else.
+//! Exports traces by OTLP over HTTP, to the configured collector only.
 //!
-//! A request is one span with its parts below it: `verify`, `resolve`, `database` and `handler`. Spans have the attributes that are given
-//! here and no other; what is logged stays out of them, so the rule of the log holds for traces too.
+//! A request is one span with child spans: `verify`, `resolve`, `database` and `handler`. Spans have only the attributes set here, and no
+//! log events, so traces hold no more sensitive data than the log.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -23,14 +23,14 @@ use tracing_subscriber::registry::LookupSpan;
 use super::{Cause, TraceParent};
 use crate::config::TraceConfig;
 
-/// How long a collector may take to answer.
+/// The timeout of an export.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the last spans may take when the program ends.
+/// The timeout of the last export at shutdown.
 const LAST_EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
-/// What hands spans on to the collector.
+/// Returns the layer that exports spans to the collector.
 pub(super) fn layer<S>(config: &TraceConfig) -> Result<impl Layer<S>, Cause>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -39,7 +39,7 @@ where
         .with_service_name(config.service_name.clone())
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .build();
-    let exporter = OfServer(exporter(config)?);
+    let exporter = ServerSpans(exporter(config)?);
     let provider = SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build();
     let tracer = PROVIDER.get_or_init(|| provider).tracer("portcullis");
     let layer = tracing_opentelemetry::layer()
@@ -47,16 +47,16 @@ where
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false);
-    // Spans alone, and ours alone: an event would bring what it logs, a library's span whatever it holds.
-    Ok(layer.with_filter(filter_fn(|metadata| metadata.is_span() && is_ours(metadata.target()))))
+    // Only spans of this crate: events carry log texts, and spans of libraries carry unknown data.
+    Ok(layer.with_filter(filter_fn(|metadata| metadata.is_span() && is_own_target(metadata.target()))))
 }
 
-fn is_ours(target: &str) -> bool {
+fn is_own_target(target: &str) -> bool {
     target.split("::").next() == Some(env!("CARGO_CRATE_NAME"))
 }
 
 fn exporter(config: &TraceConfig) -> Result<SpanExporter, Cause> {
-    // Made on a thread of its own, as it may not be made where something async runs.
+    // Created on a separate thread: the blocking client must not be created inside an async runtime.
     let client = std::thread::spawn(|| {
         reqwest::blocking::Client::builder()
             .no_proxy()
@@ -64,7 +64,7 @@ fn exporter(config: &TraceConfig) -> Result<SpanExporter, Cause> {
             .timeout(EXPORT_TIMEOUT)
             .build()
     });
-    let client = client.join().map_err(|_| "the client for the collector could not be made")??;
+    let client = client.join().map_err(|_| "failed to create the HTTP client for the trace collector")??;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client)
@@ -73,15 +73,15 @@ fn exporter(config: &TraceConfig) -> Result<SpanExporter, Cause> {
     Ok(exporter.build()?)
 }
 
-/// Hands on all spans that have ended so far, and ends.
+/// Exports the remaining spans and shuts the exporter down.
 pub(super) fn finish() {
     if let Some(provider) = PROVIDER.get() {
-        // The collector has gone: there is nobody to tell.
+        // A failure cannot be reported any more: the process is ending.
         let _ = provider.shutdown_with_timeout(LAST_EXPORT_TIMEOUT);
     }
 }
 
-/// Puts a request's span below the one that its sender names.
+/// Makes `parent`, from the request, the parent of the request's span.
 pub(super) fn continue_trace(span: &Span, parent: &TraceParent<'_>) {
     if PROVIDER.get().is_none() {
         return;
@@ -90,13 +90,13 @@ pub(super) fn continue_trace(span: &Span, parent: &TraceParent<'_>) {
         (TraceId::from_hex(parent.trace_id), SpanId::from_hex(parent.span_id), u8::from_str_radix(parent.flags, 16));
     if let (Ok(trace), Ok(span_id), Ok(flags)) = ids {
         let context = SpanContext::new(trace, span_id, TraceFlags::new(flags), true, TraceState::default());
-        // Fails only where the span is not exported.
+        // Fails only if the span is not exported.
         let _ = span.set_parent(Context::new().with_remote_span_context(context));
     }
 }
 
-/// Tells a request's span how it ended. `route` and `method` are of closed sets.
-pub(super) fn answered(span: &Span, method: &'static str, route: &str, status: u16) {
+/// Records the response on the span of its request. `route` and `method` are from closed sets.
+pub(super) fn record_response(span: &Span, method: &'static str, route: &str, status: u16) {
     if PROVIDER.get().is_none() {
         return;
     }
@@ -109,11 +109,11 @@ pub(super) fn answered(span: &Span, method: &'static str, route: &str, status: u
     }
 }
 
-/// Marks the spans of requests as those of a server, which nothing can do before they end.
+/// Gives the spans of requests the kind `SERVER`, which can only be set on export.
 #[derive(Debug)]
-struct OfServer<E>(E);
+struct ServerSpans<E>(E);
 
-impl<E: opentelemetry_sdk::trace::SpanExporter> opentelemetry_sdk::trace::SpanExporter for OfServer<E> {
+impl<E: opentelemetry_sdk::trace::SpanExporter> opentelemetry_sdk::trace::SpanExporter for ServerSpans<E> {
     fn export(&self, mut batch: Vec<SpanData>) -> impl Future<Output = OTelSdkResult> + Send {
         for span in &mut batch {
             let is_request = span.attributes.iter().any(|attribute| attribute.key.as_str() == "http.route");

@@ -1,4 +1,4 @@
-//! What must agree: the printed table of routes, the OpenAPI document, the published metadata, and what the guard enforces.
+//! Agreement between the printed route table, the OpenAPI document, the published metadata and the access that the guard enforces.
 
 use std::collections::BTreeSet;
 
@@ -25,14 +25,14 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            assert!(METHODS.contains(&method.as_str()), "{path} has `{method}`, which is no operation");
+            assert!(METHODS.contains(&method.as_str()), "{path} has `{method}`, which is not an operation");
             operations.push((path.clone(), method.to_uppercase(), operation.clone()));
         }
     }
     operations
 }
 
-/// What an operation's security says, in the words of the table.
+/// The access that an operation's `security` requires, written as in the route table.
 fn access(operation: &Value) -> String {
     let security = operation["security"].as_array().unwrap();
     let [requirement] = security.as_slice() else { panic!("one requirement, not {security:?}") };
@@ -68,7 +68,7 @@ async fn the_document_has_the_routes_of_the_table_with_the_same_access() {
 }
 
 #[actix_web::test]
-async fn the_guard_asks_for_what_the_table_says_and_for_no_more() {
+async fn the_guard_requires_exactly_the_access_of_the_table() {
     let app = TestApp::spawn().await;
     for route in routes::registered() {
         let name = format!("{} {}", route.method, route.path);
@@ -85,13 +85,13 @@ async fn the_guard_asks_for_what_the_table_says_and_for_no_more() {
             }
             Some(permission) => {
                 assert_eq!(without.problem(), "missing-token", "{name}");
-                assert_this_scope_alone_opens(&app, &route, permission).await;
+                assert_only_this_scope_grants_access(&app, &route, permission).await;
             }
         }
     }
 }
 
-async fn assert_this_scope_alone_opens(app: &TestApp, route: &RouteLine, permission: &str) {
+async fn assert_only_this_scope_grants_access(app: &TestApp, route: &RouteLine, permission: &str) {
     let others: Vec<_> = ALL_SCOPES.split(' ').filter(|scope| *scope != permission).collect();
     let token = app.token("alice").scope(others.join(" ")).sign();
     let refused = fresh_request(app, route).await.bearer(&token).send().await;
@@ -102,7 +102,7 @@ async fn assert_this_scope_alone_opens(app: &TestApp, route: &RouteLine, permiss
 }
 
 #[actix_web::test]
-async fn the_metadata_names_this_service_its_issuer_and_the_scopes_that_some_route_asks_for() {
+async fn the_metadata_names_this_service_its_issuer_and_every_required_scope() {
     let app = TestApp::spawn().await;
     let challenge = app.get_without_token("/api/v1/me").await.challenge_parameter("resource_metadata").unwrap();
     let path = challenge.strip_prefix(app.url()).unwrap();
@@ -116,7 +116,7 @@ async fn the_metadata_names_this_service_its_issuer_and_the_scopes_that_some_rou
 }
 
 #[actix_web::test]
-async fn the_scope_prefix_is_in_the_document_as_clients_have_to_ask_for_it() {
+async fn the_document_lists_scopes_with_the_configured_prefix() {
     let app = TestApp::setup().var("OIDC_SCOPE_PREFIX", "api/").spawn().await;
     let documented: BTreeSet<String> = operations(&document(&app).await)
         .iter()
@@ -128,7 +128,7 @@ async fn the_scope_prefix_is_in_the_document_as_clients_have_to_ask_for_it() {
 }
 
 #[actix_web::test]
-async fn the_document_is_of_openapi_3_1_and_each_operation_has_its_own_id() {
+async fn the_document_is_openapi_3_1_and_operation_ids_are_unique() {
     let app = TestApp::spawn().await;
     let document = document(&app).await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1."), "{}", document["openapi"]);
@@ -142,7 +142,7 @@ async fn the_document_is_of_openapi_3_1_and_each_operation_has_its_own_id() {
 }
 
 #[actix_web::test]
-async fn the_parameters_of_every_path_are_documented_and_no_others() {
+async fn exactly_the_parameters_of_every_path_are_documented() {
     let app = TestApp::spawn().await;
     for (path, method, operation) in operations(&document(&app).await) {
         let in_path: BTreeSet<&str> =
@@ -167,12 +167,12 @@ fn parameters(document: &Value) -> Vec<Value> {
     lists.flatten().collect()
 }
 
-/// The page fills examples in, and sends them.
+/// Swagger UI fills examples in and sends them: an example would become an unwanted filter.
 #[actix_web::test]
-async fn who_tries_a_list_out_on_the_page_sends_no_filter_that_they_did_not_choose() {
+async fn optional_query_parameters_have_no_example() {
     let document = document(&TestApp::spawn().await).await;
     let parameters = parameters(&document);
-    assert!(parameters.iter().any(|parameter| parameter["in"] == "query"), "there are lists");
+    assert!(parameters.iter().any(|parameter| parameter["in"] == "query"), "no operation has a query parameter");
     for parameter in parameters.iter().filter(|parameter| parameter["in"] == "query" && parameter["required"] != true) {
         for example in [&parameter["example"], &parameter["schema"]["example"], &parameter["examples"]] {
             assert!(example.is_null(), "{parameter}");
@@ -181,7 +181,7 @@ async fn who_tries_a_list_out_on_the_page_sends_no_filter_that_they_did_not_choo
 }
 
 #[actix_web::test]
-async fn no_parameter_has_to_be_of_two_types_at_once() {
+async fn no_parameter_requires_two_types_at_once() {
     let document = document(&TestApp::spawn().await).await;
     for parameter in parameters(&document) {
         let parts = parameter["schema"]["allOf"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -191,7 +191,7 @@ async fn no_parameter_has_to_be_of_two_types_at_once() {
 }
 
 #[actix_web::test]
-async fn every_reference_in_the_document_leads_somewhere() {
+async fn every_reference_in_the_document_resolves() {
     let app = TestApp::spawn().await;
     let document = document(&app).await;
     let mut references = BTreeSet::new();
@@ -199,7 +199,7 @@ async fn every_reference_in_the_document_leads_somewhere() {
     assert!(references.contains("#/components/schemas/Problem"), "{references:?}");
     for reference in references {
         let pointer = reference.strip_prefix('#').unwrap();
-        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        assert!(document.pointer(pointer).is_some(), "{reference} does not resolve");
     }
 }
 
@@ -215,15 +215,18 @@ fn collect_references(value: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[actix_web::test]
-async fn what_a_route_answers_is_documented_for_it() {
+async fn every_response_of_a_route_is_documented() {
     let app = TestApp::spawn().await;
     let document = document(&app).await;
     for route in routes::registered() {
         let responses = &document["paths"][route.template()][route.method.to_lowercase()]["responses"];
         let (good, narrow) = (app.admin(), app.token("alice").without("scope").sign());
-        for (case, token) in
-            [("no token", None), ("a bad token", Some("bad")), ("no scope", Some(&*narrow)), ("all", Some(&*good))]
-        {
+        for (case, token) in [
+            ("no token", None),
+            ("a bad token", Some("bad")),
+            ("no scope", Some(&*narrow)),
+            ("all scopes", Some(&*good)),
+        ] {
             let request = fresh_request(&app, &route).await;
             let request = token.iter().fold(request, |request, token| request.bearer(token));
             let reply = request.send().await;
@@ -238,7 +241,7 @@ async fn what_a_route_answers_is_documented_for_it() {
 }
 
 #[actix_web::test]
-async fn the_documentation_page_and_its_files_come_from_here_and_show_this_document() {
+async fn the_documentation_page_and_its_files_are_served_locally_and_show_this_document() {
     let app = TestApp::spawn().await;
     let moved = app.get_without_token("/docs").await;
     assert_eq!((moved.status(), moved.header("location")), (308, Some("docs/")));
@@ -247,20 +250,20 @@ async fn the_documentation_page_and_its_files_come_from_here_and_show_this_docum
     let files = linked(page.text());
     assert!(files.iter().any(|file| file.ends_with("swagger-ui-bundle.js")), "{files:?}");
     for file in files {
-        assert!(!file.contains("//") && !file.starts_with('/'), "{file} is not beside the page");
+        assert!(!file.contains("//") && !file.starts_with('/'), "{file} is not relative to the page");
         let reply = app.get_without_token(&format!("/docs/{file}")).await;
         assert_eq!(reply.status(), 200, "{file}");
     }
     let settings = app.get_without_token("/docs/swagger-initializer.js").await;
     assert!(settings.text().contains("\"../openapi.json\""), "{}", settings.text());
     assert!(!settings.text().contains("//petstore") && !settings.text().contains("https:"), "{}", settings.text());
-    // Unless told otherwise, the page sends the document's address to a validator of its makers.
+    // By default Swagger UI sends the document's URL to its public validator.
     assert!(settings.text().contains("\"validatorUrl\": \"none\""), "{}", settings.text());
     let unknown = app.request(Method::GET, "/docs/no-such-file.js").send().await;
     assert_eq!(unknown.problem(), "not-found");
 }
 
-/// The addresses in `src` and `href` of a page.
+/// The URLs in the `src` and `href` attributes of a page.
 fn linked(html: &str) -> Vec<String> {
     let after =
         |attribute: &str| html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>();

@@ -1,80 +1,80 @@
-//! Imports follow the arrow and never turn back, and each room keeps to its own libraries.
+//! Imports follow the permitted direction without cycles, and each room uses only its own libraries.
 //!
-//! Sources are read as text: what stands in comments, in tests and behind `#[cfg(test)]` does not count.
+//! Sources are read as text, without comments, tests and code behind `#[cfg(test)]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each room may import. Whatever is not listed here is refused, a new room too.
+/// The rooms that each room may import. Any other import fails the test, and so does a room that is not listed.
 const ARROW: &[(&str, &str)] = &[
-    // Wires the others: nothing else knows them all.
+    // Wires the other rooms together; no other room imports all of them.
     (
         "app",
         "auth error_chain cli clock config database error hit_counter models oidc repositories request_id routes scope services telemetry",
     ),
-    // The doctor asks the issuers and walks a token through the verifier as the service does.
+    // The doctor contacts the issuers and passes a token through the verifier as the service does.
     ("cli", "api_types app auth error_chain clock config database dev models oidc services telemetry"),
-    // Whoever signs people in on the documentation's page is sent where the issuer says.
+    // The sign-in of the documentation page uses the issuer's endpoints.
     ("routes", "api_types auth error models oidc request_id services"),
-    // Doors for the fuzz targets.
+    // Entry points for the fuzz targets.
     ("fuzzing", "api_types auth cli clock config oidc routes"),
-    // The metadata document shows what the guard's challenges call this service.
+    // The metadata document names the same resource as the guard's challenges.
     ("api_types", "auth name models services"),
-    // Budgets are refilled as time passes.
+    // Budgets refill over time.
     ("auth", "clock error models oidc services"),
     ("error", "database models oidc services"),
-    // The claims of a proved token are what principals are resolved from.
+    // Principals are resolved from verified claims.
     ("services", "clock database hit_counter models oidc name redacted repositories interner"),
     ("repositories", "database models redacted schema"),
-    // Rows name the backends that they are stored in.
+    // Rows implement traits of the database backends.
     ("models", "database redacted schema"),
-    // Its threads log for the request that waits for them.
+    // Its threads log within the span of the request that waits for them.
     ("database", "schema scope sync"),
     ("oidc", "error_chain clock hit_counter name redacted interner sync"),
     ("config", "database models oidc"),
-    // Made of the request's fields; routes hand it to the audit trail.
+    // Set by the middleware; routes pass it to the audit trail.
     ("request_id", ""),
-    // Which request a thread is at work for.
+    // The request that a thread works for.
     ("scope", "request_id"),
     ("telemetry", "config scope sync"),
     ("dev", "clock models redacted"),
-    // What several rooms count alike, for metrics.
+    // Hit counts that several rooms report as metrics.
     ("hit_counter", ""),
-    // What people, programs and things may be called.
+    // Checked names of users, service accounts and roles.
     ("name", ""),
-    // What many have alike is kept once.
+    // Interned values.
     ("interner", ""),
-    // What is tried in every order by the models.
+    // Synchronization primitives, replaced by loom in the concurrency models.
     ("sync", ""),
-    // A `Debug` for what must not be printed.
+    // A `Debug` that redacts values.
     ("redacted", ""),
     ("error_chain", ""),
     ("clock", ""),
     ("schema", ""),
 ];
 
-/// Which rooms may name a library; every other room can be read and tested without it.
+/// The rooms that may name a library. Every other room can be read and tested without it.
 const LIBRARIES: &[(&str, &str)] = &[
     ("actix_web", "api_types app auth cli dev error fuzzing request_id routes"),
     ("diesel", "app database error models repositories schema services"),
-    // Telemetry hands traces on to their collector.
+    // Telemetry exports traces to a collector.
     ("reqwest", "cli oidc telemetry"),
     ("utoipa", "api_types auth error routes"),
     ("clap", "cli"),
     ("openidconnect", "dev"),
 ];
 
-/// Files beside `error` that name HTTP status codes of answers.
+/// Files outside `error` that name HTTP status codes of responses.
 const STATUS_CODES: &[(&str, &str)] = &[
-    ("app/answer.rs", "tells failures of ours from refusals, for the log"),
-    ("routes/health.rs", "readiness is a status with a body that is no problem"),
-    ("oidc/fetch.rs", "reads the provider's answers, gives none"),
-    ("cli/health.rs", "reads the service's answer, gives none"),
-    ("cli/dev.rs", "reads the development issuer's answer, gives none"),
+    ("app/answer.rs", "distinguishes server errors from client errors in the log"),
+    ("routes/health.rs", "readiness is a status with a body other than a problem"),
+    ("oidc/fetch.rs", "reads the provider's responses, sends none"),
+    ("cli/health.rs", "reads the service's response, sends none"),
+    ("cli/dev.rs", "reads the development issuer's response, sends none"),
 ];
 
-/// A source file: where it is below `src`, and its code.
+/// A source file: its path below `src` and its code.
 struct Source {
     path: String,
     code: String,
@@ -94,7 +94,7 @@ impl Source {
         pairs.flat_map(|pair| first_segments(pair[1])).map(|name| module_of(&name)).collect()
     }
 
-    /// Whether `super` leads out of the room, past what `imports` sees.
+    /// Whether `super` leads out of the room, which `imports` does not see.
     fn climbs_out(&self) -> bool {
         let is_top_of_room =
             !self.path.contains('/') || self.path.ends_with("/mod.rs") && self.path.matches('/').count() == 1;
@@ -111,7 +111,7 @@ impl Source {
     }
 }
 
-/// The names that follow `crate::`: one, or those of a group.
+/// The names that follow `crate::`: one name, or all names of a group.
 fn first_segments(rest: &str) -> Vec<String> {
     let name = |text: &str| text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let Some(group) = rest.strip_prefix('{') else { return vec![name(rest)] };
@@ -130,7 +130,7 @@ fn first_segments(rest: &str) -> Vec<String> {
     parts.iter().map(|part| name(part)).filter(|name| !name.is_empty()).collect()
 }
 
-/// Where a name at the crate's root comes from.
+/// The module that defines a name of the crate's root.
 fn module_of(name: &str) -> String {
     match name {
         "Clock" => "clock",
@@ -164,19 +164,19 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The code without its comments and its tests, which stand at the end.
+/// The code without its comments and without the tests at its end.
 fn code(text: &str) -> String {
     let before_tests = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     before_tests.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn imports_follow_the_arrow_and_never_turn_back() {
+fn imports_follow_the_permitted_direction() {
     let arrow: BTreeMap<&str, BTreeSet<&str>> = ARROW.iter().map(|(room, allowed)| (*room, words(allowed))).collect();
     let (mut violations, mut used) = (Vec::new(), BTreeSet::new());
     for source in sources() {
         let room = source.room().to_owned();
-        let allowed = arrow.get(&*room).unwrap_or_else(|| panic!("the room `{room}` has no place on the arrow"));
+        let allowed = arrow.get(&*room).unwrap_or_else(|| panic!("the room `{room}` is not listed in ARROW"));
         if source.climbs_out() {
             violations.push(format!("src/{} leaves its room by `super`", source.path));
         }
@@ -188,7 +188,7 @@ fn imports_follow_the_arrow_and_never_turn_back() {
         }
     }
     assert!(violations.is_empty(), "{}", violations.join("\n"));
-    // What nobody uses is not allowed either, so that the table stays true.
+    // Unused permissions are removed, so that the table stays accurate.
     for (room, allowed) in arrow {
         for import in allowed {
             assert!(used.contains(&(room.to_owned(), import.to_owned())), "`{room}` does not import `{import}`");
@@ -197,7 +197,7 @@ fn imports_follow_the_arrow_and_never_turn_back() {
 }
 
 #[test]
-fn each_library_is_known_to_the_rooms_that_need_it_alone() {
+fn each_library_is_named_only_by_its_rooms() {
     for source in sources() {
         for (library, rooms) in LIBRARIES {
             let is_named = source.code.contains(&format!("{library}::")) && source.names(library);
@@ -211,13 +211,13 @@ fn words(list: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn status_codes_are_given_by_one_room() {
+fn status_codes_are_named_only_by_the_error_room() {
     let named: BTreeSet<String> = sources()
         .into_iter()
         .filter(|source| !matches!(source.room(), "error" | "dev") && source.names("StatusCode"))
         .map(|source| source.path)
         .collect();
-    // The development issuer is a provider of its own, with answers of its own.
-    let argued: BTreeSet<String> = STATUS_CODES.iter().map(|(path, _)| (*path).to_owned()).collect();
-    assert_eq!(named, argued, "left: files that name `StatusCode`, right: those with a reason");
+    // The development issuer is a provider with its own responses.
+    let justified: BTreeSet<String> = STATUS_CODES.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(named, justified, "left: files that name `StatusCode`, right: those with a reason");
 }

@@ -18,7 +18,7 @@ fn actions(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["action"].as_str().unwrap()).collect()
 }
 
-/// Two people, one of whom is disabled and enabled by alice with a minute between all steps.
+/// Two users. Alice disables and enables bob; one minute passes between all steps.
 async fn history(app: &TestApp) -> (String, String) {
     let alice = app.introduce("alice").await;
     app.pass(60);
@@ -32,7 +32,7 @@ async fn history(app: &TestApp) -> (String, String) {
 }
 
 #[actix_web::test]
-async fn an_event_tells_who_did_what_to_whom_by_which_client_in_which_request() {
+async fn an_event_records_actor_target_action_client_and_request() {
     let app = TestApp::spawn().await;
     let (alice, bob) = (app.introduce("alice").await, app.introduce("bob").await);
     let path = format!("/api/v1/users/{bob}/disable");
@@ -49,7 +49,7 @@ async fn an_event_tells_who_did_what_to_whom_by_which_client_in_which_request() 
 }
 
 #[actix_web::test]
-async fn filters_leave_what_they_say() {
+async fn filters_select_matching_events() {
     let app = TestApp::spawn().await;
     let (alice, bob) = history(&app).await;
     assert_eq!(actions(&items(&app, &format!("target={bob}")).await), ["user.enable", "user.disable", "user.create"]);
@@ -94,7 +94,7 @@ fn actions_of(events: &[Value]) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn the_same_refusal_within_a_minute_is_one_event_with_a_count() {
+async fn repeated_refusals_within_a_minute_are_one_event_with_a_count() {
     let app = TestApp::spawn().await;
     let (alice, bob) = (app.introduce("alice").await, app.introduce("bob").await);
     assert_eq!(
@@ -120,12 +120,12 @@ async fn the_same_refusal_within_a_minute_is_one_event_with_a_count() {
 }
 
 #[actix_web::test]
-async fn pruning_leaves_what_is_younger_and_its_own_event() {
+async fn pruning_keeps_younger_events_and_records_itself() {
     let app = TestApp::spawn().await;
     let alice = app.introduce("alice").await;
-    let told = Program::beside(&app).run(&["audit", "prune", "--before", "2031-01-01"]);
+    let refused = Program::on_database_of(&app).run(&["audit", "prune", "--before", "2031-01-01"]);
     // The service's clock is in 2030, the command's in the present.
-    assert!(told.complaint().contains("before must be in the past"), "{}", told.complaint());
+    assert!(refused.stderr().contains("`before` must be in the past"), "{}", refused.stderr());
 
     app.database().execute(
         "INSERT INTO audit_events (id, at, action, target, outcome, changes) VALUES
@@ -133,8 +133,8 @@ async fn pruning_leaves_what_is_younger_and_its_own_event() {
             ('01890000-0000-7000-8000-000000000002', '2020-01-02 00:00:00', 'user.create', 'b', 'done', '{}')",
     );
     assert_eq!(
-        Program::beside(&app).run(&["audit", "prune", "--before", "2020-01-02"]).printed(),
-        "removed 1 events\n"
+        Program::on_database_of(&app).run(&["audit", "prune", "--before", "2020-01-02"]).printed(),
+        "removed 1 event\n"
     );
     assert!(items(&app, "target=a").await.is_empty());
     assert_eq!(items(&app, "target=b").await.len(), 1);
@@ -146,17 +146,17 @@ async fn pruning_leaves_what_is_younger_and_its_own_event() {
 }
 
 #[actix_web::test]
-async fn the_trail_is_written_out_as_it_grew_one_object_a_line() {
+async fn export_writes_events_oldest_first_as_one_object_per_line() {
     let app = TestApp::spawn().await;
     let (_, bob) = history(&app).await;
-    let written = Program::beside(&app).run(&["audit", "export", "--since", "2030-01-01", "--format", "jsonl"]);
+    let written = Program::on_database_of(&app).run(&["audit", "export", "--since", "2030-01-01", "--format", "jsonl"]);
     let events: Vec<Value> = written.printed().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut listed = items(&app, "since=2030-01-01T00:00:00Z").await;
     listed.reverse();
     assert_eq!(events, listed);
     assert_eq!(events.last().unwrap()["target"], json!(bob));
-    // The command line lives by the machine's clock. An export is an event, and comes before what it writes.
-    let earlier = Program::beside(&app).run(&["audit", "export", "--until", "2030-01-01"]);
+    // The command line uses the machine's clock. An export is an event itself, recorded before the events that it writes.
+    let earlier = Program::on_database_of(&app).run(&["audit", "export", "--until", "2030-01-01"]);
     let earlier: Vec<Value> = earlier.printed().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(actions(&earlier), ["audit.export", "audit.export"]);
     assert_eq!(earlier[0]["changes"], json!({ "since": "2030-01-01T00:00:00+00:00", "until": null }));

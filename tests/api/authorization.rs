@@ -1,4 +1,4 @@
-//! Every route × every kind of caller → status, as `authorization.txt` says.
+//! The status of every route for every kind of caller, as listed in `authorization.txt`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::support::routes;
 
 const EXPECTATIONS: &str = include_str!("authorization.txt");
 
-/// The client that acts with all the rights of its user.
+/// A client that acts with all permissions of its user.
 const FIRST_PARTY: &str = "own-app";
 
 /// A row of the file: a route, and the status for each caller.
@@ -33,10 +33,10 @@ fn row(line: &str) -> Row {
     Row { route, statuses: words.map(|word| word.parse().unwrap()).collect() }
 }
 
-/// The token of each caller; `None` for the one without a credential.
+/// The token of each caller; `None` for the caller without a credential.
 async fn tokens(app: &TestApp) -> BTreeMap<&'static str, Option<String>> {
-    for (person, role) in [("mona", "user-manager"), ("otto", "auditor")] {
-        let path = format!("/api/v1/users/{}/roles/{role}", app.introduce(person).await);
+    for (user, role) in [("mona", "user-manager"), ("otto", "auditor")] {
+        let path = format!("/api/v1/users/{}/roles/{role}", app.introduce(user).await);
         assert_eq!(app.put(&path, &app.admin(), json!({})).await.status(), 200);
     }
     app.register_machine("reporter", &["auditor"]).await;
@@ -58,7 +58,7 @@ async fn tokens(app: &TestApp) -> BTreeMap<&'static str, Option<String>> {
 }
 
 #[test]
-fn the_file_has_one_row_for_every_route_and_one_status_for_every_caller() {
+fn table_has_one_row_for_every_route_and_one_status_for_every_caller() {
     let (callers, rows) = expectations();
     let mut listed: Vec<_> = rows.iter().map(|row| row.route.clone()).collect();
     let mut registered: Vec<_> = routes::registered().into_iter().map(|route| (route.method, route.path)).collect();

@@ -1,4 +1,4 @@
-//! What a refused client is led to.
+//! The metadata URL in the challenge of a refused request.
 
 use reqwest::Url;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::TestApp;
 
 #[actix_web::test]
-async fn the_challenge_leads_to_the_metadata_also_where_the_public_url_has_a_path() {
+async fn challenge_names_a_working_metadata_url_with_and_without_a_public_path() {
     for path in ["", "/base/v2"] {
         let public_url = format!("http://127.0.0.1:1{path}");
         let app = TestApp::setup().var("SERVER_PUBLIC_URL", &public_url).spawn().await;

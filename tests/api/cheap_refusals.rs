@@ -1,5 +1,5 @@
-//! A refused credential is cheap: past the budget of its address it costs no signature check, no query and no question to the provider,
-//! of whatever kind it is, and who sends a good one is served meanwhile.
+//! A refused credential of any kind is cheap: once its address has spent its budget, it costs no signature check, no query and no request
+//! to the provider, and valid credentials are still accepted.
 
 mod floods;
 mod place;
@@ -11,7 +11,7 @@ use crate::sessions::browser::{Browser, signed_in};
 use place::{ME, Place, Work, address, from};
 
 #[actix_web::test]
-async fn known_good_credentials_of_every_kind_pass_a_spent_budget() {
+async fn known_valid_credentials_of_every_kind_pass_a_spent_budget() {
     let place = Place::with_budget(3).await;
     let here = address(1);
     let cookie = signed_in(&place.app, "bob").await.session().unwrap().to_owned();
@@ -23,7 +23,7 @@ async fn known_good_credentials_of_every_kind_pass_a_spent_budget() {
     ] {
         assert_eq!(reply.status(), 200, "{}", reply.text());
     }
-    // What was cached of the principals and by the provider is good for no more than a minute.
+    // Cached principals and introspection results expire after a minute.
     place.app.pass(61);
     place.spend(&here).await;
     for reply in [
@@ -33,12 +33,13 @@ async fn known_good_credentials_of_every_kind_pass_a_spent_budget() {
     ] {
         assert_eq!(reply.status(), 200, "{}", reply.text());
     }
-    assert_eq!(place.get(&here, &place.app.token("dora").sign()).await.status(), 429, "one that was never seen");
-    assert_eq!(place.get(&address(2), &place.app.token("dora").sign()).await.status(), 200, "elsewhere");
+    assert_eq!(place.get(&here, &place.app.token("dora").sign()).await.status(), 429, "an unknown token is limited");
+    let elsewhere = place.get(&address(2), &place.app.token("dora").sign()).await;
+    assert_eq!(elsewhere.status(), 200, "another address is not limited");
 }
 
 #[actix_web::test]
-async fn credential_that_was_good_is_refused_once_past_the_budget_and_costs_nothing_after_that() {
+async fn credential_that_was_valid_is_checked_once_past_the_budget_and_costs_nothing_afterwards() {
     let place = Place::with_budget(3).await;
     let here = address(1);
     let mut browser = signed_in(&place.app, "bob").await;
@@ -63,12 +64,12 @@ async fn credential_that_was_good_is_refused_once_past_the_budget_and_costs_noth
     let before = place.work().await;
     assert_eq!(place.get(&here, &token).await.status(), 429);
     assert_eq!(place.get(&here, "good-opaque-token").await.status(), 429);
-    assert_eq!(place.get_by_cookie(&here, &cookie).await.status(), 401, "known from memory to have ended");
+    assert_eq!(place.get_by_cookie(&here, &cookie).await.status(), 401, "the ended session is cached");
     assert_eq!(place.work().await.since(before), Work::NONE);
 }
 
 #[actix_web::test]
-async fn request_without_a_credential_is_never_limited() {
+async fn request_without_credential_is_never_limited() {
     let place = Place::with_budget(1).await;
     let here = address(1);
     place.spend(&here).await;
@@ -81,11 +82,11 @@ async fn request_without_a_credential_is_never_limited() {
     }
     assert_eq!(place.work().await.since(before), Work::NONE);
     place.app.pass(60);
-    assert_eq!(place.get(&here, "guess").await.status(), 401, "nor has any of them taken anything");
+    assert_eq!(place.get(&here, "guess").await.status(), 401, "requests without a credential took from the budget");
 }
 
 #[actix_web::test]
-async fn outage_gives_the_reservation_back() {
+async fn outage_returns_the_reservation() {
     let place = Place::with_budget(3).await;
     let here = address(1);
     place.provider.fail(Some(500));
@@ -95,13 +96,13 @@ async fn outage_gives_the_reservation_back() {
     place.provider.fail(None);
     assert_eq!(place.get(&here, "good-token-number-0").await.status(), 200);
     for _ in 0..3 {
-        assert_eq!(place.get(&here, "guess").await.status(), 401, "the whole budget is there");
+        assert_eq!(place.get(&here, "guess").await.status(), 401, "the budget is full again");
     }
     assert_eq!(place.get(&here, "guess").await.status(), 429);
 }
 
 #[actix_web::test]
-async fn open_tabs_of_a_session_that_has_ended_do_not_lock_out_their_network() {
+async fn open_tabs_of_an_ended_session_do_not_lock_out_their_network() {
     let place = Place::with_budget(3).await;
     let here = address(1);
     let mut browser = signed_in(&place.app, "bob").await;
@@ -117,7 +118,7 @@ async fn open_tabs_of_a_session_that_has_ended_do_not_lock_out_their_network() {
         assert_eq!(from(out, &here).await.status(), 200);
     }
     assert_eq!(place.work().await.since(before), Work::NONE);
-    assert_eq!(place.get(&here, &place.app.token("carol").sign()).await.status(), 200, "something new is let in");
+    assert_eq!(place.get(&here, &place.app.token("carol").sign()).await.status(), 200, "a new token is accepted");
     for _ in 0..2 {
         assert_eq!(place.get(&here, "guess").await.status(), 401);
     }
@@ -129,7 +130,7 @@ async fn forged_cookie_costs_no_query() {
     let place = Place::with_budget(100).await;
     let mut browser = signed_in(&place.app, "bob").await;
     let genuine = browser.session().unwrap().to_owned();
-    // The id is that of a session, and the tag is made up; a cookie as it was before it had a tag; and nothing like it.
+    // A session id with an invalid tag; a cookie in the format without a tag; two values that are no cookie at all.
     let other_tag = format!("{}{}", &genuine[..60], "A".repeat(genuine.len() - 60));
     for forged in [&*other_tag, &genuine[..43], &"A".repeat(genuine.len()), "forged"] {
         let before = place.work().await;
@@ -143,7 +144,7 @@ async fn forged_cookie_costs_no_query() {
 }
 
 #[actix_web::test]
-async fn cookie_of_a_sign_out_counts_only_if_it_leads_to_no_session() {
+async fn cookie_of_a_sign_out_counts_only_if_it_has_no_session() {
     let place = Place::with_budget(2).await;
     let here = address(1);
     let sign_out = async |cookie: &str| {
@@ -160,9 +161,9 @@ async fn cookie_of_a_sign_out_counts_only_if_it_leads_to_no_session() {
 }
 
 #[actix_web::test]
-async fn sign_in_that_succeeds_or_is_cancelled_takes_nothing() {
+async fn sign_in_that_succeeds_or_is_cancelled_takes_nothing_from_the_budget() {
     let place = Place::with_budget(1).await;
-    // All of it from this machine's own address.
+    // All requests come from the loopback address.
     for _ in 0..3 {
         let mut browser = Browser::new(&place.app);
         browser.sign_in("bob").await;
@@ -177,7 +178,7 @@ async fn sign_in_that_succeeds_or_is_cancelled_takes_nothing() {
     let mut stranger = Browser::new(&place.app);
     assert_eq!(stranger.get(&back).await.status(), 400);
     let before = place.work().await;
-    assert_eq!(browser.get(&back).await.status(), 429, "a good one too waits until there is something in the budget");
+    assert_eq!(browser.get(&back).await.status(), 429, "a valid callback also waits for the budget to refill");
     assert_eq!(place.work().await.since(before), Work::NONE);
     place.app.pass(60);
     assert_eq!(browser.arrive(&back).await.path(), "/app");

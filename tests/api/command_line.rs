@@ -1,4 +1,4 @@
-//! The `portcullis` command, as an operator meets it.
+//! The `portcullis` command, run as an operator runs it.
 
 use std::fs;
 use std::time::Duration;
@@ -18,9 +18,9 @@ struct Event {
     actor: Option<String>,
 }
 
-/// What the command line left on the audit trail of a person, the oldest first; how they came is left out.
+/// The events that the command line added to a user's audit trail, oldest first, without those of provisioning.
 fn trail(app: &TestApp, id: &str) -> Vec<Event> {
-    let written = Program::beside(app).run(&["audit", "export", "--format", "jsonl"]);
+    let written = Program::on_database_of(app).run(&["audit", "export", "--format", "jsonl"]);
     let events = written.printed().lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let text = |event: &Value, member: &str| event[member].as_str().map(str::to_owned);
     let event = |event: Value| Event {
@@ -28,11 +28,11 @@ fn trail(app: &TestApp, id: &str) -> Vec<Event> {
         outcome: text(&event, "outcome").unwrap(),
         actor: text(&event, "actor"),
     };
-    let of_them = events.filter(|event| event["target"] == id).map(event);
-    of_them.filter(|event| !matches!(&*event.action, "user.create" | "admin.bootstrap")).collect()
+    let of_target = events.filter(|event| event["target"] == id).map(event);
+    of_target.filter(|event| !matches!(&*event.action, "user.create" | "admin.bootstrap")).collect()
 }
 
-/// An event of the command line, which is nobody known here.
+/// An event of the command line, which has no actor.
 fn event(action: &str, outcome: &str) -> Event {
     Event { action: action.to_owned(), outcome: outcome.to_owned(), actor: None }
 }
@@ -59,29 +59,29 @@ fn help_lists_every_subcommand() {
     }
 }
 
-/// Enough to serve; the issuer need not be up.
-fn of_absent_issuer() -> Program {
+/// Enough settings to serve; the issuer does not answer.
+fn with_absent_issuer() -> Program {
     let issuer = Program::portcullis().var("OIDC_ISSUER", "http://127.0.0.1:1").var("OIDC_AUDIENCE", AUDIENCE);
     issuer.var("DATABASE_MIGRATE", "true")
 }
 
 #[test]
-fn a_service_beside_another_serves_without_metrics_unless_it_is_told_where() {
-    // Whoever has it, it is taken.
+fn occupied_default_metrics_address_disables_metrics_and_a_configured_one_stops_the_start() {
+    // If the address is in use already, binding fails, which is as good.
     let _taken = std::net::TcpListener::bind("127.0.0.1:9464");
-    let service = of_absent_issuer().unset("SERVER_MANAGEMENT_BIND").var("SERVER_GRACE_SECONDS", "0").serve();
-    assert!(service.told_before().contains("the usual address of the metrics can't be had"));
+    let service = with_absent_issuer().unset("SERVER_MANAGEMENT_BIND").var("SERVER_GRACE_SECONDS", "0").serve();
+    assert!(service.startup_output().contains("default metrics address is in use; metrics are disabled"));
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let refused = of_absent_issuer()
+    let refused = with_absent_issuer()
         .var("SERVER_BIND", "127.0.0.1:0")
         .var("SERVER_MANAGEMENT_BIND", &taken.local_addr().unwrap().to_string())
         .run(&["serve"]);
-    assert!(refused.complaint().contains("SERVER_MANAGEMENT_BIND"), "{}", refused.complaint());
+    assert!(refused.stderr().contains("SERVER_MANAGEMENT_BIND"), "{}", refused.stderr());
 }
 
 #[test]
-fn the_configuration_is_shown_with_its_origins_and_without_its_secrets() {
+fn config_shows_the_origin_of_each_setting_and_no_secret() {
     let program = Program::portcullis()
         .var("OIDC_ISSUER", "https://id.example.com")
         .var("OIDC_INTROSPECTION_CLIENT_SECRET", "marked-1");
@@ -97,56 +97,56 @@ fn the_configuration_is_shown_with_its_origins_and_without_its_secrets() {
     assert_eq!(line("OIDC_JIT"), "sometimes .env");
     assert_eq!(line("OIDC_INTROSPECTION_CLIENT_SECRET"), "******** environment");
     assert_eq!(line("SERVER_GRACE_SECONDS"), "5 default");
-    assert!(shown.complaint().contains("OIDC_JIT"), "what is wrong is told as well: {}", shown.complaint());
+    assert!(shown.stderr().contains("OIDC_JIT"), "the faults are not reported: {}", shown.stderr());
     assert!(!shown.output().contains("marked"), "{}", shown.output());
 }
 
 #[test]
-fn serving_without_an_issuer_tells_in_one_line_what_to_set() {
+fn serving_without_an_issuer_names_the_missing_settings_in_one_line() {
     for arguments in [&[][..], &["serve"]] {
         let refused = Program::portcullis().run(arguments);
-        let told = refused.complaint();
-        assert_eq!(told.lines().count(), 1, "{told}");
+        let message = refused.stderr();
+        assert_eq!(message.lines().count(), 1, "{message}");
         for word in ["OIDC_ISSUER", "OIDC_AUDIENCE", "`portcullis dev` needs nothing"] {
-            assert!(told.contains(word), "{word} is not in: {told}");
+            assert!(message.contains(word), "{word} is not in: {message}");
         }
     }
 }
 
 #[test]
-fn every_fault_of_the_environment_is_told_at_once_without_its_value() {
+fn all_faults_of_the_environment_are_reported_at_once_without_values() {
     let names = ["SERVER_BIND", "DATABASE_URL", "OIDC_ISSUER", "OIDC_ALGORITHMS", "BOOTSTRAP_ADMIN", "LOG_FORMAT"];
     let program = names.iter().fold(Program::portcullis(), |program, name| program.var(name, "marked"));
     let refused = program.run(&["serve"]);
-    let told = refused.complaint();
+    let message = refused.stderr();
     for name in names.iter().chain(&["OIDC_AUDIENCE"]) {
-        assert!(told.contains(name), "{name} is not in: {told}");
+        assert!(message.contains(name), "{name} is not in: {message}");
     }
-    assert!(!told.contains("marked"), "{told}");
+    assert!(!message.contains("marked"), "{message}");
 }
 
 #[test]
-fn migrating_again_finds_nothing_to_do() {
+fn migrating_again_applies_nothing() {
     let program = Program::portcullis();
     let first = program.run(&["migrate"]);
     assert!(first.printed().lines().all(|line| line.starts_with("applied 2026-11-2")), "{}", first.printed());
     assert!(program.folder().join("portcullis.db").is_file());
-    assert_eq!(program.run(&["migrate"]).printed(), "nothing to apply: the schema is up to date\n");
+    assert_eq!(program.run(&["migrate"]).printed(), "no pending migrations: the schema is up to date\n");
 }
 
 #[test]
-fn serving_a_database_without_its_tables_tells_how_to_make_them() {
+fn serving_an_unmigrated_database_names_the_command_that_migrates_it() {
     let program = Program::portcullis()
         .var("OIDC_ISSUER", "https://id.example.com")
         .var("OIDC_AUDIENCE", "https://api.example.com")
         .var("SERVER_BIND", "127.0.0.1:0");
     let refused = program.run(&["serve"]);
-    assert!(refused.complaint().contains("run `portcullis migrate`"), "{}", refused.complaint());
-    assert!(refused.complaint().contains("DATABASE_MIGRATE=true"), "{}", refused.complaint());
+    assert!(refused.stderr().contains("run `portcullis migrate`"), "{}", refused.stderr());
+    assert!(refused.stderr().contains("DATABASE_MIGRATE=true"), "{}", refused.stderr());
 }
 
 #[test]
-fn the_file_env_is_read_and_the_environment_wins() {
+fn env_file_is_read_and_the_environment_wins() {
     let program = Program::portcullis();
     fs::write(program.folder().join(".env"), "DATABASE_URL=sqlite://from-file.db\n").unwrap();
     program.run(&["migrate"]).printed();
@@ -161,13 +161,13 @@ fn the_file_env_is_read_and_the_environment_wins() {
 
 #[cfg(unix)]
 #[test]
-fn file_env_that_others_may_write_or_own_is_refused() {
+fn env_file_that_others_own_or_may_write_is_refused() {
     use std::os::unix::fs::PermissionsExt;
 
     let refuses = |program: &Program| {
         let refused = program.run(&["migrate"]);
-        let complaint = refused.complaint();
-        assert!(complaint.contains(".env must be owned by the user who runs this or by root"), "{complaint}");
+        let stderr = refused.stderr();
+        assert!(stderr.contains(".env must be owned by the user who runs this or by root"), "{stderr}");
         assert!(!program.folder().join("from-file.db").exists());
     };
     let program = Program::portcullis();
@@ -178,7 +178,7 @@ fn file_env_that_others_may_write_or_own_is_refused() {
         refuses(&program);
     }
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    // Giving a file away is root's alone.
+    // Only root may change the owner of a file.
     if std::os::unix::fs::chown(&file, Some(65_532), None).is_ok() {
         refuses(&program);
         std::os::unix::fs::chown(&file, Some(0), None).unwrap();
@@ -188,7 +188,7 @@ fn file_env_that_others_may_write_or_own_is_refused() {
 }
 
 #[actix_web::test]
-async fn misspelt_variable_is_reported_with_the_nearest() {
+async fn misspelt_variable_is_reported_with_the_nearest_setting() {
     let misspelt = |program: Program| {
         let program =
             program.var("SERVER_TRUSTED_PROXY", "10.0.0.0/8").var("SESSION_IDLE", "60").var("OICD_JIT", "off");
@@ -213,13 +213,13 @@ async fn misspelt_variable_is_reported_with_the_nearest() {
         assert!(report.output().contains(&format!("warning configuration: {line}")), "{}", report.output());
         assert!(served.contains(line), "{served}");
     }
-    for told in [report.output(), &served] {
-        assert_eq!(told.matches("is not a setting").count(), expected.len(), "{told}");
+    for text in [report.output(), &served] {
+        assert_eq!(text.matches("is not a setting").count(), expected.len(), "{text}");
     }
 }
 
 #[test]
-fn the_file_env_of_a_folder_above_is_somebody_else_s() {
+fn env_file_of_a_parent_folder_is_ignored() {
     let program = Program::portcullis().below("service");
     fs::write(program.folder().join("../.env"), "DATABASE_URL=sqlite://from-above.db\n").unwrap();
     program.run(&["migrate"]).printed();
@@ -227,35 +227,35 @@ fn the_file_env_of_a_folder_above_is_somebody_else_s() {
 }
 
 #[actix_web::test]
-async fn openapi_prints_the_document_that_is_served() {
+async fn openapi_prints_the_served_document() {
     let app = TestApp::spawn().await;
     let printed: Value = serde_json::from_str(Program::portcullis().run(&["openapi"]).printed()).unwrap();
     assert_eq!(printed, app.get_without_token("/openapi.json").await.json());
 }
 
 #[actix_web::test]
-async fn people_are_listed_for_people_and_for_programs() {
+async fn users_are_listed_as_a_table_and_as_json() {
     let app = TestApp::spawn().await;
     let (alice, bob) = (app.introduce("alice").await, app.introduce("bob").await);
-    let table = Program::beside(&app).run(&["users", "list"]);
+    let table = Program::on_database_of(&app).run(&["users", "list"]);
     let mut lines = table.printed().lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     assert_eq!(lines.next().unwrap(), ["ID", "STATUS", "USERNAME", "NAME"]);
     assert_eq!(lines.next().unwrap(), [&alice, "active", "alice", "Alice", "Archer"]);
     assert_eq!(lines.next().unwrap(), [&bob, "active", "bob", "Bob", "Baker"]);
     assert_eq!(lines.next(), None);
 
-    let people: Value =
-        serde_json::from_str(Program::beside(&app).run(&["users", "list", "--json"]).printed()).unwrap();
-    assert_eq!(people, app.get("/api/v1/users", &app.admin()).await.json()["items"]);
+    let users: Value =
+        serde_json::from_str(Program::on_database_of(&app).run(&["users", "list", "--json"]).printed()).unwrap();
+    assert_eq!(users, app.get("/api/v1/users", &app.admin()).await.json()["items"]);
 }
 
 #[actix_web::test]
-async fn changes_count_once_the_service_has_looked_and_are_on_the_audit_trail() {
+async fn changes_by_the_command_line_take_effect_after_a_poll_and_are_audited() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let token = app.token("bob").sign();
     let status = async |path: &str| app.get(path, &token).await.status();
-    let program = Program::beside(&app);
+    let program = Program::on_database_of(&app);
 
     assert_eq!(status("/api/v1/users").await, 403);
     let granted = program.run(&["users", "grant", &bob, "auditor"]);
@@ -277,7 +277,7 @@ async fn changes_count_once_the_service_has_looked_and_are_on_the_audit_trail() 
 }
 
 #[actix_web::test]
-async fn a_running_service_sees_by_itself_whom_the_command_line_shuts_out() {
+async fn running_service_notices_a_user_disabled_by_the_command_line() {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
     let place = TestDatabase::migrated();
     let database = place.url();
@@ -286,39 +286,39 @@ async fn a_running_service_sees_by_itself_whom_the_command_line_shuts_out() {
     let me = async || client.get(format!("{}/api/v1/me", service.url())).bearer_auth(&token).send().await.unwrap();
     let bob: Value = serde_json::from_str(&me().await.text().await.unwrap()).unwrap();
     let bob = bob["id"].as_str().unwrap().to_owned();
-    // Until he is remembered, for then only somebody who looks can know better.
+    // The second request is served from the cache, so that only polling reveals the change.
     assert_eq!((me().await.status(), me().await.status()), (StatusCode::OK, StatusCode::OK));
     Program::portcullis().var("DATABASE_URL", &database).run(&["users", "disable", &bob]).printed();
     let refused = async { while me().await.status() != StatusCode::FORBIDDEN {} };
-    tokio::time::timeout(Duration::from_secs(30), refused).await.expect("sees what was changed");
+    tokio::time::timeout(Duration::from_secs(30), refused).await.expect("the service notices the change");
 }
 
 #[actix_web::test]
-async fn what_is_not_known_is_named_and_changes_nothing() {
+async fn unknown_user_or_role_is_named_and_changes_nothing() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
-    let program = Program::beside(&app);
-    let nobody = "01890000-0000-7000-8000-000000000000";
+    let program = Program::on_database_of(&app);
+    let unknown_id = "01890000-0000-7000-8000-000000000000";
     for (arguments, sentence) in [
-        (["users", "grant", &bob, "no-such-role"].as_slice(), "there is no such role"),
-        (&["users", "grant", nobody, "auditor"], "there is no such user"),
-        (&["users", "disable", nobody], "there is no such user"),
+        (["users", "grant", &bob, "no-such-role"].as_slice(), "The role does not exist"),
+        (&["users", "grant", unknown_id, "auditor"], "The user does not exist"),
+        (&["users", "disable", unknown_id], "The user does not exist"),
         (&["users", "enable", "bob"], "invalid value 'bob' for '<ID>'"),
         (&["users", "grant", &bob, "auditor", "--expires-at", "2020-01-01T00:00:00Z"], "must be in the future"),
     ] {
         let refused = program.run(arguments);
-        assert!(refused.complaint().contains(sentence), "{arguments:?}: {}", refused.complaint());
+        assert!(refused.stderr().contains(sentence), "{arguments:?}: {}", refused.stderr());
     }
     assert_eq!(trail(&app, &bob), []);
 }
 
 #[actix_web::test]
-async fn the_last_admin_has_to_stay_here_too_and_a_second_one_is_the_way_out() {
+async fn last_admin_cannot_be_disabled_until_there_is_a_second_one() {
     let app = TestApp::spawn().await;
     let (alice, bob) = (app.introduce("alice").await, app.introduce("bob").await);
-    let program = Program::beside(&app);
+    let program = Program::on_database_of(&app);
     let refused = program.run(&["users", "disable", &alice]);
-    assert!(refused.complaint().contains("this is the last admin"), "{}", refused.complaint());
+    assert!(refused.stderr().contains("This is the last administrator"), "{}", refused.stderr());
     assert_eq!(app.get("/api/v1/users", &app.admin()).await.status(), 200);
 
     program.run(&["users", "grant", &bob, "admin"]).printed();
@@ -329,37 +329,37 @@ async fn the_last_admin_has_to_stay_here_too_and_a_second_one_is_the_way_out() {
 }
 
 #[test]
-fn a_development_token_needs_a_development_issuer() {
-    // Nothing listens on the first port of a machine.
+fn development_token_needs_a_development_issuer() {
+    // Port 1 is unused.
     let refused = Program::portcullis().run(&["dev", "token", "alice", "--issuer-port", "1"]);
-    let sentence = "no development issuer answers on 127.0.0.1:1: start one with `portcullis dev`";
-    assert!(refused.complaint().contains(sentence), "{}", refused.complaint());
+    let sentence = "no development issuer is running on 127.0.0.1:1: start one with `portcullis dev`";
+    assert!(refused.stderr().contains(sentence), "{}", refused.stderr());
 }
 
 #[actix_web::test]
-async fn a_person_is_shown_and_loses_a_role_and_their_tokens() {
+async fn user_is_shown_and_loses_a_role_and_tokens() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
-    let program = Program::beside(&app);
+    let program = Program::on_database_of(&app);
     program.run(&["users", "grant", &bob, "auditor"]).printed();
     let shown: Value = serde_json::from_str(program.run(&["users", "show", &bob, "--json"]).printed()).unwrap();
     assert_eq!(shown, app.get(&format!("/api/v1/users/{bob}"), &app.admin()).await.json());
     let table = program.run(&["users", "show", &bob]);
     for words in [&[bob.as_str(), "active", "bob", "Bob", "Baker"][..], &["auditor", "manual"], &["member", "manual"]] {
-        let is_told = |line: &str| line.split_whitespace().collect::<Vec<_>>() == words;
-        assert!(table.printed().lines().any(is_told), "{words:?} is not in:\n{}", table.printed());
+        let is_listed_row = |line: &str| line.split_whitespace().collect::<Vec<_>>() == words;
+        assert!(table.printed().lines().any(is_listed_row), "{words:?} is not in:\n{}", table.printed());
     }
-    let told = program.run(&["users", "revoke-role", &bob, "auditor"]);
-    assert_eq!(told.printed(), format!("{bob} is active, with the roles: member\n"));
+    let revoked = program.run(&["users", "revoke-role", &bob, "auditor"]);
+    assert_eq!(revoked.printed(), format!("{bob} is active, with the roles: member\n"));
     program.run(&["users", "revoke", &bob]).printed();
     let expected = [("role.grant", "done"), ("role.revoke", "done"), ("user.revoke-tokens", "done")];
     assert_eq!(trail(&app, &bob), expected.map(|(action, outcome)| event(action, outcome)));
 }
 
 #[actix_web::test]
-async fn programs_are_registered_and_listed() {
+async fn service_accounts_are_registered_and_listed() {
     let app = TestApp::spawn().await;
-    let program = Program::beside(&app).trusting(&app.idp);
+    let program = Program::on_database_of(&app).trusting(&app.idp);
     let added = program.run(&["service-accounts", "add", "reporter", "--name", "Nightly", "--role", "auditor"]);
     let id = added.printed().split_whitespace().next().unwrap();
     assert_eq!(app.get("/api/v1/users", &app.machine_token("reporter").sign()).await.status(), 200);
@@ -369,44 +369,44 @@ async fn programs_are_registered_and_listed() {
     let listed: Value = serde_json::from_str(program.run(&["service-accounts", "list", "--json"]).printed()).unwrap();
     assert_eq!(listed, app.get("/api/v1/service-accounts", &app.admin()).await.json()["items"]);
     let again = program.run(&["service-accounts", "add", "reporter"]);
-    assert!(again.complaint().contains("client_id is taken"), "{}", again.complaint());
+    assert!(again.stderr().contains("`client_id` is already in use"), "{}", again.stderr());
 }
 
 #[actix_web::test]
-async fn roles_are_listed_with_what_they_grant() {
+async fn roles_are_listed_with_their_permissions() {
     let app = TestApp::spawn().await;
     app.make_role("support", &["profile:read", "users:read"]).await;
-    let table = Program::beside(&app).run(&["roles", "list"]);
+    let table = Program::on_database_of(&app).run(&["roles", "list"]);
     let row: Vec<&str> =
         table.printed().lines().find(|line| line.starts_with("support")).unwrap().split_whitespace().collect();
     assert_eq!(row, ["support", "no", "profile:read", "users:read"]);
     let listed: Value =
-        serde_json::from_str(Program::beside(&app).run(&["roles", "list", "--json"]).printed()).unwrap();
+        serde_json::from_str(Program::on_database_of(&app).run(&["roles", "list", "--json"]).printed()).unwrap();
     assert_eq!(listed, app.get("/api/v1/roles", &app.admin()).await.json()["items"]);
 }
 
-/// The command beside a running service, with its issuer, and a file of these lines to import.
+/// The command on the database and with the issuer of a running service, and a file with these lines to import.
 fn importing(app: &TestApp, lines: &str) -> Program {
-    let program = Program::beside(app).trusting(&app.idp);
+    let program = Program::on_database_of(app).trusting(&app.idp);
     fs::write(program.folder().join("people.csv"), lines).unwrap();
     program
 }
 
 #[actix_web::test]
-async fn people_are_imported_once_and_found_with_their_roles_when_they_come() {
+async fn users_are_imported_once_and_keep_their_roles_at_first_sign_in() {
     let app = TestApp::spawn().await;
     app.introduce("bob").await;
     let lines = "subject,display_name,roles\ncarol,Carol,auditor member\nbob,Robert,auditor\ndave,\"Dave, D.\",\n";
     let program = importing(&app, lines);
     let dry = program.run(&["users", "import", "people.csv", "--dry-run"]);
-    assert_eq!(dry.printed(), "dry run, nothing is changed: 2 added, 1 already there, 0 refused\n");
+    assert_eq!(dry.printed(), "dry run, no changes made: 2 added, 1 already present, 0 rejected\n");
     assert_eq!(app.get("/api/v1/users", &app.admin()).await.json()["items"].as_array().unwrap().len(), 2);
 
     let first = program.run(&["users", "import", "people.csv"]);
-    assert_eq!(first.printed(), "2 added, 1 already there, 0 refused\n");
+    assert_eq!(first.printed(), "2 added, 1 already present, 0 rejected\n");
     let again = program.run(&["users", "import", "people.csv", "--json"]);
-    let told: Value = serde_json::from_str(again.printed()).unwrap();
-    assert_eq!(told, json!({ "added": 0, "already_there": 3, "refused": [] }));
+    let summary: Value = serde_json::from_str(again.printed()).unwrap();
+    assert_eq!(summary, json!({ "added": 0, "already_there": 3, "refused": [] }));
 
     let carol = app.get("/api/v1/me", &app.token("carol").sign()).await.json();
     assert_eq!(carol["display_name"], "Carol");
@@ -416,7 +416,7 @@ async fn people_are_imported_once_and_found_with_their_roles_when_they_come() {
     assert_eq!(trail(&app, id), []);
     let mut exported: Value = serde_json::from_str(program.run(&["users", "export", id]).printed()).unwrap();
     let mut served = app.get(&format!("/api/v1/users/{id}/export"), &app.admin()).await.json();
-    // The later one has one event more: its own.
+    // The later export has one more event: its own.
     let later = served["audit_events"].as_array_mut().unwrap().pop().unwrap();
     assert_eq!((&later["action"], later["actor"].is_string()), (&json!("user.export"), true));
     assert_eq!(exported["audit_events"].as_array_mut().unwrap().last().unwrap()["actor"], Value::Null);
@@ -424,7 +424,7 @@ async fn people_are_imported_once_and_found_with_their_roles_when_they_come() {
 }
 
 #[actix_web::test]
-async fn every_bad_line_is_told_by_number_and_reason_and_keeps_nobody_else_out() {
+async fn every_bad_line_is_reported_with_number_and_reason_and_the_others_are_imported() {
     let app = TestApp::spawn().await;
     let lines = "subject,email,roles,expires_at\n\
                  a,,,\n\
@@ -435,16 +435,16 @@ async fn every_bad_line_is_told_by_number_and_reason_and_keeps_nobody_else_out()
                  d\n\
                  e,e@example.test,,2099-01-01T00:00:00Z\n";
     let refused = importing(&app, lines).run(&["users", "import", "people.csv"]);
-    let told: Vec<&str> = refused.complaint().lines().collect();
+    let reported: Vec<&str> = refused.stderr().lines().collect();
     assert_eq!(
-        told,
+        reported,
         [
-            "line 3: subject must be 1 to 255 characters without control characters",
-            "line 4: roles names a role that does not exist",
-            "line 5: expires_at must be a time in the years 1970 to 9999 as 2030-01-31T12:00:00Z (RFC 3339)",
-            "line 6: the same identity is on line 2",
-            "line 7: 1 fields, where 4 are named",
-            "portcullis: 5 lines were refused",
+            "line 3: `subject` must be 1 to 255 characters without control characters.",
+            "line 4: `roles` contains an unknown role.",
+            "line 5: `expires_at` must be a time in the years 1970 to 9999, such as 2030-01-31T12:00:00Z (RFC 3339).",
+            "line 6: The identity is already on line 2.",
+            "line 7: Expected 4 fields, found 1.",
+            "portcullis: 5 lines rejected",
         ]
     );
     let users = app.get("/api/v1/users", &app.admin()).await.json();
@@ -452,11 +452,11 @@ async fn every_bad_line_is_told_by_number_and_reason_and_keeps_nobody_else_out()
 }
 
 #[actix_web::test]
-async fn a_file_with_other_columns_is_refused_whole() {
+async fn file_with_unknown_columns_is_refused_as_a_whole() {
     let app = TestApp::spawn().await;
     for lines in ["display_name\nCarol\n", "subject,password\ncarol,marked\n", ""] {
         let refused = importing(&app, lines).run(&["users", "import", "people.csv"]);
-        assert!(refused.complaint().contains("the first line must name the columns"), "{}", refused.complaint());
-        assert!(!refused.complaint().contains("marked"));
+        assert!(refused.stderr().contains("the first line must name the columns"), "{}", refused.stderr());
+        assert!(!refused.stderr().contains("marked"));
     }
 }

@@ -1,4 +1,4 @@
-//! Pages of other origins: who may read what, and what browsers are told before they send anything (Fetch standard, section 3.2).
+//! Pages of other origins: which responses they may read, and the answers to preflights (Fetch standard, section 3.2).
 
 use std::collections::BTreeSet;
 
@@ -33,16 +33,16 @@ fn list(reply: &Reply, name: &str) -> BTreeSet<String> {
 #[track_caller]
 fn assert_readable(reply: &Reply, origin: &str) {
     assert_eq!(reply.header("access-control-allow-origin"), Some(origin), "{reply:?}");
-    assert!(list(reply, "vary").contains("origin"), "caches must not give it to other pages: {reply:?}");
+    assert!(list(reply, "vary").contains("origin"), "caches must not reuse it for other origins: {reply:?}");
     let exposed = list(reply, "access-control-expose-headers");
     for field in ["www-authenticate", "etag", "link", "location", "retry-after", "x-request-id", "ratelimit"] {
         assert!(exposed.contains(field), "{field} is not exposed: {exposed:?}");
     }
-    assert_eq!(reply.header("access-control-allow-credentials"), None, "cookies count for nothing here");
+    assert_eq!(reply.header("access-control-allow-credentials"), None, "cookies are not accepted across origins");
 }
 
 #[actix_web::test]
-async fn a_page_of_an_allowed_origin_reads_answers() {
+async fn page_of_an_allowed_origin_reads_responses() {
     let app = spawn().await;
     for origin in [APP, OTHER_APP] {
         let me = get(&app, "/api/v1/me", origin, Some(&app.admin())).await;
@@ -53,7 +53,7 @@ async fn a_page_of_an_allowed_origin_reads_answers() {
 }
 
 #[actix_web::test]
-async fn a_page_of_an_allowed_origin_reads_why_it_was_refused() {
+async fn page_of_an_allowed_origin_reads_refusals() {
     let app = spawn().await;
     let bob = app.token("bob").sign();
 
@@ -79,7 +79,7 @@ async fn a_page_of_an_allowed_origin_reads_why_it_was_refused() {
 }
 
 #[actix_web::test]
-async fn a_page_of_an_allowed_origin_reads_that_we_are_at_fault() {
+async fn page_of_an_allowed_origin_reads_server_errors() {
     let app = TestApp::setup().var("CORS_ALLOWED_ORIGINS", APP).spawn_after(|idp| {
         idp.discovery().fail(500);
         idp.jwks().fail(500);
@@ -92,7 +92,7 @@ async fn a_page_of_an_allowed_origin_reads_that_we_are_at_fault() {
 }
 
 #[actix_web::test]
-async fn a_page_of_an_allowed_origin_reads_that_it_has_to_wait() {
+async fn page_of_an_allowed_origin_reads_rate_limits() {
     let limited = TestApp::setup().var("CORS_ALLOWED_ORIGINS", APP).var("RATE_LIMIT_DISABLED", "false");
     let limited = limited.var("RATE_LIMIT_FAILURES_PER_MINUTE", "1").var("RATE_LIMIT_REQUESTS_PER_MINUTE", "1");
     let app = limited.spawn().await;
@@ -107,7 +107,7 @@ async fn a_page_of_an_allowed_origin_reads_that_it_has_to_wait() {
 }
 
 #[actix_web::test]
-async fn a_page_of_any_other_origin_reads_nothing() {
+async fn page_of_any_other_origin_reads_nothing() {
     let app = spawn().await;
     let with_a_slash = format!("{APP}/");
     for origin in
@@ -125,7 +125,7 @@ async fn a_page_of_any_other_origin_reads_nothing() {
 }
 
 #[actix_web::test]
-async fn a_preflight_lets_an_allowed_page_send_what_the_api_takes_and_is_remembered() {
+async fn preflight_allows_the_methods_and_fields_of_the_api_and_is_cacheable() {
     let app = spawn().await;
     let fields = "authorization,content-type,if-match,if-none-match,idempotency-key,x-request-id,x-requested-with";
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
@@ -141,7 +141,7 @@ async fn a_preflight_lets_an_allowed_page_send_what_the_api_takes_and_is_remembe
 }
 
 #[actix_web::test]
-async fn a_preflight_for_what_no_page_may_send_is_refused() {
+async fn preflight_for_a_forbidden_method_or_field_is_refused() {
     let app = spawn().await;
     for (method, fields) in [("TRACE", "authorization"), ("GET", "x-forwarded-for"), ("GET", "cookie")] {
         let refused = preflight(&app, APP, method, fields).await;
@@ -150,17 +150,17 @@ async fn a_preflight_for_what_no_page_may_send_is_refused() {
 }
 
 #[actix_web::test]
-async fn where_no_origin_is_allowed_there_is_no_cors() {
+async fn without_allowed_origins_cors_is_off() {
     let app = TestApp::spawn().await;
     let me = get(&app, "/api/v1/me", APP, Some(&app.admin())).await;
     assert_eq!((me.status(), me.header("access-control-allow-origin"), me.header("vary")), (200, None, None));
     let options = preflight(&app, APP, "GET", "authorization").await;
-    // As any request without a token.
+    // The same as for any request without a token.
     assert_eq!((options.status(), options.problem().as_str()), (401, "missing-token"));
 }
 
 #[actix_web::test]
-async fn a_client_that_is_no_browser_notices_nothing() {
+async fn request_without_origin_gets_no_cors_headers() {
     let app = spawn().await;
     let me = app.get("/api/v1/me", &app.admin()).await;
     assert_eq!((me.status(), me.header("access-control-allow-origin")), (200, None));
@@ -169,7 +169,7 @@ async fn a_client_that_is_no_browser_notices_nothing() {
 }
 
 #[actix_web::test]
-async fn a_wildcard_stops_the_start_in_words() {
+async fn wildcard_origin_is_a_configuration_error() {
     for wildcard in ["*", "https://app.example.com,https://*.example.com"] {
         let faults = Config::from_vars([("CORS_ALLOWED_ORIGINS", wildcard)]).unwrap_err().to_string();
         assert!(faults.contains("CORS_ALLOWED_ORIGINS") && faults.contains("wildcard"), "{faults}");
@@ -177,7 +177,7 @@ async fn a_wildcard_stops_the_start_in_words() {
 }
 
 #[actix_web::test]
-async fn the_documentation_signs_in_at_the_provider_with_the_client_that_is_configured() {
+async fn documentation_signs_in_at_the_provider_with_the_configured_client() {
     let app =
         TestApp::setup().var("OIDC_DOCS_CLIENT_ID", "docs-client").var("OIDC_DOCS_PARAMETERS", "audience=the+api");
     let app = app.spawn().await;
@@ -197,14 +197,14 @@ async fn the_documentation_signs_in_at_the_provider_with_the_client_that_is_conf
     let list = &document["paths"]["/api/v1/users"]["get"]["security"];
     assert_eq!(list, &serde_json::json!([{ "sign-in": ["users:read"] }, { "bearer": ["users:read"] }]));
     let live = &document["paths"]["/health/live"]["get"]["security"];
-    assert_eq!(live, &serde_json::json!([{}]), "what is public stays so");
+    assert_eq!(live, &serde_json::json!([{}]), "a public route stays public");
 }
 
 #[actix_web::test]
-async fn the_documentation_is_there_while_the_provider_is_not_and_asks_it_once_in_a_while() {
+async fn documentation_is_served_during_a_provider_outage_and_retries_rarely() {
     let setup = TestApp::setup().var("OIDC_DOCS_CLIENT_ID", "docs-client");
     let app = setup.spawn_after(|idp| idp.discovery().fail(500)).await;
-    // The key set asks too, once.
+    // The key set sends one request too.
     app.get_with_unknown_key().await;
     let asked = app.idp.discovery().requests();
     for _ in 0..3 {
@@ -214,7 +214,7 @@ async fn the_documentation_is_there_while_the_provider_is_not_and_asks_it_once_i
             (200, &().into())
         );
     }
-    assert_eq!(app.idp.discovery().requests(), asked + 1, "strangers make us ask once");
+    assert_eq!(app.idp.discovery().requests(), asked + 1, "unauthenticated requests cause one fetch");
     app.idp.discovery().reset();
     app.pass(31);
     let document = app.get_without_token("/docs/openapi.json").await.json();

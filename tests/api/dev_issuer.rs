@@ -1,4 +1,4 @@
-//! The development issuer, asked over HTTP as any client would.
+//! The development issuer, over HTTP.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const REDIRECT: &str = "http://localhost:5173/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// The parameters of a request that is right.
+/// The parameters of a valid authorization request.
 const AUTHORIZATION: [(&str, &str); 8] = [
     ("client_id", SPA_CLIENT),
     ("redirect_uri", REDIRECT),
@@ -43,7 +43,7 @@ struct Browser {
 
 impl Browser {
     async fn new() -> Self {
-        // Long ago, so that whatever reads the machine's clock instead shows.
+        // A past time, so that code that reads the machine's clock fails.
         let clock = Clock::manual(DateTime::from_timestamp(1_700_000_000, 0).unwrap());
         let options = IssuerOptions { clock: clock.clone(), ..IssuerOptions::new(AUDIENCE) };
         let http = Client::builder().redirect(Policy::none()).build().unwrap();
@@ -65,7 +65,7 @@ impl Browser {
         request.body(body).send().await.unwrap()
     }
 
-    /// Signs in through the page, and returns the code.
+    /// Signs in through the page and returns the code.
     async fn code(&self, login: &str) -> String {
         let response = self.post("/authorize", &with(&AUTHORIZATION, "login", login)).await;
         answer_to(&response, REDIRECT).remove("code").expect("a code")
@@ -102,7 +102,7 @@ fn refreshing(token: &str) -> [(&str, &str); 3] {
     [("grant_type", "refresh_token"), ("client_id", SPA_CLIENT), ("refresh_token", token)]
 }
 
-/// The parameters with one of them changed or added.
+/// The parameters with one of them replaced or added.
 fn with<'a>(parameters: &[(&'a str, &'a str)], name: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {
     let mut changed = without(parameters, name);
     changed.push((name, value));
@@ -129,7 +129,7 @@ async fn json(response: Response) -> Value {
     serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
 }
 
-/// The error of a refused token request, which is never to be stored.
+/// The status and error of a refused token request, which must not be stored.
 async fn refusal(response: Response) -> (StatusCode, String) {
     assert_eq!(header(&response, &CACHE_CONTROL), Some("no-store"));
     let status = response.status();
@@ -144,7 +144,7 @@ fn text<'a>(value: &'a Value, member: &str) -> &'a str {
     value[member].as_str().unwrap()
 }
 
-/// The claims of a token, its signature checked against the published keys by another library.
+/// The claims of a token. Another library checks its signature against the published keys.
 async fn claims(browser: &Browser, token: &str) -> Value {
     let published: jsonwebtoken::jwk::JwkSet =
         serde_json::from_value(json(browser.get("/jwks", &[]).await).await).unwrap();
@@ -153,13 +153,13 @@ async fn claims(browser: &Browser, token: &str) -> Value {
     let mut rules = jsonwebtoken::Validation::new(header.alg);
     rules.set_audience(&[AUDIENCE]);
     rules.set_issuer(&[browser.issuer.url()]);
-    // The issuer's clock is moved by hand.
+    // The test moves the issuer's clock.
     rules.validate_exp = false;
     jsonwebtoken::decode::<Value>(token, &key, &rules).unwrap().claims
 }
 
 #[actix_web::test]
-async fn discovery_is_what_openidconnect_expects_and_names_what_works() {
+async fn discovery_is_parsed_by_openidconnect_and_names_the_endpoints() {
     let browser = Browser::new().await;
     let document = json(browser.get("/.well-known/openid-configuration", &[]).await).await;
     let metadata: CoreProviderMetadata = serde_json::from_value(document.clone()).unwrap();
@@ -180,7 +180,7 @@ async fn discovery_is_what_openidconnect_expects_and_names_what_works() {
 }
 
 #[actix_web::test]
-async fn a_person_signs_in_by_the_page_and_the_app_gets_tokens_for_them() {
+async fn user_signs_in_on_the_page_and_the_app_gets_tokens() {
     let browser = Browser::new().await;
     let page = browser.get("/authorize", &AUTHORIZATION).await;
     assert_eq!(page.status(), StatusCode::OK);
@@ -209,7 +209,7 @@ async fn a_person_signs_in_by_the_page_and_the_app_gets_tokens_for_them() {
 }
 
 #[actix_web::test]
-async fn the_id_token_is_proved_by_openidconnect() {
+async fn id_token_is_verified_by_openidconnect() {
     let browser = Browser::new().await;
     let tokens = browser.sign_in("alice").await;
     let id_token: CoreIdToken = text(&tokens, "id_token").parse().unwrap();
@@ -228,7 +228,7 @@ async fn the_id_token_is_proved_by_openidconnect() {
 }
 
 #[actix_web::test]
-async fn an_unknown_client_or_return_address_gets_a_page_and_no_redirect() {
+async fn unknown_client_or_redirect_uri_gets_a_page_and_no_redirect() {
     let browser = Browser::new().await;
     let stranger = with(&AUTHORIZATION, "client_id", "stranger");
     let elsewhere = with(&AUTHORIZATION, "redirect_uri", "https://example.com/");
@@ -245,7 +245,7 @@ async fn an_unknown_client_or_return_address_gets_a_page_and_no_redirect() {
 }
 
 #[actix_web::test]
-async fn any_other_fault_is_told_to_the_app() {
+async fn any_other_error_is_returned_to_the_app() {
     let browser = Browser::new().await;
     for (name, value, error) in [
         ("response_type", "token", "unsupported_response_type"),
@@ -271,7 +271,7 @@ async fn any_other_fault_is_told_to_the_app() {
 }
 
 #[actix_web::test]
-async fn a_code_is_worth_nothing_without_all_that_it_is_bound_to() {
+async fn code_is_refused_unless_everything_it_is_bound_to_matches() {
     let browser = Browser::new().await;
     for (name, value, error) in [
         ("code_verifier", CHALLENGE, "invalid_grant"),
@@ -293,7 +293,7 @@ async fn a_code_is_worth_nothing_without_all_that_it_is_bound_to() {
 }
 
 #[actix_web::test]
-async fn a_code_used_twice_revokes_what_came_of_it() {
+async fn code_used_twice_revokes_its_refresh_token() {
     let browser = Browser::new().await;
     let code = browser.code("alice").await;
     let tokens = json(browser.redeem(&code).await).await;
@@ -303,7 +303,7 @@ async fn a_code_used_twice_revokes_what_came_of_it() {
 }
 
 #[actix_web::test]
-async fn refresh_tokens_rotate_and_a_used_one_ends_them_all() {
+async fn refresh_tokens_rotate_and_reuse_revokes_them_all() {
     let browser = Browser::new().await;
     let first = browser.sign_in("alice").await;
     let second = json(browser.refresh(text(&first, "refresh_token")).await).await;
@@ -316,7 +316,7 @@ async fn refresh_tokens_rotate_and_a_used_one_ends_them_all() {
 }
 
 #[actix_web::test]
-async fn a_refresh_may_ask_for_less_but_not_for_more() {
+async fn refresh_may_narrow_the_scope_but_not_widen_it() {
     let browser = Browser::new().await;
     let first = browser.sign_in("alice").await;
     let less = with(&refreshing(text(&first, "refresh_token")), "scope", "profile:read");
@@ -328,7 +328,7 @@ async fn a_refresh_may_ask_for_less_but_not_for_more() {
 }
 
 #[actix_web::test]
-async fn a_program_gets_a_token_for_itself_by_header_or_by_form() {
+async fn client_credentials_are_accepted_in_the_header_and_in_the_form() {
     let browser = Browser::new().await;
     let request = browser.http.post(browser.url("/token")).basic_auth(MACHINE_CLIENT, Some(MACHINE_SECRET));
     let by_header = request
@@ -353,7 +353,7 @@ async fn a_program_gets_a_token_for_itself_by_header_or_by_form() {
 }
 
 #[actix_web::test]
-async fn a_client_that_proves_nothing_is_challenged() {
+async fn unauthenticated_client_is_challenged() {
     let browser = Browser::new().await;
     let wrong = browser.http.post(browser.url("/token")).basic_auth(MACHINE_CLIENT, Some("wrong"));
     let wrong = wrong.header("content-type", "application/x-www-form-urlencoded").body("grant_type=client_credentials");
@@ -372,7 +372,7 @@ async fn a_client_that_proves_nothing_is_challenged() {
 }
 
 #[actix_web::test]
-async fn a_client_proved_twice_or_a_parameter_sent_twice_is_refused() {
+async fn client_authenticated_twice_or_repeated_parameter_is_refused() {
     let browser = Browser::new().await;
     for body in [
         format!("grant_type=client_credentials&client_secret={MACHINE_SECRET}"),
@@ -387,7 +387,7 @@ async fn a_client_proved_twice_or_a_parameter_sent_twice_is_refused() {
 }
 
 #[actix_web::test]
-async fn the_development_token_is_for_anybody_known() {
+async fn development_token_is_issued_for_every_known_subject() {
     let browser = Browser::new().await;
     for (subject, client) in [("alice", SPA_CLIENT), ("bob", SPA_CLIENT), (MACHINE_CLIENT, MACHINE_CLIENT)] {
         let tokens = json(browser.post("/dev/token", &[("subject", subject)]).await).await;
@@ -401,11 +401,11 @@ async fn the_development_token_is_for_anybody_known() {
 }
 
 #[actix_web::test]
-async fn signing_out_ends_refreshing_and_leads_back() {
+async fn sign_out_revokes_refresh_tokens_and_redirects_back() {
     let browser = Browser::new().await;
     let alice = browser.sign_in("alice").await;
     let bob = browser.sign_in("bob").await;
-    // People sign out long after the ID token expired.
+    // Sign-out happens long after the ID token expired.
     browser.clock.advance(Duration::from_secs(3600));
     let parameters = [
         ("id_token_hint", text(&alice, "id_token")),
@@ -420,7 +420,7 @@ async fn signing_out_ends_refreshing_and_leads_back() {
 }
 
 #[actix_web::test]
-async fn a_sign_out_that_cannot_be_trusted_ends_nothing_and_leads_nowhere() {
+async fn untrusted_sign_out_revokes_nothing_and_does_not_redirect() {
     let browser = Browser::new().await;
     let tokens = browser.sign_in("alice").await;
     let right = [("id_token_hint", text(&tokens, "id_token")), ("post_logout_redirect_uri", REDIRECT)];
@@ -448,7 +448,7 @@ async fn a_sign_out_that_cannot_be_trusted_ends_nothing_and_leads_nowhere() {
 }
 
 #[actix_web::test]
-async fn a_rotated_key_stays_published_until_it_is_withdrawn() {
+async fn rotated_key_stays_published_until_it_is_withdrawn() {
     let browser = Browser::new().await;
     for algorithm in Algorithm::ALL {
         let before = browser.issuer.token().algorithm(algorithm).sign();
@@ -457,7 +457,7 @@ async fn a_rotated_key_stays_published_until_it_is_withdrawn() {
         let after = browser.issuer.token().algorithm(algorithm).sign();
         let new = jsonwebtoken::decode_header(&after).unwrap().kid.unwrap();
         assert_ne!(old, new);
-        // Both are checked against what is published now.
+        // Both are checked against the keys published now.
         claims(&browser, &before).await;
         claims(&browser, &after).await;
         browser.issuer.withdraw_old_keys();
@@ -467,7 +467,7 @@ async fn a_rotated_key_stays_published_until_it_is_withdrawn() {
 }
 
 #[actix_web::test]
-async fn documents_can_be_broken_changed_and_put_right() {
+async fn documents_can_be_failed_replaced_and_reset() {
     let browser = Browser::new().await;
     let jwks = browser.issuer.jwks();
     jwks.fail(503);
@@ -482,21 +482,21 @@ async fn documents_can_be_broken_changed_and_put_right() {
 }
 
 #[actix_web::test]
-async fn a_held_document_waits_for_its_release() {
+async fn held_document_waits_for_its_release() {
     let browser = Browser::new().await;
     let jwks = browser.issuer.jwks();
     jwks.hold();
     let request = actix_web::rt::spawn(browser.http.get(browser.url("/jwks")).send());
     jwks.wait_for_requests(1).await;
     assert!(!request.is_finished());
-    // What is served is what holds at the release, not at the request.
+    // The response has the keys at the time of the release, not of the request.
     browser.issuer.rotate(Algorithm::EdDsa);
     jwks.release();
     assert_eq!(json(request.await.unwrap().unwrap()).await, browser.issuer.key_set());
 }
 
 #[actix_web::test]
-async fn a_held_document_does_not_hold_up_the_stop() {
+async fn held_document_does_not_delay_the_stop() {
     let Browser { issuer, http, .. } = Browser::new().await;
     issuer.jwks().hold();
     let request = actix_web::rt::spawn(http.get(format!("{}/jwks", issuer.url())).send());
@@ -506,7 +506,7 @@ async fn a_held_document_does_not_hold_up_the_stop() {
 }
 
 #[actix_web::test]
-async fn apps_on_loopback_may_read_what_others_may_not() {
+async fn only_apps_on_loopback_may_read_responses() {
     let browser = Browser::new().await;
     let allowed = async |path: &str, origin: &str| {
         let request = browser.http.get(browser.url(path)).header(ORIGIN, origin);
@@ -521,18 +521,18 @@ async fn apps_on_loopback_may_read_what_others_may_not() {
 }
 
 #[actix_web::test]
-async fn the_page_of_the_documentation_may_ask_for_a_token_in_its_way() {
+async fn documentation_page_passes_the_preflight_of_the_token_endpoint() {
     let browser = Browser::new().await;
     let request =
         browser.http.request(reqwest::Method::OPTIONS, browser.url("/token")).header(ORIGIN, "http://127.0.0.1:8080");
     let request = request.header("Access-Control-Request-Method", "POST");
-    // The fields that swagger-ui sends.
+    // The header fields that swagger-ui sends.
     let request = request.header("Access-Control-Request-Headers", "authorization,content-type,x-requested-with");
     assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
 }
 
 #[actix_web::test]
-async fn a_foreign_host_name_that_points_here_is_refused() {
+async fn foreign_host_name_is_refused() {
     let browser = Browser::new().await;
     for (host, status) in [("localhost", StatusCode::OK), ("rebound.example.com", StatusCode::MISDIRECTED_REQUEST)] {
         let response = browser.http.get(browser.url("/jwks")).header(HOST, host).send().await.unwrap();
@@ -541,7 +541,7 @@ async fn a_foreign_host_name_that_points_here_is_refused() {
 }
 
 #[actix_web::test]
-async fn it_listens_on_loopback_only_and_frees_its_port() {
+async fn issuer_listens_on_loopback_only_and_frees_its_port() {
     let everywhere = IssuerOptions { bind: ([0, 0, 0, 0], 0).into(), ..IssuerOptions::new(AUDIENCE) };
     assert!(matches!(Issuer::start(everywhere).await, Err(StartError::NotLoopback(_))));
 

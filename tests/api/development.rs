@@ -1,4 +1,4 @@
-//! `portcullis dev`, as the README shows it.
+//! `portcullis dev` as documented in the README.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn get(service: &Service, path: &str, token: &str) -> Reply {
 }
 
 #[actix_web::test]
-async fn the_session_of_the_readme_works_without_any_setting() {
+async fn session_of_the_readme_works_without_any_setting() {
     let service = Program::portcullis().develop();
 
     let me = get(&service, "/api/v1/me", &token(&service, &["alice"])).await;

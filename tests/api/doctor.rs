@@ -1,5 +1,5 @@
-//! `portcullis doctor`: what an operator is told of set-ups that do not work, and of tokens that are refused. Each expected output is a
-//! file in `tests/api/doctor/`.
+//! `portcullis doctor`: its report on set-ups that do not work and on refused tokens. The expected outputs are the files in
+//! `tests/api/doctor/`.
 
 use portcullis::dev::{Issuer, IssuerOptions};
 use serde_json::{Value, json};
@@ -11,26 +11,26 @@ async fn issuer() -> Issuer {
     Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap()
 }
 
-/// The command in a set-up where nothing is wrong yet.
+/// The command in a working set-up.
 fn doctor(idp: &Issuer) -> Program {
     Program::portcullis().var("OIDC_ISSUER", idp.url()).var("OIDC_AUDIENCE", AUDIENCE)
 }
 
-/// Asserts that the doctor finds something wrong and says what the file of this name says, the issuer's address aside.
-fn assert_unwell(name: &str, doctor: &Program, idp: &Issuer, arguments: &[&str]) {
+/// Asserts that the doctor fails and prints the content of the file of this name, apart from the issuer's port.
+fn assert_fault(name: &str, doctor: &Program, idp: &Issuer, arguments: &[&str]) {
     let outcome = doctor.run(&[&["doctor"], arguments].concat());
     assert!(!outcome.succeeded(), "{name}: {}", outcome.output());
-    assert_says(name, outcome.output(), idp);
+    assert_output(name, outcome.output(), idp);
 }
 
-/// Asserts that the doctor refuses `token`, and says what the file of this name says.
+/// Asserts that the doctor refuses `token` and prints the content of the file of this name.
 fn assert_refused(name: &str, doctor: &Program, idp: &Issuer, token: &str) {
     let outcome = doctor.run_with_input(&["doctor", "--token", "-"], token);
     assert!(!outcome.succeeded(), "{name}: {}", outcome.output());
-    assert_says(name, outcome.output(), idp);
+    assert_output(name, outcome.output(), idp);
 }
 
-fn assert_says(name: &str, output: &str, idp: &Issuer) {
+fn assert_output(name: &str, output: &str, idp: &Issuer) {
     let port = idp.url().rsplit_once(':').unwrap().1;
     let path = format!("{}/tests/api/doctor/{name}.txt", env!("CARGO_MANIFEST_DIR"));
     let expected = std::fs::read_to_string(&path).unwrap();
@@ -38,8 +38,8 @@ fn assert_says(name: &str, output: &str, idp: &Issuer) {
 }
 
 #[actix_web::test]
-async fn no_issuer() {
-    assert_unwell("no-issuer", &Program::portcullis(), &issuer().await, &[]);
+async fn missing_issuer_is_reported() {
+    assert_fault("no-issuer", &Program::portcullis(), &issuer().await, &[]);
 }
 
 #[cfg(unix)]
@@ -50,90 +50,90 @@ async fn database_that_other_users_may_read_is_a_warning() {
     let idp = issuer().await;
     let doctor = doctor(&idp).var("DATABASE_URL", "sqlite://own.db");
     assert!(doctor.run(&["migrate"]).succeeded());
-    let told = |doctor: &Program| doctor.run(&["doctor"]).output().to_owned();
-    assert!(!told(&doctor).contains("own.db"), "{}", told(&doctor));
+    let report = |doctor: &Program| doctor.run(&["doctor"]).output().to_owned();
+    assert!(!report(&doctor).contains("own.db"), "{}", report(&doctor));
     std::fs::set_permissions(doctor.folder().join("own.db"), std::fs::Permissions::from_mode(0o644)).unwrap();
     let expected = "warning database: users other than the owner have access to own.db; run `chmod 600` on it";
-    assert!(told(&doctor).contains(expected), "{}", told(&doctor));
+    assert!(report(&doctor).contains(expected), "{}", report(&doctor));
 }
 
 #[actix_web::test]
-async fn no_audience() {
+async fn missing_audience_is_reported() {
     let idp = issuer().await;
-    assert_unwell("no-audience", &Program::portcullis().var("OIDC_ISSUER", idp.url()), &idp, &[]);
+    assert_fault("no-audience", &Program::portcullis().var("OIDC_ISSUER", idp.url()), &idp, &[]);
 }
 
 #[actix_web::test]
-async fn a_slash_too_many() {
+async fn superfluous_slash_of_the_issuer_is_reported() {
     let idp = issuer().await;
     let issuer = format!("{}/", idp.url());
     let doctor = Program::portcullis().var("OIDC_ISSUER", &issuer).var("OIDC_AUDIENCE", AUDIENCE);
-    assert_unwell("slash", &doctor, &idp, &[]);
+    assert_fault("slash", &doctor, &idp, &[]);
 }
 
 #[actix_web::test]
-async fn another_name_of_the_host() {
+async fn different_host_name_of_the_issuer_is_reported() {
     let idp = issuer().await;
     let issuer = idp.url().replace("127.0.0.1", "localhost");
     let doctor = Program::portcullis().var("OIDC_ISSUER", &issuer).var("OIDC_AUDIENCE", AUDIENCE);
-    assert_unwell("host", &doctor, &idp, &[]);
+    assert_fault("host", &doctor, &idp, &[]);
 }
 
 #[actix_web::test]
-async fn nobody_listens() {
+async fn unreachable_key_set_is_reported() {
     let idp = issuer().await;
     let doctor = doctor(&idp).var("OIDC_JWKS_URL", "http://127.0.0.1:1/jwks");
-    assert_unwell("unreachable", &doctor, &idp, &[]);
+    assert_fault("unreachable", &doctor, &idp, &[]);
 }
 
 #[actix_web::test]
-async fn a_provider_that_fails() {
+async fn failing_provider_is_reported() {
     let idp = issuer().await;
     idp.discovery().fail(500);
-    assert_unwell("failing", &doctor(&idp), &idp, &[]);
+    assert_fault("failing", &doctor(&idp), &idp, &[]);
 }
 
 #[actix_web::test]
-async fn a_web_page_where_metadata_should_be() {
+async fn web_page_in_place_of_metadata_is_reported() {
     let idp = issuer().await;
     idp.discovery().serve("<html></html>");
-    assert_unwell("web-page", &doctor(&idp), &idp, &[]);
+    assert_fault("web-page", &doctor(&idp), &idp, &[]);
 }
 
 #[actix_web::test]
-async fn keys_that_have_moved() {
+async fn redirected_key_set_is_reported() {
     let idp = issuer().await;
     idp.jwks().redirect("https://keys.example.test/");
-    assert_unwell("moved-keys", &doctor(&idp), &idp, &[]);
+    assert_fault("moved-keys", &doctor(&idp), &idp, &[]);
 }
 
 #[actix_web::test]
-async fn no_key_for_the_algorithms_that_are_allowed() {
+async fn key_set_without_a_key_for_the_allowed_algorithms_is_reported() {
     let idp = issuer().await;
-    assert_unwell("algorithm", &doctor(&idp).var("OIDC_ALGORITHMS", "ES512"), &idp, &[]);
+    assert_fault("algorithm", &doctor(&idp).var("OIDC_ALGORITHMS", "ES512"), &idp, &[]);
 }
 
 #[actix_web::test]
-async fn keys_for_encryption_only() {
+async fn key_set_with_encryption_keys_only_is_reported() {
     let idp = issuer().await;
     idp.jwks().serve(
         json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "use": "enc", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }] })
             .to_string(),
     );
-    assert_unwell("encryption-keys", &doctor(&idp), &idp, &[]);
+    assert_fault("encryption-keys", &doctor(&idp), &idp, &[]);
 }
 
 #[actix_web::test]
-async fn an_issuer_that_is_to_be_asked_without_a_secret_or_a_place() {
+async fn introspection_without_a_secret_or_an_endpoint_is_reported() {
     let idp = issuer().await;
     let doctor = doctor(&idp).var("OIDC_OPAQUE", "true").var("OIDC_INTROSPECTION_CLIENT_ID", "api");
-    assert_unwell("no-secret", &doctor, &idp, &[]);
+    assert_fault("no-secret", &doctor, &idp, &[]);
     let doctor = doctor.var("OIDC_INTROSPECTION_CLIENT_SECRET", "secret").var("OIDC_TRUST_ACTIVE", "true");
-    assert_unwell("no-introspection", &doctor, &idp, &[]);
+    assert_fault("no-introspection", &doctor, &idp, &[]);
 }
 
 #[actix_web::test]
-async fn a_refused_token_is_told_up_to_the_check_that_refuses_it() {
+async fn refused_token_is_reported_up_to_the_failing_check() {
     let idp = issuer().await;
     let elsewhere = idp.token().audience("another-service").sign();
     assert_refused("token-audience", &doctor(&idp), &idp, &elsewhere);
@@ -146,35 +146,36 @@ async fn token_in_the_arguments_is_refused_and_not_repeated() {
     let token = idp.token().subject("alice").sign();
     for arguments in [&["doctor", "--token", &token][..], &["doctor", &format!("--token={token}")]] {
         let outcome = doctor(&idp).run(arguments);
-        assert!(outcome.complaint().contains("--token - < token.txt"), "{}", outcome.complaint());
-        assert!(!outcome.complaint().contains(&token) && outcome.output().is_empty(), "{}", outcome.complaint());
+        assert!(outcome.stderr().contains("--token - < token.txt"), "{}", outcome.stderr());
+        assert!(!outcome.stderr().contains(&token) && outcome.output().is_empty(), "{}", outcome.stderr());
     }
 }
 
 #[actix_web::test]
-async fn a_good_token_is_told_to_its_end_and_nothing_is_made() {
+async fn valid_token_is_reported_in_full_and_no_file_is_created() {
     let idp = issuer().await;
     let doctor = doctor(&idp);
     let token = idp.token().subject("alice").scope("profile:read users:read").sign();
     let outcome = doctor.run_with_input(&["doctor", "--token", "-"], &token);
     assert!(outcome.succeeded(), "{}", outcome.output());
-    assert_says("token-good", outcome.output(), &idp);
+    assert_output("token-good", outcome.output(), &idp);
     assert_eq!(std::fs::read_dir(doctor.folder()).unwrap().count(), 0);
 }
 
 #[actix_web::test]
-async fn what_a_known_person_may_do_with_a_token_is_told() {
+async fn principal_of_a_valid_token_is_reported() {
     let idp = issuer().await;
     let doctor = doctor(&idp);
     doctor.run(&["migrate"]).printed();
     let token = idp.token().subject("alice").scope("profile:read users:read").sign();
     let outcome = doctor.run_with_input(&["doctor", "--token", "-"], &token);
     assert!(outcome.succeeded(), "{}", outcome.output());
-    assert!(outcome.output().ends_with("note    principal: nobody is known by this issuer, kind and subject yet\n"));
+    let last_line = "note    principal: no principal is linked to this issuer, kind and subject yet\n";
+    assert!(outcome.output().ends_with(last_line), "{}", outcome.output());
 }
 
 #[actix_web::test]
-async fn programs_read_json() {
+async fn report_is_available_as_json() {
     let idp = issuer().await;
     idp.jwks().fail(503);
     let outcome = doctor(&idp).run(&["doctor", "--json"]);

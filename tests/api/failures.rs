@@ -1,4 +1,4 @@
-//! Handlers that fail in ways of their own.
+//! Handlers that fail with foreign errors.
 
 use portcullis::actix_web::{Error as ActixError, error};
 use portcullis::{Api, Application, PUBLIC, op, utoipa};
@@ -12,13 +12,13 @@ async fn panics() -> &'static str {
     panic!("marked")
 }
 
-/// Refuses in words of its own.
+/// Returns a client error of Actix.
 #[utoipa::path(get, path = "", responses((status = 409)))]
 async fn refuses() -> Result<&'static str, ActixError> {
     Err(error::ErrorConflict("marked"))
 }
 
-/// Fails in words of its own.
+/// Returns a server error of Actix.
 #[utoipa::path(get, path = "", responses((status = 500)))]
 async fn fails() -> Result<&'static str, ActixError> {
     Err(error::ErrorBadGateway("marked"))
@@ -29,7 +29,7 @@ fn register(api: &mut Api) {
 }
 
 #[actix_web::test]
-async fn whatever_a_handler_does_the_answer_is_a_problem_that_repeats_nothing() {
+async fn failure_of_a_handler_is_a_problem_without_its_message() {
     let app = TestApp::setup().application(Application::new().routes(register)).spawn().await;
     for (path, status, kind) in [
         ("/panics", 500, "urn:portcullis:problem:internal"),

@@ -1,9 +1,9 @@
-//! The database's bad days, and the service's: nothing that was acknowledged is lost, nothing is half done, nobody is wrongly refused.
+//! Faults of the database and of the service: no acknowledged write is lost, no write is half done, no caller is wrongly refused.
 //!
-//! What needs no server is here and runs on both databases. The faults of a server are in `faults/postgres.rs`; they are left out, and
-//! counted as ignored, where there is none.
+//! The tests here need no server and run on both databases. The faults of a server are in `faults/postgres.rs`; without a server they are
+//! ignored.
 
-#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "most of it is for the faults of a server"))]
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "most helpers serve the tests with a server"))]
 mod load;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::support::program::{Program, Service};
 use crate::support::{ALL_SCOPES, AUDIENCE, Request, TestApp, TestDatabase, client};
-use load::{USERS, halves, lost, person};
+use load::{USERS, halves, lost, new_user};
 
 async fn serve(database: &TestDatabase, idp: &Issuer) -> Service {
     let program = Program::portcullis()
@@ -30,7 +30,7 @@ async fn serve(database: &TestDatabase, idp: &Issuer) -> Service {
     spawn_blocking(move || program.serve()).await.unwrap()
 }
 
-/// The ids of the people that were said to be made until the service is killed, which it is after `enough`.
+/// Creates users until the service is killed, after `enough` of them. Returns the ids of the acknowledged ones.
 async fn write_until_killed(
     service: Service,
     idp: &Issuer,
@@ -43,18 +43,18 @@ async fn write_until_killed(
     let writer = async |lane: usize| {
         for number in 0.. {
             let request = Request::new(&client, Method::POST, &format!("{url}{USERS}")).bearer(&admin);
-            // It does not answer any more when it is gone.
-            let body = person(idp.url(), &format!("{life}-{lane}-{number}"));
+            // A killed service does not answer any more.
+            let body = new_user(idp.url(), &format!("{life}-{lane}-{number}"));
             let Ok(reply) = request.json(&body).try_send().await else { return };
             if reply.status() == 503 {
-                // On a busy machine eight wait long for one writer. Nothing was acknowledged.
+                // On a busy machine eight writers may wait too long for their turn. Nothing was acknowledged.
                 refused.set(refused.get() + 1);
                 continue;
             }
             assert_eq!(reply.status(), 201, "{}", reply.text());
             acknowledged.borrow_mut().push(reply.json()["id"].as_str().unwrap().to_owned());
             if acknowledged.borrow().len() == enough {
-                // SIGKILL, with the requests of the other writers under way.
+                // SIGKILL while the requests of the other writers are in flight.
                 drop(service.take());
             }
         }
@@ -64,7 +64,7 @@ async fn write_until_killed(
 }
 
 #[actix_web::test]
-async fn a_service_that_is_killed_amid_writes_keeps_all_that_it_acknowledged_and_nothing_by_half() {
+async fn killed_service_keeps_every_acknowledged_write_and_no_half_write() {
     const LIVES: usize = 4;
     let (idp, database) = (Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap(), TestDatabase::migrated());
     let (mut acknowledged, refused) = (Vec::new(), Cell::new(0));
@@ -72,7 +72,7 @@ async fn a_service_that_is_killed_amid_writes_keeps_all_that_it_acknowledged_and
         let service = serve(&database, &idp).await;
         acknowledged.extend(write_until_killed(service, &idp, life, 100, &refused).await);
     }
-    // The next one finds everybody.
+    // The next process finds every user.
     let (service, admin) = (serve(&database, &idp).await, idp.token().subject("alice").scope(ALL_SCOPES).sign());
     let client = client();
     for id in &acknowledged {
@@ -87,12 +87,12 @@ async fn a_service_that_is_killed_amid_writes_keeps_all_that_it_acknowledged_and
     assert_eq!((lost, halves), (0, 0));
 }
 
-/// Active people with a grant of `admin` that does not end.
+/// Active users with a permanent grant of `admin`.
 const COUNTED_ADMINS: &str = "principals AS p JOIN role_grants AS g ON g.principal_id = p.id
                               WHERE g.role = 'admin' AND g.expires_at IS NULL AND p.status = 'active'";
 
 #[actix_web::test]
-async fn two_admins_who_demote_each_other_at_once_never_leave_none() {
+async fn two_admins_who_demote_each_other_concurrently_leave_one_admin() {
     const TIMES: usize = 200;
     let one = TestApp::spawn().await;
     // Another replica over the same database.
@@ -100,25 +100,25 @@ async fn two_admins_who_demote_each_other_at_once_never_leave_none() {
     let other = other.var("BOOTSTRAP_ADMIN", "").spawn().await;
     let (alice, bob) = (one.introduce("alice").await, one.introduce("bob").await);
     let role = |id: &str| format!("{USERS}/{id}/roles/admin");
-    let (alice_says, bob_says) = (one.admin(), one.token("bob").sign());
-    assert_eq!(one.put(&role(&bob), &alice_says, json!({})).await.status(), 200);
+    let (alice_token, bob_token) = (one.admin(), one.token("bob").sign());
+    assert_eq!(one.put(&role(&bob), &alice_token, json!({})).await.status(), 200);
     let (mut by_alice, mut by_bob, mut fewest) = (0, 0, i64::MAX);
     for _ in 0..TIMES {
-        // As if the notice of what happened at one had just reached the other.
+        // As if each replica had just received the notification of the previous change.
         join(one.notice_external_changes(), other.notice_external_changes()).await;
-        let replies = join(one.delete(&role(&bob), &alice_says), other.delete(&role(&alice), &bob_says)).await;
+        let replies = join(one.delete(&role(&bob), &alice_token), other.delete(&role(&alice), &bob_token)).await;
         fewest = fewest.min(one.database().count(COUNTED_ADMINS));
-        let told = [&replies.0, &replies.1].map(|reply| (reply.status(), reply.text().to_owned()));
-        let (winner, says, demoted) = match (told[0].0, told[1].0) {
-            (200, 403 | 409) => (&one, &alice_says, &bob),
-            (403 | 409, 200) => (&other, &bob_says, &alice),
-            _ => panic!("one of them is demoted: {told:?}"),
+        let outcomes = [&replies.0, &replies.1].map(|reply| (reply.status(), reply.text().to_owned()));
+        let (winner, token, demoted) = match (outcomes[0].0, outcomes[1].0) {
+            (200, 403 | 409) => (&one, &alice_token, &bob),
+            (403 | 409, 200) => (&other, &bob_token, &alice),
+            _ => panic!("exactly one of them must be demoted: {outcomes:?}"),
         };
         *(if std::ptr::eq(winner, &one) { &mut by_alice } else { &mut by_bob }) += 1;
-        assert_eq!(winner.put(&role(demoted), says, json!({})).await.status(), 200);
+        assert_eq!(winner.put(&role(demoted), token, json!({})).await.status(), 200);
     }
     println!(
-        "two admins demoted each other {TIMES} times at once: {by_alice} times the one did, {by_bob} times the other, never fewer than {fewest} left"
+        "two admins demoted each other {TIMES} times at once: {by_alice} times the first won, {by_bob} times the second, never fewer than {fewest} left"
     );
     assert_eq!((fewest, by_alice + by_bob), (1, TIMES));
 }

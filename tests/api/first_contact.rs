@@ -1,4 +1,4 @@
-//! The first time that somebody comes.
+//! Provisioning at the first request of a principal.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -6,10 +6,10 @@ use serde_json::json;
 use crate::support::TestApp;
 
 #[actix_web::test]
-async fn two_hundred_first_requests_at_once_leave_one_person() {
+async fn two_hundred_concurrent_first_requests_create_one_user() {
     let app = TestApp::spawn().await;
     let admin = app.admin();
-    let people_before = app.get("/api/v1/users", &admin).await.json()["items"].as_array().unwrap().len();
+    let users_before = app.get("/api/v1/users", &admin).await.json()["items"].as_array().unwrap().len();
     let token = app.token("newcomer").sign();
     let replies = join_all((0..200).map(|_| app.get("/api/v1/me", &token))).await;
     let ids: std::collections::BTreeSet<String> = replies
@@ -20,12 +20,12 @@ async fn two_hundred_first_requests_at_once_leave_one_person() {
         })
         .collect();
     assert_eq!(ids.len(), 1);
-    let people = app.get("/api/v1/users", &admin).await.json()["items"].as_array().unwrap().len();
-    assert_eq!(people, people_before + 1);
+    let users = app.get("/api/v1/users", &admin).await.json()["items"].as_array().unwrap().len();
+    assert_eq!(users, users_before + 1);
 }
 
 #[actix_web::test]
-async fn a_newcomer_is_let_in_waits_or_stays_out_as_configured() {
+async fn new_user_is_pending_or_refused_as_configured() {
     let app = TestApp::setup().var("OIDC_JIT", "pending").spawn().await;
     let token = app.token("bob").sign();
     assert_eq!(app.get("/api/v1/me", &token).await.problem(), "principal-pending");
@@ -43,19 +43,19 @@ async fn a_newcomer_is_let_in_waits_or_stays_out_as_configured() {
 }
 
 #[actix_web::test]
-async fn the_same_subject_as_a_person_and_as_a_machine_is_two_principals() {
+async fn same_subject_as_user_and_as_service_account_is_two_principals() {
     let app = TestApp::spawn().await;
-    let person = app.introduce("reporter").await;
+    let user = app.introduce("reporter").await;
     let unknown = app.get("/api/v1/me", &app.machine_token("reporter").sign()).await;
     assert_eq!(unknown.problem(), "unknown-principal");
-    let machine = app.register_machine("reporter", &["member"]).await;
-    assert_ne!(person, machine);
+    let account = app.register_machine("reporter", &["member"]).await;
+    assert_ne!(user, account);
     let me = app.get("/api/v1/me", &app.machine_token("reporter").sign()).await.json();
-    assert_eq!((me["id"].as_str().unwrap(), &me["kind"]), (machine.as_str(), &json!("machine")));
+    assert_eq!((me["id"].as_str().unwrap(), &me["kind"]), (account.as_str(), &json!("machine")));
 }
 
 #[actix_web::test]
-async fn people_are_told_apart_by_subject_and_never_by_e_mail() {
+async fn users_are_identified_by_subject_and_never_by_email() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let twin = app.token("bob-2").claim("email", "bob@example.test").claim("email_verified", true).sign();
@@ -66,12 +66,12 @@ async fn people_are_told_apart_by_subject_and_never_by_e_mail() {
 }
 
 #[actix_web::test]
-async fn only_the_person_named_by_bootstrap_admin_becomes_one_and_only_while_there_is_none() {
+async fn bootstrap_admin_promotes_only_its_user_and_only_without_an_admin() {
     let app = TestApp::spawn().await;
     assert_eq!(app.get("/api/v1/users", &app.token("bob").sign()).await.status(), 403);
     assert_eq!(app.get("/api/v1/users", &app.admin()).await.status(), 200);
 
-    // Bob becomes the second admin, and takes the first one's role away: the setting does not give it back.
+    // Bob becomes the second admin and revokes alice's role: the setting does not grant it again.
     let bob = app.introduce("bob").await;
     let alice = app.introduce("alice").await;
     assert_eq!(app.put(&format!("/api/v1/users/{bob}/roles/admin"), &app.admin(), json!({})).await.status(), 200);

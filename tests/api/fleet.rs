@@ -1,6 +1,6 @@
-//! Several replicas over one database: what one changes bites at the others, and each does once what one alone would do once.
+//! Several replicas over one database: a change by one takes effect at the others, and work that must happen once happens once.
 //!
-//! They need a server, and are counted as ignored where there is none. The times that are printed and held to are those that operators are promised (docs/scaling.md).
+//! The tests need a server and are ignored without one. The times that they print and check are those promised in docs/scaling.md.
 
 mod histories;
 mod history;
@@ -18,20 +18,20 @@ use crate::support::program::Program;
 const ME: &str = "/api/v1/me";
 const USERS: &str = "/api/v1/users";
 
-/// How long it takes from here until `replica` answers `status`.
+/// The time from now until `replica` answers `status`.
 async fn until(replica: &Replica, path: &str, token: &str, status: u16) -> Duration {
     let start = Instant::now();
     loop {
-        let asked = start.elapsed();
+        let elapsed = start.elapsed();
         let reply = replica.get(path, token).await;
         if reply.status() == status {
-            return asked;
+            return elapsed;
         }
-        assert!(asked < Duration::from_secs(30), "{path} is still {} {}", reply.status(), reply.text());
+        assert!(elapsed < Duration::from_secs(30), "{path} is still {} {}", reply.status(), reply.text());
     }
 }
 
-/// Prints what was measured, and returns the 99th of a hundred.
+/// Prints the measured times and returns their 99th percentile.
 fn report(what: &str, mut taken: Vec<Duration>) -> Duration {
     taken.sort();
     let at = |percent: usize| taken[(taken.len() * percent).div_ceil(100).max(1) - 1];
@@ -39,12 +39,12 @@ fn report(what: &str, mut taken: Vec<Duration>) -> Duration {
     at(99)
 }
 
-/// Each kind of change is made at the first replica by alice, and looked for at the second, which knows bob.
-async fn changes_bite(fleet: &Fleet, what: &str) {
+/// Alice makes each kind of change at the first replica; the second, which has bob in its cache, must apply it.
+async fn changes_take_effect(fleet: &Fleet, what: &str) {
     let (here, there, admin) = (fleet.replica(0), fleet.replica(1), fleet.admin());
     assert_eq!(here.get(USERS, &admin).await.status(), 200);
     let bob = fleet.introduce(1, "bob").await;
-    // Of the next seconds: disabling voids what was issued until then, so a token from before would stay refused.
+    // Issued in the next seconds: disabling revokes the tokens issued until then, so an earlier token would stay refused.
     let later = || (chrono::Utc::now() + chrono::TimeDelta::seconds(5)).timestamp();
     let token_of_later = || fleet.token("bob").claim("iat", later()).sign();
     let act = async |action: &str| {
@@ -69,8 +69,8 @@ async fn changes_bite(fleet: &Fleet, what: &str) {
         taken.push(until(there, USERS, &token, 403).await);
     }
     for number in 0..66 {
-        // Somebody new each time: what is void stays so.
-        let subject = format!("somebody-{number}");
+        // A new user each time: a revoked token stays revoked.
+        let subject = format!("user-{number}");
         let id = fleet.introduce(1, &subject).await;
         let token = fleet.token(&subject).sign();
         until(there, ME, &token, 200).await;
@@ -84,43 +84,43 @@ async fn changes_bite(fleet: &Fleet, what: &str) {
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
-async fn what_one_replica_changes_bites_at_the_other_within_100_ms() {
+async fn change_at_one_replica_takes_effect_at_the_other_within_100_ms() {
     let fleet = Fleet::start(2, Way::Proxy, &[]).await;
-    changes_bite(&fleet, "disable, enable, grant, take, revoke").await;
+    changes_take_effect(&fleet, "disable, enable, grant, revoke role, revoke tokens").await;
 }
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
-async fn behind_pgbouncer_it_bites_as_soon() {
+async fn change_behind_pgbouncer_takes_effect_as_soon() {
     let fleet = Fleet::start(2, Way::PgBouncer, &[]).await;
-    changes_bite(&fleet, "behind PgBouncer: disable, enable, grant, take, revoke").await;
+    changes_take_effect(&fleet, "behind PgBouncer: disable, enable, grant, revoke role, revoke tokens").await;
 }
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
-async fn a_change_of_which_no_notice_tells_bites_within_6_seconds() {
+async fn change_without_a_notification_takes_effect_within_6_seconds() {
     let fleet = Fleet::start(2, Way::Proxy, &[]).await;
     let mut taken = Vec::new();
     for number in 0..5 {
-        let subject = format!("somebody-{number}");
+        let subject = format!("user-{number}");
         let id = fleet.introduce(1, &subject).await;
         let token = fleet.token(&subject).sign();
         until(fleet.replica(1), ME, &token, 200).await;
-        // As another replica would, but for the notice.
+        // As another replica would, but without the notification.
         fleet.database.execute(&format!(
             "UPDATE principals SET status = 'disabled', disabled_by = 'admin', version = version + 1,
                  changed_at = timezone('UTC', clock_timestamp()) WHERE id = '{id}'"
         ));
         taken.push(until(fleet.replica(1), ME, &token, 403).await);
     }
-    let p99 = report("no notice", taken);
+    let p99 = report("no notification", taken);
     assert!(p99 <= Duration::from_secs(6), "{p99:?}");
 }
 
-/// Nobody has it at first, which is remembered; and no change names it.
+/// At first the identity is unknown, which is cached; and no change names it.
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
-async fn identity_that_is_linked_without_a_notice_is_let_in_within_6_seconds() {
+async fn identity_linked_without_a_notification_is_accepted_within_6_seconds() {
     let fleet = Fleet::start(1, Way::Proxy, &[("OIDC_JIT", "off")]).await;
     let (replica, admin) = (fleet.replica(0), fleet.admin());
     assert_eq!(replica.get(USERS, &admin).await.status(), 200);
@@ -139,7 +139,7 @@ async fn identity_that_is_linked_without_a_notice_is_let_in_within_6_seconds() {
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
-async fn a_role_that_is_changed_without_a_notice_bites_too() {
+async fn role_changed_without_a_notification_takes_effect_within_6_seconds() {
     let fleet = Fleet::start(1, Way::Proxy, &[]).await;
     let (replica, admin) = (fleet.replica(0), fleet.admin());
     let bob = fleet.introduce(0, "bob").await;
@@ -155,7 +155,7 @@ async fn a_role_that_is_changed_without_a_notice_bites_too() {
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
-async fn without_its_database_a_replica_knows_its_callers_for_as_long_as_it_may() {
+async fn replica_without_its_database_serves_cached_callers_for_the_stale_window() {
     let stale = [("AUTH_STALE_SECONDS", "4"), ("DATABASE_POOL_WAIT_SECONDS", "1")];
     let fleet = Fleet::start(1, Way::Proxy, &stale).await;
     let (replica, admin, bob) = (fleet.replica(0), fleet.admin(), fleet.token("bob").sign());
@@ -166,31 +166,31 @@ async fn without_its_database_a_replica_knows_its_callers_for_as_long_as_it_may(
     }
     fleet.proxy.refuse();
     let cut = Instant::now();
-    // Administrators ask the database, which is gone.
+    // Changes need the database, which is unreachable.
     let disable = replica.post(&format!("{USERS}/{id}/disable"), &admin, json!({})).await;
     assert_eq!((disable.status(), disable.problem().as_str()), (503, "database-unavailable"));
     assert!(disable.header("retry-after").is_some() && disable.challenge().is_none());
-    let mut known_until = Duration::ZERO;
+    let mut served_until = Duration::ZERO;
     while replica.get(ME, &bob).await.status() == 200 {
-        known_until = cut.elapsed();
-        assert!(known_until < Duration::from_secs(20));
+        served_until = cut.elapsed();
+        assert!(served_until < Duration::from_secs(20));
     }
-    println!("AUTH_STALE_SECONDS=4: bob was known for {known_until:.1?} after the cut");
-    // The last look was up to two seconds before the cut.
-    assert!((1.5..4.5).contains(&known_until.as_secs_f64()), "{known_until:?}");
+    println!("AUTH_STALE_SECONDS=4: bob was served for {served_until:.1?} after the cut");
+    // The last check for changes was up to two seconds before the cut.
+    assert!((1.5..4.5).contains(&served_until.as_secs_f64()), "{served_until:?}");
     let refused = replica.get(ME, &bob).await;
     assert_eq!((refused.status(), refused.problem().as_str()), (503, "database-unavailable"));
-    assert_eq!(replica.get(ME, "no-token").await.status(), 401, "what the token alone decides goes on");
+    assert_eq!(replica.get(ME, "no-token").await.status(), 401, "tokens are still verified");
     assert_eq!(replica.get("/health/live", &bob).await.status(), 204);
     fleet.proxy.pass();
-    let healed = until(replica, ME, &bob, 200).await;
-    println!("healed {healed:.1?} after the cut was mended");
+    let recovered = until(replica, ME, &bob, 200).await;
+    println!("recovered {recovered:.1?} after the connection was restored");
     assert_eq!(replica.post(&format!("{USERS}/{id}/disable"), &admin, json!({})).await.status(), 200);
 }
 
 #[test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
-fn five_replicas_that_start_at_once_on_an_empty_database_migrate_once() {
+fn five_replicas_started_at_once_on_an_empty_database_migrate_once() {
     let database = TestDatabase::empty();
     assert!(database.is_server(), "run by scripts/with-postgres");
     let pooler = pooler();
@@ -203,7 +203,7 @@ fn five_replicas_that_start_at_once_on_an_empty_database_migrate_once() {
                     .var("DATABASE_POOL_SIZE", "2")
                     .var("OIDC_ISSUER", "http://127.0.0.1:9")
                     .var("OIDC_AUDIENCE", "https://api.example.test");
-                // Some of them come through the pooler.
+                // Some of them connect through the pooler.
                 if number % 2 == 1 {
                     let behind = crate::support::fleet::elsewhere(&url, &pooler);
                     let program = program.var("DATABASE_PGBOUNCER", "true").var("DATABASE_DIRECT_URL", &url);
@@ -221,8 +221,8 @@ fn five_replicas_that_start_at_once_on_an_empty_database_migrate_once() {
     println!("migrations run by each of five replicas: {counts:?}");
     assert_eq!(counts.iter().filter(|count| **count > 0).count(), 1, "{counts:?}");
     for (service, _) in &services {
-        let live = reqwest_status(&format!("{}/health/ready", service.url()));
-        // The provider is nobody; the database is there.
+        let live = status_and_body(&format!("{}/health/ready", service.url()));
+        // The provider is absent; the database is reachable.
         assert!(
             live.1["checks"]
                 .as_array()
@@ -233,7 +233,7 @@ fn five_replicas_that_start_at_once_on_an_empty_database_migrate_once() {
     }
 }
 
-fn reqwest_status(url: &str) -> (u16, Value) {
+fn status_and_body(url: &str) -> (u16, Value) {
     portcullis::actix_web::rt::System::new().block_on(async {
         let reply = crate::support::client().get(url).send().await.unwrap();
         (reply.status().as_u16(), serde_json::from_str(&reply.text().await.unwrap()).unwrap())
@@ -242,10 +242,10 @@ fn reqwest_status(url: &str) -> (u16, Value) {
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
-async fn five_replicas_and_a_rotated_key_cost_two_fetches_at_most() {
+async fn five_replicas_fetch_a_rotated_key_at_most_twice() {
     let fleet = Fleet::start(5, Way::Proxy, &[]).await;
     for (number, replica) in fleet.replicas().iter().enumerate() {
-        until(replica, ME, &fleet.token(&format!("somebody-{number}")).sign(), 200).await;
+        until(replica, ME, &fleet.token(&format!("user-{number}")).sign(), 200).await;
     }
     let at_start = fleet.idp.jwks().requests();
     fleet.idp.rotate(Algorithm::Es256);

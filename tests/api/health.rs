@@ -1,4 +1,4 @@
-//! Whether the service says rightly how it is.
+//! The health endpoints and the health command.
 
 use portcullis::actix_web::rt::task::spawn_blocking;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn state(readiness: &Value, name: &str) -> (bool, String) {
 }
 
 #[actix_web::test]
-async fn a_service_that_runs_is_live_without_a_token() {
+async fn running_service_is_live_without_a_token() {
     let app = TestApp::spawn().await;
     assert_eq!(app.get_without_token("/health/live").await.status(), 204);
 }
@@ -27,11 +27,11 @@ async fn readiness_names_the_database_and_the_key_set() {
     assert_eq!(state(&ready.json(), "database"), (true, "reachable".to_owned()));
     assert_eq!(state(&ready.json(), "key_set"), (true, "fresh".to_owned()));
     assert_eq!(state(&ready.json(), "server"), (true, "serving".to_owned()));
-    assert_eq!(ready.header("connection"), None, "a service that goes on keeps its connections");
+    assert_eq!(ready.header("connection"), None, "a running service keeps its connections");
 }
 
 #[actix_web::test]
-async fn each_part_says_how_long_it_is_as_it_is() {
+async fn each_check_reports_how_long_its_state_lasts() {
     let app = TestApp::spawn().await;
     app.introduce("bob").await;
     let ages = async || {
@@ -64,7 +64,7 @@ async fn readiness_follows_the_migrations_of_the_database() {
 }
 
 #[actix_web::test]
-async fn a_start_has_ended_when_the_keys_were_asked_for_once() {
+async fn start_ends_after_the_first_fetch_of_the_keys() {
     let app = TestApp::setup().spawn_after(|idp| idp.discovery().hold()).await;
     let startup = async || {
         let startup = app.get_without_token("/health/startup").await;
@@ -73,39 +73,35 @@ async fn a_start_has_ended_when_the_keys_were_asked_for_once() {
     assert_eq!(startup().await, (503, "starting".to_owned()));
     app.idp.discovery().fail(500);
     app.idp.discovery().release();
-    // Whoever lacks a key waits for the attempt.
+    // A request without a known key waits for the fetch.
     assert_eq!(app.get("/api/v1/me", &app.token("bob").sign()).await.status(), 503);
-    assert_eq!(
-        startup().await,
-        (200, "started".to_owned()),
-        "a provider that is down does not keep a start from ending"
-    );
+    assert_eq!(startup().await, (200, "started".to_owned()), "an unavailable provider does not delay the start");
 }
 
 #[actix_web::test]
-async fn the_health_command_fails_where_the_service_is_not_ready() {
-    let well = TestApp::spawn().await;
-    well.introduce("bob").await;
+async fn health_command_fails_while_the_service_is_not_ready() {
+    let ready = TestApp::spawn().await;
+    ready.introduce("bob").await;
     let ask = async |app: &TestApp, arguments: &'static [&'static str]| {
         let bind = app.url().strip_prefix("http://").unwrap().to_owned();
         let program = Program::portcullis().var("SERVER_BIND", &bind);
         spawn_blocking(move || program.run(arguments)).await.unwrap()
     };
-    let told = ask(&well, &["health"]).await;
-    assert!(told.printed().contains("ok   database reachable") && !told.printed().contains("FAIL"));
-    let unwell = TestApp::with_broken_provider().await;
-    assert_eq!(unwell.get("/api/v1/me", &unwell.token("bob").sign()).await.status(), 503);
-    let told = ask(&unwell, &["health"]).await;
-    assert!(told.output().contains("FAIL key_set") && told.complaint().contains("503"), "{}", told.output());
+    let outcome = ask(&ready, &["health"]).await;
+    assert!(outcome.printed().contains("ok   database reachable") && !outcome.printed().contains("FAIL"));
+    let not_ready = TestApp::with_broken_provider().await;
+    assert_eq!(not_ready.get("/api/v1/me", &not_ready.token("bob").sign()).await.status(), 503);
+    let outcome = ask(&not_ready, &["health"]).await;
+    assert!(outcome.output().contains("FAIL key_set") && outcome.stderr().contains("503"), "{}", outcome.output());
     for question in [&["health", "live"], &["health", "startup"]] {
-        assert!(ask(&unwell, question).await.succeeded(), "{question:?}");
+        assert!(ask(&not_ready, question).await.succeeded(), "{question:?}");
     }
-    let nobody = Program::portcullis().var("SERVER_BIND", "127.0.0.1:1").run(&["health"]);
-    assert!(nobody.complaint().contains("nothing answers on 127.0.0.1:1"), "{}", nobody.complaint());
+    let absent = Program::portcullis().var("SERVER_BIND", "127.0.0.1:1").run(&["health"]);
+    assert!(absent.stderr().contains("no response from 127.0.0.1:1"), "{}", absent.stderr());
 }
 
 #[actix_web::test]
-async fn a_service_whose_provider_is_down_runs_and_is_not_ready() {
+async fn service_with_an_unavailable_provider_is_live_and_not_ready() {
     let app = TestApp::with_broken_provider().await;
     let refused = app.get("/api/v1/me", &app.token("bob").sign()).await;
     assert_eq!((refused.status(), refused.problem().as_str()), (503, "keys-unavailable"));

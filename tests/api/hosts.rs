@@ -1,4 +1,4 @@
-//! By which names a service on loopback is asked: DNS rebinding.
+//! The host names that a service on loopback accepts: protection against DNS rebinding.
 
 use reqwest::Method;
 
@@ -6,7 +6,7 @@ use crate::support::{Setup, TestApp, client};
 
 const REBOUND: [&str; 4] = ["rebound.example", "rebound.example:8080", "localhost.rebound.example", "10.0.0.1"];
 
-/// A service with a name in the world, whose provider nobody needs here.
+/// A service with a public name. Its provider is not used.
 fn public() -> Setup {
     const ISSUER: &str = "https://id.example.test";
     let setup = TestApp::setup().var("SERVER_PUBLIC_URL", "https://api.example.com/v2").var("OIDC_ISSUER", ISSUER);
@@ -14,7 +14,7 @@ fn public() -> Setup {
 }
 
 #[actix_web::test]
-async fn service_on_loopback_answers_to_names_of_loopback_alone() {
+async fn service_on_loopback_accepts_only_names_of_loopback() {
     let app = TestApp::spawn().await;
     let status = async |path: &str, host: &str| {
         let request = app.request(Method::GET, path).bearer(&app.admin()).header("Host", host);
@@ -32,7 +32,7 @@ async fn service_on_loopback_answers_to_names_of_loopback_alone() {
 }
 
 #[actix_web::test]
-async fn service_behind_a_proxy_on_its_machine_answers_to_its_public_name() {
+async fn service_behind_a_local_proxy_accepts_its_public_name() {
     let app = public().spawn().await;
     let status = async |host: &str| app.request(Method::GET, "/health/live").header("Host", host).send().await.status();
     for host in ["api.example.com", "API.example.com:443", "127.0.0.1:8080"] {
@@ -44,7 +44,7 @@ async fn service_behind_a_proxy_on_its_machine_answers_to_its_public_name() {
 }
 
 #[actix_web::test]
-async fn service_for_everybody_answers_to_any_name() {
+async fn service_on_all_interfaces_accepts_any_name() {
     let app = public().var("SERVER_BIND", "0.0.0.0:0").spawn().await;
     let (_, port) = app.url().rsplit_once(':').unwrap();
     let request = client().get(format!("http://127.0.0.1:{port}/health/live")).header("Host", "api.default.svc");
@@ -52,7 +52,7 @@ async fn service_for_everybody_answers_to_any_name() {
 }
 
 #[actix_web::test]
-async fn metrics_on_loopback_are_read_by_names_of_loopback_alone() {
+async fn metrics_on_loopback_accept_only_names_of_loopback() {
     let app = TestApp::setup().var("SERVER_MANAGEMENT_BIND", "127.0.0.1:0").spawn().await;
     let status = async |host: &str| {
         let request = client().get(format!("{}/metrics", app.management_url())).header("Host", host);

@@ -1,12 +1,12 @@
-//! What never reaches the application: heads that the HTTP library refuses while it reads them, with a bare answer and a closed connection
-//! (RFC 9112 sections 2.2, 3, 5 and 6). Two readers of one connection must not disagree on where a request ends (RFC 9112 section 11.2).
+//! Heads that never reach the application: the HTTP library refuses them while it reads them, with a bare response, and closes the
+//! connection (RFC 9112 sections 2.2, 3, 5 and 6). Two readers of one connection must agree on where a request ends (section 11.2).
 
 use crate::support::{TestApp, raw};
 
-/// A request that would be answered from the same connection if the one before it ended early.
+/// A request that would be answered on the same connection if the one before it ended early.
 const SMUGGLED: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// Refused without the application: no id of ours, no body, no second answer.
+/// Asserts a refusal by the HTTP library: no request id, no body, no second response.
 fn assert_bare(case: &str, answer: &str, status: u16) {
     let answer = answer.to_ascii_lowercase();
     assert!(answer.starts_with(&format!("http/1.1 {status} ")), "{case}: {answer}");
@@ -31,7 +31,7 @@ async fn malformed_heads_are_refused_with_a_bare_400() {
         ("an unknown version", "GET /health/live HTTP/2.0\r\nHost: localhost\r\n\r\n".to_owned()),
         ("a space in the target", "GET /health /live HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
         ("two spaces before the target", "GET  /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
-        ("a method that is no token", "G\"T /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
+        ("a method that is not a token", "G\"T /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
         ("a control character in the target", "GET /health/\u{1}live HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
         ("the preface of HTTP/2 without its settings", "PRI * HTTP/2.0\r\n\r\n".to_owned()),
         ("the start of TLS", "\u{16}\u{3}\u{1}\u{2}\r\n\r\n".to_owned()),
@@ -60,7 +60,7 @@ async fn malformed_heads_are_refused_with_a_bare_400() {
             "chunks and a length",
             format!("{post}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n{SMUGGLED}"),
         ),
-        ("a coding that is not known", format!("{post}Transfer-Encoding: gzip\r\n\r\n{SMUGGLED}")),
+        ("an unknown coding", format!("{post}Transfer-Encoding: gzip\r\n\r\n{SMUGGLED}")),
         ("two codings", format!("{post}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n{SMUGGLED}")),
         ("chunks that are not last", format!("{post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n{SMUGGLED}")),
         (
@@ -78,10 +78,10 @@ async fn malformed_heads_are_refused_with_a_bare_400() {
 }
 
 #[actix_web::test]
-async fn heads_that_are_too_large_are_refused_with_a_bare_431() {
+async fn oversized_heads_are_refused_with_a_bare_431() {
     let app = TestApp::spawn().await;
     let start = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n";
-    // Not ended: it is refused for what has come, however much may follow.
+    // Incomplete heads: what has arrived is enough to refuse them.
     let endless_field = format!("{start}X-Field: {}", "x".repeat(128 * 1024 - start.len() - "X-Field: ".len()));
     let endless_target = format!("GET /{}", "x".repeat(128 * 1024 - "GET /".len()));
     let many_fields = format!("{start}{}\r\n", "X-Field: x\r\n".repeat(96));
@@ -92,9 +92,9 @@ async fn heads_that_are_too_large_are_refused_with_a_bare_431() {
     }
 }
 
-/// The control: what is not among the above reaches the application.
+/// The control: valid heads reach the application.
 #[actix_web::test]
-async fn heads_that_are_right_reach_the_application() {
+async fn valid_heads_reach_the_application() {
     let app = TestApp::spawn().await;
     let many_fields = format!("GET /health/live HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X-Field: x\r\n".repeat(95));
     for (case, request) in [
@@ -117,9 +117,9 @@ async fn heads_that_are_right_reach_the_application() {
     }
 }
 
-/// A body that hides a request is a body.
+/// A request inside a body is part of the body.
 #[actix_web::test]
-async fn what_a_body_holds_is_not_answered() {
+async fn request_inside_a_body_is_not_answered() {
     let app = TestApp::spawn().await;
     let length = SMUGGLED.len();
     let chunk = format!("{length:x}\r\n{SMUGGLED}\r\n0\r\n\r\n");

@@ -1,15 +1,15 @@
-//! Input that can't be used: a problem of the right status, and nothing of it repeated.
+//! Invalid input: a problem of the right status, which does not repeat it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
-/// Stands in every bad input; no answer may hold it.
+/// Part of every invalid input; no response may contain it.
 const MARK: &str = "marked";
 
 #[actix_web::test]
-async fn bad_input_is_a_problem_of_the_right_status_and_is_not_repeated() {
+async fn invalid_input_is_a_problem_of_the_right_status_and_is_not_repeated() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let users = "/api/v1/users";
@@ -33,7 +33,7 @@ async fn bad_input_is_a_problem_of_the_right_status_and_is_not_repeated() {
             "invalid-body",
         ),
         (
-            "the same where a body may be left out",
+            "the same where the body is optional",
             Method::POST,
             format!("{users}/{bob}/disable"),
             json,
@@ -51,15 +51,7 @@ async fn bad_input_is_a_problem_of_the_right_status_and_is_not_repeated() {
             400,
             "invalid-body",
         ),
-        (
-            "a time that is none",
-            Method::PUT,
-            format!("{users}/{bob}/roles/auditor"),
-            json,
-            bad_end,
-            400,
-            "invalid-body",
-        ),
+        ("an invalid time", Method::PUT, format!("{users}/{bob}/roles/auditor"), json, bad_end, 400, "invalid-body"),
         ("another media type", Method::POST, accounts.to_owned(), "text/marked", "{}", 415, "unsupported-media-type"),
         ("a body too large", Method::POST, accounts.to_owned(), json, &too_large, 413, "body-too-large"),
         ("a bad id", Method::GET, format!("{users}/marked"), json, "", 400, "invalid-parameter"),
@@ -76,7 +68,7 @@ async fn bad_input_is_a_problem_of_the_right_status_and_is_not_repeated() {
         ("a limit too large", Method::GET, format!("{users}?limit=201"), json, "", 400, "invalid-parameter"),
         ("a bad cursor", Method::GET, format!("{users}?cursor=marked"), json, "", 400, "invalid-parameter"),
         ("an unknown parameter", Method::GET, format!("{users}?marked=1"), json, "", 400, "invalid-parameter"),
-        ("a role that is none", Method::PUT, bad_role, json, "{}", 404, "not-found"),
+        ("an unknown role", Method::PUT, bad_role, json, "{}", 404, "not-found"),
         ("an unknown route", Method::GET, "/api/v1/marked".to_owned(), json, "", 404, "not-found"),
         ("an unknown path", Method::GET, "/marked".to_owned(), json, "", 404, "not-found"),
         ("a wrong method", Method::PUT, format!("{users}?marked"), json, "", 405, "method-not-allowed"),
@@ -90,7 +82,7 @@ async fn bad_input_is_a_problem_of_the_right_status_and_is_not_repeated() {
 }
 
 #[actix_web::test]
-async fn a_header_field_of_20_kib_is_refused_whichever_it_is() {
+async fn header_field_of_20_kib_is_refused_whatever_its_name() {
     let app = TestApp::spawn().await;
     let long = "x".repeat(20 * 1024);
     for (name, value) in [("X-Anything", long.clone()), ("Authorization", format!("Bearer {long}"))] {
@@ -100,7 +92,7 @@ async fn a_header_field_of_20_kib_is_refused_whichever_it_is() {
 }
 
 #[actix_web::test]
-async fn a_wrong_method_is_told_which_ones_are_right() {
+async fn wrong_method_is_refused_with_the_allowed_ones() {
     let app = TestApp::spawn().await;
     let reply = app.request(Method::DELETE, "/api/v1/me").bearer(&app.admin()).send().await;
     assert_eq!((reply.status(), reply.header("allow")), (405, Some("GET, HEAD, PATCH")));
@@ -112,7 +104,7 @@ async fn a_wrong_method_is_told_which_ones_are_right() {
 }
 
 #[actix_web::test]
-async fn strangers_learn_nothing_of_the_api() {
+async fn requests_without_a_token_cannot_distinguish_api_routes() {
     let app = TestApp::spawn().await;
     for path in [
         "/api/v1/users",
@@ -132,7 +124,7 @@ async fn strangers_learn_nothing_of_the_api() {
 }
 
 #[actix_web::test]
-async fn no_spelling_of_a_path_leads_around_the_guard() {
+async fn no_spelling_of_a_path_bypasses_the_guard() {
     let app = TestApp::spawn().await;
     let (_, authority) = app.url().split_once("://").unwrap();
     for target in [
@@ -161,16 +153,16 @@ async fn head_is_answered_like_get_without_the_body() {
 }
 
 #[actix_web::test]
-async fn a_body_may_be_left_out_where_all_its_members_may() {
+async fn body_may_be_omitted_where_all_its_members_are_optional() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let disable = app.request(Method::POST, &format!("/api/v1/users/{bob}/disable")).bearer(&app.admin());
     assert_eq!(disable.send().await.json()["disabled_reason"], json!(null));
 }
 
-/// PostgreSQL keeps no NUL in a text, and takes none for a question either. Nobody who sends one may see that.
+/// PostgreSQL stores no NUL in a text and rejects it in queries as well. Clients must not notice that difference.
 #[actix_web::test]
-async fn a_nul_in_a_text_is_the_sender_s_fault_on_every_database() {
+async fn nul_in_a_text_is_a_client_error_on_every_database() {
     let app = TestApp::spawn().await;
     let (bob, admin) = (app.introduce("bob").await, app.admin());
     app.make_role("support", &["profile:read"]).await;
@@ -180,7 +172,7 @@ async fn a_nul_in_a_text_is_the_sender_s_fault_on_every_database() {
         let identity = json!({ "issuer": issuer, "subject": subject });
         json!({ "identities": [identity], "roles": [role], "display_name": name, "username": name })
     };
-    let program = |client: &str, role: &str| json!({ "issuer": issuer, "client_id": client, "roles": [role] });
+    let account = |client: &str, role: &str| json!({ "issuer": issuer, "client_id": client, "roles": [role] });
     let requests = [
         (Method::GET, "/api/v1/users?q=%00".to_owned(), Value::Null),
         (Method::GET, "/api/v1/users?email=%00".to_owned(), Value::Null),
@@ -201,8 +193,8 @@ async fn a_nul_in_a_text_is_the_sender_s_fault_on_every_database() {
         (Method::POST, "/api/v1/users".to_owned(), new_user(nul, "member", "n")),
         (Method::POST, "/api/v1/users".to_owned(), new_user("s", nul, "n")),
         (Method::POST, "/api/v1/users".to_owned(), new_user("s", "member", nul)),
-        (Method::POST, "/api/v1/service-accounts".to_owned(), program(nul, "member")),
-        (Method::POST, "/api/v1/service-accounts".to_owned(), program("c", nul)),
+        (Method::POST, "/api/v1/service-accounts".to_owned(), account(nul, "member")),
+        (Method::POST, "/api/v1/service-accounts".to_owned(), account("c", nul)),
     ];
     for (method, path, body) in requests {
         let request = app.request(method.clone(), &path).bearer(&admin).header("If-Match", "*");
@@ -210,9 +202,9 @@ async fn a_nul_in_a_text_is_the_sender_s_fault_on_every_database() {
         let reply = request.send().await;
         assert!((400..500).contains(&reply.status()), "{method} {path} {body}: {} {}", reply.status(), reply.text());
     }
-    let nothing = app.get("/api/v1/audit-events?target=%00", &admin).await;
-    assert!(matches!(nothing.status(), 200 | 400), "{}", nothing.text());
-    // A provider's token is taken for what can be used of it.
+    let unmatched = app.get("/api/v1/audit-events?target=%00", &admin).await;
+    assert!(matches!(unmatched.status(), 200 | 400), "{}", unmatched.text());
+    // The usable claims of a provider's token are used.
     let token = app.token("carol").claim("roles", json!([nul, "support"])).claim("name", nul).sign();
     let carol = app.get("/api/v1/me", &token).await;
     assert_eq!((carol.status(), &carol.json()["display_name"]), (200, &Value::Null), "{}", carol.text());

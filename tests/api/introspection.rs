@@ -1,4 +1,4 @@
-//! Opaque tokens: who may have how many of them asked about at once, and what is answered while that is not possible.
+//! Opaque tokens: the limit of concurrent introspections of each address, and the response while introspection fails.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,18 +12,18 @@ use crate::support::{ALL_SCOPES, AUDIENCE, Reply, TestApp};
 
 const ME: &str = "/api/v1/me";
 
-/// A provider that is asked about tokens. It answers as the token says, and about those named "slow" once it is released.
+/// A provider with an introspection endpoint. Its response depends on the token; for those named "slow" it waits until it is released.
 #[derive(Clone)]
 struct Provider {
     url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    received: Arc<Mutex<Vec<String>>>,
     released: Arc<watch::Sender<bool>>,
 }
 
 impl Provider {
     fn start() -> Self {
-        let (asked, released) = (Arc::default(), Arc::new(watch::Sender::new(false)));
-        let provider = Self { url: String::new(), asked, released };
+        let (received, released) = (Arc::default(), Arc::new(watch::Sender::new(false)));
+        let provider = Self { url: String::new(), received, released };
         let shared = provider.clone();
         let server = HttpServer::new(move || {
             App::new().app_data(web::Data::new(shared.clone())).route("/introspect", web::post().to(introspect))
@@ -34,12 +34,12 @@ impl Provider {
         Self { url, ..provider }
     }
 
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    fn received(&self) -> Vec<String> {
+        self.received.lock().unwrap().clone()
     }
 
-    async fn wait_for_questions(&self, count: usize) {
-        while self.asked().len() < count {
+    async fn wait_for_requests(&self, count: usize) {
+        while self.received().len() < count {
             rt::task::yield_now().await;
         }
     }
@@ -47,7 +47,7 @@ impl Provider {
 
 async fn introspect(form: web::Form<Vec<(String, String)>>, provider: web::Data<Provider>) -> HttpResponse {
     let token = form.iter().find(|(name, _)| name == "token").map(|(_, token)| token.clone()).unwrap();
-    provider.asked.lock().unwrap().push(token.clone());
+    provider.received.lock().unwrap().push(token.clone());
     if token.starts_with("slow") {
         provider.released.subscribe().wait_for(|released| *released).await.unwrap();
     }
@@ -75,21 +75,21 @@ async fn get_from(app: &TestApp, address: &str, token: &str) -> Reply {
 }
 
 #[actix_web::test]
-async fn address_that_floods_delays_no_other() {
+async fn flooding_address_delays_no_other_address() {
     let provider = Provider::start();
     let app = spawn(&provider).await;
     let service = &app;
     let tokens: Vec<_> = (0..40).map(|number| format!("slow-made-up-token-{number}")).collect();
-    // One network of IPv6 is one customer's.
+    // One network of IPv6 belongs to one customer.
     let flood = tokens
         .iter()
         .enumerate()
         .map(|(number, token)| async move { get_from(service, &format!("2001:db8:1:2::{number:x}"), token).await });
     let other = async {
-        provider.wait_for_questions(8).await;
+        provider.wait_for_requests(8).await;
         let other = get_from(&app, "2001:db8:1:3::1", "good-token-of-another").await;
         assert_eq!(other.status(), 200, "{}", other.text());
-        assert_eq!(provider.asked().len(), 9, "eight of the flood, and this one");
+        assert_eq!(provider.received().len(), 9, "eight of the flood and this one");
         provider.released.send_replace(true);
     };
     let (flood, ()) = join(join_all(flood), other).await;
@@ -97,7 +97,7 @@ async fn address_that_floods_delays_no_other() {
 }
 
 #[actix_web::test]
-async fn token_that_cannot_be_asked_about_is_answered_503_without_a_challenge() {
+async fn failed_introspection_is_answered_503_without_a_challenge() {
     let provider = Provider::start();
     let app = spawn(&provider).await;
     let reply = get_from(&app, "192.0.2.1", "failing-opaque-token").await;

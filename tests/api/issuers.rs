@@ -1,4 +1,4 @@
-//! Several issuers at once, each in its own way; read again while the service runs; moved when their URL changes.
+//! Several issuers, each with its own policy; reloaded while the service runs; renamed when their URL changes.
 
 use chrono::SecondsFormat;
 use portcullis::dev::{Algorithm, Issuer, IssuerOptions};
@@ -8,18 +8,18 @@ use crate::support::issuers_file::{IssuersFile, another_issuer, block};
 use crate::support::program::Program;
 use crate::support::{ALL_SCOPES, AUDIENCE, TestApp, start_time};
 
-/// A service that trusts its own issuer by variables, and those of the file.
+/// A service that trusts its own issuer by variables, and the issuers of the file.
 async fn serve(file: &IssuersFile) -> TestApp {
     TestApp::setup().var("OIDC_ISSUERS_FILE", file.path().to_str().unwrap()).spawn().await
 }
 
-/// A token of `subject`, signed by a key that no other issuer of this process has.
+/// A token of `subject`, signed with a key that no other issuer of this process has.
 fn token(issuer: &Issuer, subject: &str) -> String {
     issuer.token().subject(subject).scope(ALL_SCOPES).algorithm(Algorithm::Es256).sign()
 }
 
 #[actix_web::test]
-async fn people_of_two_issuers_are_served_by_one_process_and_never_mixed_up() {
+async fn users_of_two_issuers_are_served_and_never_confused() {
     let second = another_issuer().await;
     let app = serve(&IssuersFile::new(&block(&second, "second", ""))).await;
     let ours = app.introduce("bob").await;
@@ -32,7 +32,7 @@ async fn people_of_two_issuers_are_served_by_one_process_and_never_mixed_up() {
 }
 
 #[actix_web::test]
-async fn metadata_and_readiness_tell_of_each_issuer() {
+async fn metadata_and_readiness_list_each_issuer() {
     let second = another_issuer().await;
     let app = serve(&IssuersFile::new(&block(&second, "second", "scope_prefix = 'api/'"))).await;
     let metadata = app.get_without_token("/.well-known/oauth-protected-resource").await.json();
@@ -40,17 +40,17 @@ async fn metadata_and_readiness_tell_of_each_issuer() {
     let scopes = metadata["scopes_supported"].as_array().unwrap();
     assert!(scopes.contains(&json!("users:read")) && scopes.contains(&json!("api/users:read")));
 
-    // Answered once its keys are there.
+    // Answered once the issuer's keys are fetched.
     app.get("/api/v1/me", &token(&second, "bob")).await;
     let ready = app.get_without_token("/health/ready").await.json();
     let names: Vec<&Value> = ready["checks"].as_array().unwrap().iter().map(|check| &check["issuer"]).collect();
-    let nobody = &Value::Null;
-    assert_eq!(names, [nobody, &json!("127.0.0.1"), &json!("second"), nobody, nobody]);
+    let no_issuer = &Value::Null;
+    assert_eq!(names, [no_issuer, &json!("127.0.0.1"), &json!("second"), no_issuer, no_issuer]);
     assert_eq!(ready["checks"][2]["fetched_at"], json!(start_time().to_rfc3339_opts(SecondsFormat::Secs, true)));
 }
 
 #[actix_web::test]
-async fn what_an_issuer_s_block_says_holds_for_its_tokens_alone() {
+async fn policy_of_an_issuer_applies_to_its_tokens_only() {
     let second = another_issuer().await;
     let lines = "jit = 'off'\nscope_prefix = 'api/'\nfirst_party_clients = ['own']";
     let app = serve(&IssuersFile::new(&block(&second, "second", lines))).await;
@@ -70,7 +70,7 @@ async fn what_an_issuer_s_block_says_holds_for_its_tokens_alone() {
 }
 
 #[actix_web::test]
-async fn an_issuer_is_served_that_is_asked_at_another_address_than_its_name() {
+async fn issuer_with_another_discovery_url_is_served() {
     let second = another_issuer().await;
     let inside = second.url().replace("127.0.0.1", "localhost");
     let lines = format!("discovery_url = '{inside}/.well-known/openid-configuration'");
@@ -81,7 +81,7 @@ async fn an_issuer_is_served_that_is_asked_at_another_address_than_its_name() {
 }
 
 #[actix_web::test]
-async fn tenants_share_keys_and_nobody_else() {
+async fn tenants_share_keys_and_other_tenants_are_refused() {
     let second = another_issuer().await;
     let template = format!("{}/{{tenantid}}", second.url());
     let app = serve(&IssuersFile::new(&format!(
@@ -90,15 +90,15 @@ async fn tenants_share_keys_and_nobody_else() {
         second.key_set()
     )))
     .await;
-    let come = async |tenant: &str| {
+    let get_me_of = async |tenant: &str| {
         let token = second.token().issuer(&format!("{}/{tenant}", second.url())).subject("bob").scope(ALL_SCOPES);
         app.get("/api/v1/me", &token.algorithm(Algorithm::Es256).sign()).await
     };
-    let (one, two) = (come("one").await, come("two").await);
+    let (one, two) = (get_me_of("one").await, get_me_of("two").await);
     assert_eq!((one.status(), two.status()), (200, 200), "{}", one.text());
     assert_ne!(one.json()["id"], two.json()["id"]);
     for stranger in ["three", "One", "{tenantid}", "one/"] {
-        assert_eq!(come(stranger).await.status(), 401, "{stranger}");
+        assert_eq!(get_me_of(stranger).await.status(), 401, "{stranger}");
     }
     let metadata = app.get_without_token("/.well-known/oauth-protected-resource").await.json();
     let servers = [app.idp.url().to_owned(), format!("{}/one", second.url()), format!("{}/two", second.url())];
@@ -106,7 +106,7 @@ async fn tenants_share_keys_and_nobody_else() {
 }
 
 #[actix_web::test]
-async fn rules_give_roles_and_what_is_required_refuses_without_a_challenge() {
+async fn role_rules_grant_roles_and_unmet_requirements_refuse_without_a_challenge() {
     let second = another_issuer().await;
     let lines = "allow_admin_role = true\n\
          [[issuer.role_rules]]\nrole = 'auditor'\nwhen = \"'audit' in claims.groups\"\n\
@@ -129,7 +129,7 @@ async fn rules_give_roles_and_what_is_required_refuses_without_a_challenge() {
 }
 
 #[actix_web::test]
-async fn the_file_is_read_again_without_a_restart() {
+async fn issuers_file_is_reloaded_without_a_restart() {
     let (second, third) = (another_issuer().await, another_issuer().await);
     let file = IssuersFile::new(&block(&second, "second", ""));
     let app = serve(&file).await;
@@ -142,7 +142,7 @@ async fn the_file_is_read_again_without_a_restart() {
     assert_eq!(app.get("/api/v1/me", &token(&third, "bob")).await.status(), 200);
     let scopeless = second.token().subject("bob").scope("").algorithm(Algorithm::Es256).sign();
     assert_eq!(app.get("/api/v1/me", &scopeless).await.status(), 200);
-    assert_eq!(second.jwks().requests(), fetches, "the keys of an issuer that is asked as before are kept");
+    assert_eq!(second.jwks().requests(), fetches, "the keys of an unchanged issuer are kept");
 
     file.write(&block(&third, "third", ""));
     app.issuers.reload().unwrap();
@@ -152,7 +152,7 @@ async fn the_file_is_read_again_without_a_restart() {
 }
 
 #[actix_web::test]
-async fn a_bad_file_changes_nothing() {
+async fn invalid_issuers_file_changes_nothing() {
     let second = another_issuer().await;
     let file = IssuersFile::new(&block(&second, "second", ""));
     let app = serve(&file).await;
@@ -167,8 +167,8 @@ async fn a_bad_file_changes_nothing() {
 
 #[cfg(unix)]
 #[actix_web::test]
-async fn a_hangup_has_the_file_read_again() {
-    let (second, third) = (another_issuer_now().await, another_issuer_now().await);
+async fn hangup_reloads_the_issuers_file() {
+    let (second, third) = (another_issuer_with_system_clock().await, another_issuer_with_system_clock().await);
     let file = IssuersFile::new(&block(&second, "second", ""));
     let service = Program::portcullis()
         .var("OIDC_ISSUERS_FILE", file.path().to_str().unwrap())
@@ -181,34 +181,35 @@ async fn a_hangup_has_the_file_read_again() {
     };
     assert_eq!((status(&second).await, status(&third).await), (200, 401));
     file.write(&block(&third, "third", ""));
-    service.hang_up("the issuers were read again");
+    service.hang_up("reloaded the issuers");
     assert_eq!((status(&second).await, status(&third).await), (401, 200));
     file.write("no TOML");
-    service.hang_up("the issuers can't be read again: those from before stay");
+    service.hang_up("failed to reload the issuers; the previous issuers stay trusted");
     assert_eq!((status(&second).await, status(&third).await), (401, 200));
 }
 
-/// An issuer whose clock is the system's, for a service in a process of its own.
-async fn another_issuer_now() -> Issuer {
+/// An issuer with the system's clock, for a service in its own process.
+async fn another_issuer_with_system_clock() -> Issuer {
     Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap()
 }
 
 #[actix_web::test]
-async fn people_move_with_an_issuer_whose_url_changes() {
+async fn principals_move_with_an_issuer_whose_url_changes() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     app.introduce("alice").await;
     let successor = another_issuer().await;
     let rename = |arguments: &[&str]| {
-        Program::beside(&app)
+        Program::on_database_of(&app)
             .run(&[&["issuers", "rename", app.idp.url(), successor.url()], arguments].concat())
             .printed()
             .to_owned()
     };
-    let told = |verb: &str| format!("{verb} 2 people and 0 programs from {} to {}\n", app.idp.url(), successor.url());
-    assert_eq!(rename(&["--dry-run"]), told("Would move"));
+    let summary =
+        |verb: &str| format!("{verb} 2 users and 0 service accounts from {} to {}\n", app.idp.url(), successor.url());
+    assert_eq!(rename(&["--dry-run"]), summary("Would move"));
     assert_eq!(app.introduce("bob").await, bob);
-    assert_eq!(rename(&[]), told("Moved"));
+    assert_eq!(rename(&[]), summary("Moved"));
     app.notice_external_changes().await;
-    assert_ne!(app.introduce("bob").await, bob, "by the old issuer nobody is known any more");
+    assert_ne!(app.introduce("bob").await, bob, "the old issuer has no principals any more");
 }

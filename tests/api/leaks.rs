@@ -1,7 +1,7 @@
-//! Nothing that is secret or personal reaches the log: at any level, by any route, whatever fails.
+//! No secret and no personal data reaches the log, at any level, by any route, whatever fails.
 //!
-//! The service runs in a process of its own with the log that operators see, at `trace` for the libraries too: this test program runs
-//! itself again, for [`drive`] alone. What it sends or is told is marked or noted in a file, and then looked for in what was printed.
+//! The service runs in its own process with the log that operators see, at `trace` for the libraries too: this test program runs itself
+//! again, for [`drive`] alone. What it sends and receives contains a mark or is noted in a file; the test then searches the output for it.
 //! RFC 9700 section 4.9.2, OWASP ASVS 16.2.5.
 
 mod debug;
@@ -20,24 +20,24 @@ use crate::refusals;
 use crate::support::program::Program;
 use crate::support::{Request, TestApp, jose, routes};
 
-/// Names the file in which the process that is watched notes what it sent.
+/// Names the file in which the child process notes what it sent.
 const NOTES: &str = "PORTCULLIS_TEST_NOTES";
 
-/// Stands in whatever must not be logged.
+/// Part of every value that must not be logged.
 const MARK: &str = "marked";
 
-/// A word that is in no line of an honest log is no proof: these have to be there.
+/// Required parts of the log: the absence of leaks in an empty log would prove nothing.
 const ALSO_LOGGED: [&str; 6] = [
     "\"panicked\"",
     "\"reason\":\"bad-signature\"",
     "the database refused a statement",
     "\"level\":\"TRACE\"",
-    "an issuer could not be asked about a token",
-    "an issuer's keys could not be fetched",
+    "token introspection failed",
+    "failed to fetch the key set",
 ];
 
 #[test]
-fn nothing_secret_or_personal_is_logged_whatever_is_asked_and_whatever_fails() {
+fn no_secret_or_personal_data_is_logged_whatever_is_requested_and_whatever_fails() {
     let folder = tempfile::tempdir().unwrap();
     let notes = folder.path().join("notes");
     let driven = Command::new(std::env::current_exe().unwrap())
@@ -49,11 +49,11 @@ fn nothing_secret_or_personal_is_logged_whatever_is_asked_and_whatever_fails() {
     let lines: Vec<&str> = log.lines().collect();
     assert!(driven.status.success(), "{}", lines[lines.len().saturating_sub(40)..].join("\n"));
     for route in routes::registered() {
-        let told = format!("\"method\":\"{}\",\"route\":\"{}\"", route.method, route.path);
-        assert!(log.contains(&told), "{} {} was not asked", route.method, route.path);
+        let line = format!("\"method\":\"{}\",\"route\":\"{}\"", route.method, route.path);
+        assert!(log.contains(&line), "{} {} was not requested", route.method, route.path);
     }
     for word in ALSO_LOGGED {
-        assert!(log.contains(word), "the log does not tell {word}");
+        assert!(log.contains(word), "the log does not contain {word}");
     }
     let notes = std::fs::read_to_string(&notes).unwrap();
     assert!(notes.lines().count() > 500, "{} words were sent", notes.lines().count());
@@ -61,11 +61,11 @@ fn nothing_secret_or_personal_is_logged_whatever_is_asked_and_whatever_fails() {
     words.sort_unstable();
     words.dedup();
     let leaks: Vec<&str> = lines.into_iter().filter(|line| words.iter().any(|word| line.contains(word))).collect();
-    assert!(leaks.is_empty(), "{} lines hold one of {} words:\n{}", leaks.len(), words.len(), leaks.join("\n"));
+    assert!(leaks.is_empty(), "{} lines contain one of {} words:\n{}", leaks.len(), words.len(), leaks.join("\n"));
 }
 
 #[test]
-fn a_password_in_an_address_that_cannot_be_used_is_not_printed() {
+fn password_in_an_unusable_database_url_is_not_printed() {
     for command in ["serve", "migrate", "doctor"] {
         let outcome = Program::portcullis()
             .var("DATABASE_URL", "postgres://portcullis:marked-password@127.0.0.1:1/marked")
@@ -73,17 +73,17 @@ fn a_password_in_an_address_that_cannot_be_used_is_not_printed() {
             .var("OIDC_AUDIENCE", "api")
             .var("LOG_LEVEL", "trace")
             .run(&[command]);
-        let said = format!("{}{}", outcome.complaint(), outcome.output());
-        assert!(!said.contains(MARK), "{said}");
+        let output = format!("{}{}", outcome.stderr(), outcome.output());
+        assert!(!output.contains(MARK), "{output}");
     }
 }
 
-/// What is sent and must not be printed.
+/// Sent values that must not be logged.
 #[derive(Default)]
 struct Notes(RefCell<Vec<String>>);
 
 impl Notes {
-    /// Notes a token, in pieces: its header may well be that of others.
+    /// Notes payload and signature of a token; other tokens may have the same header.
     fn token(&self, token: TokenBuilder) -> String {
         let token = token.sign();
         let [_, payload, signature] = jose::segments(&token);
@@ -107,16 +107,16 @@ fn register(api: &mut Api) {
 }
 
 #[actix_web::test]
-#[ignore = "runs in a process of its own, which another test starts and watches"]
+#[ignore = "runs in the child process of another test"]
 async fn drive() {
     let Some(path) = std::env::var_os(NOTES) else { return };
     let config = Config::from_vars([("LOG_LEVEL", "trace"), ("LOG_FORMAT", "json")]).unwrap();
-    // Writes the last lines when it goes.
+    // Flushes the log when dropped.
     let _log = init_telemetry(&config);
     let notes = Notes::default();
     let app = spawn().await;
-    ask_every_route(&app, &notes).await;
-    send_what_cannot_be_used(&app, &notes).await;
+    request_every_route(&app, &notes).await;
+    send_invalid_requests(&app, &notes).await;
     let refused = refusals::send_all(&app).await;
     notes.0.borrow_mut().extend(refused);
     fail_at_the_provider(&app, &notes).await;
@@ -137,7 +137,7 @@ async fn spawn() -> TestApp {
         .await
 }
 
-/// An issuer that is asked about tokens and answers in all ways, by what the token says.
+/// An issuer with an introspection endpoint, whose response depends on the token.
 fn provider() -> String {
     async fn introspect(form: web::Form<Vec<(String, String)>>) -> HttpResponse {
         let token = form.iter().find(|(name, _)| name == "token").map(|(_, token)| token.clone()).unwrap();
@@ -161,7 +161,7 @@ fn provider() -> String {
     format!("http://{address}")
 }
 
-/// A person about whom everything is marked.
+/// A token of a user whose claims are all marked.
 fn marked(app: &TestApp, subject: &str) -> TokenBuilder {
     app.token(subject)
         .claim("name", "Marked marked")
@@ -174,7 +174,7 @@ fn marked(app: &TestApp, subject: &str) -> TokenBuilder {
         .claim("anything", json!({ "else": "marked" }))
 }
 
-/// What any request may carry besides.
+/// Fields that any request may have.
 fn with_marked_fields(request: Request) -> Request {
     request
         .header("Cookie", "__Host-session=marked-cookie; session=marked-cookie")
@@ -187,7 +187,7 @@ fn with_marked_fields(request: Request) -> Request {
         .header("Proxy-Authorization", "Basic marked-basic")
 }
 
-async fn ask_every_route(app: &TestApp, notes: &Notes) {
+async fn request_every_route(app: &TestApp, notes: &Notes) {
     let admin = app.token("alice").claim("email", "marked-admin@example.test").claim("name", "Marked marked");
     let bearers = [
         None,
@@ -210,8 +210,8 @@ async fn ask_every_route(app: &TestApp, notes: &Notes) {
     }
 }
 
-/// Paths, queries, bodies and fields of all kinds.
-async fn send_what_cannot_be_used(app: &TestApp, notes: &Notes) {
+/// Invalid paths, queries, bodies and header fields.
+async fn send_invalid_requests(app: &TestApp, notes: &Notes) {
     let admin = notes.token(app.token("alice"));
     for path in [
         "/api/v1/users?q=marked-query&email=marked%40example.test&access_token=marked-token",
@@ -271,7 +271,7 @@ async fn send_what_cannot_be_used(app: &TestApp, notes: &Notes) {
     }
 }
 
-/// Every way in which a provider fails, with tokens waiting for it.
+/// All failures of a provider, with tokens that need its keys.
 async fn fail_at_the_provider(app: &TestApp, notes: &Notes) {
     for token in ["marked-token-fails", "marked-token-nonsense"] {
         assert_eq!(app.get("/api/v1/me", token).await.status(), 503);
@@ -299,7 +299,7 @@ async fn fail_at_the_provider(app: &TestApp, notes: &Notes) {
     unknown_key().await;
 }
 
-/// Requests of all kinds while the tables are gone.
+/// Various requests while a table is missing.
 async fn fail_at_the_database(app: &TestApp, notes: &Notes) {
     let rename = |from: &str, to: &str| format!("ALTER TABLE {from} RENAME TO {to};");
     for table in ["principals", "audit_events"] {

@@ -1,4 +1,4 @@
-//! How much a client may take: of time, of bytes, and of how often.
+//! Limits of a client: time, size and request rate.
 
 use portcullis::dev::{Algorithm, SigningKey};
 use reqwest::Method;
@@ -9,7 +9,7 @@ use crate::support::{Reply, Setup, TestApp, raw};
 
 const ME: &str = "/api/v1/me";
 
-/// A service that limits how often a client may ask.
+/// A service with rate limits.
 fn limited() -> Setup {
     TestApp::setup().var("RATE_LIMIT_DISABLED", "false")
 }
@@ -23,29 +23,29 @@ fn assert_limited(reply: &Reply, budget: &str, quota: u32, wait: u32) {
 }
 
 #[actix_web::test]
-async fn address_that_guesses_is_told_to_wait_and_known_good_tokens_from_it_are_served() {
+async fn address_that_guesses_is_limited_and_its_known_valid_tokens_are_served() {
     let app = limited().var("RATE_LIMIT_FAILURES_PER_MINUTE", "3").spawn().await;
     let (known, narrow) = (app.token("bob").sign(), app.token("bob").scope("profile:read").sign());
     assert_eq!(app.get(ME, &known).await.status(), 200);
     assert_eq!(app.get("/api/v1/users", &narrow).await.status(), 403);
     let forged = app.token("bob").signed_by(&SigningKey::generate(Algorithm::Es256)).sign();
-    for guess in [&*forged, "guess", "an other one"] {
+    for guess in [&*forged, "guess", "another guess"] {
         assert!(matches!(app.get(ME, guess).await.status(), 400 | 401));
     }
     assert_limited(&app.get(ME, &forged).await, "address", 3, 20);
     assert_limited(&app.get(ME, "guess").await, "address", 3, 20);
-    assert_eq!(app.get(ME, &known).await.status(), 200, "a token that was proved before");
+    assert_eq!(app.get(ME, &known).await.status(), 200, "a token verified before");
     assert_limited(&app.get(ME, &app.token("carol").sign()).await, "address", 3, 20);
-    assert_eq!(app.get("/api/v1/users", &narrow).await.status(), 403, "one that is good and may not");
-    assert_eq!(app.get_without_token(ME).await.status(), 401, "who sends none guesses nothing");
+    assert_eq!(app.get("/api/v1/users", &narrow).await.status(), 403, "a valid token without the permission");
+    assert_eq!(app.get_without_token(ME).await.status(), 401, "a request without a token is not a guess");
     app.pass(20);
-    assert_eq!(app.get(ME, &app.token("carol").sign()).await.status(), 200, "what is good takes nothing");
+    assert_eq!(app.get(ME, &app.token("carol").sign()).await.status(), 200, "a valid token costs no budget");
     assert_eq!(app.get(ME, &forged).await.status(), 401);
     assert_limited(&app.get(ME, &forged).await, "address", 3, 20);
 }
 
 #[actix_web::test]
-async fn clients_behind_a_trusted_proxy_have_a_budget_each_and_nobody_else_may_choose_theirs() {
+async fn only_clients_behind_a_trusted_proxy_have_separate_budgets() {
     let send = async |app: &TestApp, forwarded: &str| {
         let request = app.request(Method::GET, ME).bearer("guess").header("X-Forwarded-For", forwarded);
         request.send().await.status()
@@ -54,31 +54,31 @@ async fn clients_behind_a_trusted_proxy_have_a_budget_each_and_nobody_else_may_c
     let trusting = once().var("SERVER_TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8").spawn().await;
     assert_eq!(send(&trusting, "203.0.113.1").await, 401);
     assert_eq!(send(&trusting, "203.0.113.1").await, 429);
-    assert_eq!(send(&trusting, "203.0.113.9, 203.0.113.1").await, 429, "what is left of the client is its own claim");
+    assert_eq!(send(&trusting, "203.0.113.9, 203.0.113.1").await, 429, "only the last address is the proxy's");
     assert_eq!(send(&trusting, "203.0.113.2, 10.0.0.1").await, 401);
     assert_eq!(send(&trusting, "2001:db8::1").await, 401);
-    assert_eq!(send(&trusting, "2001:db8::2").await, 429, "one network of IPv6");
+    assert_eq!(send(&trusting, "2001:db8::2").await, 429, "the same IPv6 network");
 
-    let trusting_nobody = once().spawn().await;
-    assert_eq!(send(&trusting_nobody, "203.0.113.1").await, 401);
-    assert_eq!(send(&trusting_nobody, "203.0.113.2").await, 429);
+    let without_trusted_proxies = once().spawn().await;
+    assert_eq!(send(&without_trusted_proxies, "203.0.113.1").await, 401);
+    assert_eq!(send(&without_trusted_proxies, "203.0.113.2").await, 429);
 }
 
 #[actix_web::test]
-async fn a_principal_has_one_budget_whatever_token_and_address_it_comes_with() {
+async fn principal_has_one_budget_for_all_its_tokens() {
     let app = limited().var("RATE_LIMIT_REQUESTS_PER_MINUTE", "3").spawn().await;
     let narrow = app.token("bob").scope("profile:read").sign();
     for (path, status) in [(ME, 200), ("/api/v1/users", 403), (ME, 200)] {
         assert_eq!(app.get(path, &narrow).await.status(), status);
     }
     assert_limited(&app.get(ME, &app.token("bob").sign()).await, "principal", 3, 20);
-    assert_eq!(app.get(ME, &app.token("carol").sign()).await.status(), 200, "everybody else has their own");
+    assert_eq!(app.get(ME, &app.token("carol").sign()).await.status(), 200, "another principal has its own budget");
     app.pass(20);
     assert_eq!(app.get(ME, &narrow).await.status(), 200);
 }
 
 #[actix_web::test]
-async fn edits_of_ones_own_profile_have_a_budget_of_their_own() {
+async fn profile_edits_have_a_separate_budget() {
     let app = limited().var("RATE_LIMIT_PROFILE_EDITS_PER_HOUR", "2").spawn().await;
     let edit = async |subject: &str, name: &str| {
         let request = app.request(Method::PATCH, ME).bearer(&app.token(subject).sign()).header("If-Match", "*");
@@ -91,14 +91,14 @@ async fn edits_of_ones_own_profile_have_a_budget_of_their_own() {
     assert_eq!((refused.status(), refused.problem().as_str()), (429, "rate-limited"), "{}", refused.text());
     assert_eq!(refused.header("retry-after"), Some("1800"));
     assert_eq!(refused.header("ratelimit-policy"), Some("\"profile-edits\";q=2;w=3600"));
-    assert_eq!(app.get(ME, &app.token("bob").sign()).await.json()["display_name"], "Two", "reading goes on");
-    assert_eq!(edit("carol", "One").await.status(), 200, "everybody else has their own");
+    assert_eq!(app.get(ME, &app.token("bob").sign()).await.json()["display_name"], "Two", "reading is not limited");
+    assert_eq!(edit("carol", "One").await.status(), 200, "another principal has its own budget");
     app.pass(1800);
     assert_eq!(edit("bob", "Four").await.status(), 200);
     assert_eq!(edit("bob", "Five").await.status(), 429);
 }
 
-/// One of each, whatever the clock says: it stands still.
+/// The clock stands still, so no budget refills.
 #[actix_web::test]
 async fn limits_can_be_switched_off() {
     let app = TestApp::setup()
@@ -124,7 +124,7 @@ fn head(token: &str, fields: &str) -> String {
     format!("PATCH {ME} HTTP/1.1\r\n{fixed}\r\nAuthorization: Bearer {token}\r\n{fields}\r\n\r\n")
 }
 
-/// What is answered to what has been sent, until the service closes the connection. It stays open on this side.
+/// The response to `sent` until the service closes the connection. The client keeps its end open.
 async fn answer_and_close(app: &TestApp, sent: &str) -> String {
     let mut stream = TcpStream::connect(authority(app)).await.unwrap();
     stream.write_all(sent.as_bytes()).await.unwrap();
@@ -134,15 +134,15 @@ async fn answer_and_close(app: &TestApp, sent: &str) -> String {
 }
 
 #[actix_web::test]
-async fn a_head_that_does_not_end_is_answered_408() {
+async fn incomplete_head_is_answered_408() {
     let app = TestApp::setup().var("SERVER_HEAD_SECONDS", "1").spawn().await;
     let answer = answer_and_close(&app, "GET /health/live HTTP/1.1\r\nHost: localhost\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }
 
 #[actix_web::test]
-async fn a_body_that_does_not_end_is_answered_408_and_the_connection_is_closed() {
-    // A client that keeps its end open is left after this time.
+async fn incomplete_body_is_answered_408_and_the_connection_is_closed() {
+    // The service drops a connection whose client keeps its end open after this time.
     let app = TestApp::setup().var("SERVER_BODY_SECONDS", "1").var("SERVER_KEEP_ALIVE_SECONDS", "1").spawn().await;
     let token = app.token("bob").sign();
     for (fields, start) in [("Content-Length: 20", "{\"locale\":"), ("Transfer-Encoding: chunked", "5\r\n{\"loc\r\n")] {
@@ -152,9 +152,9 @@ async fn a_body_that_does_not_end_is_answered_408_and_the_connection_is_closed()
     }
 }
 
-/// Nobody waits for a body that is not wanted, and nobody can hold a connection by it.
+/// The service does not wait for an unwanted body, so a body can't hold a connection open.
 #[actix_web::test]
-async fn the_rest_of_a_refused_request_is_not_waited_for() {
+async fn refused_request_is_answered_without_waiting_for_its_body() {
     let app = TestApp::setup().var("SERVER_KEEP_ALIVE_SECONDS", "1").var("SERVER_FIELD_BYTES", "2048").spawn().await;
     let large = format!("X-Field: {}", "x".repeat(2049));
     for (fields, start) in [("Content-Length: 20", "{\"locale\":"), ("Transfer-Encoding: chunked", "5\r\n{\"loc\r\n")] {
@@ -166,9 +166,9 @@ async fn the_rest_of_a_refused_request_is_not_waited_for() {
     }
 }
 
-/// The control: a connection whose requests were read to their ends goes on.
+/// The control: a connection stays open after requests that were read completely.
 #[actix_web::test]
-async fn bodies_that_were_read_leave_the_connection_as_it_is() {
+async fn connection_stays_open_after_complete_bodies() {
     let app = TestApp::spawn().await;
     let token = app.token("bob").sign();
     app.get(ME, &token).await;
@@ -181,7 +181,7 @@ async fn bodies_that_were_read_leave_the_connection_as_it_is() {
 }
 
 #[actix_web::test]
-async fn sizes_are_as_set() {
+async fn size_limits_are_as_configured() {
     let app = TestApp::setup().var("SERVER_FIELD_BYTES", "2048").var("SERVER_BODY_BYTES", "1024").spawn().await;
     let field = async |length: usize| {
         app.request(Method::GET, "/health/live").header("X-Field", &"x".repeat(length)).send().await

@@ -1,4 +1,4 @@
-//! What the real program writes to its log.
+//! The log of the real program.
 
 use portcullis::dev::{Issuer, IssuerOptions};
 use serde_json::{Value, json};
@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use crate::support::program::{Program, Service};
 use crate::support::{ALL_SCOPES, AUDIENCE, client, raw};
 
-/// A service whose log is at its most talkative, and its issuer.
+/// A service that logs at every level, and its issuer.
 async fn spawn() -> (Service, Issuer) {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
-    let service = believing(Program::portcullis()).trusting(&idp).var("LOG_LEVEL", "trace").serve();
+    let service = trusting_proxy(Program::portcullis()).trusting(&idp).var("LOG_LEVEL", "trace").serve();
     (service, idp)
 }
 
-/// A program that takes its requests' ids from this test, as from a proxy.
-fn believing(program: Program) -> Program {
+/// A program that trusts the request ids of this test, as those of a proxy.
+fn trusting_proxy(program: Program) -> Program {
     program.var("SERVER_TRUSTED_PROXIES", "127.0.0.1/32")
 }
 
-/// Asks, and returns the line that tells of it with all that was logged until then.
+/// Sends a request and returns its line of the access log, with everything logged until then.
 async fn ask(
     service: &Service,
     id: &str,
@@ -36,7 +36,7 @@ async fn ask(
 }
 
 #[actix_web::test]
-async fn a_request_is_told_in_one_line_by_route_status_and_caller() {
+async fn request_is_logged_in_one_line_with_route_status_and_caller() {
     let (service, idp) = spawn().await;
     let bearer = format!("Bearer {}", idp.token().subject("bob").scope(ALL_SCOPES).sign());
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -53,12 +53,12 @@ async fn a_request_is_told_in_one_line_by_route_status_and_caller() {
     assert_eq!((&line["route"], &line["status"]), (&json!("/api/v1/users/{id}"), &json!(401)));
     assert!(line["reason"].is_string() && line["principal"].is_null(), "{line}");
 
-    let (line, _) = ask(&service, "request-0003", reqwest::Method::GET, "/nobody/registered/this", &[]).await;
+    let (line, _) = ask(&service, "request-0003", reqwest::Method::GET, "/no/such/route", &[]).await;
     assert_eq!((&line["route"], &line["status"]), (&json!("unknown"), &json!(404)));
 }
 
 #[actix_web::test]
-async fn id_of_a_sender_that_is_no_trusted_proxy_is_only_noted() {
+async fn request_id_of_an_untrusted_sender_is_logged_separately() {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
     let service = Program::portcullis().trusting(&idp).var("SERVER_TRUSTED_PROXIES", "192.0.2.0/24").serve();
     let get = client().get(format!("{}/api/v1/me", service.url())).header("X-Request-Id", "request-0001");
@@ -71,13 +71,13 @@ async fn id_of_a_sender_that_is_no_trusted_proxy_is_only_noted() {
 }
 
 #[actix_web::test]
-async fn every_line_of_a_request_tells_it_once_whether_or_not_the_filter_names_spans() {
+async fn every_line_of_a_request_has_its_id_once_whether_or_not_the_filter_names_spans() {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
     for level in ["info", "info,portcullis=debug", "info,[request]=debug"] {
         let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
         let (service, before) =
-            believing(Program::portcullis()).trusting(&idp).var("LOG_LEVEL", level).serve_with_log();
+            trusting_proxy(Program::portcullis()).trusting(&idp).var("LOG_LEVEL", level).serve_with_log();
         let bearer = format!("Bearer {}", idp.token().subject("bob").scope(ALL_SCOPES).sign());
         let fields = [("Authorization", &*bearer), ("traceparent", &*parent)];
         let (_, log) = ask(&service, "request-0001", reqwest::Method::GET, "/api/v1/me", &fields).await;
@@ -93,7 +93,7 @@ async fn every_line_of_a_request_tells_it_once_whether_or_not_the_filter_names_s
 }
 
 #[actix_web::test]
-async fn malformed_requests_are_counted_and_make_no_line_of_an_error() {
+async fn malformed_requests_are_counted_and_not_logged_as_errors() {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
     for (level, lines) in [("info", 0), ("info,actix_http=debug", 3)] {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -113,9 +113,9 @@ async fn malformed_requests_are_counted_and_make_no_line_of_an_error() {
     }
 }
 
-/// RFC 9700 section 4.9.2, OWASP ASVS 16.2.5: whatever a client puts where, at the highest level of detail.
+/// RFC 9700 section 4.9.2, OWASP ASVS 16.2.5: applies to every part of a request, at the highest level of detail.
 #[actix_web::test]
-async fn nothing_that_a_request_carries_is_logged() {
+async fn no_part_of_a_request_is_logged() {
     let (service, idp) = spawn().await;
     let token = idp.token().subject("marked-subject").scope(ALL_SCOPES).claim("name", "marked name");
     let token = token.claim("email", "marked@example.test").sign();
@@ -135,7 +135,7 @@ async fn nothing_that_a_request_carries_is_logged() {
         }
     }
     assert_eq!(log.matches("\"portcullis::access\"").count(), 9, "one line for each request");
-    assert!(log.contains("TRACE"), "the log is at its most talkative");
+    assert!(log.contains("TRACE"), "the log has no TRACE line");
     let signature = token.rsplit_once('.').unwrap().1;
     for word in ["marked", signature] {
         let line = log.lines().find(|line| line.contains(word));

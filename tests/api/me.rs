@@ -1,4 +1,4 @@
-//! One's own profile and rights.
+//! The caller's own profile and access.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ async fn patch(app: &TestApp, token: &str, etag: &str, body: Value) -> Reply {
 }
 
 #[actix_web::test]
-async fn a_person_is_shown_as_the_provider_describes_them() {
+async fn profile_shows_the_claims_of_the_provider() {
     let app = TestApp::spawn().await;
     let me = app.get("/api/v1/me", &app.token("bob").sign()).await;
     assert_eq!(me.status(), 200);
@@ -25,7 +25,7 @@ async fn a_person_is_shown_as_the_provider_describes_them() {
 }
 
 #[actix_web::test]
-async fn an_edited_name_stays_until_it_is_given_back_to_the_provider() {
+async fn edited_name_stays_until_it_is_reset_to_the_provider() {
     let app = TestApp::spawn().await;
     let token = app.token("bob").sign();
     let etag = app.get("/api/v1/me", &token).await.header("etag").unwrap().to_owned();
@@ -40,13 +40,13 @@ async fn an_edited_name_stays_until_it_is_given_back_to_the_provider() {
     assert_eq!(me.json()["display_name"], "Bobby");
     assert_eq!(me.json()["given_name"], "Robert");
 
-    let given_back = patch(&app, &renamed, me.header("etag").unwrap(), json!({ "display_name": null })).await;
-    assert_eq!(given_back.json()["display_name"], "Robert Baker");
-    assert_eq!(given_back.json()["edited"], json!([]));
+    let reset = patch(&app, &renamed, me.header("etag").unwrap(), json!({ "display_name": null })).await;
+    assert_eq!(reset.json()["display_name"], "Robert Baker");
+    assert_eq!(reset.json()["edited"], json!([]));
 }
 
 #[actix_web::test]
-async fn an_older_token_does_not_bring_back_what_a_newer_one_has_changed() {
+async fn older_token_does_not_overwrite_the_claims_of_a_newer_one() {
     let app = TestApp::spawn().await;
     let older = app.token("bob").sign();
     app.get("/api/v1/me", &older).await;
@@ -61,7 +61,7 @@ async fn an_older_token_does_not_bring_back_what_a_newer_one_has_changed() {
 }
 
 #[actix_web::test]
-async fn a_program_has_no_profile_of_its_own_to_edit() {
+async fn service_account_cannot_edit_a_profile() {
     let app = TestApp::spawn().await;
     app.register_machine("reporter", &["member"]).await;
     let refused = patch(&app, &app.machine_token("reporter").sign(), "*", json!({ "display_name": "Robot" })).await;
@@ -69,7 +69,7 @@ async fn a_program_has_no_profile_of_its_own_to_edit() {
 }
 
 #[actix_web::test]
-async fn a_change_without_or_with_an_old_etag_is_refused_and_changes_nothing() {
+async fn change_without_or_with_an_old_etag_is_refused_and_changes_nothing() {
     let app = TestApp::spawn().await;
     let token = app.token("bob").sign();
     let old = app.get("/api/v1/me", &token).await.header("etag").unwrap().to_owned();
@@ -88,7 +88,7 @@ async fn a_change_without_or_with_an_old_etag_is_refused_and_changes_nothing() {
 }
 
 #[actix_web::test]
-async fn what_belongs_to_the_provider_or_to_the_service_can_t_be_set() {
+async fn members_owned_by_the_provider_or_the_service_cannot_be_set() {
     let app = TestApp::spawn().await;
     let token = app.token("bob").sign();
     app.introduce("bob").await;
@@ -103,7 +103,7 @@ async fn what_belongs_to_the_provider_or_to_the_service_can_t_be_set() {
 }
 
 #[actix_web::test]
-async fn access_tells_what_is_delegated_what_is_granted_and_what_follows() {
+async fn access_reports_delegated_granted_and_allowed_permissions() {
     let app = TestApp::spawn().await;
     let token = app.token("bob").scope("profile:read users:read").sign();
     let access = app.get("/api/v1/me/access", &token).await.json();
@@ -121,7 +121,7 @@ async fn access_tells_what_is_delegated_what_is_granted_and_what_follows() {
 }
 
 #[actix_web::test]
-async fn a_scope_that_is_missing_is_named_before_a_role_that_is_missing() {
+async fn missing_scope_is_reported_before_a_missing_role() {
     let app = TestApp::spawn().await;
     let neither = app.get("/api/v1/users", &app.token("bob").scope("profile:read").sign()).await;
     assert_eq!((neither.status(), neither.problem().as_str()), (403, "insufficient-scope"));
@@ -134,7 +134,7 @@ async fn a_scope_that_is_missing_is_named_before_a_role_that_is_missing() {
 }
 
 #[actix_web::test]
-async fn a_role_from_the_token_counts_while_the_token_carries_it_and_admin_never() {
+async fn role_from_the_token_counts_only_with_that_token_and_admin_never() {
     let app = TestApp::setup().var("OIDC_ROLES_CLAIM", "/realm_access/roles").spawn().await;
     let with = |roles: Value| app.token("bob").claim("realm_access", json!({ "roles": roles })).sign();
     assert_eq!(app.get("/api/v1/users", &with(json!(["auditor"]))).await.status(), 200);
@@ -160,7 +160,7 @@ async fn first_party_clients_and_roles_only_issuers_need_no_scope() {
 }
 
 #[actix_web::test]
-async fn the_scope_prefix_is_demanded_of_tokens_and_put_into_challenges() {
+async fn scope_prefix_is_required_in_tokens_and_added_in_challenges() {
     let app = TestApp::setup().var("OIDC_SCOPE_PREFIX", "api/").spawn().await;
     assert_eq!(app.get("/api/v1/users", &app.token("alice").scope("api/users:read").sign()).await.status(), 200);
     let refused = app.get("/api/v1/users", &app.token("alice").scope("users:read").sign()).await;

@@ -1,4 +1,4 @@
-//! `examples/notes.rs`, run as its team would run it: a service of one's own on the library.
+//! `examples/notes.rs`, run as its team would run it: a separate service on the library.
 
 use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
 use reqwest::Method;
@@ -12,7 +12,7 @@ const SCOPES: &str = "notes:read notes:write";
 struct Notes {
     idp: Issuer,
     service: Service,
-    // Goes after the service that uses it.
+    // Dropped after the service that uses it.
     _database: TestDatabase,
     client: reqwest::Client,
 }
@@ -50,7 +50,7 @@ fn texts(reply: &Reply) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn each_person_sees_their_own_notes_alone() {
+async fn each_user_sees_only_their_own_notes() {
     let notes = Notes::start().await;
     let (alice, bob) = (notes.token("alice").sign(), notes.token("bob").sign());
     let written = notes.write(&alice, "Buy milk").await;
@@ -63,7 +63,7 @@ async fn each_person_sees_their_own_notes_alone() {
 }
 
 #[actix_web::test]
-async fn its_routes_are_guarded_by_its_own_permissions() {
+async fn routes_of_the_example_require_its_permissions() {
     let notes = Notes::start().await;
     assert_eq!(notes.request(Method::GET).send().await.problem(), "missing-token");
     let reader = notes.token("alice").scope("notes:read").sign();
@@ -75,7 +75,7 @@ async fn its_routes_are_guarded_by_its_own_permissions() {
 }
 
 #[actix_web::test]
-async fn a_note_that_is_too_long_or_is_none_is_refused_as_a_problem() {
+async fn overlong_or_malformed_note_is_refused_with_a_problem() {
     let notes = Notes::start().await;
     let alice = notes.token("alice").sign();
     assert_eq!(notes.write(&alice, &"é".repeat(10_000)).await.status(), 201);
@@ -89,7 +89,7 @@ async fn a_note_that_is_too_long_or_is_none_is_refused_as_a_problem() {
 }
 
 #[actix_web::test]
-async fn its_routes_stand_beside_the_built_in_ones_in_table_document_and_metadata() {
+async fn routes_of_the_example_are_in_table_document_and_metadata() {
     let table = Program::example("notes").run(&["routes"]).printed().to_owned();
     let has = |row: [&str; 3]| table.lines().any(|line| line.split_whitespace().eq(row));
     assert!(has(["GET", "/api/v1/notes", "notes:read"]), "{table}");

@@ -1,6 +1,6 @@
-//! The key set's bad days: strangers' keys, a slow, broken, lying or absent provider, rotation and restart.
+//! Faults of the key set: unknown keys, a slow, broken, lying or absent provider, rotation and restart.
 //!
-//! Nothing waits for a time here: the clock is moved by hand, and the provider holds an answer for as long as a test needs.
+//! No test waits for real time: the test moves the clock, and the provider holds a response for as long as a test needs.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ async fn settled() -> TestApp {
     app
 }
 
-/// A good token of bob's, made now.
+/// Requests the profile with a valid token of bob, signed now.
 async fn get_me(app: &TestApp) -> Reply {
     app.get(ME, &app.token("bob").sign()).await
 }
@@ -43,7 +43,7 @@ fn break_provider(app: &TestApp) {
 }
 
 #[actix_web::test]
-async fn ten_thousand_unknown_keys_cost_two_fetches_at_most() {
+async fn ten_thousand_unknown_keys_cost_at_most_two_fetches() {
     let app = settled().await;
     let key = SigningKey::generate(Algorithm::EdDsa);
     app.pass(PAST_COOLDOWN);
@@ -60,11 +60,11 @@ async fn ten_thousand_unknown_keys_cost_two_fetches_at_most() {
 }
 
 #[actix_web::test]
-async fn tokens_that_are_wrong_in_anything_else_cost_no_fetch() {
+async fn tokens_with_other_faults_cost_no_fetch() {
     let app = settled().await;
     app.pass(PAST_COOLDOWN);
     let before = app.idp.discovery().requests();
-    let stranger = || app.token("bob").kid("published-by-nobody");
+    let stranger = || app.token("bob").kid("unpublished");
     let wrong = [
         stranger().issuer("https://attacker.example"),
         stranger().audience("https://another.example.test"),
@@ -81,7 +81,7 @@ async fn tokens_that_are_wrong_in_anything_else_cost_no_fetch() {
 }
 
 #[actix_web::test]
-async fn a_slow_provider_delays_no_holder_of_a_known_key() {
+async fn slow_provider_does_not_delay_tokens_of_known_keys() {
     let app = settled().await;
     app.pass(PAST_COOLDOWN);
     let before = app.idp.jwks().requests();
@@ -98,7 +98,7 @@ async fn a_slow_provider_delays_no_holder_of_a_known_key() {
             let token = app.token("bob").algorithm(algorithm).sign();
             assert_eq!(app.get(ME, &token).await.status(), 200, "{algorithm:?}");
         }
-        assert!(!stranger_is_answered.get(), "the known keys were served while the fetch was under way");
+        assert!(!stranger_is_answered.get(), "tokens of known keys must be served during the fetch");
         app.idp.jwks().release();
     };
     let (stranger, ()) = join(stranger, holders).await;
@@ -107,7 +107,7 @@ async fn a_slow_provider_delays_no_holder_of_a_known_key() {
 }
 
 #[actix_web::test]
-async fn keys_rotate_while_requests_run_and_none_fails() {
+async fn no_request_fails_while_keys_rotate() {
     const ROTATIONS: usize = 8;
     let app = settled().await;
     let rotated = Cell::new(0);
@@ -125,7 +125,7 @@ async fn keys_rotate_while_requests_run_and_none_fails() {
     };
     let rotation = async {
         while rotated.get() < ROTATIONS {
-            // A provider that signs with a key that it has just published, and each time the cooldown is over.
+            // The provider signs with a key that it has just published, each time the cooldown is over.
             app.pass(PAST_COOLDOWN);
             app.idp.rotate(Algorithm::Es256);
             app.idp.rotate(Algorithm::EdDsa);
@@ -142,7 +142,7 @@ async fn keys_rotate_while_requests_run_and_none_fails() {
 }
 
 #[actix_web::test]
-async fn a_withdrawn_key_stops_working_at_the_next_refresh() {
+async fn withdrawn_key_is_refused_after_the_next_refresh() {
     let app = settled().await;
     let token = || app.token("bob").algorithm(Algorithm::Es256).expires_in(7_200);
     let old = token().sign();
@@ -153,8 +153,8 @@ async fn a_withdrawn_key_stops_working_at_the_next_refresh() {
         assert_eq!(app.get(ME, token).await.status(), 200, "both keys are published");
     }
     app.idp.withdraw_old_keys();
-    assert_eq!(app.get(ME, &old).await.status(), 200, "nobody has asked yet");
-    // There is one writer: once alice is written down the last fetch is kept, and the pause before the next has begun.
+    assert_eq!(app.get(ME, &old).await.status(), 200, "the key set has not been fetched yet");
+    // The database has one writer: once alice is stored, the last fetch is stored too, and the pause before the next has begun.
     app.introduce("alice").await;
 
     let before = app.idp.jwks().requests();
@@ -162,7 +162,7 @@ async fn a_withdrawn_key_stops_working_at_the_next_refresh() {
     app.pass(PAST_REFRESH);
     app.idp.jwks().wait_for_requests(before + 1).await;
     app.idp.jwks().release();
-    // The refresh came by itself; whoever lacks a key waits for its end.
+    // The refresh was automatic; a request without a known key waits for its end.
     assert_eq!(app.get_with_unknown_key().await.status(), 401);
     let refused = app.get(ME, &old).await;
     assert_eq!((refused.status(), refused.problem().as_str()), (401, "invalid-token"));
@@ -170,9 +170,9 @@ async fn a_withdrawn_key_stops_working_at_the_next_refresh() {
 }
 
 #[actix_web::test]
-async fn a_service_that_restarts_during_an_outage_verifies() {
+async fn service_restarted_during_an_outage_verifies_tokens() {
     let app = settled().await;
-    // The keys were kept before these two were written down, for there is one writer.
+    // The database has one writer: once alice is stored, the keys are stored too.
     app.introduce("alice").await;
     break_provider(&app);
     let app = app.restart().await;
@@ -181,11 +181,11 @@ async fn a_service_that_restarts_during_an_outage_verifies() {
         assert_eq!(reply.status(), 200, "{algorithm:?}: {}", reply.text());
     }
     let refused = app.get(ME, &app.token("bob").header("alg", "ES256").sign()).await;
-    assert_eq!(refused.status(), 401, "what was kept is still a key set, with its rules");
+    assert_eq!(refused.status(), 401, "the stored keys keep their algorithms");
 }
 
 #[actix_web::test]
-async fn kept_keys_are_not_younger_after_a_restart() {
+async fn stored_keys_keep_their_age_after_a_restart() {
     let app = settled().await;
     app.introduce("alice").await;
     break_provider(&app);
@@ -199,7 +199,7 @@ async fn kept_keys_are_not_younger_after_a_restart() {
 }
 
 #[actix_web::test]
-async fn past_a_day_without_a_fetch_the_keys_are_closed_and_it_is_an_outage() {
+async fn keys_expire_after_a_day_without_a_fetch() {
     let app = settled().await;
     break_provider(&app);
     app.pass(DAY - 1);
@@ -213,11 +213,11 @@ async fn past_a_day_without_a_fetch_the_keys_are_closed_and_it_is_an_outage() {
     app.idp.discovery().reset();
     app.idp.jwks().reset();
     app.pass(PAST_COOLDOWN);
-    assert_eq!(get_me(&app).await.status(), 200, "it heals");
+    assert_eq!(get_me(&app).await.status(), 200, "the service recovers");
 }
 
 #[actix_web::test]
-async fn bad_documents_never_evict_good_keys() {
+async fn invalid_documents_never_replace_valid_keys() {
     let app = settled().await;
     let sound = app.idp.key_set().to_string();
     let private = json!({ "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB", "d": "AQAB" }] });
@@ -252,11 +252,11 @@ async fn bad_documents_never_evict_good_keys() {
         assert_eq!(get_me(&app).await.status(), 200, "{status}");
     }
     app.idp.jwks().reset();
-    assert_eq!(app.refetch_keys().await.status(), 401, "the provider is heard again");
+    assert_eq!(app.refetch_keys().await.status(), 401, "the provider's keys are fetched again");
 }
 
 #[actix_web::test]
-async fn metadata_that_lies_is_not_followed() {
+async fn metadata_with_a_wrong_issuer_or_key_set_address_is_refused() {
     let app = settled().await;
     let honest = app.idp.discovery_document();
     let with = |name: &str, value: serde_json::Value| {
@@ -284,7 +284,7 @@ async fn metadata_that_lies_is_not_followed() {
 }
 
 #[actix_web::test]
-async fn a_redirect_is_not_followed() {
+async fn redirect_of_the_provider_is_not_followed() {
     let app = settled().await;
     let decoy =
         Issuer::start(IssuerOptions { clock: app.clock.clone(), ..IssuerOptions::new(AUDIENCE) }).await.unwrap();
@@ -298,7 +298,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[actix_web::test]
-async fn it_heals_by_itself_when_the_provider_returns() {
+async fn service_recovers_by_itself_when_the_provider_returns() {
     let app = TestApp::with_broken_provider().await;
     assert!(is_outage(&get_me(&app).await));
     app.idp.discovery().reset();
@@ -307,14 +307,14 @@ async fn it_heals_by_itself_when_the_provider_returns() {
     app.pass(PAST_COOLDOWN);
     app.idp.jwks().wait_for_requests(1).await;
     app.idp.jwks().release();
-    assert_eq!(get_me(&app).await.status(), 200, "nobody had to ask for it");
+    assert_eq!(get_me(&app).await.status(), 200, "the fetch was automatic");
     assert_eq!(app.idp.jwks().requests(), 1);
     assert_eq!(app.get_without_token("/health/ready").await.status(), 200);
 }
 
 #[actix_web::test]
-async fn a_provider_that_comes_up_after_the_service_is_found() {
-    // Bound and not listening: the port is taken, and connections are refused.
+async fn provider_that_starts_after_the_service_is_found() {
+    // Bound but not listening: the port is reserved, and connections are refused.
     let reserved = tokio::net::TcpSocket::new_v4().unwrap();
     reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = reserved.local_addr().unwrap();
@@ -332,7 +332,7 @@ async fn a_provider_that_comes_up_after_the_service_is_found() {
 }
 
 #[actix_web::test]
-async fn a_reader_that_leaves_takes_the_fetch_of_the_others_with_them_not() {
+async fn aborted_request_does_not_abort_a_shared_fetch() {
     let app = settled().await;
     app.pass(PAST_COOLDOWN);
     let before = app.idp.jwks().requests();
@@ -340,12 +340,12 @@ async fn a_reader_that_leaves_takes_the_fetch_of_the_others_with_them_not() {
     app.idp.jwks().hold();
     let url = format!("{}{ME}", app.url());
     let token = app.token("bob").algorithm(Algorithm::EdDsa).sign();
-    let leaver = rt::spawn(reqwest::Client::new().get(&url).bearer_auth(&token).send());
+    let aborted = rt::spawn(reqwest::Client::new().get(&url).bearer_auth(&token).send());
     app.idp.jwks().wait_for_requests(before + 1).await;
-    leaver.abort();
-    let stayer = app.get(ME, &token);
+    aborted.abort();
+    let waiting = app.get(ME, &token);
     let release = async { app.idp.jwks().release() };
-    let (stayer, ()) = join(stayer, release).await;
-    assert_eq!(stayer.status(), 200);
+    let (waiting, ()) = join(waiting, release).await;
+    assert_eq!(waiting.status(), 200);
     assert_eq!(app.idp.jwks().requests(), before + 1);
 }

@@ -1,7 +1,7 @@
-//! The refusal table: what must be refused of credentials, tokens and keys, each case with the rule it breaks.
+//! The refusal table: credentials, tokens and keys that must be refused, each case with the rule it breaks.
 //!
-//! All of it is asked of one running service. A case says not only that it is refused but why, in the service's own words, so that none
-//! passes because an earlier check refused it for something else. Before and after the table the good tokens pass, for every algorithm.
+//! One running service gets all cases. A case also names the reason, in the service's own words, so that no case passes because an earlier
+//! check refused it for another reason. Before and after the table, valid tokens of every algorithm are accepted.
 
 mod claims;
 mod field;
@@ -17,19 +17,19 @@ use serde_json::Value;
 
 use crate::support::{Reply, TestApp, jose, log};
 
-/// How many cases there are at least.
+/// The minimal number of cases.
 const CASES_AT_LEAST: usize = 100;
 
 /// One request that must be refused.
 #[derive(Clone)]
 pub struct Case {
-    /// What is required, and by which section.
+    /// The requirement and the section that states it.
     rule: String,
     sent: Sent,
     refusal: Refusal,
 }
 
-/// Where the credential is.
+/// The position of the credential in the request.
 #[derive(Clone)]
 enum Sent {
     Token(String),
@@ -38,14 +38,14 @@ enum Sent {
     Form(String),
 }
 
-/// The answer that is due.
+/// The expected response.
 #[derive(Clone, Copy)]
 pub struct Refusal {
     status: u16,
     problem: &'static str,
     challenge: Challenge,
-    /// A part of the sentence for the caller.
-    because: &'static str,
+    /// A part of `detail`.
+    reason: &'static str,
 }
 
 #[derive(Clone, Copy)]
@@ -61,23 +61,23 @@ impl Refusal {
         status: 401,
         problem: "missing-token",
         challenge: Challenge::WithoutError,
-        because: "Send an access token",
+        reason: "Send an access token",
     };
 
     /// 401: the token is not acceptable, for this reason.
-    const fn of_token(because: &'static str) -> Self {
-        Self { status: 401, problem: "invalid-token", challenge: Challenge::Error("invalid_token"), because }
+    const fn of_token(reason: &'static str) -> Self {
+        Self { status: 401, problem: "invalid-token", challenge: Challenge::Error("invalid_token"), reason }
     }
 
     /// 400: the request is malformed, for this reason.
-    const fn of_request(because: &'static str) -> Self {
-        Self { status: 400, problem: "invalid-request", challenge: Challenge::Error("invalid_request"), because }
+    const fn of_request(reason: &'static str) -> Self {
+        Self { status: 400, problem: "invalid-request", challenge: Challenge::Error("invalid_request"), reason }
     }
 }
 
 impl Case {
-    fn token(rule: impl Into<String>, token: impl Into<String>, because: &'static str) -> Self {
-        Self { rule: rule.into(), sent: Sent::Token(token.into()), refusal: Refusal::of_token(because) }
+    fn token(rule: impl Into<String>, token: impl Into<String>, reason: &'static str) -> Self {
+        Self { rule: rule.into(), sent: Sent::Token(token.into()), refusal: Refusal::of_token(reason) }
     }
 
     async fn send(&self, app: &TestApp) -> Reply {
@@ -104,17 +104,17 @@ impl Case {
         };
         assert!(is_challenged, "{rule}: {:?}", reply.challenge());
         let detail = reply.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains(self.refusal.because), "{rule}: refused because {detail:?}");
-        // Where the service is may look like the issuer's address, and is no secret.
+        assert!(detail.contains(self.refusal.reason), "{rule}: refused because {detail:?}");
+        // The service's own address may resemble the issuer's, and is not secret.
         let answer = format!("{reply:?}").replace(app.url(), "");
         let words = self.words();
         let texts = words.iter().filter_map(|word| serde_json::from_slice(&jose::decode(word)?).ok()).flat_map(texts);
-        for secret in texts.chain(words.clone()).filter(|text| is_telling(text)) {
+        for secret in texts.chain(words.clone()).filter(|text| is_significant(text)) {
             assert!(!answer.contains(&secret), "{rule}: the answer repeats {secret:?}");
         }
     }
 
-    /// All that was sent and may not come back or be logged: the credential, in pieces.
+    /// The pieces of the sent credential, which may not be returned or logged.
     fn words(&self) -> Vec<String> {
         let sent = match &self.sent {
             Sent::Token(text) | Sent::Query(text) | Sent::Form(text) => text.clone(),
@@ -124,12 +124,12 @@ impl Case {
     }
 }
 
-/// Shorter ones (`JWT`, `alice`) may well stand in a sentence of ours.
-fn is_telling(text: &str) -> bool {
+/// Shorter words (`JWT`, `alice`) may occur in the service's own texts.
+fn is_significant(text: &str) -> bool {
     text.len() >= 8
 }
 
-/// The texts of an object, without its names.
+/// The strings of a JSON value, without member names.
 fn texts(value: Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text],
@@ -139,7 +139,7 @@ fn texts(value: Value) -> Vec<String> {
     }
 }
 
-/// What the cases are made of: the service's issuer, and keys of all kinds that are published beside the issuer's own.
+/// The material of the cases: the service's issuer, and keys of all kinds, published in addition to the issuer's.
 pub struct Workshop<'a> {
     app: &'a TestApp,
     /// Published as `es256`.
@@ -148,7 +148,7 @@ pub struct Workshop<'a> {
     rs256: SigningKey,
     /// Published as `eddsa`.
     eddsa: SigningKey,
-    /// Published by nobody.
+    /// Not published.
     foreign: SigningKey,
 }
 
@@ -159,7 +159,7 @@ impl<'a> Workshop<'a> {
         Self { app, es256, rs256: key(Algorithm::Rs256), eddsa, foreign }
     }
 
-    /// A token that is right in all but what a case changes.
+    /// A token that is valid apart from what a case changes.
     fn token(&self) -> TokenBuilder {
         self.app.token("bob")
     }
@@ -177,7 +177,7 @@ impl<'a> Workshop<'a> {
         self.token().signed_by(&self.eddsa).kid("eddsa")
     }
 
-    /// The issuer's own keys and ours, as entries of a key set.
+    /// The issuer's keys and ours, as entries of a key set.
     fn sound_keys(&self) -> Vec<String> {
         let own = self.app.idp.key_set()["keys"].as_array().unwrap().iter().map(Value::to_string).collect::<Vec<_>>();
         let named = [("es256", &self.es256), ("rs256", &self.rs256), ("eddsa", &self.eddsa)];
@@ -185,14 +185,14 @@ impl<'a> Workshop<'a> {
     }
 }
 
-/// Publishes these keys and lets the service see them.
+/// Publishes these keys and has the service fetch them.
 async fn publish(app: &TestApp, keys: &[String]) {
     app.idp.jwks().serve(format!(r#"{{"keys":[{}]}}"#, keys.join(",")));
     app.refetch_keys().await;
 }
 
-/// The tokens that must pass: the control, without which a service that refuses all would make the table green.
-async fn good_tokens_pass(workshop: &Workshop<'_>) {
+/// The control: valid tokens are accepted. Without it, a service that refuses all tokens would pass.
+async fn valid_tokens_are_accepted(workshop: &Workshop<'_>) {
     let own = Algorithm::ALL.map(|algorithm| workshop.token().algorithm(algorithm).sign());
     let ours = [workshop.es256(), workshop.rs256(), workshop.eddsa()].map(TokenBuilder::sign);
     for token in own.into_iter().chain(ours).chain(form::acceptable(workshop)).chain(claims::acceptable(workshop)) {
@@ -202,7 +202,7 @@ async fn good_tokens_pass(workshop: &Workshop<'_>) {
     field::acceptable_fields_pass(workshop).await;
 }
 
-/// The keys that others hold as well are published first sound, then flawed, some at a time: a key set has a hundred entries at most.
+/// Flawed keys are published first intact, then flawed, some at a time: a key set has at most a hundred entries.
 async fn flawed_keys_are_refused(workshop: &Workshop<'_>) -> Vec<Case> {
     const AT_A_TIME: usize = 40;
     let app = workshop.app;
@@ -210,7 +210,7 @@ async fn flawed_keys_are_refused(workshop: &Workshop<'_>) -> Vec<Case> {
     for flaws in keys::Flaw::all(workshop).chunks(AT_A_TIME) {
         publish(app, &[workshop.sound_keys(), flaws.iter().filter_map(keys::Flaw::sound_key).collect()].concat()).await;
         for flaw in flaws {
-            flaw.sound_key_is_taken(workshop).await;
+            flaw.sound_key_is_accepted(workshop).await;
         }
         publish(app, &[workshop.sound_keys(), flaws.iter().flat_map(keys::Flaw::flawed_keys).collect()].concat()).await;
         for flaw in flaws {
@@ -228,7 +228,7 @@ async fn each_case_is_refused_for_its_own_reason() {
     let app = TestApp::spawn().await;
     let workshop = Workshop::new(&app);
     publish(&app, &workshop.sound_keys()).await;
-    good_tokens_pass(&workshop).await;
+    valid_tokens_are_accepted(&workshop).await;
 
     let of_keys = flawed_keys_are_refused(&workshop).await;
     publish(&app, &workshop.sound_keys()).await;
@@ -239,15 +239,15 @@ async fn each_case_is_refused_for_its_own_reason() {
     for case in &cases {
         case.check(&app).await;
     }
-    assert_eq!(app.idp.jwks().requests(), fetches, "no token makes the service fetch anything");
-    good_tokens_pass(&workshop).await;
+    assert_eq!(app.idp.jwks().requests(), fetches, "a token caused a fetch");
+    valid_tokens_are_accepted(&workshop).await;
 
     let cases = [of_keys, cases].concat();
     assert!(cases.len() >= CASES_AT_LEAST, "only {} cases", cases.len());
-    nothing_of_them_is_logged(&cases);
+    no_credential_is_logged(&cases);
 }
 
-/// Sends every credential of the table to another service, and tells what must not be logged of it.
+/// Sends every credential of the table to another service and returns the words that must not be logged.
 pub async fn send_all(app: &TestApp) -> Vec<String> {
     let workshop = Workshop::new(app);
     publish(app, &workshop.sound_keys()).await;
@@ -255,20 +255,20 @@ pub async fn send_all(app: &TestApp) -> Vec<String> {
     let mut words = Vec::new();
     for case in groups.map(|group| group(&workshop)).concat() {
         case.send(app).await;
-        words.extend(case.words().into_iter().filter(|word| is_telling(word)));
+        words.extend(case.words().into_iter().filter(|word| is_significant(word)));
     }
     app.idp.jwks().reset();
     words
 }
 
 /// RFC 9700 section 4.9.2, OWASP ASVS 16.2.5.
-fn nothing_of_them_is_logged(cases: &[Case]) {
+fn no_credential_is_logged(cases: &[Case]) {
     let log = log::recorded();
     for reason in ["bad-signature", "invalid-request", "missing-token"] {
-        assert!(log.contains(reason), "the log says why: {reason}");
+        assert!(log.contains(reason), "the log lacks the reason {reason}");
     }
     for case in cases {
-        for word in case.words().iter().filter(|word| is_telling(word)) {
+        for word in case.words().iter().filter(|word| is_significant(word)) {
             assert!(!log.contains(word.as_str()), "{}: the log repeats {word:?}", case.rule);
         }
     }

@@ -1,4 +1,4 @@
-//! No request may do more than its token's scopes and its principal's roles allow together.
+//! A request may do at most what its token's scopes and its principal's roles allow together.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::{ALL_SCOPES, TestApp};
 
-/// Roles and what they grant, written down once more.
+/// Roles and their permissions, written down independently of the service.
 const ROLES: [(&str, &str); 3] = [
     ("auditor", "audit:read profile:read roles:read service-accounts:read users:read"),
     ("user-manager", "roles:assign roles:read service-accounts:read service-accounts:write users:read users:write"),
@@ -18,7 +18,7 @@ const ROLES: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn whatever_the_token_and_the_roles_a_request_may_do_what_both_allow_and_no_more() {
+fn request_may_do_exactly_what_both_scopes_and_roles_allow() {
     let system = System::new();
     let app = system.block_on(TestApp::spawn());
     let bob = system.block_on(app.introduce("bob"));

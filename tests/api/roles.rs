@@ -11,7 +11,7 @@ fn path(name: &str) -> String {
     format!("{ROLES}/{name}")
 }
 
-/// Writes a role under a condition: a field and its value.
+/// Writes a role with a precondition: a field and its value.
 async fn put(app: &TestApp, token: &str, name: &str, condition: (&str, &str), permissions: &[&str]) -> Reply {
     let request = app.request(Method::PUT, &path(name)).bearer(token).header(condition.0, condition.1);
     request.json(&json!({ "summary": "Helps.", "permissions": permissions })).send().await
@@ -22,7 +22,7 @@ async fn delete(app: &TestApp, path: &str, version: &str) -> Reply {
 }
 
 #[actix_web::test]
-async fn built_in_roles_are_listed_with_what_they_grant() {
+async fn built_in_roles_are_listed_with_their_permissions() {
     let app = TestApp::spawn().await;
     let listed = app.get(ROLES, &app.admin()).await.json();
     let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|role| role["name"].as_str().unwrap()).collect();
@@ -34,7 +34,7 @@ async fn built_in_roles_are_listed_with_what_they_grant() {
 }
 
 #[actix_web::test]
-async fn what_a_role_grants_counts_on_the_next_request_of_those_who_hold_it() {
+async fn change_of_a_role_applies_to_the_next_request_of_its_holders() {
     let app = TestApp::spawn().await;
     let made = put(&app, &app.admin(), "support", ("If-None-Match", "*"), &["users:read"]).await;
     assert_eq!((made.status(), made.header("etag")), (201, Some("\"1\"")), "{}", made.text());
@@ -53,7 +53,7 @@ async fn what_a_role_grants_counts_on_the_next_request_of_those_who_hold_it() {
 }
 
 #[actix_web::test]
-async fn a_write_says_what_it_knows_of_the_role() {
+async fn write_of_a_role_requires_a_matching_precondition() {
     let app = TestApp::spawn().await;
     app.make_role("support", &[]).await;
     let body = json!({ "summary": "Helps.", "permissions": [] });
@@ -72,7 +72,7 @@ async fn a_write_says_what_it_knows_of_the_role() {
 }
 
 #[actix_web::test]
-async fn what_can_t_be_a_role_is_refused_by_the_member_at_fault() {
+async fn invalid_role_is_refused_with_the_invalid_member() {
     let app = TestApp::spawn().await;
     let new = ("If-None-Match", "*");
     for (name, permissions, member) in [
@@ -83,13 +83,13 @@ async fn what_can_t_be_a_role_is_refused_by_the_member_at_fault() {
     ] {
         let refused = put(&app, &app.admin(), name, new, &permissions).await;
         assert_eq!((refused.status(), refused.problem().as_str()), (400, "invalid-body"));
-        assert!(refused.json()["detail"].as_str().unwrap().starts_with(member), "{}", refused.text());
+        assert!(refused.json()["detail"].as_str().unwrap().starts_with(&format!("`{member}` ")), "{}", refused.text());
         assert!(!refused.text().contains("marked"));
     }
 }
 
 #[actix_web::test]
-async fn a_granted_role_is_deleted_by_force_alone() {
+async fn assigned_role_is_deleted_only_with_force() {
     let app = TestApp::spawn().await;
     app.make_role("support", &["users:read"]).await;
     let bob = app.introduce("bob").await;
@@ -98,7 +98,7 @@ async fn a_granted_role_is_deleted_by_force_alone() {
 
     let refused = delete(&app, &path("support"), "*").await;
     assert_eq!((refused.status(), refused.problem().as_str()), (409, "role-granted"));
-    assert!(refused.json()["detail"].as_str().unwrap().contains("granted to 1 "), "{}", refused.text());
+    assert!(refused.json()["detail"].as_str().unwrap().contains("assigned to 1 principal."), "{}", refused.text());
     assert_eq!(delete(&app, &format!("{}?force=true", path("support")), "*").await.status(), 204);
 
     let after = app.get(&format!("/api/v1/users/{bob}"), &app.admin()).await;
@@ -109,7 +109,7 @@ async fn a_granted_role_is_deleted_by_force_alone() {
 }
 
 #[actix_web::test]
-async fn built_in_roles_stay() {
+async fn built_in_roles_cannot_be_deleted_and_protected_ones_not_changed() {
     let app = TestApp::spawn().await;
     for name in ["admin", "auditor", "member", "user-manager"] {
         let refused = delete(&app, &format!("{}?force=true", path(name)), "*").await;
@@ -123,7 +123,7 @@ async fn built_in_roles_stay() {
 }
 
 #[actix_web::test]
-async fn nobody_edits_a_role_into_or_out_of_rights_that_they_lack() {
+async fn role_edit_beyond_the_permissions_of_the_editor_is_refused() {
     let app = TestApp::spawn().await;
     app.make_role("role-keeper", &["roles:read", "roles:write", "users:read"]).await;
     app.make_role("operator", &["users:write"]).await;
@@ -149,17 +149,17 @@ async fn nobody_edits_a_role_into_or_out_of_rights_that_they_lack() {
 }
 
 #[actix_web::test]
-async fn changes_of_roles_are_on_the_audit_trail() {
+async fn changes_of_roles_are_audited() {
     let app = TestApp::spawn().await;
     app.make_role("support", &["users:read"]).await;
     assert_eq!(put(&app, &app.admin(), "support", ("If-Match", "*"), &["roles:read"]).await.status(), 200);
     assert_eq!(delete(&app, &path("support"), "*").await.status(), 204);
     let events = app.get("/api/v1/audit-events?target=role:support", &app.admin()).await.json();
-    let told: Vec<(&Value, &Value)> =
+    let recorded: Vec<(&Value, &Value)> =
         events["items"].as_array().unwrap().iter().map(|event| (&event["action"], &event["changes"])).collect();
     let (deleted, updated, created) = (json!("role.delete"), json!("role.update"), json!("role.create"));
     assert_eq!(
-        told,
+        recorded,
         [
             (&deleted, &json!({ "grants": 0 })),
             (&updated, &json!({ "added": ["roles:read"], "removed": ["users:read"] })),

@@ -1,10 +1,10 @@
-//! What every answer tells browsers.
+//! Security headers of responses.
 
 use reqwest::Method;
 
 use crate::support::{Reply, TestApp};
 
-/// The fields that data of no page has.
+/// The headers of every response that is not a page.
 const ALWAYS: &[(&str, &str)] = &[
     ("cache-control", "no-store"),
     ("x-content-type-options", "nosniff"),
@@ -12,19 +12,19 @@ const ALWAYS: &[(&str, &str)] = &[
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-fn assert_closed(case: &str, reply: &Reply) {
+fn assert_security_headers(case: &str, reply: &Reply) {
     for (name, value) in ALWAYS {
         assert_eq!(reply.header(name), Some(*value), "{case}: {name}");
     }
     assert_eq!(
         reply.header("content-security-policy"),
         Some("default-src 'none'; frame-ancestors 'none'"),
-        "{case}: nothing of it is a page"
+        "{case}: not the policy for data"
     );
 }
 
 #[actix_web::test]
-async fn every_answer_is_closed_to_browsers_whatever_became_of_its_request() {
+async fn every_response_has_security_headers_whatever_its_status() {
     let app = TestApp::spawn().await;
     let token = app.token("bob").sign();
     for (case, reply) in [
@@ -38,13 +38,13 @@ async fn every_answer_is_closed_to_browsers_whatever_became_of_its_request() {
         ("public", app.get_without_token("/health/ready").await),
         ("the API's description", app.get_without_token("/openapi.json").await),
     ] {
-        assert_closed(case, &reply);
-        assert_eq!(reply.header("strict-transport-security"), None, "{case}: the world does not come by https");
+        assert_security_headers(case, &reply);
+        assert_eq!(reply.header("strict-transport-security"), None, "{case}: the public URL is not https");
     }
 }
 
 #[actix_web::test]
-async fn a_service_that_is_reached_by_https_asks_for_it_from_then_on() {
+async fn service_with_an_https_url_sends_strict_transport_security() {
     let issuer = "https://127.0.0.1:1";
     let app = TestApp::setup()
         .var("SERVER_PUBLIC_URL", "https://api.example.com")
@@ -58,7 +58,7 @@ async fn a_service_that_is_reached_by_https_asks_for_it_from_then_on() {
 }
 
 #[actix_web::test]
-async fn the_documentation_s_page_may_do_what_it_needs_and_no_more() {
+async fn documentation_page_has_a_minimal_content_security_policy() {
     let plain = TestApp::spawn().await;
     let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-hashes' \
                   'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; connect-src 'self'; \
@@ -70,14 +70,14 @@ async fn the_documentation_s_page_may_do_what_it_needs_and_no_more() {
     }
     for page in ["/docs/", "/docs/oauth2-redirect.html"] {
         let text = plain.get_without_token(page).await.text().to_owned();
-        assert!(!text.contains("<style") && !text.contains("style=\""), "{page} has styles of its own: {text}");
+        assert!(!text.contains("<style") && !text.contains("style=\""), "{page} has inline styles: {text}");
         for script in text.match_indices("<script").map(|(at, _)| &text[at..]) {
-            assert!(script.split_once('>').unwrap().0.contains("src="), "{page} has a script of its own: {text}");
+            assert!(script.split_once('>').unwrap().0.contains("src="), "{page} has an inline script: {text}");
         }
     }
 
     let signing_in = TestApp::setup().var("OIDC_DOCS_CLIENT_ID", "docs").spawn().await;
     let page = signing_in.get_without_token("/docs/").await;
-    let told = page.header("content-security-policy").unwrap();
-    assert!(told.contains(&format!("connect-src 'self' {};", signing_in.idp.url())), "{told}");
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains(&format!("connect-src 'self' {};", signing_in.idp.url())), "{policy}");
 }

@@ -1,4 +1,4 @@
-//! Programs.
+//! Service accounts.
 
 use chrono::TimeDelta;
 use reqwest::Method;
@@ -9,7 +9,7 @@ use crate::support::TestApp;
 const SERVICE_ACCOUNTS: &str = "/api/v1/service-accounts";
 
 #[actix_web::test]
-async fn a_program_is_let_in_once_an_admin_has_registered_it_within_its_own_roles() {
+async fn service_account_is_accepted_once_registered_and_within_its_roles() {
     let app = TestApp::spawn().await;
     let token = app.machine_token("reporter").sign();
     let unknown = app.get("/api/v1/users", &token).await;
@@ -25,7 +25,7 @@ async fn a_program_is_let_in_once_an_admin_has_registered_it_within_its_own_role
 }
 
 #[actix_web::test]
-async fn a_machine_token_without_subject_is_named_by_its_client() {
+async fn machine_token_without_subject_is_identified_by_its_client_id() {
     let app = TestApp::spawn().await;
     let id = app.register_machine("reporter", &["member"]).await;
     let me = app.get("/api/v1/me", &app.machine_token("reporter").without("sub").sign()).await;
@@ -33,7 +33,7 @@ async fn a_machine_token_without_subject_is_named_by_its_client() {
 }
 
 #[actix_web::test]
-async fn a_registered_program_is_listed_and_shown_with_its_roles() {
+async fn registered_service_account_is_listed_and_shown_with_its_roles() {
     let app = TestApp::spawn().await;
     let id = app.register_machine("reporter", &["auditor"]).await;
     let listed = app.get(SERVICE_ACCOUNTS, &app.admin()).await.json();
@@ -47,7 +47,7 @@ async fn a_registered_program_is_listed_and_shown_with_its_roles() {
 }
 
 #[actix_web::test]
-async fn what_can_t_be_registered_is_refused_by_the_member_at_fault() {
+async fn invalid_registration_is_refused_with_the_invalid_member() {
     let app = TestApp::spawn().await;
     app.register_machine("reporter", &[]).await;
     let issuer = app.idp.url();
@@ -68,7 +68,7 @@ async fn what_can_t_be_registered_is_refused_by_the_member_at_fault() {
 }
 
 #[actix_web::test]
-async fn a_user_manager_registers_programs_but_gives_them_no_rights_of_admins() {
+async fn user_manager_registers_service_accounts_but_not_with_admin_roles() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let grant = format!("/api/v1/users/{bob}/roles/user-manager");
@@ -80,7 +80,7 @@ async fn a_user_manager_registers_programs_but_gives_them_no_rights_of_admins() 
 }
 
 #[actix_web::test]
-async fn a_program_is_edited_at_the_version_that_was_read_and_stays_out_once_it_has_ended() {
+async fn service_account_is_edited_by_version_and_refused_after_its_expiry() {
     let app = TestApp::spawn().await;
     let id = app.register_machine("reporter", &["auditor"]).await;
     let path = format!("{SERVICE_ACCOUNTS}/{id}");
@@ -105,7 +105,7 @@ async fn a_program_is_edited_at_the_version_that_was_read_and_stays_out_once_it_
 }
 
 #[actix_web::test]
-async fn a_disabled_program_stays_out_and_a_role_given_with_an_end_ends() {
+async fn disabled_service_account_is_refused_and_a_temporary_role_expires() {
     let app = TestApp::spawn().await;
     let id = app.register_machine("reporter", &[]).await;
     let path = |rest: &str| format!("{SERVICE_ACCOUNTS}/{id}{rest}");
@@ -123,13 +123,13 @@ async fn a_disabled_program_stays_out_and_a_role_given_with_an_end_ends() {
     assert_eq!(status().await, 200);
     app.pass(60);
     assert_eq!(status().await, 403);
-    let person = app.introduce("bob").await;
-    let of_person = format!("{SERVICE_ACCOUNTS}/{person}/disable");
-    assert_eq!(app.post(&of_person, &app.admin(), json!({})).await.problem(), "not-found");
+    let user = app.introduce("bob").await;
+    let of_user = format!("{SERVICE_ACCOUNTS}/{user}/disable");
+    assert_eq!(app.post(&of_user, &app.admin(), json!({})).await.problem(), "not-found");
 }
 
 #[actix_web::test]
-async fn a_repeated_registration_is_answered_and_not_done_again() {
+async fn repeated_registration_returns_the_first_response() {
     let app = TestApp::spawn().await;
     let register = |client_id: &'static str| {
         let body = json!({ "issuer": app.idp.url(), "client_id": client_id });

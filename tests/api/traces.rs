@@ -1,4 +1,4 @@
-//! Traces by OTLP, as a collector gets them.
+//! Traces over OTLP, as a collector receives them.
 
 use portcullis::actix_web::web::Bytes;
 use portcullis::actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
@@ -11,26 +11,26 @@ use crate::support::{ALL_SCOPES, AUDIENCE, client};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// A collector, and what comes to it: the address and the body of each request.
+/// A collector, and a channel with the path and the body of each request that it receives.
 async fn collector() -> (String, UnboundedReceiver<(String, Bytes)>) {
-    async fn take(
+    async fn receive(
         request: HttpRequest,
         body: Bytes,
-        tell: web::Data<UnboundedSender<(String, Bytes)>>,
+        received: web::Data<UnboundedSender<(String, Bytes)>>,
     ) -> HttpResponse {
-        tell.send((request.path().to_owned(), body)).unwrap();
+        received.send((request.path().to_owned(), body)).unwrap();
         HttpResponse::Ok().finish()
     }
-    let (tell, told) = unbounded_channel();
-    let tell = web::Data::new(tell);
-    let server = HttpServer::new(move || App::new().app_data(tell.clone()).default_service(web::to(take)));
+    let (sender, receiver) = unbounded_channel();
+    let sender = web::Data::new(sender);
+    let server = HttpServer::new(move || App::new().app_data(sender.clone()).default_service(web::to(receive)));
     let server = server.workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
     let address = server.addrs()[0];
     rt::spawn(server.run());
-    (format!("http://{address}"), told)
+    (format!("http://{address}"), receiver)
 }
 
-/// A service that sends what it traces at once, and its issuer.
+/// A service that exports its traces at once, and its issuer.
 async fn spawn(collector: &str) -> (Service, Issuer) {
     let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
     let service = Program::portcullis()
@@ -42,14 +42,14 @@ async fn spawn(collector: &str) -> (Service, Issuer) {
     (service, idp)
 }
 
-/// A span as it was sent.
+/// A span as exported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Span {
     trace: String,
     id: String,
     parent: String,
     name: String,
-    /// 1: within the service, 2: of a server.
+    /// 1: internal, 2: server.
     kind: u64,
     attributes: Vec<String>,
 }
@@ -79,7 +79,7 @@ fn span(octets: &[u8]) -> Span {
     span
 }
 
-/// A field of a protobuf message: a number, and octets where it has some.
+/// A field of a protobuf message: its number, and its value or its octets.
 struct Field<'a> {
     number: u64,
     value: u64,
@@ -101,7 +101,7 @@ fn fields(mut message: &[u8]) -> Vec<Field<'_>> {
                 };
                 (octets, message) = message.split_at(length);
             }
-            other => panic!("no such wire type: {other}"),
+            other => panic!("unknown wire type: {other}"),
         }
         fields.push(Field { number: tag >> 3, value, octets });
     }
@@ -121,15 +121,15 @@ fn varint(message: &mut &[u8]) -> u64 {
     value
 }
 
-/// Everything of the trace of the request that `collected` gets, once its root has come.
-async fn trace_of(told: &mut UnboundedReceiver<(String, Bytes)>, root: &str) -> (Vec<Span>, Vec<u8>) {
+/// All spans of the trace whose root has this name, once the root has arrived, and all octets received.
+async fn trace_of(received: &mut UnboundedReceiver<(String, Bytes)>, root: &str) -> (Vec<Span>, Vec<u8>) {
     let (mut seen, mut sent) = (Vec::new(), Vec::new());
     loop {
-        let (path, body) = told.recv().await.unwrap();
+        let (path, body) = received.recv().await.unwrap();
         assert_eq!(path, "/v1/traces");
         seen.extend(spans(&body));
         sent.extend_from_slice(&body);
-        // A root ends last.
+        // The root ends last.
         if let Some(found) = seen.iter().find(|span: &&Span| span.name == root) {
             let trace = found.trace.clone();
             seen.retain(|span| span.trace == trace);
@@ -139,8 +139,8 @@ async fn trace_of(told: &mut UnboundedReceiver<(String, Bytes)>, root: &str) -> 
 }
 
 #[actix_web::test]
-async fn a_request_is_a_span_below_its_senders_with_its_parts_below_it() {
-    let (collector, mut told) = collector().await;
+async fn request_is_a_child_span_of_its_sender_with_spans_of_its_parts() {
+    let (collector, mut received) = collector().await;
     let (service, idp) = spawn(&collector).await;
     let token = idp.token().subject("marked-subject").scope(ALL_SCOPES).claim("email", "marked@example.test").sign();
     let request = client().get(format!("{}/api/v1/me?marked=marked", service.url()));
@@ -148,11 +148,11 @@ async fn a_request_is_a_span_below_its_senders_with_its_parts_below_it() {
     let answer = request.header("traceparent", format!("00-{TRACE}-{PARENT}-01")).send().await.unwrap();
     assert_eq!(answer.status(), 200);
 
-    let (spans, sent) = trace_of(&mut told, "GET /api/v1/me").await;
+    let (spans, sent) = trace_of(&mut received, "GET /api/v1/me").await;
     let root = spans.iter().find(|span| span.name == "GET /api/v1/me").unwrap();
     assert_eq!((&*root.trace, &*root.parent, root.kind), (TRACE, PARENT, 2));
     for attribute in ["http.request.method", "http.route", "http.response.status_code"] {
-        assert!(root.attributes.iter().any(|told| told.contains(attribute)), "{attribute}: {root:?}");
+        assert!(root.attributes.iter().any(|found| found.contains(attribute)), "{attribute}: {root:?}");
     }
     let children = |id: &str| -> Vec<&str> {
         spans.iter().filter(|span| span.parent == id).map(|span| span.name.as_str()).collect()
@@ -168,8 +168,8 @@ async fn a_request_is_a_span_below_its_senders_with_its_parts_below_it() {
 }
 
 #[actix_web::test]
-async fn a_trace_that_its_sender_does_not_record_is_not_recorded() {
-    let (collector, mut told) = collector().await;
+async fn trace_that_its_sender_does_not_sample_is_not_recorded() {
+    let (collector, mut received) = collector().await;
     let (service, _idp) = spawn(&collector).await;
     let ask = async |path: &str, flags: &str| {
         let parent = format!("00-{TRACE}-{PARENT}-{flags}");
@@ -177,6 +177,6 @@ async fn a_trace_that_its_sender_does_not_record_is_not_recorded() {
     };
     ask("/health/live", "00").await;
     ask("/api/v1/me", "01").await;
-    let (spans, _) = trace_of(&mut told, "GET /api/v1/me").await;
+    let (spans, _) = trace_of(&mut received, "GET /api/v1/me").await;
     assert!(spans.iter().all(|span| !span.name.contains("health")), "{spans:?}");
 }

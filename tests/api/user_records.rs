@@ -1,4 +1,4 @@
-//! A person's record over HTTP: added once, edited and deleted by version, restored, and shown whole.
+//! Users over HTTP: creation, versioned edit and deletion, restoration and export.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn create(app: &TestApp, key: &str, body: &Value) -> Reply {
 }
 
 #[actix_web::test]
-async fn who_was_added_is_at_the_address_given_and_comes_in_with_the_roles_given() {
+async fn created_user_is_at_the_returned_location_and_has_the_given_roles() {
     let app = TestApp::spawn().await;
     let added = app.post(USERS, &app.admin(), ann(&app)).await;
     assert_eq!(added.status(), 201, "{}", added.text());
@@ -32,7 +32,7 @@ async fn who_was_added_is_at_the_address_given_and_comes_in_with_the_roles_given
 }
 
 #[actix_web::test]
-async fn a_repeated_request_is_answered_as_the_first_time() {
+async fn repeated_request_returns_the_first_response() {
     let app = TestApp::spawn().await;
     app.introduce("alice").await;
     let first = create(&app, "\"key-1\"", &ann(&app)).await;
@@ -47,14 +47,14 @@ async fn a_repeated_request_is_answered_as_the_first_time() {
     assert_eq!(create(&app, "key-1", &other).await.problem(), "idempotency-key-reused");
     let conflict = create(&app, "key-2", &ann(&app)).await;
     assert_eq!((conflict.status(), conflict.problem().as_str()), (409, "conflict"));
-    assert!(conflict.text().contains("subject is taken"), "{}", conflict.text());
+    assert!(conflict.text().contains("`subject` is already in use"), "{}", conflict.text());
     for wrong in ["", "a key", &"x".repeat(256)] {
         assert_eq!(create(&app, wrong, &ann(&app)).await.problem(), "invalid-parameter", "{wrong}");
     }
 }
 
 #[actix_web::test]
-async fn edits_and_deletions_name_the_version_that_they_are_meant_for() {
+async fn edit_and_deletion_require_the_current_version() {
     let app = TestApp::spawn().await;
     let path = format!("{USERS}/{}", app.introduce("bob").await);
     let change = |method: Method| app.request(method, &path).bearer(&app.admin()).json(&json!({ "locale": "de-AT" }));
@@ -72,7 +72,7 @@ async fn edits_and_deletions_name_the_version_that_they_are_meant_for() {
 }
 
 #[actix_web::test]
-async fn the_deleted_are_found_by_their_status_and_come_again_when_restored() {
+async fn deleted_users_are_listed_by_status_and_can_be_restored() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let path = format!("{USERS}/{bob}");
@@ -88,7 +88,7 @@ async fn the_deleted_are_found_by_their_status_and_come_again_when_restored() {
 }
 
 #[actix_web::test]
-async fn the_last_admin_is_neither_deleted_nor_given_an_end() {
+async fn last_admin_cannot_be_deleted_or_given_an_expiry() {
     let app = TestApp::spawn().await;
     let path = format!("{USERS}/{}", app.introduce("alice").await);
     let end = json!({ "expires_at": (app.clock.now() + chrono::TimeDelta::days(1)).to_rfc3339() });
@@ -99,7 +99,7 @@ async fn the_last_admin_is_neither_deleted_nor_given_an_end() {
 }
 
 #[actix_web::test]
-async fn nobody_edits_deletes_or_links_who_holds_rights_that_they_lack() {
+async fn edit_deletion_or_link_of_a_user_with_more_permissions_is_refused() {
     let app = TestApp::spawn().await;
     let path = format!("{USERS}/{}", app.introduce("alice").await);
     let bob = app.introduce("bob").await;
@@ -117,15 +117,15 @@ async fn nobody_edits_deletes_or_links_who_holds_rights_that_they_lack() {
     }
     app.make_role("linker", &["identities:write"]).await;
     assert_eq!(app.put(&format!("{USERS}/{bob}/roles/linker"), &app.admin(), json!({})).await.status(), 200);
-    let by_bob = app.token("bob").sign();
-    let linked = app.post(&format!("{path}/identities"), &by_bob, identity.clone()).await;
+    let bob_token = app.token("bob").sign();
+    let linked = app.post(&format!("{path}/identities"), &bob_token, identity.clone()).await;
     assert_eq!((linked.status(), linked.problem().as_str()), (403, "above-your-rights"));
-    let own = app.post(&format!("{USERS}/{bob}/identities"), &by_bob, identity).await;
+    let own = app.post(&format!("{USERS}/{bob}/identities"), &bob_token, identity).await;
     assert_eq!((own.status(), own.problem().as_str()), (403, "own-identity"));
 }
 
 #[actix_web::test]
-async fn an_identity_is_added_once_and_the_last_one_stays() {
+async fn identity_is_added_once_and_the_last_one_cannot_be_removed() {
     let app = TestApp::spawn().await;
     let path = format!("{USERS}/{}/identities", app.introduce("bob").await);
     let identity = json!({ "issuer": app.idp.url(), "subject": "bob-too" });
@@ -141,7 +141,7 @@ async fn an_identity_is_added_once_and_the_last_one_stays() {
 }
 
 #[actix_web::test]
-async fn access_tells_the_roles_behind_a_permission_and_the_scope_that_a_token_needs_besides() {
+async fn access_reports_the_granting_roles_and_the_required_scope() {
     let app = TestApp::setup().var("OIDC_SCOPE_PREFIX", "api/").spawn().await;
     let admin = app
         .idp
@@ -166,11 +166,11 @@ async fn access_tells_the_roles_behind_a_permission_and_the_scope_that_a_token_n
     let roles = app.get(&format!("{path}/roles"), &admin).await.json().clone();
     assert_eq!(roles["items"][0]["role"], "auditor");
     assert!(roles["items"][0]["granted_by"].is_string(), "{roles}");
-    assert_eq!(roles["items"][1]["granted_by"], Value::Null, "members are made by the service: {roles}");
+    assert_eq!(roles["items"][1]["granted_by"], Value::Null, "the service grants `member`: {roles}");
 }
 
 #[actix_web::test]
-async fn an_export_is_a_file_of_all_that_is_held() {
+async fn export_is_a_file_of_the_whole_record() {
     let app = TestApp::spawn().await;
     let added = app.post(USERS, &app.admin(), ann(&app)).await;
     let id = added.json()["id"].as_str().unwrap().to_owned();
@@ -185,10 +185,10 @@ async fn an_export_is_a_file_of_all_that_is_held() {
 }
 
 #[actix_web::test]
-async fn filters_go_along_from_page_to_page_and_a_cursor_goes_nowhere_else() {
+async fn filters_apply_to_every_page_and_a_cursor_is_valid_only_for_its_list() {
     let app = TestApp::spawn().await;
     for number in 0..3 {
-        let id = app.introduce(&format!("person-{number}")).await;
+        let id = app.introduce(&format!("listed-{number}")).await;
         assert_eq!(app.post(&format!("{USERS}/{id}/disable"), &app.admin(), json!({})).await.status(), 200);
         app.introduce(&format!("other-{number}")).await;
     }

@@ -1,4 +1,4 @@
-//! People, as admins manage them.
+//! Management of users by administrators.
 
 use chrono::TimeDelta;
 use reqwest::Method;
@@ -11,7 +11,7 @@ fn path(id: &str, rest: &str) -> String {
 }
 
 #[actix_web::test]
-async fn a_disabled_person_stays_out_at_once_whatever_their_token_says() {
+async fn disabled_user_is_refused_at_once_with_a_valid_token() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let token = app.token("bob").sign();
@@ -25,13 +25,13 @@ async fn a_disabled_person_stays_out_at_once_whatever_their_token_says() {
     assert_eq!(refused.challenge(), None);
 
     assert_eq!(app.request(Method::POST, &path(&bob, "/enable")).bearer(&app.admin()).send().await.status(), 200);
-    assert_eq!(app.get("/api/v1/me", &token).await.problem(), "invalid-token", "what was issued before stays void");
+    assert_eq!(app.get("/api/v1/me", &token).await.problem(), "invalid-token", "tokens issued before stay revoked");
     app.pass(1);
     assert_eq!(app.get("/api/v1/me", &app.token("bob").sign()).await.status(), 200);
 }
 
 #[actix_web::test]
-async fn revoking_refuses_the_tokens_of_before_and_takes_those_of_after() {
+async fn revocation_refuses_earlier_tokens_and_accepts_later_ones() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let before = app.token("bob").sign();
@@ -48,7 +48,7 @@ async fn revoking_refuses_the_tokens_of_before_and_takes_those_of_after() {
 }
 
 #[actix_web::test]
-async fn a_granted_role_counts_on_the_next_request_and_ends_when_it_says() {
+async fn granted_role_applies_to_the_next_request_and_expires() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let list = || async { app.get("/api/v1/users", &app.token("bob").sign()).await.status() };
@@ -67,7 +67,7 @@ async fn a_granted_role_counts_on_the_next_request_and_ends_when_it_says() {
 }
 
 #[actix_web::test]
-async fn nobody_passes_on_or_touches_administrative_rights_that_they_lack() {
+async fn administrative_permissions_that_the_caller_lacks_cannot_be_granted_or_affected() {
     let app = TestApp::spawn().await;
     let (bob, eve) = (app.introduce("bob").await, app.introduce("eve").await);
     let alice = app.introduce("alice").await;
@@ -88,11 +88,11 @@ async fn nobody_passes_on_or_touches_administrative_rights_that_they_lack() {
 }
 
 #[actix_web::test]
-async fn the_last_admin_has_to_stay() {
+async fn last_admin_cannot_be_disabled_demoted_or_given_an_expiry() {
     let app = TestApp::spawn().await;
     let (alice, bob) = (app.introduce("alice").await, app.introduce("bob").await);
     let until = (app.clock.now() + TimeDelta::minutes(10)).to_rfc3339();
-    // An administrator whose grant ends does not count.
+    // An administrator whose grant expires does not count.
     let granted = app.put(&path(&bob, "/roles/admin"), &app.admin(), json!({ "expires_at": until })).await;
     assert_eq!(granted.status(), 200);
     for (method, rest, body) in [
@@ -107,7 +107,7 @@ async fn the_last_admin_has_to_stay() {
 }
 
 #[actix_web::test]
-async fn a_change_meant_for_another_version_is_refused() {
+async fn change_for_another_version_is_refused() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let shown = app.get(&path(&bob, ""), &app.admin()).await;
@@ -120,7 +120,7 @@ async fn a_change_meant_for_another_version_is_refused() {
 }
 
 #[actix_web::test]
-async fn repeating_a_change_changes_nothing() {
+async fn repeated_change_changes_nothing() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     let disable = || async {
@@ -132,11 +132,11 @@ async fn repeating_a_change_changes_nothing() {
 }
 
 #[actix_web::test]
-async fn the_list_comes_in_pages_that_miss_and_repeat_nobody() {
+async fn pages_of_the_list_contain_every_user_exactly_once() {
     let app = TestApp::spawn().await;
     let mut expected = vec![app.introduce("alice").await];
     for number in 0..7 {
-        expected.push(app.introduce(&format!("person-{number}")).await);
+        expected.push(app.introduce(&format!("user-{number}")).await);
     }
     let (mut found, mut next) = (Vec::new(), Some("/api/v1/users?limit=3".to_owned()));
     while let Some(path) = next {
@@ -154,10 +154,10 @@ async fn the_list_comes_in_pages_that_miss_and_repeat_nobody() {
 }
 
 #[actix_web::test]
-async fn programs_and_strangers_are_no_users() {
+async fn service_account_and_unknown_id_are_not_users() {
     let app = TestApp::spawn().await;
-    let machine = app.register_machine("reporter", &[]).await;
-    for id in [machine.as_str(), "019f9f5c-0000-7000-8000-000000000000"] {
+    let account = app.register_machine("reporter", &[]).await;
+    for id in [account.as_str(), "019f9f5c-0000-7000-8000-000000000000"] {
         let missing = app.get(&path(id, ""), &app.admin()).await;
         assert_eq!((missing.status(), missing.problem().as_str()), (404, "not-found"));
         assert_eq!(app.post(&path(id, "/disable"), &app.admin(), json!({})).await.status(), 404);

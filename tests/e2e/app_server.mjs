@@ -1,4 +1,4 @@
-// Serves an app of examples/ the way a team would: files, its configuration, and a strict policy for the page.
+// Serves an app of examples/ as a team would: its files, its configuration, and a strict policy for the page.
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,32 +10,32 @@ import { fileURLToPath } from 'node:url';
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
 const TYPES = { '.css': 'text/css', '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.json': 'application/json' };
 
-/** `npm run build`, but by the Node.js that runs this: the machine's own may be too old. */
+/** Runs `npm run build` with the Node.js of this process: the machine's own may be too old. */
 function build(folder) {
   const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` };
   const { error, status, stdout, stderr } = spawnSync(process.execPath, ['--run', 'build'], { cwd: folder, env, encoding: 'utf8' });
   if (error) throw error;
-  if (status !== 0) throw new Error(`${folder} does not build; \`npm ci\` there?\n${stdout}${stderr}`);
+  if (status !== 0) throw new Error(`${folder} does not build; run \`npm ci\` there\n${stdout}${stderr}`);
 }
 
-/** The single-page app, as built now. */
+/** The single-page app, freshly built. */
 export function builtSpa() {
   build(join(EXAMPLES, 'spa'));
   return join(EXAMPLES, 'spa', 'dist');
 }
 
-/** The app that holds no tokens, which needs no build. */
+/** The app without tokens, which needs no build. */
 export const BFF = join(EXAMPLES, 'bff');
-/** Where its page says where the service is. */
+/** The attribute of its page with the service's address. */
 const SERVICE = /(?<=<html [^>]*data-service=")[^"]*/;
 
-/** What the page may load and ask: its own files, and the API and the provider where it asks them. */
+/** The page's content security policy: its own files, and connections to the API and the provider. */
 function policy({ api = '', issuer = '' }) {
   return `default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' ${api} ${issuer}; `
     + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 }
 
-/** Passes a request on to `address`, as a reverse proxy does that keeps the name by which it was asked. */
+/** Forwards a request to `address`, as a reverse proxy does that keeps the host name. */
 function forward(request, response, address) {
   const outgoing = forwarded(new URL(request.url, address), { headers: request.headers, method: request.method }, (answer) => {
     response.writeHead(answer.statusCode, answer.rawHeaders);
@@ -59,7 +59,7 @@ async function listen(server, host) {
   };
 }
 
-/** A file of an app, with the app's settings in it: one app keeps them in a file of their own, one in its page. */
+/** A file of an app with the app's settings: one app has them in a separate file, one in its page. */
 async function read(folder, file, config) {
   if (file === '/config.json') return JSON.stringify(config);
   const content = await readFile(join(folder, file));
@@ -67,8 +67,8 @@ async function read(folder, file, config) {
 }
 
 /**
- * Serves `folder` under `host`, a name of this machine. It listens before it is of use, since the provider and the
- * service have to know its origin; `configure` says what the app is told, and where `/api` and `/auth` lead, if they are
+ * Serves `folder` under `host`, a name of this machine. It listens before it is configured, since the provider and the
+ * service need its origin first; `configure` sets the app's settings, and the target of `/api` and `/auth` if they are
  * on this origin.
  */
 export async function startApp(folder, host = '127.0.0.1') {
@@ -93,7 +93,7 @@ export async function startApp(folder, host = '127.0.0.1') {
   };
 }
 
-/** Serves an empty page that may do whatever a browser lets it: somebody else's. */
+/** Serves an empty page of a foreign origin without a policy. */
 export function startForeignPage(host) {
   return listen(createServer((_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<title>Foreign</title><link rel="icon" href="data:,">');

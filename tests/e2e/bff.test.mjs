@@ -1,5 +1,5 @@
-// The app of examples/bff, which holds no tokens: the service signs people in at a real provider, and the browser keeps
-// a cookie. Behind one origin with the service, and on an origin beside the service's.
+// The app of examples/bff, which has no tokens: the service signs users in at a real provider, and the browser keeps a
+// cookie. On one origin with the service, and on a sibling origin of the service.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -13,16 +13,16 @@ import { SIGN_IN, signInClient, startProvider } from './provider.mjs';
 import { startService } from './service.mjs';
 import { signIn } from './tokens.mjs';
 
-/** What every JWS begins with: base64url of `{"`. */
+/** The start of every JWS: base64url of `{"`. */
 const JWT = /eyJ[\w-]{8,}/;
 
-/** Where the app and the service are, each called as a browser calls it. `leadTo`: the app's origin leads there. */
+/** Origins of the app and the service as a browser sees them. `leadTo`: the target of the app's proxy. */
 const PLACES = {
   'one origin': async () => {
     const [app, bind] = [await startApp(BFF, 'localhost'), `127.0.0.1:${await freePort()}`];
     return { app, bind, publicUrl: app.origin, api: '', leadTo: `http://${bind}` };
   },
-  // One site (site.localhost), or no browser sends a Lax cookie along. To Chromium, app.localhost and api.localhost are two.
+  // One site (site.localhost), otherwise no browser sends a Lax cookie. For Chromium, app.localhost and api.localhost are two sites.
   'sibling origins': async () => {
     const [app, port] = [await startApp(BFF, 'app.site.localhost'), await freePort()];
     const publicUrl = `http://api.site.localhost:${port}`;
@@ -34,7 +34,7 @@ for (const [name, place] of Object.entries(PLACES)) {
   describe(`an app without tokens, on ${name}`, () => {
     const slug = name.replace(' ', '-');
     let app;
-    /** The worst neighbour: the same host by another port, which to cookies is the same site. */
+    /** The closest foreign origin: the same host with another port, which is the same site for cookies. */
     let foreign;
     let provider;
     let service;
@@ -89,19 +89,19 @@ for (const [name, place] of Object.entries(PLACES)) {
       await page.getByText(`You are ${account}.`).waitFor();
     }
 
-    /** A click that changes something: what the service says to it. */
+    /** Clicks a button that changes data and returns the status of the service's response. */
     async function clickOnSave(page) {
       const answered = page.waitForResponse((response) => response.request().method() === 'PATCH');
       await page.getByRole('button', { name: 'Save' }).click();
       return (await answered).status();
     }
 
-    /** The service's cookie for the session. */
+    /** The session cookie of the service. */
     async function sessionCookie(page) {
       return (await page.context().cookies(publicUrl)).find((cookie) => cookie.name === 'session');
     }
 
-    /** What the scripts of a page get to see from now on: every answer, with its header fields. */
+    /** Everything that scripts of a page see from now on: each response with its header fields. */
     async function answersTo(page) {
       const answers = [];
       await page.exposeFunction('see', (answer) => answers.push(answer));
@@ -116,9 +116,9 @@ for (const [name, place] of Object.entries(PLACES)) {
       return answers;
     }
 
-    test('bob signs in, uses the API, and no script sees a token; he signs out at both ends', async () => {
+    test('bob signs in and uses the API without a token in any script, and signs out at both ends', async () => {
       const page = await browser.visitor();
-      const [heard, seen] = [complaints(page), await answersTo(page)];
+      const [errors, seen] = [complaints(page), await answersTo(page)];
       await watched(`bff-${slug}`, [page], async () => {
         await signInAs(page, 'bob');
         await keep(page, `bff-${slug}-signed-in`);
@@ -130,7 +130,7 @@ for (const [name, place] of Object.entries(PLACES)) {
         const kept = await page.evaluate(async () => JSON.stringify([
           document.cookie, { ...localStorage }, { ...sessionStorage }, await indexedDB.databases(), await caches.keys(),
         ]));
-        assert.equal(kept, JSON.stringify(['', {}, {}, [], []]), 'no script finds anything');
+        assert.equal(kept, JSON.stringify(['', {}, {}, [], []]), 'scripts can read no stored value');
 
         await signOutButton(page).click();
         await page.getByRole('heading', { name: 'Provider' }).waitFor();
@@ -139,22 +139,22 @@ for (const [name, place] of Object.entries(PLACES)) {
         assert.equal(page.url(), `${app.origin}/`);
         assert.equal(await sessionCookie(page), undefined);
 
-        assert.ok(seen.length >= 5, 'the page has asked for this and that');
+        assert.ok(seen.length >= 5, 'the page has sent requests');
         for (const answer of seen) {
           assert.doesNotMatch(answer, JWT);
-          assert.ok(!answer.includes(cookie.value), 'the cookie is in no answer that a script can read');
+          assert.ok(!answer.includes(cookie.value), 'no response readable by a script contains the cookie');
         }
         const stolen = await fetch(`${service.url}/auth/session`, { headers: { cookie: `session=${cookie.value}` } });
-        assert.equal(stolen.status, 401, 'a cookie of before is worth nothing');
+        assert.equal(stolen.status, 401, 'the former cookie is refused');
 
         await signInButton(page).click();
         await page.getByLabel('Account').waitFor();
-        // The page asks who is signed in, and a browser takes a 401 for an error.
-        assert.deepEqual(heard.filter((complaint) => !/status of 401/.test(complaint)), []);
+        // The page requests the session, and a browser reports the 401 as an error.
+        assert.deepEqual(errors.filter((error) => !/status of 401/.test(error)), []);
       });
     });
 
-    test('who says no at the provider comes back with the reason, and is not signed in', async () => {
+    test('a user who cancels at the provider returns with the reason and is not signed in', async () => {
       const page = await browser.visitor();
       await watched(`bff-${slug}-denied`, [page], async () => {
         await goToConsent(page, 'bob');
@@ -166,7 +166,7 @@ for (const [name, place] of Object.entries(PLACES)) {
       });
     });
 
-    test('a session that bob ends from another browser is over at its next click', async () => {
+    test('a session ended from another browser is refused at its next request', async () => {
       const [here, there] = [await browser.visitor(), await browser.visitor()];
       await watched(`bff-${slug}-ended`, [here, there], async () => {
         await signInAs(there, 'bob');
@@ -182,7 +182,7 @@ for (const [name, place] of Object.entries(PLACES)) {
       });
     });
 
-    test('who signs out at the provider is signed out here', async () => {
+    test('a sign-out at the provider ends the session', async () => {
       const page = await browser.visitor();
       await watched(`bff-${slug}-backchannel`, [page], async () => {
         await signInAs(page, 'bob');
@@ -195,7 +195,7 @@ for (const [name, place] of Object.entries(PLACES)) {
       });
     });
 
-    test('alice disables bob while his page is open, and his next click says so', async () => {
+    test('an open page reports at its next request that its user was disabled', async () => {
       const page = await browser.visitor();
       const { access_token: token } = await signIn(provider.issuer, 'alice', 'users:read users:write');
       await watched(`bff-${slug}-disabled`, [page], async () => {
@@ -210,7 +210,7 @@ for (const [name, place] of Object.entries(PLACES)) {
       });
     });
 
-    test('a page of another origin reads nothing and changes nothing, though the browser sends the cookie', async () => {
+    test('a page of another origin reads and changes nothing although the browser sends the cookie', async () => {
       const page = await browser.visitor();
       await watched(`bff-${slug}-foreign`, [page], async () => {
         await signInAs(page, 'bob');
@@ -224,19 +224,19 @@ for (const [name, place] of Object.entries(PLACES)) {
         }, publicUrl);
         assert.deepEqual(tried, ['failed', 'failed', 'failed']);
 
-        /** What the service says to where the page makes the browser go. */
-        const lead = async (step) => {
+        /** The status of the response to a navigation that the page starts. */
+        const navigate = async (step) => {
           const [answer] = await Promise.all([attacker.waitForNavigation(), attacker.evaluate(step, publicUrl)]);
           return answer.status();
         };
-        // A form needs nobody's leave to be sent.
-        assert.equal(await lead((api) => {
+        // A form can be submitted to any origin.
+        assert.equal(await navigate((api) => {
           const form = document.body.appendChild(document.createElement('form'));
           Object.assign(form, { action: `${api}/auth/logout`, method: 'post' }).submit();
         }), 403);
-        // That was for the page's origin, not for want of a cookie: a link to the service finds bob signed in.
+        // The page's origin was the reason, not a missing cookie: a link to the service finds bob signed in.
         await attacker.goto(foreign.origin);
-        assert.equal(await lead((api) => location.assign(`${api}/auth/session`)), 200);
+        assert.equal(await navigate((api) => location.assign(`${api}/auth/session`)), 200);
         assert.equal(await clickOnSave(page), 200);
       });
     });

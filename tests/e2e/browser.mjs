@@ -1,4 +1,4 @@
-// A real browser (Chromium, as the distribution ships it) and those who sit before it.
+// A real browser (Chromium, as the distribution ships it) and its users.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,19 +6,19 @@ import { fileURLToPath } from 'node:url';
 
 import { chromium } from 'playwright-core';
 
-/** Where scripts/test finds or installs it. */
+/** The executable that scripts/test finds or installs. */
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
-/** For whatever is waited for: ample, since the machine may be busy with other things. */
+/** The timeout of waits: ample, since the machine may be busy. */
 const PATIENCE = 30_000;
-/** Kept after the run, for people to look at; git does not keep them. */
+/** Screenshots are kept after the run for inspection; git ignores them. */
 const SCREENSHOTS = fileURLToPath(new URL('screenshots/', import.meta.url));
 
 export async function openBrowser() {
-  // Chromium refuses to run as root in its sandbox. Here it meets only pages of this repository.
+  // Chromium refuses to run as root in its sandbox. It loads only pages of this repository here.
   const args = process.getuid() === 0 ? ['--no-sandbox'] : [];
   const browser = await chromium.launch({ executablePath: EXECUTABLE, args });
   return {
-    /** The page of somebody else: cookies and storage of their own. */
+    /** A page of a new user, with separate cookies and storage. */
     async visitor() {
       const context = await browser.newContext();
       context.setDefaultTimeout(PATIENCE);
@@ -28,24 +28,24 @@ export async function openBrowser() {
   };
 }
 
-/** What the page complains of, from now on: errors that nobody caught, and what the browser would not load or do. */
+/** The errors that the page reports from now on: uncaught exceptions, and blocked or failed loads. */
 export function complaints(page) {
-  const heard = [];
-  page.on('pageerror', (error) => heard.push(String(error)));
+  const errors = [];
+  page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => {
-    if (message.type() === 'error') heard.push(message.text());
+    if (message.type() === 'error') errors.push(message.text());
   });
-  return heard;
+  return errors;
 }
 
-/** Keeps what a page, or a part of one, looks like now. */
+/** Takes a screenshot of a page or of a part of one. */
 export async function keep(part, name) {
   mkdirSync(SCREENSHOTS, { recursive: true });
-  // The caret as it is: to hide it, a style would be put into the page, of which pages with a strict policy complain.
+  // The caret is not hidden: that would add a style to the page, which a strict policy reports as an error.
   await part.screenshot({ path: join(SCREENSHOTS, `${name}.png`), caret: 'initial' });
 }
 
-/** Runs `steps`; if they fail, keeps what each of the pages looks like then. */
+/** Runs `steps`; if they fail, takes a screenshot of each of the pages. */
 export async function watched(name, pages, steps) {
   try {
     return await steps();

@@ -1,4 +1,4 @@
-// The API's documentation signs people in and calls the API as them. In `portcullis dev` that needs no setting.
+// Sign-in and API calls on the page of the API's documentation. `portcullis dev` needs no setting for it.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -19,7 +19,7 @@ after(async () => {
   await service?.stop();
 });
 
-/** Signs in as somebody whom the development issuer knows: it asks who, in a window of its own. */
+/** Signs in as a user of the development issuer, which shows its page in a separate window. */
 async function signIn(page, name) {
   await page.locator('.scheme-container button.authorize').click();
   const dialog = page.locator('.modal-ux');
@@ -31,7 +31,7 @@ async function signIn(page, name) {
   await dialog.locator('button.btn-done').first().click();
 }
 
-/** Tries `GET path` out, and gives what the page then shows of the answer. */
+/** Executes `GET path` on the page and returns the response that the page shows. */
 async function tryOut(page, path) {
   const operation = page.locator('.opblock-get').filter({ has: page.locator(`[data-path="${path}"]`) });
   await operation.locator('.opblock-summary-control').click();
@@ -45,7 +45,7 @@ async function tryOut(page, path) {
   };
 }
 
-test('without a token the page shows that one is missing', async () => {
+test('the page shows the refusal of a request without a token', async () => {
   const page = await browser.visitor();
   await watched('docs-anonymous', [page], async () => {
     await page.goto(`${service.url}/docs/`);
@@ -57,7 +57,7 @@ test('without a token the page shows that one is missing', async () => {
 
 test('alice signs in on the page and lists users', async () => {
   const page = await browser.visitor();
-  const heard = complaints(page);
+  const errors = complaints(page);
   await watched('docs', [page], async () => {
     await page.goto(`${service.url}/docs/`);
     await signIn(page, /Alice/);
@@ -65,6 +65,6 @@ test('alice signs in on the page and lists users', async () => {
     assert.match(status, /^200/);
     assert.match(body, /"display_name": "Alice Archer"/);
     await keep(operation, 'docs-users');
-    assert.deepEqual(heard, []);
+    assert.deepEqual(errors, []);
   });
 });

@@ -1,11 +1,11 @@
-// What a client of Portcullis sends and what it may count on in an answer: problems (RFC 9457) and challenges
-// (RFC 6750 section 3, RFC 9728 section 5.1).
+// Requests of a client of Portcullis, and the parts of a response that it can rely on: problems (RFC 9457) and
+// challenges (RFC 6750 section 3, RFC 9728 section 5.1).
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
 
-/** One request; `token` goes where RFC 6750 section 2.1 wants it. */
+/** One request with `token` in the Authorization field (RFC 6750 section 2.1). */
 export async function call(service, path, { token, method = 'GET', body } = {}) {
   const headers = {};
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
@@ -14,7 +14,7 @@ export async function call(service, path, { token, method = 'GET', body } = {}) 
   return answer(response.status, response.headers, await response.text());
 }
 
-/** One GET with one Authorization field per credential, which `fetch` would join into one. */
+/** One GET with an Authorization field for each credential, which `fetch` would join into one. */
 export async function callWithCredentials(service, path, credentials) {
   const { host } = new URL(service.url);
   const fields = credentials.flatMap((credential) => ['Authorization', credential]);
@@ -42,7 +42,7 @@ function parseChallenge(field) {
   return Object.fromEntries([...field.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
 }
 
-/** That an answer is a problem of this status and code. */
+/** Asserts that a response is a problem of this status and code. */
 export function assertProblem(actual, status, code) {
   assert.equal(actual.status, status, JSON.stringify(actual.body));
   assert.equal(actual.mediaType, 'application/problem+json');
@@ -52,21 +52,21 @@ export function assertProblem(actual, status, code) {
   assert.ok(actual.body.instance, 'a problem names its request');
 }
 
-/** That an answer is a problem whose challenge has this error and scope; none where they are left out. */
+/** Asserts that a response is a problem whose challenge has this error and scope, or none where they are omitted. */
 export function assertChallenged(service, actual, { status, code, error, scope }) {
   assertProblem(actual, status, code);
-  assert.ok(actual.challenge, 'a challenge tells the client what to do');
+  assert.ok(actual.challenge, 'the response has a challenge');
   assert.equal(actual.challenge.error, error);
   assert.equal(actual.challenge.scope, scope);
   assert.equal(actual.challenge.resource_metadata, `${service.url}/.well-known/oauth-protected-resource`);
 }
 
-/** Returns once tokens are valid again that a change has voided until this time: `not_before` of a user. */
+/** Waits until tokens issued now are valid after a revocation: `time` is the `not_before` of a user. */
 export async function passed(time) {
   await new Promise((resolve) => setTimeout(resolve, Date.parse(time) - Date.now()));
 }
 
-/** Asks until the answer has this status, for as long as a change may take to be known to another process (docs/scaling.md). */
+/** Repeats a request until its response has this status, for as long as a change may take to reach another process (docs/scaling.md). */
 export async function answered(status, ask) {
   const end = Date.now() + 6000;
   let answer = await ask();

@@ -1,5 +1,5 @@
-// Keycloak and another provider at the same time, in one process: people and programs of both are served, and neither
-// can speak for the other. What tokens leave out, or do not say at all, the providers are asked.
+// Keycloak and another provider in one process: users and service accounts of both are served, and neither provider can
+// issue tokens for the other. Claims that a token lacks are introspected.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -20,7 +20,7 @@ let keycloak;
 let provider;
 let service;
 
-/** Keycloak is reached by another address than its tokens name, and asked about JWTs; the other has opaque tokens. */
+/** Keycloak has another address than its tokens name and introspects JWTs; the other provider has opaque tokens. */
 const issuersFile = () => `
 [[issuer]]
 issuer = "${provider.issuer}"
@@ -65,7 +65,7 @@ async function register(issuer, clientId) {
   assert.equal(answer.status, 201, JSON.stringify(answer.body));
 }
 
-test('a person of each provider is served, and they are two, though both are called bob', async () => {
+test('users of the same name at two providers are served as two principals', async () => {
   const { access_token: ofKeycloak } = await signInAtKeycloak(keycloak.issuer, 'bob', 'profile:read');
   const { access_token: ofProvider } = await signIn(provider.issuer, 'bob', 'profile:read');
   const [one, other] = [await served(ME, ofKeycloak), await served(ME, ofProvider)];
@@ -73,7 +73,7 @@ test('a person of each provider is served, and they are two, though both are cal
   assert.notEqual(one.id, other.id);
 });
 
-test('a program of each provider is served once registered, though both have the same client id', async () => {
+test('service accounts with the same client id at two providers are served once each is registered', async () => {
   const ofKeycloak = await keycloakMachineToken(keycloak.issuer, NIGHTLY, 'users:read');
   const ofProvider = await machineToken(provider.issuer, provider.machines.nightly, 'users:read');
   await register(provider.issuer, 'nightly');
@@ -83,14 +83,14 @@ test('a program of each provider is served once registered, though both have the
   await served('/api/v1/users', ofKeycloak);
 });
 
-test('a role of the Keycloak realm is a role here while the token carries it', async () => {
+test('a role of the Keycloak realm counts while the token has it', async () => {
   const { access_token: carol } = await signInAtKeycloak(keycloak.issuer, 'carol', 'users:read');
   await served('/api/v1/users', carol);
   const { access_token: bob } = await signInAtKeycloak(keycloak.issuer, 'bob', 'users:read');
   assertProblem(await call(service, '/api/v1/users', { token: bob }), 403, 'missing-permission');
 });
 
-test('a token with the other provider written into it is refused', async () => {
+test('a token whose issuer was changed to the other provider is refused', async () => {
   for (const [token, issuer] of [
     [(await signInAtKeycloak(keycloak.issuer, 'bob', 'profile:read')).access_token, provider.issuer],
     [(await signIn(provider.issuer, 'bob', 'profile:read')).access_token, keycloak.issuer],
@@ -102,10 +102,10 @@ test('a token with the other provider written into it is refused', async () => {
   }
 });
 
-test('what a lightweight token of Keycloak leaves out is asked for', async () => {
+test('claims missing in a lightweight token of Keycloak are introspected', async () => {
   const { access_token: token } = await signInAtKeycloak(keycloak.issuer, 'carol', 'profile:read', 'slim');
   const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
-  assert.equal(claims.aud, undefined, 'it is lightweight');
+  assert.equal(claims.aud, undefined, 'the token is lightweight');
   assert.equal((await served(ME, token)).username, 'carol');
 });
 
@@ -116,31 +116,31 @@ test('ID and refresh tokens of Keycloak are refused', async () => {
   }
 });
 
-test('an opaque token is served as what its provider says it is, in an answer that it signed', async () => {
+test('an opaque token is served by a signed introspection response', async () => {
   const { access_token: token } = await signIn(provider.issuer, 'dora', 'profile:read', { resource: OPAQUE_API });
   assert.equal(token.split('.').length, 1);
   await served(ME, token);
   assert.ok(provider.signedAnswers() > 0);
 });
 
-test('an opaque token that its provider does not know is refused', async () => {
+test('an opaque token unknown to its provider is refused', async () => {
   const { access_token: token } = await signIn(provider.issuer, 'dora', 'profile:read', { resource: OPAQUE_API });
   assertChallenged(service, await call(service, ME, { token: `${token.slice(0, -4)}AAAA` }), INVALID);
 });
 
-test('an opaque refresh token, which the provider calls active too, is refused', async () => {
+test('an opaque refresh token is refused although the provider reports it as active', async () => {
   const { refresh_token: token } = await signIn(provider.issuer, 'dora', 'profile:read', { resource: OPAQUE_API });
   assertChallenged(service, await call(service, ME, { token }), INVALID);
 });
 
-test('what the first lines of compose.yaml show works in its environment', async () => {
+test('the commands at the top of compose.yaml work in its environment', async () => {
   const composed = await startComposed(keycloak);
   try {
     const token = await keycloakMachineToken(keycloak.issuer, NIGHTLY, 'users:read');
     const users = () => call(composed, '/api/v1/users', { token });
     assertProblem(await users(), 403, 'unknown-principal');
     composed.run('service-accounts', 'add', 'nightly', '--role', 'auditor');
-    // Registered by another process, which the service hears of.
+    // Registered by another process, which the service notices.
     assert.equal((await answered(200, users)).status, 200);
     composed.run('health');
     composed.run('doctor');

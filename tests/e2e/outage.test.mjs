@@ -1,4 +1,4 @@
-// The provider is away: those who signed in before are served all the same, by the keys that were fetched last.
+// The provider is unavailable: tokens issued before are still accepted, verified with the keys fetched last.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -21,18 +21,18 @@ before(async () => {
   service = await startService({ issuer: provider.issuer, admin: 'alice' });
   token = (await signIn(provider.issuer, 'bob', 'profile:read')).access_token;
   await provider.stop();
-  await assert.rejects(fetch(provider.issuer), 'the provider is away');
+  await assert.rejects(fetch(provider.issuer), 'the provider is unavailable');
 });
 
 after(async () => {
   await service?.stop();
 });
 
-test('a token of before is proved', async () => {
+test('a token issued before the outage is accepted', async () => {
   assert.equal(await status(), 200);
 });
 
-test('a token of before is proved by a service that was started again meanwhile', async () => {
+test('a token issued before the outage is accepted by a service restarted during it', async () => {
   await service.restart();
   assert.equal(await status(), 200);
 });

@@ -1,4 +1,4 @@
-// What every program that the tests start needs: a port of its own, and somebody who waits until it listens.
+// Helpers for every program that the tests start: a free port, and a wait until it listens.
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -14,8 +14,8 @@ export async function freePort() {
 }
 
 /**
- * Resolves when the program called `name` says that it listens, as `sign` tells; rejects when it ends before, or says
- * nothing of the kind within `limit` milliseconds. What it prints goes to `log`, then and later.
+ * Resolves when the program called `name` prints a line that matches `sign`; rejects when it ends before, or prints no
+ * such line within `limit` milliseconds. All its output goes to `log`, also later.
  */
 export function listening(child, log, { name, sign, limit }) {
   return new Promise((resolve, reject) => {
@@ -25,7 +25,7 @@ export function listening(child, log, { name, sign, limit }) {
         if (sign.test(line)) resolve();
       });
     }
-    const late = () => reject(new Error(`${name} did not say that it listens`));
+    const late = () => reject(new Error(`${name} did not report that it listens`));
     AbortSignal.timeout(limit).addEventListener('abort', late);
     child.once('error', reject);
     child.once('exit', (code, signal) => reject(new Error(`${name} ended with ${code ?? signal}`)));

@@ -1,5 +1,5 @@
 // A real OpenID provider (npm's certified `oidc-provider`) on a loopback port: JWT access tokens by resource
-// indicators (RFC 8707, RFC 9068), a sign-in that a script can walk through, and keys that rotate while it serves.
+// indicators (RFC 8707, RFC 9068), a sign-in that a script can complete, and keys that rotate while it serves.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,16 +11,16 @@ import { Provider } from 'oidc-provider';
 import { askToSignOut, sayGoodbye, signInPages } from './sign_in_pages.mjs';
 import { Store } from './store.mjs';
 
-/** The resource that Portcullis is: the `aud` of the tokens it takes. */
+/** The resource of Portcullis: the `aud` of the tokens that it accepts. */
 export const API = 'https://api.example.test';
-/** Another resource of the same provider, with JWTs signed by the same keys. */
+/** Another resource of the same provider, whose JWTs are signed with the same keys. */
 export const OTHER_API = 'https://other.example.test';
 /** A resource whose access tokens are opaque. */
 export const OPAQUE_API = 'https://opaque.example.test';
 
 /** The client of a single-page app. */
 export const SPA = 'spa';
-/** As whom the service signs people in itself. */
+/** The client of the service for browser sign-in. */
 export const SIGN_IN = { id: 'sign-in', secret: randomBytes(32).toString('base64url') };
 
 export const REDIRECT_URI = 'https://app.example.test/callback';
@@ -32,10 +32,10 @@ const API_SCOPES = [
 
 const ONE_HOUR = 3600;
 
-/** Which key signs a client's access tokens: each flow of the run proves another algorithm. */
+/** The signing algorithm of each client's access tokens: each flow of the run uses another one. */
 const ALGORITHM_OF_CLIENT = { nightly: 'RS256', exporter: 'ES256', webapp: 'EdDSA' };
 
-/** One private key per algorithm. No `kid`: the provider names each by its RFC 7638 thumbprint. */
+/** One private key for each algorithm. No `kid`: the provider uses the RFC 7638 thumbprint. */
 async function freshKeys() {
   const algorithms = [['RS256', {}], ['ES256', {}], ['EdDSA', { crv: 'Ed25519' }]];
   return Promise.all(algorithms.map(async ([alg, options]) => {
@@ -44,7 +44,7 @@ async function freshKeys() {
   }));
 }
 
-/** A single-page app that is served from `origin`. */
+/** The metadata of a single-page app that is served from `origin`. */
 export function singlePageApp(origin) {
   return {
     client_id: SPA,
@@ -56,8 +56,8 @@ export function singlePageApp(origin) {
 }
 
 /**
- * The service itself at `publicUrl`, which signs people in for an app that is served from `appOrigin`. The provider
- * reaches it at `internalUrl`.
+ * The metadata of the service itself at `publicUrl`, with browser sign-in for an app that is served from `appOrigin`. The
+ * provider reaches it at `internalUrl`.
  */
 export function signInClient(publicUrl, appOrigin, internalUrl) {
   return {
@@ -95,9 +95,9 @@ async function clients(more) {
       },
       { ...browser, client_id: 'webapp' },
       ...more,
-      // Registered under the API's own name, as some teams do: its ID tokens carry the API's audience.
+      // Registered with the API's identifier, as some teams do: its ID tokens have the API's audience.
       { ...browser, client_id: API },
-      // The API itself, which asks about opaque tokens.
+      // The API itself, for the introspection of opaque tokens.
       {
         ...machine,
         client_id: OPAQUE_API,
@@ -130,20 +130,20 @@ function configuration(keys, metadata, cookieKeys) {
   return {
     adapter: Store,
     clients: metadata,
-    // The pages of a client may ask for its tokens.
+    // The pages of a client may request its tokens.
     clientBasedCORS: (_ctx, origin, client) => client.redirectUris.some((uri) => new URL(uri).origin === origin),
     cookies: { keys: cookieKeys },
-    // The app's tokens say whose they are, as those of most providers do.
+    // The app's tokens have a user name, as those of most providers do.
     extraTokenClaims: (_ctx, { accountId, clientId }) => (clientId === SPA ? { preferred_username: accountId } : undefined),
     claims: { email: ['email'], profile: ['name'] },
-    // In the ID token, as most providers do, not by its own endpoint alone.
+    // In the ID token, as with most providers, not only at the userinfo endpoint.
     conformIdTokenClaims: false,
-    // Without the guard that keeps it from asking this machine, which is where its clients are.
+    // Without the guard against requests to loopback addresses, where its clients are.
     fetch: (url, { dispatcher: _guard, ...options }) => fetch(url, options),
     findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId, name: accountId }) }),
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     jwks: { keys },
-    // One sign-in serves a whole test: its refresh token may be used again.
+    // One sign-in serves a whole test: its refresh token may be used repeatedly.
     rotateRefreshToken: false,
     ttl,
     features: {
@@ -165,9 +165,8 @@ function configuration(keys, metadata, cookieKeys) {
 }
 
 /**
- * Starts a provider. `rotate()` makes every new token be signed by fresh keys, which the key set names from then on;
- * the former keys stay published unless `{ withdraw: true }`, as after a leak. It knows the clients of this file
- * and those of `clients`.
+ * Starts a provider. `rotate()` makes it sign new tokens with fresh keys, which it adds to the key set; the former keys
+ * stay published unless `{ withdraw: true }`, as after a leak. It has the clients of this file and those of `clients`.
  */
 export async function startProvider({ clients: more = [] } = {}) {
   const { metadata, privateKey, secret, apiSecret } = await clients(more);
@@ -186,7 +185,7 @@ export async function startProvider({ clients: more = [] } = {}) {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  // A test that is cut short shall not wait for it.
+  // A test that is aborted must not wait for it.
   server.unref();
   const issuer = `http://127.0.0.1:${server.address().port}`;
 
@@ -199,15 +198,15 @@ export async function startProvider({ clients: more = [] } = {}) {
 
   return {
     issuer,
-    /** As whom the API asks about tokens. */
+    /** The client of the API for introspection. */
     api: { id: OPAQUE_API, secret: apiSecret },
     machines: {
       nightly: { id: 'nightly', secret },
       exporter: { id: 'exporter', privateKey },
     },
-    /** How often the key set was asked for. */
+    /** The number of requests for the key set. */
     keySetFetches: () => keySetFetches,
-    /** How often it signed what it answered about a token (RFC 9701). */
+    /** The number of signed introspection responses (RFC 9701). */
     signedAnswers: () => signedAnswers,
     async rotate({ withdraw = false } = {}) {
       const fresh = await freshKeys();

@@ -1,5 +1,5 @@
-// What a real provider issues that is no access token for this API, and good tokens spoiled in one thing each: refused
-// with the right status and challenge.
+// Tokens of a real provider that are not access tokens for this API, and valid tokens with one fault each: refused with the
+// right status and challenge.
 
 import assert from 'node:assert/strict';
 import { after, before, mock, test } from 'node:test';
@@ -18,9 +18,9 @@ const INVALID = { status: 401, code: 'invalid-token', error: 'invalid_token' };
 let provider;
 let stranger;
 let service;
-/** Bob's tokens for the API, all good. */
+/** Bob's valid tokens for the API. */
 let bob;
-/** Every credential that was sent, for the look into the log at the end. */
+/** Every credential that was sent, for the search of the log at the end. */
 const sent = new Set();
 
 before(async () => {
@@ -56,7 +56,7 @@ function withBitFlipped(segment) {
   return bytes.toString('base64url');
 }
 
-/** What the provider issued two hours ago: its clock is this process's clock. */
+/** The tokens that the provider issued two hours ago: it uses this process's clock. */
 async function twoHoursAgo(issue) {
   mock.timers.enable({ apis: ['Date'], now: Date.now() - TWO_HOURS });
   try {
@@ -66,26 +66,26 @@ async function twoHoursAgo(issue) {
   }
 }
 
-test('the tokens that the cases below spoil are good', async () => {
+test('the tokens on which the cases below are based are valid', async () => {
   assert.equal((await bearer(bob.access_token)).status, 200);
 });
 
-test('no token: a challenge without an error, since nothing was wrong', async () => {
+test('a request without a token gets a challenge without an error', async () => {
   assertChallenged(service, await call(service, ME), MISSING);
 });
 
-test('a good token in the query is not read', async () => {
+test('a valid token in the query is not read', async () => {
   sent.add(bob.access_token);
   assertChallenged(service, await call(service, `${ME}?access_token=${bob.access_token}`), MISSING);
 });
 
-test('two Authorization fields, though both hold the same good token', async () => {
+test('two Authorization fields are refused although both have the same valid token', async () => {
   const credentials = [`Bearer ${bob.access_token}`, `Bearer ${bob.access_token}`];
   const answer = await callWithCredentials(service, ME, credentials);
   assertChallenged(service, answer, { status: 400, code: 'invalid-request', error: 'invalid_request' });
 });
 
-test('a scope that the token lacks is named', async () => {
+test('a scope missing in the token is named', async () => {
   const answer = await bearer(bob.access_token, '/api/v1/users');
   assertChallenged(service, answer, {
     status: 403, code: 'insufficient-scope', error: 'insufficient_scope', scope: 'users:read',
@@ -94,7 +94,7 @@ test('a scope that the token lacks is named', async () => {
 
 const NOT_ACCEPTED = {
   'an ID token': () => bob.id_token,
-  'an ID token of a client that is registered under the name of the API': async () => {
+  'an ID token of a client that is registered with the identifier of the API': async () => {
     const { id_token: token } = await signIn(provider.issuer, 'bob', 'profile:read', { client: API });
     assert.equal(JSON.parse(Buffer.from(segments(token)[1], 'base64url')).aud, API);
     return token;
@@ -111,7 +111,7 @@ const NOT_ACCEPTED = {
     (await signIn(stranger.issuer, 'bob', 'profile:read')).access_token,
   'an expired access token': async () =>
     (await twoHoursAgo(() => signIn(provider.issuer, 'bob', 'profile:read'))).access_token,
-  'an access token with another subject written into it': () => {
+  'an access token with a changed subject': () => {
     const [header, payload, signature] = segments(bob.access_token);
     return [header, rewritten(payload, (claims) => ({ ...claims, sub: 'alice' })), signature].join('.');
   },
@@ -119,7 +119,7 @@ const NOT_ACCEPTED = {
     const [header, payload, signature] = segments(bob.access_token);
     return [header, payload, withBitFlipped(signature)].join('.');
   },
-  'an access token that says it needs no signature': () => {
+  'an unsigned access token': () => {
     const [header, payload] = segments(bob.access_token);
     return [rewritten(header, (members) => ({ ...members, alg: 'none' })), payload, ''].join('.');
   },
@@ -131,12 +131,12 @@ for (const [what, issue] of Object.entries(NOT_ACCEPTED)) {
   });
 }
 
-test('no token that came is in the log, at its most talkative', () => {
+test('no received token is in the log at any level', () => {
   assert.ok(sent.size > Object.keys(NOT_ACCEPTED).length, 'the tests above have run');
   const log = service.log.join('\n');
-  assert.ok(log.includes(ME), 'the log tells of the requests');
+  assert.ok(log.includes(ME), 'the log contains the requests');
   for (const token of sent) {
     const secret = segments(token).at(-1) || segments(token)[1];
-    assert.ok(!log.includes(secret), `the log holds a token, or its signature`);
+    assert.ok(!log.includes(secret), `the log contains a token or its signature`);
   }
 });

@@ -1,4 +1,4 @@
-// The provider changes its signing keys while requests run.
+// The provider rotates its signing keys while requests run.
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -36,14 +36,14 @@ async function afterRotation(options) {
   return token;
 }
 
-test('keys rotate while requests run, and none fails', async (t) => {
+test('no request fails while keys rotate', async (t) => {
   const tokens = [session.access_token];
   const served = new Map();
   const failures = [];
   const fetchesBefore = provider.keySetFetches();
   let started = 0;
 
-  async function keepAsking() {
+  async function sendRequests() {
     while (started < REQUESTS) {
       started += 1;
       if (started === ROTATE_AFTER) tokens.push(await afterRotation());
@@ -53,15 +53,15 @@ test('keys rotate while requests run, and none fails', async (t) => {
       else failures.push(`${answer.status} ${answer.body.type}`);
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, keepAsking));
+  await Promise.all(Array.from({ length: AT_ONCE }, sendRequests));
 
   t.diagnostic(`${failures.length} of ${REQUESTS} requests failed; with the former key and the new one: ${[...served.values()]}`);
   assert.deepEqual([...new Set(failures)], []);
   assert.equal(served.size, 2, 'both keys were in use');
-  assert.equal(provider.keySetFetches() - fetchesBefore, 1, 'all who met the new key waited for one fetch');
+  assert.equal(provider.keySetFetches() - fetchesBefore, 1, 'all requests with the new key shared one fetch');
 });
 
-test('a key that the provider withdraws opens nothing any more', async () => {
+test('tokens of a withdrawn key are refused', async () => {
   assert.equal((await call(service, '/api/v1/me', { token: session.access_token })).status, 200);
   const renewed = await afterRotation({ withdraw: true });
   assert.equal((await call(service, '/api/v1/me', { token: renewed })).status, 200);

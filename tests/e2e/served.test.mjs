@@ -1,4 +1,4 @@
-// Who signed in at a real provider is served: people and programs, each within what token and roles allow.
+// Users and service accounts of a real provider are served, each within the limits of token and roles.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -31,7 +31,7 @@ async function tokenOf(account, scope) {
   return (await signIn(provider.issuer, account, scope)).access_token;
 }
 
-test('a person is served as one principal, whichever of their tokens comes', async () => {
+test('a user is one principal with each of their tokens', async () => {
   const bob = await signIn(provider.issuer, 'bob', 'profile:read');
   const first = await me(bob.access_token);
   assert.equal(first.kind, 'human');
@@ -40,26 +40,26 @@ test('a person is served as one principal, whichever of their tokens comes', asy
   assert.equal((await me(renewed)).id, first.id);
 });
 
-test('two people are two principals', async () => {
+test('two users are two principals', async () => {
   const [bob, carol] = await Promise.all(['bob', 'carol'].map((account) => tokenOf(account, 'profile:read')));
   assert.notEqual((await me(bob)).id, (await me(carol)).id);
 });
 
-test('the first administrator lists the people who came', async () => {
+test('the first administrator lists the provisioned users', async () => {
   const { id } = await me(await tokenOf('dave', 'profile:read'));
   const answer = await call(service, '/api/v1/users', { token: await tokenOf('alice', 'users:read') });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   assert.ok(answer.body.items.some((user) => user.id === id && user.status === 'active'));
 });
 
-test('a scope without the role is refused: no client gives its user more than they have', async () => {
+test('a scope without the role is refused', async () => {
   const answer = await call(service, '/api/v1/users', { token: await tokenOf('bob', 'users:read') });
   assertProblem(answer, 403, 'missing-permission');
   assert.equal(answer.challenge?.error, undefined, 'another token would not help');
 });
 
-for (const [client, how] of [['nightly', 'a secret'], ['exporter', 'a signed assertion']]) {
-  test(`a program that proves itself by ${how} is served once registered, within its role`, async () => {
+for (const [client, method] of [['nightly', 'a secret'], ['exporter', 'a signed assertion']]) {
+  test(`a service account that authenticates with ${method} is served once registered, within its role`, async () => {
     const token = await machineToken(provider.issuer, provider.machines[client], 'users:read users:write');
     assertProblem(await call(service, '/api/v1/users', { token }), 403, 'unknown-principal');
 
@@ -79,7 +79,7 @@ for (const [client, how] of [['nightly', 'a secret'], ['exporter', 'a signed ass
   });
 }
 
-test('a person whom an administrator disables stays out with the token they have, and comes back with a new one', async () => {
+test('a user who was disabled and enabled is served with a new token only', async () => {
   const [frank, alice] = [await tokenOf('frank', 'profile:read'), await tokenOf('alice', 'users:write')];
   const { id } = await me(frank);
   const administer = (verb) => call(service, `/api/v1/users/${id}/${verb}`, { method: 'POST', token: alice });
@@ -93,7 +93,7 @@ test('a person whom an administrator disables stays out with the token they have
   assert.equal((await me(await tokenOf('frank', 'profile:read'))).id, id);
 });
 
-test('a client without a token finds its way to the provider', async () => {
+test('the challenge leads a client without a token to the provider', async () => {
   const { challenge } = await call(service, '/api/v1/me');
   const metadata = await (await fetch(challenge.resource_metadata)).json();
   assert.equal(metadata.resource, service.url);

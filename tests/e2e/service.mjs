@@ -15,17 +15,17 @@ import { API } from './provider.mjs';
 const BINARY = process.env.PORTCULLIS_BIN
   ?? fileURLToPath(new URL('../../target/debug/portcullis', import.meta.url));
 
-/** How long the start may take until the service says that it listens. Its goal is a tenth of a second. */
+/** The time limit of a start, in milliseconds. The goal is a tenth of a second. */
 const START_LIMIT = 30_000;
-/** How often readiness is asked for after that, a tenth of a second apart: ample with keys in reach. */
+/** The number of readiness requests after that, a tenth of a second apart: ample while the keys are reachable. */
 const READY_ATTEMPTS = 150;
 
-/** Ready is 200; until the keys are fetched it is 503. */
+/** Returns once the service is ready (200). Until the keys are fetched it answers 503. */
 async function ready(url) {
   for (let attempt = 0; attempt < READY_ATTEMPTS; attempt += 1) {
     const response = await fetch(`${url}/health/ready`);
     if (response.status === 200) return;
-    assert.equal(response.status, 503, 'a service that is not ready says 503');
+    assert.equal(response.status, 503, 'a service that is not ready answers 503');
     await pause(100);
   }
   throw new Error('the service did not become ready');
@@ -39,7 +39,7 @@ async function end(child) {
   await ended;
 }
 
-/** A folder that goes with this process. No `.env` is there. */
+/** A new folder without a `.env`, removed when this process ends. */
 function freshDirectory() {
   const directory = mkdtempSync(join(tmpdir(), 'portcullis-e2e-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
@@ -47,8 +47,8 @@ function freshDirectory() {
 }
 
 /**
- * Starts the binary, in a folder and with an environment that hold what the caller puts there and nothing of our own,
- * and waits until it says `sign` and is ready. This process may end before it, and then takes it along.
+ * Starts the binary in this folder and with exactly this environment, and waits until it prints `sign` and is ready. It is
+ * killed if this process ends first.
  */
 async function launch(args, { directory, env, log, sign, url }) {
   const child = spawn(BINARY, args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -65,10 +65,9 @@ async function launch(args, { directory, env, log, sign, url }) {
 }
 
 /**
- * Starts Portcullis for `issuer`, or for the issuers that a file of this text names, on a port and a database of its own,
- * the subject `admin` being the first administrator, and waits until it is ready. `env` is what else it is told; `only`,
- * all that it is told.
- * `log` grows with every line that it writes.
+ * Starts Portcullis for `issuer`, or for the issuers in the text of an issuers file, on a free port and with a new
+ * database, and waits until it is ready. The subject `admin` is the first administrator. `env` adds settings; `only`
+ * replaces all of them. `log` receives every line that it writes.
  */
 export async function startService({ issuer, issuersFile, adminIssuer = issuer, admin, logLevel = 'info', bind, env: more = {}, only }) {
   const directory = freshDirectory();
@@ -90,7 +89,7 @@ export async function startService({ issuer, issuersFile, adminIssuer = issuer, 
   return {
     url,
     log,
-    /** Ends it and starts it again with the same database. */
+    /** Stops it and starts it again with the same database. */
     async restart() {
       await end(child);
       child = await start();
@@ -99,7 +98,7 @@ export async function startService({ issuer, issuersFile, adminIssuer = issuer, 
   };
 }
 
-/** Runs the binary with these arguments to its end, which has to be a good one. Returns what it printed. */
+/** Runs the binary with these arguments to a successful end. Returns its standard output. */
 export function run(args, env) {
   const { status, stdout, stderr, error } = spawnSync(BINARY, args, { cwd: freshDirectory(), env, encoding: 'utf8' });
   assert.equal(error, undefined);
@@ -107,10 +106,10 @@ export function run(args, env) {
   return stdout;
 }
 
-/** What `portcullis dev` says when it is there. */
+/** The line that `portcullis dev` prints when it listens. */
 const WELCOME = /^Portcullis listens on (\S+),/;
 
-/** Starts `portcullis dev`, which needs no setting: on free ports, with a database of its own. */
+/** Starts `portcullis dev`, which needs no setting, on free ports and with a new database. */
 export async function startDevelopment() {
   const log = [];
   const url = () => log.map((line) => WELCOME.exec(line)?.[1]).find((found) => found);

@@ -1,6 +1,5 @@
-// The provider's own login and consent: a page with a form, for people in a browser and for scripts, which need not read
-// it and only answer. Whoever names an account is signed in as it. No passwords: what is proved here is Portcullis, not
-// the provider.
+// The provider's login and consent pages: a page with a form, for browsers and for scripts, which submit it without reading
+// it. Any account name is accepted without a password: Portcullis is under test, not the provider.
 
 const INTERACTION = /^\/interaction\/[\w-]+$/;
 
@@ -13,12 +12,12 @@ function page(content) {
   return `<!doctype html><title>Provider</title><link rel="icon" href="data:,"><h1>Provider</h1>${content}`;
 }
 
-/** The page that a person is sent to in order to sign out; `form` is the provider's own. */
+/** The sign-out page; `form` is the provider's own. */
 export function askToSignOut(ctx, form) {
   ctx.body = page(`${form}<button form="op.logoutForm" name="logout" value="yes">Sign out</button>`);
 }
 
-/** Where a person is then, unless an app has sent them. */
+/** The final page of a sign-out without an app. */
 export function sayGoodbye(ctx) {
   ctx.body = page('<p>Signed out.</p>');
 }
@@ -29,7 +28,7 @@ async function form(request) {
   return new URLSearchParams(body);
 }
 
-/** Grants all that was asked: OpenID scopes and those of the resource. */
+/** Grants everything requested: OpenID scopes and those of the resource. */
 async function consent(provider, { params, prompt, session }) {
   const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
   grant.addOIDCScope(prompt.details.missingOIDCScope?.join(' ') ?? '');
@@ -41,7 +40,7 @@ async function consent(provider, { params, prompt, session }) {
 
 async function decide(provider, interaction, answers) {
   if (interaction.prompt.name === 'login') return { login: { accountId: answers.get('account') } };
-  if (answers.has('denied')) return { error: 'access_denied', error_description: 'the person said no' };
+  if (answers.has('denied')) return { error: 'access_denied', error_description: 'the user cancelled' };
   return consent(provider, interaction);
 }
 

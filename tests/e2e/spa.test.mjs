@@ -1,5 +1,5 @@
-// The single-page app of examples/spa, whole: a browser, the app as built, a real provider, the service. The app holds
-// its tokens itself.
+// The single-page app of examples/spa end to end: a browser, the app as built, a real provider, the service. The app
+// keeps its tokens itself.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -11,7 +11,7 @@ import { API, SPA, singlePageApp, startProvider } from './provider.mjs';
 import { startService } from './service.mjs';
 import { signIn } from './tokens.mjs';
 
-/** How long a token of the provider lasts, less how long before its end the app renews it, and a bit. */
+/** The lifetime of the provider's tokens minus the time before its end when the app renews them, and a bit. */
 const ALMOST_AN_HOUR = 59 * 60 * 1000 + 5000;
 
 let app;
@@ -29,7 +29,7 @@ before(async () => {
     clientId: SPA,
     scope: 'openid offline_access profile:read users:read users:write',
     resource: API,
-    // OpenID Connect gives a refresh token to those who were asked (Core section 11).
+    // OpenID Connect issues a refresh token only after consent (Core section 11).
     parameters: { prompt: 'consent' },
   });
   browser = await openBrowser();
@@ -49,7 +49,7 @@ const profile = (page) => page.locator('#profile');
 const isProfile = (response) => response.url() === `${service.url}/api/v1/me` && response.request().method() === 'GET';
 const personRow = (page, name) => page.getByRole('row').filter({ hasText: name });
 
-/** From the app to the provider, which asks who, and then whether the app may act for them. */
+/** Opens the provider's pages from the app: login, then consent. */
 async function goToConsent(page, account) {
   await page.goto(app.origin);
   await signInButton(page).click();
@@ -63,7 +63,7 @@ async function signInAs(page, account) {
   await profile(page).getByText(account).waitFor();
 }
 
-/** Clicks on "Load again", and gives what the API then saw and said, until it said something else than 401. */
+/** Clicks on "Load again" and returns the requests to the API with their statuses, up to the first other than 401. */
 async function callsOf(page) {
   const calls = [];
   const note = (response) => {
@@ -77,37 +77,37 @@ async function callsOf(page) {
   return calls;
 }
 
-/** Everything that the page keeps for longer than it is open. */
+/** Everything that the page stores beyond its lifetime. */
 function storage(page) {
   return page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie]));
 }
 
-test('bob signs in, sees whom the API takes him for, and signs out at both ends', async () => {
+test('bob signs in, sees his profile of the API, and signs out at both ends', async () => {
   const page = await browser.visitor();
-  const heard = complaints(page);
+  const errors = complaints(page);
   await watched('spa-bob', [page], async () => {
     await signInAs(page, 'bob');
     await keep(page, 'spa-signed-in');
     assert.equal(page.url(), `${app.origin}/`, 'the code is not left in the address');
-    assert.equal(await page.getByRole('heading', { name: 'People' }).isVisible(), false, 'bob is no administrator');
+    assert.equal(await page.getByRole('heading', { name: 'Users' }).isVisible(), false, 'bob is no administrator');
 
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await signInButton(page).waitFor();
     assert.equal(await storage(page), JSON.stringify([{}, {}, '']));
-    assert.deepEqual(heard, []);
+    assert.deepEqual(errors, []);
 
     await signInButton(page).click();
     await page.getByLabel('Account').waitFor();
   });
 });
 
-test('who says no at the provider is told so, and can sign in again', async () => {
+test('a user who cancels at the provider sees the reason and can sign in again', async () => {
   const page = await browser.visitor();
   await watched('spa-denied', [page], async () => {
     await goToConsent(page, 'bob');
     await page.getByRole('button', { name: 'Deny' }).click();
-    await notice(page).getByText('the person said no').waitFor();
+    await notice(page).getByText('the user cancelled').waitFor();
     assert.equal(page.url(), `${app.origin}/`);
     assert.equal(await signInButton(page).isVisible(), true);
   });
@@ -122,7 +122,7 @@ test('a reload keeps bob signed in', async () => {
   });
 });
 
-test('a token is renewed before it ends, and bob does nothing for it', async () => {
+test('a token is renewed automatically before it expires', async () => {
   const page = await browser.visitor();
   await watched('spa-renewal', [page], async () => {
     await page.clock.install();
@@ -142,11 +142,11 @@ test('a token is renewed before it ends, and bob does nothing for it', async () 
   });
 });
 
-test('a token that the API refuses is renewed once, and the call repeated', async () => {
+test('a token that the API refuses is renewed once, and the request repeated', async () => {
   const page = await browser.visitor();
   await watched('spa-refused', [page], async () => {
     await signInAs(page, 'bob');
-    // The key that signed it is withdrawn, which the service learns from the first token with the new key.
+    // Its signing key is withdrawn, which the service notices with the first token of the new key.
     await provider.rotate({ withdraw: true });
     const { access_token: token } = await signIn(provider.issuer, 'carol', 'profile:read');
     assert.equal((await call(service, '/api/v1/me', { token })).status, 200);
@@ -158,7 +158,7 @@ test('a token that the API refuses is renewed once, and the call repeated', asyn
   });
 });
 
-test('an outage signs nobody out', async () => {
+test('an outage does not end the sign-in', async () => {
   const page = await browser.visitor();
   await watched('spa-outage', [page], async () => {
     await signInAs(page, 'bob');
@@ -171,7 +171,7 @@ test('an outage signs nobody out', async () => {
   });
 });
 
-test('alice disables bob while his page is open, and his next click says so', async () => {
+test('an open page reports at its next request that its user was disabled', async () => {
   const [alice, bob] = [await browser.visitor(), await browser.visitor()];
   await watched('spa-admin', [alice, bob], async () => {
     await signInAs(bob, 'bob');
@@ -190,13 +190,13 @@ test('alice disables bob while his page is open, and his next click says so', as
     assert.deepEqual((await callsOf(bob)).map(({ status }) => status), [403]);
     await notice(bob).getByText('This account is disabled').waitFor();
     await keep(bob, 'spa-disabled');
-    assert.deepEqual(tokenRequests, [], 'another token would not help, so none is asked for');
+    assert.deepEqual(tokenRequests, [], 'another token would not help, so none is requested');
     assert.equal(await signInButton(bob).isVisible(), false, 'signing in again would not help either');
 
     await personRow(alice, 'bob').getByRole('button', { name: 'Enable' }).click();
     await personRow(alice, 'bob').getByText('active').waitFor();
     await passed(disabled.not_before);
-    // The token from before stays void, so the page gets a new one without asking bob.
+    // The earlier token stays revoked, so the page gets a new one without a sign-in.
     assert.deepEqual((await callsOf(bob)).map(({ status }) => status), [401, 200]);
     assert.equal(await notice(bob).isVisible(), false);
   });

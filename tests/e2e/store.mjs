@@ -1,5 +1,5 @@
-// Where the provider keeps its codes, grants, sessions and tokens: one map, shared by the instances that a key
-// rotation makes, so that a refresh token outlives the keys. Expiry is the provider's own check (`exp`).
+// The provider's storage of codes, grants, sessions and tokens: one map, shared by the instances that a key rotation
+// creates, so that a refresh token outlives the keys. The provider itself checks expiry (`exp`).
 
 const entries = new Map();
 

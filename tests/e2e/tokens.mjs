@@ -1,5 +1,5 @@
-// How tokens are come by, step for step as a relying party would: client credentials with a secret or a signed
-// assertion, code + PKCE through a cookie-keeping "browser" for a person, refresh.
+// Token requests, step by step as a relying party makes them: client credentials with a secret or a signed assertion,
+// code + PKCE through a "browser" with cookies, refresh.
 
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
@@ -14,7 +14,7 @@ async function discover(issuer) {
   return response.json();
 }
 
-/** What a token endpoint gives for `parameters`. */
+/** The response of a token endpoint to `parameters`. */
 export async function tokenRequest(endpoint, parameters, headers = {}) {
   const response = await fetch(endpoint, { method: 'POST', headers, body: new URLSearchParams(parameters) });
   const body = await response.json();
@@ -22,7 +22,7 @@ export async function tokenRequest(endpoint, parameters, headers = {}) {
   return body;
 }
 
-/** RFC 7523 section 2.2: the client proves itself by its key. */
+/** RFC 7523 section 2.2: the client authenticates with its key. */
 async function clientAssertion({ id, privateKey }, audience) {
   return new SignJWT()
     .setProtectedHeader({ alg: 'ES256' })
@@ -35,7 +35,7 @@ async function clientAssertion({ id, privateKey }, audience) {
     .sign(privateKey);
 }
 
-/** An access token for a program, by client credentials. */
+/** An access token for a service account, by client credentials. */
 export async function machineToken(issuer, machine, scope, resource = API) {
   const { token_endpoint: endpoint } = await discover(issuer);
   const request = { grant_type: 'client_credentials', resource, scope };
@@ -50,7 +50,7 @@ export async function machineToken(issuer, machine, scope, resource = API) {
   return (await tokenRequest(endpoint, { ...request, ...assertion })).access_token;
 }
 
-/** Follows redirects and answers pages, with cookies, until the provider sends the browser back to the client. */
+/** Follows redirects and submits forms, with cookies, until the provider redirects to the client. */
 async function browse(start, account) {
   const cookies = new Map();
   const visit = async (url, options = {}) => {
@@ -75,10 +75,10 @@ async function browse(start, account) {
     url = new URL(location, url);
     if (url.href.startsWith(REDIRECT_URI)) return url.searchParams;
   }
-  throw new Error('sign-in went in circles');
+  throw new Error('sign-in did not end');
 }
 
-/** Signs a person in by code + PKCE: `{ access_token, id_token, refresh_token }`. */
+/** Signs a user in by code + PKCE: `{ access_token, id_token, refresh_token }`. */
 export async function signIn(issuer, account, scope, { client = 'webapp', resource = API } = {}) {
   const provider = await discover(issuer);
   const [verifier, state, nonce] = [random(), random(), random()];
@@ -109,7 +109,7 @@ export async function signIn(issuer, account, scope, { client = 'webapp', resour
   });
 }
 
-/** A fresh access token for a person who signed in before. */
+/** A fresh access token for a signed-in user. */
 export async function refresh(issuer, refreshToken, { client = 'webapp', resource = API } = {}) {
   const { token_endpoint: endpoint } = await discover(issuer);
   const request = { client_id: client, grant_type: 'refresh_token', refresh_token: refreshToken, resource };

@@ -1,7 +1,7 @@
-"""Gives valid requests something to succeed with, and notes which operations did.
+"""Gives valid requests a target with which they can succeed, and records the operations that did.
 
-Schemathesis makes up ids and ETags, which are nobody's; each operation has a target of its own in the file that SEEDS names. Until an
-operation has succeeded once, its valid requests are sent to that target whole; after that, every other one keeps what was made up.
+Schemathesis makes up ids and ETags, which do not exist; each operation has its own target in the file that SEEDS names. Until an
+operation has succeeded once, its valid requests are sent to that target as a whole; after that, every second one keeps the made-up values.
 """
 
 import json
@@ -25,7 +25,7 @@ def is_valid(case):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     label = case.operation.label
-    # The token's own principal has to stay as it is, or nobody can go on.
+    # The principal of the token must stay unchanged, or every further request fails.
     if SEEDS["admin"] in (case.path_parameters or {}).values():
         case.path_parameters.update(SEEDS["operations"][label]["path"])
     seed = SEEDS["operations"].get(label)

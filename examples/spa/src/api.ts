@@ -25,23 +25,23 @@ export interface Page<T> {
   next_cursor: string | null;
 }
 
-/** The API says no, and why (RFC 9457): switch on `type`, show `message`. */
+/** An error response of the API (RFC 9457). Branch on `type` and show `message`. */
 export class Refusal extends Error {
-  constructor(readonly status: number, readonly type: string, sentence: string) {
-    super(sentence);
+  constructor(readonly status: number, readonly type: string, message: string) {
+    super(message);
   }
 }
 
 async function refusal(response: Response): Promise<Refusal> {
-  // What comes from a proxy on the way is no problem document.
+  // A response from a proxy may not be a problem document.
   const problem = await response.json().catch(() => ({}));
-  const title = problem.title ?? `The API answered ${response.status}`;
+  const title = problem.title ?? `The API responded with ${response.status}`;
   const wait = response.headers.get('Retry-After');
   const sentences = [title, problem.detail, wait === null ? undefined : `Try again in ${wait} seconds.`];
   return new Refusal(response.status, problem.type ?? 'about:blank', sentences.filter(Boolean).join(' — '));
 }
 
-/** Portcullis, as the one who is signed in. */
+/** The API, called as the signed-in user. */
 export class Api {
   constructor(private readonly address: string, private readonly session: Session) {}
 
@@ -57,16 +57,16 @@ export class Api {
     return this.#call('GET', `/api/v1/users${cursor === null ? '' : `?cursor=${encodeURIComponent(cursor)}`}`);
   }
 
-  /** The person as they are after it. */
+  /** Enables or disables a user. Returns the updated user. */
   setEnabled(id: string, enabled: boolean): Promise<Person> {
     return this.#call('POST', `/api/v1/users/${id}/${enabled ? 'enable' : 'disable'}`);
   }
 
-  /** Whatever the method: a request that is answered 401 has done nothing, so it may be repeated. */
+  /** Repeats the request once after 401. That is safe for every method: a request that gets 401 has changed nothing. */
   async #call<T>(method: string, path: string): Promise<T> {
     let response = await this.#send(method, path, await this.session.accessToken());
     if (response.status === 401) response = await this.#send(method, path, await this.session.renew());
-    // Refused twice: another token of the same kind would not help.
+    // A second 401: another token would not help.
     if (response.status === 401) throw new SignedOut();
     if (!response.ok) throw await refusal(response);
     return response.json();
@@ -76,7 +76,7 @@ export class Api {
     try {
       return await fetch(this.address + path, { method, headers: { Authorization: `Bearer ${token}` } });
     } catch (cause) {
-      // The network, or an origin that the API does not allow: a browser does not tell a page which.
+      // The network failed, or the API does not allow the origin: browsers do not reveal which.
       throw new Error('The API cannot be reached. Try again later.', { cause });
     }
   }

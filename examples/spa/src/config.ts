@@ -1,16 +1,16 @@
-/** Where things are. Read when the app starts, so that one build serves every environment. */
+/** The configuration of the app. Read at startup, so that one build serves every environment. */
 export interface Config {
-  /** The address of Portcullis. */
+  /** The URL of Portcullis. */
   api: string;
-  /** The identity provider, spelled as its discovery document spells it. */
+  /** The issuer, exactly as in its discovery document. */
   issuer: string;
-  /** The app's client there: public, code with PKCE, this page's address to return to. */
+  /** The app's client id there: a public client with code and PKCE, and with this page as redirect URI. */
   clientId: string;
-  /** What to ask for: `openid`, what the provider wants for a refresh token, and the API's permissions that the app uses. */
+  /** The scopes to request: `openid`, the provider's scope for refresh tokens, and the permissions of the API that the app uses. */
   scope: string;
-  /** Whom the token is for, where the provider follows RFC 8707. */
+  /** The resource of the token, if the provider supports RFC 8707. */
   resource?: string;
-  /** What the provider is told besides, as `{"audience": "https://api.example.com"}` or `{"prompt": "consent"}`. */
+  /** Additional authorization parameters, such as `{"audience": "https://api.example.com"}` or `{"prompt": "consent"}`. */
   parameters?: Record<string, string>;
 }
 

@@ -7,9 +7,9 @@ import { byId, show } from './page';
 
 const notice = byId('notice');
 
-function say(sentence: string): void {
-  notice.textContent = sentence;
-  show(notice, sentence !== '');
+function showNotice(text: string): void {
+  notice.textContent = text;
+  show(notice, text !== '');
 }
 
 function showSignedIn(name: string | undefined): void {
@@ -28,9 +28,9 @@ async function start(): Promise<void> {
   const session = new Session(config);
   const api = new Api(config.api, session);
 
-  /** Does what a click asks for; what goes wrong is said, and what went wrong before is not said any longer. */
+  /** Runs an action. Shows its error, and clears the previous one. */
   async function act(action: () => Promise<void>): Promise<void> {
-    say('');
+    showNotice('');
     try {
       await action();
     } catch (error) {
@@ -38,7 +38,7 @@ async function start(): Promise<void> {
         await session.forget();
         showSignedIn(undefined);
       }
-      say(error instanceof SignedOut ? 'You are signed out. Sign in again.' : `${error instanceof Error ? error.message : error}`);
+      showNotice(error instanceof SignedOut ? 'You are signed out. Sign in again.' : `${error instanceof Error ? error.message : error}`);
     }
   }
 
@@ -53,10 +53,10 @@ async function start(): Promise<void> {
     if (!user) return;
     showSignedIn(user.profile.name ?? user.profile.sub);
     await profile.load();
-    // What the page offers is a courtesy: the API decides, whatever is shown here.
+    // Hiding controls is a convenience: the API enforces permissions.
     const access = await api.access();
     if (may(access, 'users:read')) await people.open(may(access, 'users:write'));
   });
 }
 
-start().catch((error: unknown) => say(`The app did not start. ${error}`));
+start().catch((error: unknown) => showNotice(`The app did not start. ${error}`));

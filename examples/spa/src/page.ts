@@ -9,18 +9,18 @@ export function show(element: HTMLElement, shown: boolean): void {
   element.hidden = !shown;
 }
 
-/** A new element that holds this text and these elements. Text is never read as HTML: names are what people made them. */
+/** Creates an element with this content. Text is never parsed as HTML: names are user input. */
 export function element(tag: string, ...content: (string | Node)[]): HTMLElement {
-  const made = document.createElement(tag);
-  made.append(...content);
-  return made;
+  const created = document.createElement(tag);
+  created.append(...content);
+  return created;
 }
 
-/** Runs an action and says what goes wrong in it. */
+/** Runs an action and shows its error. */
 export type Act = (action: () => Promise<void>) => Promise<void>;
 
 export function button(label: string, onClick: () => Promise<void>, act: Act): HTMLElement {
-  const made = element('button', label);
-  made.addEventListener('click', () => act(onClick));
-  return made;
+  const created = element('button', label);
+  created.addEventListener('click', () => act(onClick));
+  return created;
 }

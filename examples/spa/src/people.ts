@@ -1,7 +1,7 @@
 import type { Api, Person } from './api';
 import { type Act, button, byId, element, show } from './page';
 
-/** For administrators: everybody, page by page, and a button beside each. */
+/** The list of users, for administrators: paginated, with a button per user. */
 export class PeopleView {
   #cursor: string | null = null;
   #editable = false;
@@ -10,7 +10,7 @@ export class PeopleView {
     byId('more-people').addEventListener('click', () => act(() => this.#more()));
   }
 
-  /** Shows the first people; with buttons if the person may change others. */
+  /** Shows the first page, with buttons if the signed-in user may change users. */
   async open(editable: boolean): Promise<void> {
     this.#editable = editable;
     show(byId('people'), true);

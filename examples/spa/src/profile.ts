@@ -1,7 +1,7 @@
 import type { Api } from './api';
 import { type Act, byId, element } from './page';
 
-/** Who the API takes the person for. */
+/** The signed-in user's profile in the API. */
 export class ProfileView {
   constructor(private readonly api: Api, act: Act) {
     byId('load-profile').addEventListener('click', () => act(() => this.load()));

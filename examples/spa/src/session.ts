@@ -2,14 +2,14 @@ import { ErrorResponse, UserManager, type User } from 'oidc-client-ts';
 
 import type { Config } from './config';
 
-/** There is no usable token, and none to be had without the person. */
+/** There is no usable token, and the user must sign in to get one. */
 export class SignedOut extends Error {}
 
-/** Somebody's session with the identity provider: code with PKCE in, tokens kept for this tab, renewed before they end. */
+/** The session at the identity provider: sign-in by code with PKCE, tokens kept per tab and renewed before they expire. */
 export class Session {
   readonly #manager: UserManager;
   readonly #resource: string | undefined;
-  /** One at a time: a refresh token that comes twice looks stolen. */
+  /** The pending renewal. Only one runs at a time: reuse of a refresh token looks like theft. */
   #renewal: Promise<string> | undefined;
 
   constructor({ issuer, clientId, scope, resource, parameters }: Config) {
@@ -23,25 +23,25 @@ export class Session {
       scope,
       resource,
       extraQueryParams: parameters,
-      // The library names the resource only where it asks for the code.
+      // The library sends the resource only in the authorization request.
       extraTokenParams: resource === undefined ? {} : { resource },
-      // Done below: the library's own would not name it either, and would run beside one that a refused call asks for.
+      // Done below: the library's renewal would not send the resource either, and could run concurrently with one after a 401.
       automaticSilentRenew: false,
     });
     this.#manager.events.addAccessTokenExpiring(() => {
-      // If it fails, the next call finds out and says so.
+      // A failure is reported by the next call.
       this.renew().catch(() => undefined);
     });
   }
 
-  /** Who is signed in; takes what the provider sent the browser back with, if this is that moment. */
+  /** Returns the signed-in user. Completes a sign-in if the provider has just redirected back. */
   async resume(): Promise<User | null> {
     const answer = new URLSearchParams(location.search);
     if (!answer.has('state')) return this.#manager.getUser();
     try {
       return await this.#manager.signinCallback() ?? null;
     } finally {
-      // Neither a reload nor the history shall bring it again.
+      // Prevents a second use by a reload or the history.
       history.replaceState(null, '', location.pathname);
     }
   }
@@ -55,19 +55,19 @@ export class Session {
     return this.#manager.signoutRedirect();
   }
 
-  /** Forgets the tokens: they are of no use any more. */
+  /** Removes the tokens, which are no longer valid. */
   forget(): Promise<void> {
     return this.#manager.removeUser();
   }
 
-  /** An access token that has not ended. */
+  /** An access token that has not expired. */
   async accessToken(): Promise<string> {
     const user = await this.#manager.getUser();
     if (!user) throw new SignedOut();
     return user.expired ? this.renew() : user.access_token;
   }
 
-  /** A fresh access token, without the person. */
+  /** A new access token, without user interaction. */
   renew(): Promise<string> {
     this.#renewal ??= this.#renew().finally(() => {
       this.#renewal = undefined;
@@ -81,7 +81,7 @@ export class Session {
       const user = await this.#manager.signinSilent({ resource: this.#resource });
       if (user) return user.access_token;
     } catch (error) {
-      // What else fails, as a provider that is away, is no reason to sign anybody out.
+      // Other failures, such as an unreachable provider, do not end the session.
       if (!(error instanceof ErrorResponse && error.error === 'invalid_grant')) throw error;
     }
     throw new SignedOut();

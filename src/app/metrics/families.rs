@@ -1,12 +1,12 @@
-//! Metrics that are made when somebody asks, as Prometheus' client writes them.
+//! Builds metric families at scrape time, in the types of the Prometheus client.
 
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
-/// The labels of one value, by name. No two values of a family may have the same.
+/// The labels of one value, by name. Each value of a family needs different labels.
 pub(super) type Labels = Vec<(&'static str, String)>;
 
-/// What only grows.
-pub(super) fn counter(name: &str, about: &str, values: impl IntoIterator<Item = (Labels, u64)>) -> MetricFamily {
+/// A counter, which only grows.
+pub(super) fn counter(name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) -> MetricFamily {
     let metric = |(labels, count)| {
         let mut counter = Counter::default();
         counter.set_value(to_f64(count));
@@ -14,11 +14,11 @@ pub(super) fn counter(name: &str, about: &str, values: impl IntoIterator<Item = 
         metric.set_counter(counter);
         metric
     };
-    family(name, about, MetricType::COUNTER, values.into_iter().map(metric).collect())
+    family(name, help, MetricType::COUNTER, values.into_iter().map(metric).collect())
 }
 
-/// What goes up and down.
-pub(super) fn gauge(name: &str, about: &str, values: impl IntoIterator<Item = (Labels, f64)>) -> MetricFamily {
+/// A gauge, which goes up and down.
+pub(super) fn gauge(name: &str, help: &str, values: impl IntoIterator<Item = (Labels, f64)>) -> MetricFamily {
     let metric = |(labels, value)| {
         let mut gauge = Gauge::default();
         gauge.set_value(value);
@@ -26,13 +26,13 @@ pub(super) fn gauge(name: &str, about: &str, values: impl IntoIterator<Item = (L
         metric.set_gauge(gauge);
         metric
     };
-    family(name, about, MetricType::GAUGE, values.into_iter().map(metric).collect())
+    family(name, help, MetricType::GAUGE, values.into_iter().map(metric).collect())
 }
 
-pub(super) fn family(name: &str, about: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
+pub(super) fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
     let mut family = MetricFamily::default();
     family.set_name(name.to_owned());
-    family.set_help(about.to_owned());
+    family.set_help(help.to_owned());
     family.set_field_type(kind);
     family.set_metric(metrics);
     family
@@ -48,8 +48,8 @@ pub(super) fn labelled(labels: Labels) -> Metric {
     Metric::from_label(labels.into_iter().map(pair).collect())
 }
 
-/// The format knows no integers; it is exact up to 2^53.
-#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "nothing here counts that far")]
+/// Converts a count to the float of the format, which is exact up to 2^53.
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "no count here gets that large")]
 pub(super) fn to_f64(count: u64) -> f64 {
     count as f64
 }

@@ -1,7 +1,7 @@
-//! Metrics in Prometheus' text format, each explained in `docs/operating.md`, on a listener of their own.
+//! Metrics in Prometheus' text format, on a separate listener. `docs/operating.md` explains each of them.
 //!
-//! Labels are of closed sets: registered paths, words of this program and short names from the configuration. Nothing that a client sends
-//! becomes one. What the other rooms count is read when somebody asks ([`Readings`]).
+//! Label values come from closed sets: registered paths, constants, and short names from the configuration. No client can add one. Counts
+//! of other modules are read at scrape time ([`Readings`]).
 
 mod families;
 mod readings;
@@ -24,7 +24,7 @@ use prometheus::{IntCounterVec, Opts, Registry, TEXT_FORMAT, TextEncoder};
 use super::hosts::Hosts;
 use requests::Requests;
 
-/// What is counted in one service.
+/// The metrics of one service.
 pub(super) struct Metrics {
     registry: Registry,
     refusals: IntCounterVec,
@@ -32,28 +32,27 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts from nothing on; what others count is read from `readings`.
+    /// Creates the metrics with all counts at zero. Counts of other modules are read from `readings`.
     ///
     /// # Errors
     ///
-    /// When two metrics have one name.
+    /// If two metrics have the same name.
     pub(super) fn new(readings: Readings) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let about =
-            "Requests that were not answered as asked, by reason: the word in the log, the problem's code or finer.";
-        let refusals = IntCounterVec::new(Opts::new("portcullis_refusals_total", about), &["reason"])?;
+        let help = "Rejected and failed requests, by the `reason` of the log: the problem's code or a finer one.";
+        let refusals = IntCounterVec::new(Opts::new("portcullis_refusals_total", help), &["reason"])?;
         let requests = Requests::default();
         registry.register(Box::new(refusals.clone()))?;
-        registry.register(Box::new(Gathered { requests: requests.clone(), readings }))?;
+        registry.register(Box::new(ScrapeCollector { requests: requests.clone(), readings }))?;
         Ok(Self { registry, refusals, requests })
     }
 
-    /// Counts one request that was refused or failed. `reason` is of a closed set.
+    /// Counts a rejected or failed request. `reason` is from a closed set.
     pub(super) fn refused(&self, reason: &'static str) {
         self.refusals.with_label_values(&[reason]).inc();
     }
 
-    /// Where one worker counts its requests.
+    /// Returns the request metrics of one worker.
     pub(super) fn of_worker(&self) -> RequestMetrics {
         RequestMetrics::new(self.requests.clone())
     }
@@ -63,14 +62,14 @@ impl Metrics {
     }
 }
 
-/// What is made anew each time that somebody asks.
-struct Gathered {
+/// Collects the metrics that are computed at scrape time.
+struct ScrapeCollector {
     requests: Requests,
     readings: Readings,
 }
 
-impl Collector for Gathered {
-    /// None: the families have names that nothing else registers.
+impl Collector for ScrapeCollector {
+    /// Returns no descriptors: no other collector registers these names.
     fn desc(&self) -> Vec<&Desc> {
         Vec::new()
     }
@@ -82,7 +81,7 @@ impl Collector for Gathered {
     }
 }
 
-/// Serves the metrics and nothing else. Ends with the service, not by a signal.
+/// Serves only the metrics. Stops with the service, not by a signal.
 pub(super) fn serve(listener: TcpListener, metrics: web::Data<Metrics>) -> std::io::Result<Server> {
     let hosts = Hosts::of(listener.local_addr()?, None);
     let server = HttpServer::new(move || {
@@ -95,14 +94,14 @@ pub(super) fn serve(listener: TcpListener, metrics: web::Data<Metrics>) -> std::
     Ok(server.workers(1).disable_signals().listen(listener)?.run())
 }
 
-/// Answers 421 to a request by another name than those of `hosts`.
+/// Answers 421 to a request whose `Host` is not one of `hosts`.
 async fn refuse_other_hosts(
     hosts: Option<Hosts>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let asked = request.headers().get(HOST);
-    if hosts.is_some_and(|hosts| asked.is_some_and(|host| !hosts.has(host))) {
+    let requested = request.headers().get(HOST);
+    if hosts.is_some_and(|hosts| requested.is_some_and(|host| !hosts.has(host))) {
         return Ok(request.into_response(HttpResponse::MisdirectedRequest().finish()));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
@@ -112,7 +111,7 @@ async fn show(metrics: web::Data<Metrics>) -> HttpResponse {
     match metrics.text() {
         Ok(text) => HttpResponse::Ok().content_type(TEXT_FORMAT).body(text),
         Err(error) => {
-            tracing::error!(%error, "the metrics could not be written");
+            tracing::error!(%error, "failed to encode the metrics");
             HttpResponse::InternalServerError().finish()
         }
     }

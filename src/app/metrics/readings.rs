@@ -1,4 +1,4 @@
-//! What is read when somebody asks: counts and states that the other rooms keep themselves.
+//! Counts and states of other modules, read at scrape time.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::hit_counter::MemoryReading;
 use crate::oidc::{IssuerReport, KeySetCondition, TrustedIssuers};
 use crate::telemetry;
 
-/// What stands for the issuer of tokens that name nobody who is trusted.
+/// The `issuer` label of tokens whose issuer is not trusted.
 const UNKNOWN_ISSUER: &str = "unknown";
 
 const CONDITIONS: [(KeySetCondition, &str); 4] = [
@@ -24,44 +24,44 @@ const CONDITIONS: [(KeySetCondition, &str); 4] = [
     (KeySetCondition::Empty, "empty"),
 ];
 
-/// Where it is read. A room that comes to count something is added here, and explained in `docs/operating.md`.
+/// The sources of the metrics. A new source is added here and explained in `docs/operating.md`.
 pub(in crate::app) struct Readings {
     pub(in crate::app) clock: Clock,
     pub(in crate::app) issuers: TrustedIssuers,
     pub(in crate::app) database: Database,
     pub(in crate::app) authenticator: web::Data<Authenticator>,
-    /// `None` where nobody signs in with a browser.
+    /// `None` if browser sign-in is not enabled.
     pub(in crate::app) sessions: Option<web::Data<BrowserSessions>>,
 }
 
 impl Readings {
-    /// All that is read, now.
+    /// Reads the current value of every metric.
     pub(super) fn families(&self) -> Vec<MetricFamily> {
         let reports = self.issuers.reports();
         let mut families = vec![self.verdicts(&reports), signature_checks(&reports), unusable_claims(&reports)];
         families.extend(self.keys(&reports));
-        families.extend(self.memories());
+        families.extend(self.caches());
         families.extend(self.pools());
         families.extend(self.sessions());
         families.extend([
             counter(
                 "portcullis_principals_created_total",
-                "People who were made principals at their first contact.",
+                "Users created by their first request.",
                 [(Labels::new(), self.authenticator.principals().made())],
             ),
             counter(
                 "portcullis_log_lines_dropped_total",
-                "Lines of the log that were lost because nobody read the output, by kind.",
+                "Log lines dropped because the output was not read in time, by kind.",
                 telemetry::dropped_lines().map(|(kind, count)| (vec![("kind", kind.to_owned())], count)),
             ),
             counter(
                 "portcullis_http_connection_errors_total",
-                "Connections that ended with an error that a client can cause, by kind.",
+                "Connections that ended with an error that any client can cause, by kind.",
                 telemetry::connection_errors().map(|(kind, count)| (vec![("kind", kind.to_owned())], count)),
             ),
             gauge(
                 "portcullis_build_info",
-                "1, with the version that runs.",
+                "Always 1, with the running version.",
                 [(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0)],
             ),
         ]);
@@ -69,21 +69,21 @@ impl Readings {
     }
 
     fn verdicts(&self, reports: &[IssuerReport]) -> MetricFamily {
-        // Added up, should an issuer be called as strangers are.
+        // Summed, in case an issuer is named like the label for untrusted issuers.
         let mut counts: BTreeMap<(&str, &'static str), u64> = BTreeMap::new();
-        let strangers = self.issuers.stranger_verdicts().into_iter().filter(|(_, count)| *count > 0);
+        let untrusted = self.issuers.stranger_verdicts().into_iter().filter(|(_, count)| *count > 0);
         let of_issuers = reports
             .iter()
             .flat_map(|report| report.verdicts.iter().map(|(verdict, count)| (&*report.short_name, *verdict, *count)));
         for (issuer, verdict, count) in
-            strangers.map(|(verdict, count)| (UNKNOWN_ISSUER, verdict, count)).chain(of_issuers)
+            untrusted.map(|(verdict, count)| (UNKNOWN_ISSUER, verdict, count)).chain(of_issuers)
         {
             *counts.entry((issuer, verdict)).or_default() += count;
         }
         let labels = |issuer: &str, verdict: &str| vec![("issuer", issuer.to_owned()), ("verdict", verdict.to_owned())];
         counter(
             "portcullis_token_verdicts_total",
-            "Tokens that were judged, by the issuer's short name and the verdict: accepted, or the reason for the refusal.",
+            "Checked tokens, by the issuer's short name and the verdict: accepted, or the reason for the rejection.",
             counts.into_iter().map(|((issuer, verdict), count)| (labels(issuer, verdict), count)),
         )
     }
@@ -106,21 +106,21 @@ impl Readings {
             })
         });
         [
-            gauge("portcullis_key_set_age_seconds", "How long ago the keys at hand were fetched.", ages),
+            gauge("portcullis_key_set_age_seconds", "Time since the current keys were fetched.", ages),
             counter(
                 "portcullis_key_set_fetches_total",
-                "Attempts to fetch an issuer's keys that have ended, by outcome.",
+                "Finished attempts to fetch an issuer's keys, by outcome.",
                 fetches,
             ),
             gauge(
                 "portcullis_key_set_state",
-                "1 for the state that an issuer's keys are in, 0 for the other states.",
+                "1 for the current state of an issuer's keys, 0 for the other states.",
                 states,
             ),
         ]
     }
 
-    fn memories(&self) -> [MetricFamily; 3] {
+    fn caches(&self) -> [MetricFamily; 3] {
         let readings = [
             ("tokens", self.authenticator.verifier().memory()),
             ("principals", self.authenticator.principals().memory()),
@@ -133,15 +133,15 @@ impl Readings {
         [
             counter(
                 "portcullis_cache_hits_total",
-                "How often a cache held what was looked for.",
+                "Lookups that found an entry in a cache.",
                 each(|reading| reading.hits),
             ),
             counter(
                 "portcullis_cache_misses_total",
-                "How often it had to be found out.",
+                "Lookups that found no entry in a cache.",
                 each(|reading| reading.misses),
             ),
-            gauge("portcullis_cache_entries", "How much a cache holds.", entries),
+            gauge("portcullis_cache_entries", "Entries in a cache.", entries),
         ]
     }
 
@@ -149,7 +149,7 @@ impl Readings {
         let events = self.sessions.as_ref()?.service.events();
         Some(counter(
             "portcullis_session_events_total",
-            "What became of browser sessions at this replica.",
+            "Events of browser sessions at this replica, by event.",
             events.into_iter().map(|(event, count)| (vec![("event", event.to_owned())], count)),
         ))
     }
@@ -161,22 +161,22 @@ impl Readings {
         [
             counter(
                 "portcullis_database_transactions_total",
-                "Transactions that a pool has begun.",
+                "Transactions begun by a pool.",
                 usage.iter().map(|usage| (pool(usage), usage.transactions)),
             ),
             gauge(
                 "portcullis_database_connections",
-                "How many transactions a pool can run at once.",
+                "Transactions that a pool can run at once.",
                 each(|pool| pool.size),
             ),
             gauge(
                 "portcullis_database_connections_in_use",
-                "How many transactions a pool runs now.",
+                "Transactions that a pool is running.",
                 each(|pool| pool.in_use),
             ),
             gauge(
                 "portcullis_database_waiting",
-                "How many transactions wait for a connection of a pool.",
+                "Transactions that wait for a connection of a pool.",
                 each(|pool| pool.waiting),
             ),
         ]
@@ -186,7 +186,7 @@ impl Readings {
 fn signature_checks(reports: &[IssuerReport]) -> MetricFamily {
     counter(
         "portcullis_signature_checks_total",
-        "Signatures of tokens that were checked, by the issuer's short name.",
+        "Checked token signatures, by the issuer's short name.",
         reports.iter().map(|report| (vec![issuer(report)], report.signature_checks)),
     )
 }
@@ -194,7 +194,7 @@ fn signature_checks(reports: &[IssuerReport]) -> MetricFamily {
 fn unusable_claims(reports: &[IssuerReport]) -> MetricFamily {
     counter(
         "portcullis_claim_gaps_total",
-        "Claims of proved tokens that gave nothing, by the issuer's short name and reason.",
+        "Claims of verified tokens that yielded no value, by the issuer's short name and reason.",
         reports.iter().flat_map(|report| {
             report
                 .unusable_claims

@@ -1,6 +1,6 @@
-//! Requests by route, method and status, and how long they took.
+//! The duration of requests, by route, method and status.
 //!
-//! Each worker counts for itself, in histograms that it finds without a lock and shares with nobody; they are added up when somebody asks.
+//! Each worker has its own histograms, which it finds without a lock. They are summed at scrape time.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,24 +15,23 @@ use prometheus::{Histogram, HistogramOpts};
 use super::families::{family, labelled};
 use crate::auth::RoutePattern;
 
-/// Seconds, from half a millisecond on.
+/// The upper bounds of the buckets, in seconds.
 const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 const NAME: &str = "portcullis_http_request_duration_seconds";
-const ABOUT: &str =
-    "Requests by the pattern of their route, their method and the status of the answer, and how long they took.";
+const HELP: &str = "Duration of requests, by route pattern, method and status.";
 
-/// What is told of a request apart from its time: all of closed sets.
+/// The labels of a request, all from closed sets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::app) struct RequestLabels {
-    /// `None` where nobody registered the path, or what answered it was not the route.
+    /// `None` if no route has the path, or if the response does not come from a route.
     pub(in crate::app) route: Option<RoutePattern>,
     pub(in crate::app) method: &'static str,
     pub(in crate::app) status: u16,
 }
 
 impl RequestLabels {
-    /// The route in one word.
+    /// The value of the label `route`.
     pub(in crate::app) fn route(&self) -> &str {
         self.route.as_ref().map_or(RoutePattern::UNKNOWN, RoutePattern::as_str)
     }
@@ -52,12 +51,12 @@ impl RequestMetrics {
         Self(Rc::new(Worker { known: RefCell::default(), all }))
     }
 
-    /// Counts one request.
-    pub(in crate::app) fn observe(&self, seen: RequestLabels, took: Duration) {
+    /// Records one request.
+    pub(in crate::app) fn observe(&self, labels: RequestLabels, duration: Duration) {
         let mut known = self.0.known.borrow_mut();
-        let histogram = known.entry(seen).or_insert_with_key(|seen| self.0.all.add(seen));
+        let histogram = known.entry(labels).or_insert_with_key(|labels| self.0.all.add(labels));
         if let Some(histogram) = histogram {
-            histogram.observe(took.as_secs_f64());
+            histogram.observe(duration.as_secs_f64());
         }
     }
 }
@@ -66,17 +65,17 @@ impl RequestMetrics {
 #[derive(Clone, Default)]
 pub(super) struct Requests(Arc<Mutex<Vec<Series>>>);
 
-/// What one worker has counted of one kind of request.
+/// The histogram of one worker for one set of labels.
 struct Series {
     labels: [String; 3],
     histogram: Histogram,
 }
 
 impl Requests {
-    fn add(&self, seen: &RequestLabels) -> Option<Histogram> {
-        // Fails only where the buckets are not in order.
-        let histogram = Histogram::with_opts(HistogramOpts::new(NAME, ABOUT).buckets(BUCKETS.to_vec())).ok()?;
-        let labels = [seen.route().to_owned(), seen.method.to_owned(), seen.status.to_string()];
+    fn add(&self, labels: &RequestLabels) -> Option<Histogram> {
+        // Fails only if the buckets are not in order.
+        let histogram = Histogram::with_opts(HistogramOpts::new(NAME, HELP).buckets(BUCKETS.to_vec())).ok()?;
+        let labels = [labels.route().to_owned(), labels.method.to_owned(), labels.status.to_string()];
         self.all().push(Series { labels, histogram: histogram.clone() });
         Some(histogram)
     }
@@ -85,7 +84,7 @@ impl Requests {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What all workers have counted.
+    /// The sum over all workers.
     pub(super) fn family(&self) -> MetricFamily {
         let mut sums: BTreeMap<[String; 3], proto::Histogram> = BTreeMap::new();
         for Series { labels, histogram } in &*self.all() {
@@ -98,11 +97,11 @@ impl Requests {
             metric.set_histogram(sum);
             metric
         };
-        family(NAME, ABOUT, MetricType::HISTOGRAM, sums.into_iter().map(metric).collect())
+        family(NAME, HELP, MetricType::HISTOGRAM, sums.into_iter().map(metric).collect())
     }
 }
 
-/// Adds what another worker has counted in the same buckets.
+/// Adds the histogram of another worker, which has the same buckets.
 fn add(sum: &mut proto::Histogram, counted: &proto::Histogram) {
     let mut buckets = counted.get_bucket().to_vec();
     for (bucket, before) in buckets.iter_mut().zip(sum.get_bucket()) {
@@ -118,24 +117,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_workers_have_counted_is_added_up() {
+    fn histograms_of_all_workers_are_summed() {
         let requests = Requests::default();
         let workers = [RequestMetrics::new(requests.clone()), RequestMetrics::new(requests.clone())];
-        let seen = |status| RequestLabels { route: None, method: "GET", status };
+        let labels = |status| RequestLabels { route: None, method: "GET", status };
         for worker in &workers {
-            worker.observe(seen(200), Duration::from_micros(100));
-            worker.observe(seen(200), Duration::from_secs(60));
+            worker.observe(labels(200), Duration::from_micros(100));
+            worker.observe(labels(200), Duration::from_secs(60));
         }
-        workers[0].observe(seen(404), Duration::from_secs(3));
+        workers[0].observe(labels(404), Duration::from_secs(3));
         let family = requests.family();
-        let [good, lost] = family.get_metric() else { panic!("{family:?}") };
+        let [found, not_found] = family.get_metric() else { panic!("{family:?}") };
         let counts = |metric: &proto::Metric| -> Vec<u64> {
             metric.get_histogram().get_bucket().iter().map(proto::Bucket::cumulative_count).collect()
         };
-        assert_eq!(counts(good), vec![2; BUCKETS.len()]);
-        assert_eq!(good.get_histogram().get_sample_count(), 4);
-        assert!((good.get_histogram().get_sample_sum() - 120.0002).abs() < 1e-9);
-        assert_eq!(lost.get_histogram().get_sample_count(), 1);
-        assert_eq!(counts(lost).iter().filter(|count| **count == 0).count(), 12, "more than 2.5 seconds, less than 5");
+        assert_eq!(counts(found), vec![2; BUCKETS.len()]);
+        assert_eq!(found.get_histogram().get_sample_count(), 4);
+        assert!((found.get_histogram().get_sample_sum() - 120.0002).abs() < 1e-9);
+        assert_eq!(not_found.get_histogram().get_sample_count(), 1);
+        assert_eq!(counts(not_found).iter().filter(|count| **count == 0).count(), 12, "3 s is in the last two buckets");
     }
 }

@@ -1,12 +1,12 @@
-//! How many refused credentials may come from an address.
+//! The budget of refused credentials of an address.
 //!
-//! A budget is refilled evenly over a minute (GCRA). An attempt reserves its place before it costs anything: it counts as refused while
-//! it is in flight, and is given back when the credential turns out good. So a thousand attempts at once cost no more than the budget.
+//! A budget is refilled evenly over a minute (GCRA). An attempt makes a reservation before any expensive step. It counts as refused while
+//! it is in flight, and is released when the credential is accepted. A thousand concurrent attempts therefore cost no more than the budget.
 //!
-//! An address of IPv6 is cheap: a customer has at least a network of 64 bits, often one of 48, and a provider one of 32. So each of
-//! these networks has a budget, the wider one [`WIDER`] times as large, and an attempt needs a place in all of them. The wider ones are
-//! asked first and kept apart, so whoever owns a network of 32 bits fills the table of addresses no faster than that network's budget
-//! allows, and pushes out nobody else's count.
+//! IPv6 addresses are cheap: a customer has at least a /64 network, often a /48, and a provider a /32. Each of these networks has a budget,
+//! the wider one [`WIDER`] times as large, and an attempt needs a reservation in all of them. The wider networks are checked first and are
+//! stored separately, so the owner of a /32 fills the table of addresses no faster than the budget of the /32 allows, and cannot evict the
+//! budgets of other clients.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr};
@@ -20,36 +20,36 @@ use super::{CLIENTS, WINDOW, whole_seconds};
 use crate::Clock;
 use crate::error::Limited;
 
-/// How much larger the budget of a wider network is.
+/// The ratio of a network's budget to that of the next narrower network.
 const WIDER: u32 = 8;
-/// How many wider networks are remembered, of each width.
+/// The maximum number of wider networks of each width for which budgets are kept.
 const NETWORKS: usize = 32_768;
 
-/// How much of a budget an attempt may use.
+/// The share of a budget that an attempt may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Share {
-    /// All of it.
+    /// The whole budget.
     Whole,
-    /// The first half: the other one is left to credentials that have not been seen.
+    /// The first half. The other half is left to credentials that are not cached.
     Half,
 }
 
 /// The budgets of all addresses.
 pub(super) struct AddressBudget {
     clock: Clock,
-    /// Networks of 32 and of 48 bits, and addresses: a whole one of IPv4, a network of 64 bits of IPv6.
+    /// IPv6 networks of 32 and of 48 bits, and clients: IPv4 addresses and IPv6 networks of 64 bits.
     levels: [Level; 3],
 }
 
 /// The budgets of networks of one width.
 struct Level {
     quota: u32,
-    /// In which one attempt is refilled.
+    /// The time in which one attempt is refilled.
     interval: Duration,
     used: Cache<IpAddr, Arc<Mutex<Used>>>,
 }
 
-/// What an address has used up.
+/// The used part of a budget.
 #[derive(Default)]
 struct Used {
     /// When the whole budget is refilled, on the steady clock.
@@ -57,14 +57,14 @@ struct Used {
     in_flight: u32,
 }
 
-/// The place of an attempt. Dropped, it counts as refused: an attempt that its sender gives up has cost what it has cost.
+/// The reservation of an attempt. If it is dropped, it counts as refused, because an abandoned attempt has already cost its verification.
 pub(super) struct Reservation<'a> {
     clock: &'a Clock,
     places: Vec<(Duration, Arc<Mutex<Used>>)>,
 }
 
 impl AddressBudget {
-    /// Budgets of `quota` refused credentials a minute.
+    /// Creates budgets of `quota` refused credentials a minute.
     pub(super) fn new(quota: NonZeroU32, clock: &Clock) -> Self {
         let widest = quota.saturating_mul(NonZeroU32::MIN.saturating_add(WIDER * WIDER - 1));
         let wide = quota.saturating_mul(NonZeroU32::MIN.saturating_add(WIDER - 1));
@@ -72,7 +72,7 @@ impl AddressBudget {
         Self { clock: clock.clone(), levels }
     }
 
-    /// Reserves a place in the budget of `client`, and of the networks that it is in; fails where one of them is spent.
+    /// Reserves an attempt in the budgets of `client` and its networks. Fails if one of them is exhausted.
     pub(super) fn reserve(&self, client: IpAddr, share: Share) -> Result<Reservation<'_>, Limited> {
         let now = self.clock.steady();
         let mut reservation = Reservation { clock: &self.clock, places: Vec::new() };
@@ -89,7 +89,7 @@ impl AddressBudget {
         Ok(reservation)
     }
 
-    /// A place whether or not there is one: what it costs in the end is refilled first.
+    /// Reserves an attempt even if a budget is exhausted. If the attempt is refused, the budget is overdrawn.
     pub(super) fn overdraw(&self, client: IpAddr) -> Reservation<'_> {
         let places = self.levels.iter().zip(networks(client)).filter_map(|(level, network)| {
             let used = level.used_by(network?);
@@ -125,7 +125,7 @@ impl Level {
 }
 
 impl Used {
-    /// Fails with the time after which there is a place.
+    /// Fails with the time to wait if the budget is exhausted.
     fn reserve(&mut self, interval: Duration, allowed: u32, now: Duration) -> Result<(), Duration> {
         let refused = self.refilled_at.saturating_sub(now);
         let with_this = refused + interval * self.in_flight.saturating_add(1);
@@ -149,14 +149,14 @@ impl Used {
 }
 
 impl Reservation<'_> {
-    /// Gives the place back: nothing was refused.
+    /// Releases the reservation: nothing was refused.
     pub(super) fn release(mut self) {
         for (_, used) in std::mem::take(&mut self.places) {
             lock(&used).release();
         }
     }
 
-    /// Takes it for good.
+    /// Counts the attempt as refused.
     pub(super) fn charge(self) {
         drop(self);
     }
@@ -175,13 +175,13 @@ fn lock(used: &Mutex<Used>) -> MutexGuard<'_, Used> {
     used.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What stands for the client of this address: a network of IPv6 is one customer's, who can take any address in it.
-pub(super) fn customer(client: IpAddr) -> IpAddr {
+/// Returns the address or network that identifies a client: a /64 for IPv6, because one customer can use all its addresses.
+pub(super) fn client_network(client: IpAddr) -> IpAddr {
     let [.., narrowest] = networks(client);
     narrowest.unwrap_or(client)
 }
 
-/// What an address is counted as, the widest network first.
+/// Returns the networks that an address counts against, the widest first.
 fn networks(client: IpAddr) -> [Option<IpAddr>; 3] {
     match client {
         IpAddr::V4(_) => [None, None, Some(client)],

@@ -1,7 +1,7 @@
-//! Credentials that were good the last time they came.
+//! Credentials that were accepted at their last verification.
 //!
-//! An address whose budget is spent may belong to many people, of whom one guesses. Those whose credential is known to be good are
-//! served as before, whatever kind it is: a token that is proved again because it left the cache, an opaque token, a session's cookie.
+//! Many clients can share an address whose budget one attacker has exhausted. A client with a credential that was accepted before is still
+//! served, for all kinds of credentials: a token that was evicted from the cache, an opaque token, a session cookie.
 
 use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
@@ -10,21 +10,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use quick_cache::sync::Cache;
 
-/// How many are remembered, of some 80 bytes each. Those of little use go first.
+/// The capacity of the cache, at about 80 bytes an entry. The least useful entries are evicted first.
 const MAX_CREDENTIALS: usize = 50_000;
-/// How many checks of one credential may be under way past a spent budget: as many as a page asks for at once. So one that has just
-/// ended costs no more than these beyond the budget, however many requests come with it.
+/// The maximum number of concurrent verifications of one credential beyond an exhausted budget: the concurrent requests of a web page. A
+/// credential that has just become invalid costs at most this number of verifications beyond the budget.
 pub(super) const AT_ONCE: u32 = 8;
 
-/// Keyed hashes of credentials. The key is random and of this process, and a credential whose hash equals another's gains a check and
-/// nothing else, so 64 bits are enough.
+/// Keyed hashes of credentials. The key is random for each process. A hash collision grants a verification and nothing else, so 64 bits
+/// suffice.
 pub(super) struct GoodCredentials {
-    /// Each with the number of its checks that are under way.
+    /// Each entry counts its verifications in progress.
     known: Cache<u64, Arc<AtomicU32>>,
     key: RandomState,
 }
 
-/// One check of a credential past a spent budget, until it is dropped.
+/// The permit for one verification beyond an exhausted budget. It is returned on drop.
 pub(super) struct Pass(Arc<AtomicU32>);
 
 impl Default for GoodCredentials {
@@ -34,22 +34,23 @@ impl Default for GoodCredentials {
 }
 
 impl GoodCredentials {
-    /// To be called when the credential has turned out good.
+    /// Adds a credential that was accepted.
     pub(super) fn add(&self, credential: &[u8]) {
         let hash = self.key.hash_one(credential);
         let Ok(_) = self.known.get_or_insert_with(&hash, || Ok::<_, Infallible>(Arc::default()));
     }
 
-    /// To be called when it has been refused.
+    /// Removes a credential that was refused.
     pub(super) fn remove(&self, credential: &[u8]) {
         self.known.remove(&self.key.hash_one(credential));
     }
 
-    /// The right to check the credential, where it was good the last time and not too many checks of it are under way.
+    /// Returns a permit to verify the credential, if it was accepted the last time and fewer than [`AT_ONCE`] verifications of it are in
+    /// progress.
     pub(super) fn pass(&self, credential: &[u8]) -> Option<Pass> {
         let checks = self.known.get(&self.key.hash_one(credential))?;
         let before = checks.fetch_add(1, Ordering::AcqRel);
-        // Counted back, if it is one too many, by being dropped.
+        // A permit beyond the limit is returned when it is dropped.
         Some(Pass(checks)).filter(|_| before < AT_ONCE)
     }
 }
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn good_credential_passes_until_it_is_refused_and_some_checks_at_once() {
+    fn good_credential_gets_a_limited_number_of_permits_until_it_is_refused() {
         let good = GoodCredentials::default();
         assert!(good.pass(b"one").is_none());
         good.add(b"one");
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn number_of_remembered_credentials_is_bounded() {
+    fn number_of_kept_credentials_is_bounded() {
         let good = GoodCredentials::default();
         (0..2 * u64::try_from(MAX_CREDENTIALS).unwrap()).for_each(|number| good.add(&number.to_be_bytes()));
         assert!(good.known.len() <= MAX_CREDENTIALS);

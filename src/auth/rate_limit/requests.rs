@@ -1,4 +1,4 @@
-//! How many requests a principal may send: a budget that is refilled evenly over a minute (GCRA).
+//! The request budget of a principal, refilled evenly over a minute (GCRA).
 
 use std::convert::Infallible;
 use std::hash::Hash;
@@ -19,20 +19,20 @@ use crate::error::Limited;
 use crate::models::PrincipalId;
 use crate::services::{ResolvedPrincipal, Tally};
 
-/// One budget for each principal.
+/// The request budgets of all principals.
 pub(super) struct RequestBudget {
     quota: NonZeroU32,
     limiter: RateLimiter<Arc<ResolvedPrincipal>, UsedByPrincipals, Ticks, NoOpMiddleware<Tick>>,
 }
 
 impl RequestBudget {
-    /// Budgets of `quota` requests a minute.
+    /// Creates budgets of `quota` requests a minute.
     pub(super) fn new(quota: NonZeroU32, clock: &Clock) -> Self {
         let used = UsedByPrincipals::default();
         Self { quota, limiter: RateLimiter::new(Quota::per_minute(quota), used, Ticks(clock.clone())) }
     }
 
-    /// Takes one request from the principal's budget.
+    /// Takes one request from the budget of the principal. Fails if the budget is exhausted.
     pub(super) fn take(&self, principal: &Arc<ResolvedPrincipal>) -> Result<(), Limited> {
         self.limiter.check_key(principal).map_err(|refused| {
             let wait = refused.wait_time_from(clock::Clock::now(self.limiter.clock()));
@@ -41,7 +41,7 @@ impl RequestBudget {
     }
 }
 
-/// What each client has used up.
+/// The used part of each client's budget.
 struct Used<K> {
     tallies: Cache<K, Tally>,
     next: Mutex<Tally>,
@@ -72,7 +72,7 @@ impl<K: Hash + Eq + Clone> StateStore for Used<K> {
     }
 }
 
-/// What each principal has used up, which whoever is remembered leads to straight.
+/// The used part of each principal's budget. A cached principal holds a direct reference to it.
 #[derive(Default)]
 struct UsedByPrincipals(Used<PrincipalId>);
 
@@ -88,10 +88,10 @@ impl StateStore for UsedByPrincipals {
     }
 }
 
-/// Our clock, as the limiter reads it.
+/// An adapter of [`Clock`] for the rate limiter.
 struct Ticks(Clock);
 
-/// Nanoseconds on a clock that never goes back.
+/// Nanoseconds of a monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Tick(u64);
 
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn number_of_remembered_principals_is_bounded() {
+    fn number_of_kept_principals_is_bounded() {
         let used = Used::default();
         (0..CLIENTS * 2).for_each(|number| drop(used.of(&number)));
         assert!(used.tallies.len() <= CLIENTS);

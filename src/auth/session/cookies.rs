@@ -1,4 +1,4 @@
-//! The cookies: what they are called and how far they go.
+//! The cookies of browser sign-in: names, attributes, reading and setting.
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
@@ -6,39 +6,39 @@ use actix_web::cookie::{Cookie, SameSite};
 
 use crate::error::Error;
 
-/// What only a host itself can set, for all of its paths, over https (RFC 6265bis section 4.1.3.2).
+/// The name prefix of cookies that only the host itself can set, for all paths, over https (RFC 6265bis section 4.1.3.2).
 const HOST_PREFIX: &str = "__Host-";
 const TEN_MINUTES: Duration = Duration::minutes(10);
-/// What browsers keep of a cookie at the least, name and attributes among it (RFC 6265 section 6.1).
+/// The minimum size of a cookie that browsers support, including name and attributes (RFC 6265 section 6.1).
 const MAX_BYTES: usize = 4096;
-/// What name and attributes take of that at the most.
+/// The maximum size of name and attributes.
 const ATTRIBUTES: usize = 128;
 
-/// One of our cookies.
+/// A cookie of this service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CookieKind {
-    /// Who somebody is.
+    /// The session.
     Session,
-    /// The sign-ins that are under way.
+    /// The pending sign-ins.
     Login,
-    /// What the provider needs to know of a session that has ended.
+    /// The logout hint of an ended session, for the provider.
     Logout,
 }
 
-/// How our cookies are named and sent.
+/// The names and attributes of the cookies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cookies {
     is_https: bool,
 }
 
 impl Cookies {
-    /// For a service that is reached by https; or by plain http, which only loopback can be.
+    /// `is_https` is false only for a service on loopback.
     pub(crate) fn new(is_https: bool) -> Self {
         Self { is_https }
     }
 
-    fn name(self, jar: CookieKind) -> String {
-        let name = match jar {
+    fn name(self, kind: CookieKind) -> String {
+        let name = match kind {
             CookieKind::Session => "session",
             CookieKind::Login => "login",
             CookieKind::Logout => "logout",
@@ -46,41 +46,43 @@ impl Cookies {
         if self.is_https { format!("{HOST_PREFIX}{name}") } else { name.to_owned() }
     }
 
-    /// What the browser sent of it. Two of one name are refused: which of them is ours is anyone's guess.
-    pub(crate) fn read(self, request: &HttpRequest, jar: CookieKind) -> Result<Option<String>, Error> {
-        let name = self.name(jar);
-        // Octet by octet: what is `__Host-` only once it is decoded, any site of the domain can have set.
+    /// Returns the value of the cookie, or `None` if it is absent or empty. Fails for two cookies of the same name, which is ambiguous.
+    pub(crate) fn read(self, request: &HttpRequest, kind: CookieKind) -> Result<Option<String>, Error> {
+        let name = self.name(kind);
+        // Names are compared without decoding: any site of the domain can set a cookie whose name has the prefix only when decoded.
         let Ok(all) = request.cookies_raw() else { return Ok(None) };
         let mut found = all.iter().filter(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned());
         match (found.next(), found.next()) {
-            (Some(_), Some(_)) => Err(Error::MalformedCredential("A cookie of this service comes twice.")),
+            (Some(_), Some(_)) => Err(Error::MalformedCredential(
+                "A cookie of this service was sent twice. Delete the cookies of this site.",
+            )),
             (value, _) => Ok(value.filter(|value| !value.is_empty())),
         }
     }
 
-    /// The cookie to be set; `None` where the browser would not keep it.
-    pub(crate) fn set(self, jar: CookieKind, value: String) -> Option<Cookie<'static>> {
+    /// Returns the cookie to set, or `None` if it exceeds the size that browsers support.
+    pub(crate) fn set(self, kind: CookieKind, value: String) -> Option<Cookie<'static>> {
         if value.len() + ATTRIBUTES > MAX_BYTES {
             return None;
         }
-        let mut cookie = self.cookie(jar, value);
-        // The session's goes when the browser is closed, if not before: how long it is good is for the service to say.
-        if jar != CookieKind::Session {
+        let mut cookie = self.cookie(kind, value);
+        // The session cookie has no `Max-Age`: it ends with the browser, and the server limits its lifetime.
+        if kind != CookieKind::Session {
             cookie.set_max_age(TEN_MINUTES);
         }
         Some(cookie)
     }
 
-    /// The cookie to be forgotten.
-    pub(crate) fn forget(self, jar: CookieKind) -> Cookie<'static> {
-        let mut cookie = self.cookie(jar, String::new());
+    /// Returns the cookie that removes this cookie from the browser.
+    pub(crate) fn forget(self, kind: CookieKind) -> Cookie<'static> {
+        let mut cookie = self.cookie(kind, String::new());
         cookie.set_max_age(Duration::ZERO);
         cookie
     }
 
-    fn cookie(self, jar: CookieKind, value: String) -> Cookie<'static> {
-        // Lax: it has to come along when the provider sends the browser back.
-        Cookie::build(self.name(jar), value)
+    fn cookie(self, kind: CookieKind, value: String) -> Cookie<'static> {
+        // Lax, because the browser must send it on the redirect from the provider.
+        Cookie::build(self.name(kind), value)
             .path("/")
             .http_only(true)
             .secure(self.is_https)
@@ -96,11 +98,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn over_https_a_cookie_is_the_hosts_own_and_no_script_sees_it() {
+    fn https_cookie_has_the_host_prefix_and_is_http_only() {
         let cookie = Cookies::new(true).set(CookieKind::Session, "value".to_owned()).unwrap();
         assert_eq!(cookie.to_string(), "__Host-session=value; HttpOnly; SameSite=Lax; Secure; Path=/");
-        for jar in [CookieKind::Login, CookieKind::Logout] {
-            let cookie = Cookies::new(true).set(jar, "value".to_owned()).unwrap().to_string();
+        for kind in [CookieKind::Login, CookieKind::Logout] {
+            let cookie = Cookies::new(true).set(kind, "value".to_owned()).unwrap().to_string();
             assert!(
                 cookie.starts_with("__Host-") && cookie.contains("; Secure") && cookie.contains("Max-Age=600"),
                 "{cookie}"
@@ -110,13 +112,13 @@ mod tests {
     }
 
     #[test]
-    fn over_plain_http_it_is_named_so_that_browsers_take_it() {
+    fn plain_http_cookie_has_no_prefix_and_is_not_secure() {
         let cookie = Cookies::new(false).set(CookieKind::Session, "value".to_owned()).unwrap();
         assert_eq!(cookie.to_string(), "session=value; HttpOnly; SameSite=Lax; Path=/");
     }
 
     #[test]
-    fn a_plain_cookie_is_not_taken_for_the_hosts_own() {
+    fn cookie_without_the_exact_prefix_is_ignored() {
         let request = TestRequest::default().insert_header(("Cookie", "session=a; __host-session=b")).to_http_request();
         assert_eq!(Cookies::new(true).read(&request, CookieKind::Session).unwrap(), None);
     }
@@ -128,18 +130,18 @@ mod tests {
             assert_eq!(Cookies::new(true).read(&request, CookieKind::Session).unwrap(), None, "{field}");
             let both = TestRequest::default().insert_header(("Cookie", format!("{field}; __Host-session=a")));
             let read = Cookies::new(true).read(&both.to_http_request(), CookieKind::Session).unwrap();
-            assert_eq!(read.as_deref(), Some("a"), "{field} takes nothing from the host's own");
+            assert_eq!(read.as_deref(), Some("a"), "{field} does not affect the cookie of the host");
         }
     }
 
     #[test]
-    fn of_two_cookies_of_one_name_neither_counts() {
+    fn two_cookies_of_one_name_are_rejected() {
         let request = TestRequest::default().insert_header(("Cookie", "session=a; session=b")).to_http_request();
         assert!(Cookies::new(false).read(&request, CookieKind::Session).is_err());
     }
 
     #[test]
-    fn what_a_browser_would_not_keep_is_not_set() {
+    fn oversized_cookie_is_not_set() {
         assert!(Cookies::new(true).set(CookieKind::Logout, "a".repeat(5000)).is_none());
     }
 }

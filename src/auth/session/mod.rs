@@ -1,4 +1,4 @@
-//! A person who came by a session's cookie: how the cookie is read, and which pages may send it ([`page`]).
+//! Authentication with a session cookie: reading the cookie, and the pages that may send it ([`page`]).
 
 mod cookies;
 mod origins;
@@ -13,7 +13,7 @@ use actix_web::http::header::HeaderMap;
 use crate::error::Error;
 use crate::services::SessionService;
 
-/// Sessions as the outside meets them.
+/// Browser sessions with their cookies and allowed origins.
 pub(crate) struct BrowserSessions {
     pub(crate) service: SessionService,
     pub(crate) cookies: Cookies,
@@ -21,7 +21,7 @@ pub(crate) struct BrowserSessions {
 }
 
 impl BrowserSessions {
-    /// Refuses a request by cookie that a page without permission could have sent; see [`page`] for the rules.
+    /// Refuses a cookie-authenticated request that a page of a foreign origin could have sent. See [`page`] for the rules.
     pub(crate) fn check_page(&self, method: &Method, headers: &HeaderMap) -> Result<(), Error> {
         page::check(&self.origins, method, headers)
     }

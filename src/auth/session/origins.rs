@@ -1,10 +1,10 @@
-//! Whose pages may act with a session's cookie, and where a browser may be sent after a sign-in: one list for both.
+//! The allowed origins: their pages may send session cookies, and browsers may be redirected to them after a sign-in.
 
 use std::collections::HashSet;
 
 use url::Url;
 
-/// Origins of pages that are ours.
+/// The origin of this service and the origins that the operator allows.
 #[derive(Clone, Debug)]
 pub(crate) struct Origins {
     public_url: Url,
@@ -13,23 +13,23 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    /// The origin of the public URL, and those that are allowed besides; as browsers spell them. `None` if the URL is none.
+    /// Allows the origin of the public URL and the origins in `allowed`, in the spelling of browsers. Returns `None` for an invalid URL.
     pub(crate) fn new(public_url: &str, allowed: &[String]) -> Option<Self> {
         let public_url = Url::parse(public_url).ok()?;
         let own = public_url.origin().ascii_serialization();
         Some(Self { public_url, own, allowed: allowed.iter().cloned().collect() })
     }
 
-    /// Whether pages of this origin may act here.
+    /// Whether the origin is allowed.
     pub(crate) fn contains(&self, origin: &str) -> bool {
         origin == self.own || self.allowed.contains(origin)
     }
 
-    /// The whole address that `target` names, if a browser may be sent there: a path of our own origin, or an address of one of ours.
+    /// Returns the absolute URL of `target`, if a browser may be redirected there: a path of this service, or a URL of an allowed origin.
     ///
-    /// Read as browsers read it (the URL standard), and given back as it was read, so that nothing is left to be understood otherwise.
+    /// The target is parsed as in browsers (the URL standard). The parsed form is returned, so that no browser interprets it differently.
     pub(crate) fn destination(&self, target: &str) -> Option<String> {
-        // What browsers drop or turn around before they read (tabs, line ends, backslashes) is in no honest address.
+        // Browsers remove or convert these characters (tabs, line ends, backslashes) before parsing. A legitimate target has none.
         if target.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
             return None;
         }
@@ -43,17 +43,17 @@ impl Origins {
             .then(|| url.into())
     }
 
-    /// Where a browser is sent that named no destination.
+    /// Returns the default destination.
     pub(crate) fn home(&self) -> String {
         self.public_url.join("/").map_or_else(|_| self.own.clone(), String::from)
     }
 
-    /// The whole address of a path of this service.
+    /// Returns the absolute URL of a path of this service.
     pub(crate) fn address(&self, path: &str) -> String {
         format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
     }
 
-    /// A sign-in that leads to another could go round and round.
+    /// Whether the URL is a sign-in or sign-out route of this service, which could cause a redirect loop.
     fn is_about_sessions(&self, url: &Url) -> bool {
         let own_path = self.public_url.path().trim_end_matches('/');
         let is_own = url.origin().ascii_serialization() == self.own;
@@ -70,12 +70,12 @@ mod tests {
     }
 
     #[test]
-    fn a_path_and_an_address_of_a_listed_origin_are_destinations() {
+    fn own_paths_and_urls_of_allowed_origins_are_destinations() {
         for (target, expected) in [
             ("/", "https://api.example.com/"),
             ("/app?a=b#c", "https://api.example.com/app?a=b#c"),
             ("/a/../b", "https://api.example.com/b"),
-            // A path of ours, whatever its name looks like.
+            // Paths of this service that resemble other hosts.
             ("/.//foreign.example", "https://api.example.com//foreign.example"),
             ("/%5cforeign.example", "https://api.example.com/%5cforeign.example"),
             ("/@foreign.example", "https://api.example.com/@foreign.example"),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is() {
+    fn other_targets_are_rejected() {
         for target in [
             "",
             "app",

@@ -1,4 +1,4 @@
-//! The page behind a request by cookie, as the browser describes it, and whether that page may send the request.
+//! Whether the page that sent a cookie-authenticated request, as described by the browser, may send it.
 //!
 //! A browser attaches a cookie to a request of any page, so the cookie alone does not authorize a request. Three rules, by what the
 //! request can do:
@@ -6,11 +6,11 @@
 //! - A change (any method but GET, HEAD and OPTIONS) comes from an allowed origin and has `X-Requested-With`, which neither a form nor an
 //!   unapproved page of another origin can set.
 //! - A connection that outlasts its request (an upgrade such as WebSocket, an event stream) comes from an allowed origin. CORS does not
-//!   apply to a WebSocket (RFC 6455 section 10.2), and a script can set no field on a WebSocket or an `EventSource`, so the origin is all
-//!   there is to check.
-//! - A read does not come from another page: its `Origin`, if there is one, is allowed, and its `Sec-Fetch-Site`, if there is one, names
-//!   our own page or a user's own navigation. A link from elsewhere to a document stays possible. CORS and CORP already keep the answer
-//!   from other pages; this rule keeps them from measuring it (resource isolation policy, W3C Fetch Metadata).
+//!   apply to a WebSocket (RFC 6455 section 10.2), and a script can set no field on a WebSocket or an `EventSource`, so only the origin
+//!   can be checked.
+//! - A read does not come from a page of a foreign origin: its `Origin`, if present, is allowed, and its `Sec-Fetch-Site`, if present,
+//!   names a page of this service or a navigation by the user. Links from other sites to a document still work. CORS and CORP already
+//!   hide the response from foreign pages; this rule also prevents them from measuring it (resource isolation policy, W3C Fetch Metadata).
 
 use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT, CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, UPGRADE};
@@ -25,7 +25,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_WEBSOCKET: &str = "sec-websocket-";
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
-/// Refuses a request by cookie that a page outside `origins` could have sent.
+/// Refuses a cookie-authenticated request that a page outside `origins` could have sent.
 pub(super) fn check(origins: &Origins, method: &Method, headers: &HeaderMap) -> Result<(), Error> {
     let sender = Sender::of(origins, headers);
     let outlasts_the_request = asks_for_an_upgrade(headers) || asks_for_an_event_stream(headers);
@@ -40,12 +40,12 @@ pub(super) fn check(origins: &Origins, method: &Method, headers: &HeaderMap) -> 
     }
 }
 
-/// Where a request comes from, as far as its fields say.
+/// The sender of a request, according to its header fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sender {
     /// A page of an allowed origin.
     Allowed,
-    /// No page (an address bar, a bookmark, a link), or a client that does not say.
+    /// No page (an address bar, a bookmark, a link), or a client that does not send these fields.
     Unknown,
     /// A page of an origin that is not allowed.
     Foreign,
@@ -61,7 +61,7 @@ impl Sender {
         }
     }
 
-    /// Browsers leave `Origin` out of reads of the same origin, of navigations, and of what an element of a page loads (`<img>`).
+    /// Browsers omit `Origin` in same-origin reads, in navigations, and in requests of elements such as `<img>`.
     fn without_origin(headers: &HeaderMap) -> Self {
         let mut sites = headers.get_all(SEC_FETCH_SITE);
         match (sites.next(), sites.next()) {
@@ -73,7 +73,7 @@ impl Sender {
     }
 }
 
-/// Whether the answer becomes a page of its own: not a frame in another page.
+/// Whether the response becomes a top-level document, not a frame.
 fn is_navigation(headers: &HeaderMap) -> bool {
     let is = |name, value: &str| headers.get(name).is_some_and(|sent| sent == value);
     is(SEC_FETCH_MODE, "navigate") && is(SEC_FETCH_DEST, "document")
@@ -83,7 +83,7 @@ fn is_scripted(headers: &HeaderMap) -> bool {
     headers.get(REQUESTED_WITH).is_some_and(|value| !value.is_empty())
 }
 
-/// Any sign of an upgrade counts, whatever the protocol: libraries differ in which of the fields they need.
+/// Whether the request asks for an upgrade. Any sign counts, because libraries differ in the fields that they require.
 fn asks_for_an_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE)
         || headers.get_all(CONNECTION).any(|value| contains(value, b"upgrade"))
@@ -94,7 +94,7 @@ fn asks_for_an_event_stream(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).any(|value| contains(value, EVENT_STREAM))
 }
 
-/// Whether a value has `part` in it, in any case. `part` is lower case and not empty.
+/// Whether the value contains `part`, ignoring case. `part` is lower case and not empty.
 fn contains(value: &HeaderValue, part: &[u8]) -> bool {
     value.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
 }

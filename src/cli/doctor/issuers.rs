@@ -1,4 +1,4 @@
-//! Each issuer, asked as the service would ask it.
+//! Checks of each issuer, with the requests that the service makes.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::oidc::{
     StoredKeySet, TrustedIssuers,
 };
 
-/// Asks each issuer for its keys, and those that are asked about tokens for the place to ask.
+/// Fetches each issuer's key set and, where introspection is configured, looks up its introspection endpoint.
 pub(super) async fn examine(
     settings: &[IssuerSettings],
     clock: &Clock,
@@ -23,41 +23,41 @@ pub(super) async fn examine(
     let introspection = IntrospectionClient::new(client.clone(), clock.clone())
         .map_err(|cause| StartError::ProviderClient(cause.into()))?;
     let start = |settings: &IssuerSettings| {
-        let keys = KeySet::start(settings, client.clone(), Arc::new(NothingKept), clock.clone());
+        let keys = KeySet::start(settings, client.clone(), Arc::new(NoStore), clock.clone());
         (settings.clone(), keys)
     };
     let started: Vec<_> = settings.iter().map(start).collect();
     join_all(started.iter().map(|(_, keys)| keys.settle())).await;
     for (settings, keys) in &started {
-        tell(settings, keys, report);
+        report_key_set(settings, keys, report);
     }
     let issuers = TrustedIssuers::new(started, introspection);
-    for (name, place) in issuers.introspection_endpoints().await {
-        match place {
-            Ok(url) => report.passed(format!("issuer {name}"), format!("it is asked about tokens at {url}")),
+    for (name, endpoint) in issuers.introspection_endpoints().await {
+        match endpoint {
+            Ok(url) => report.passed(format!("issuer {name}"), format!("the introspection endpoint is {url}")),
             Err(error) => report.fault(format!("issuer {name}"), error),
         }
     }
     Ok(issuers)
 }
 
-fn tell(settings: &IssuerSettings, keys: &KeySet, report: &mut Report) {
+fn report_key_set(settings: &IssuerSettings, keys: &KeySet, report: &mut Report) {
     let about = format!("issuer {}", settings.short_name);
     let state = keys.state();
     match (state.condition, state.last_error) {
-        (KeySetCondition::Fresh, _) => report.passed(&about, "its keys can be had and used"),
+        (KeySetCondition::Fresh, _) => report.passed(&about, "the key set was fetched and is usable"),
         (_, Some(error)) => report.fault(&about, error),
-        (_, None) => report.fault(&about, "its keys could not be had"),
+        (_, None) => report.fault(&about, "the key set could not be fetched"),
     }
     for exception in settings.relaxed_checks() {
         report.warning(&about, exception);
     }
 }
 
-/// The doctor wants to see what the issuer serves now, and leaves nothing behind.
-struct NothingKept;
+/// A store that keeps nothing: the doctor checks what the issuer serves now and leaves no trace.
+struct NoStore;
 
-impl KeySetStore for NothingKept {
+impl KeySetStore for NoStore {
     fn load<'a>(&'a self, _issuer: &'a str) -> BoxFuture<'a, Result<Option<StoredKeySet>, StoreError>> {
         async { Ok(None) }.boxed()
     }

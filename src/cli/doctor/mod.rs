@@ -1,7 +1,7 @@
-//! `portcullis doctor`: what is right, what is wrong and what to change, before anybody is turned away.
+//! `portcullis doctor`: checks settings, issuers and a token, and explains how to fix what fails.
 //!
-//! It asks the issuers as the service would, by the same code, and a token walks through the service's own verifier. It changes
-//! nothing: no database is made, no principal, no stored key set.
+//! Issuers are queried and the token is verified by the code of the service itself. Nothing is changed: no database, principal or stored
+//! key set is created.
 
 mod issuers;
 mod report;
@@ -16,21 +16,21 @@ use crate::config::Config;
 
 use report::Report;
 
-/// What stands for standard input.
+/// The argument that means standard input.
 const STANDARD_INPUT: &str = "-";
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// `-`: walk a token through every check, which standard input brings. In the arguments every user of the machine would see it.
+    /// Read a token from standard input and run every check on it. `-` is the only value, since arguments are visible to other users.
     #[arg(long, value_name = "-", allow_hyphen_values = true)]
     token: Option<String>,
-    /// One JSON object instead of lines.
+    /// Print a JSON object instead of lines.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(application: &Application, arguments: Arguments) -> Result<(), CommandError> {
-    // Not for clap to check: it would repeat the token.
+    // Not validated by clap, whose error message would repeat the token.
     if arguments.token.as_ref().is_some_and(|given| given != STANDARD_INPUT) {
         return Err(CommandError::TokenInArguments);
     }
@@ -61,10 +61,11 @@ async fn examine(application: &Application, arguments: &Arguments, report: &mut 
         report.warning("database", format!("users other than the owner have access to {file}; run `chmod 600` on it"));
     }
     let Some(oidc) = &config.oidc else {
-        report.fault("configuration", "no issuer is named: set OIDC_ISSUER and OIDC_AUDIENCE, or OIDC_ISSUERS_FILE");
+        let missing = "no issuer is configured: set OIDC_ISSUER and OIDC_AUDIENCE, or OIDC_ISSUERS_FILE";
+        report.fault("configuration", missing);
         return Ok(());
     };
-    report.passed("configuration", "every setting can be used");
+    report.passed("configuration", "all settings are valid");
     let clock = Clock::system();
     let issuers = issuers::examine(&oidc.issuers, &clock, report).await?;
     if arguments.token.is_some() {

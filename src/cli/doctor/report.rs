@@ -1,8 +1,8 @@
-//! What the doctor found, line by line, for people and for programs.
+//! The doctor's findings, printed as lines or as JSON.
 
 use serde::Serialize;
 
-/// Everything that was found, in its order.
+/// All findings, in the order of the checks.
 #[derive(Default, Serialize)]
 pub(super) struct Report {
     findings: Vec<Finding>,
@@ -18,13 +18,13 @@ struct Finding {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Verdict {
-    /// As it should be.
+    /// The check passed.
     Ok,
-    /// Something to know, neither good nor bad.
+    /// Information only.
     Note,
-    /// It works, and somebody should have wanted it so.
+    /// It works, but should be a deliberate choice.
     Warning,
-    /// It does not work.
+    /// The check failed.
     Fault,
 }
 
@@ -49,7 +49,7 @@ impl Report {
         self.findings.iter().filter(|finding| finding.verdict == Verdict::Fault).count()
     }
 
-    /// Writes all of it to standard output.
+    /// Prints all findings to standard output.
     pub(super) fn print(&self, json: bool) -> Result<(), serde_json::Error> {
         if json {
             println!("{}", serde_json::to_string_pretty(self)?);
@@ -77,7 +77,7 @@ impl Verdict {
     }
 }
 
-/// The text without control characters: names come from a provider, which could steer the terminal with them.
+/// The text without control characters. Names come from the provider and could contain terminal escape sequences.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }

@@ -1,4 +1,4 @@
-//! One token on the service's own way: each check's verdict, and what its bearer may do in the end.
+//! Verifies one token as the service does, and reports each check and the resulting permissions.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) async fn examine(
     let database = match application.existing_database(config) {
         Ok(Some(database)) => database,
         Ok(None) => {
-            report.note("principal", "there is no database yet, so nobody is known");
+            report.note("principal", "the database does not exist yet, so no principal is known");
             return Ok(());
         }
         Err(error) => {
@@ -46,8 +46,8 @@ pub(super) async fn examine(
     };
     let principals = PrincipalService::new(database, clock, Arc::clone(&declared), config.bootstrap_admin.clone());
     match principals.find(&claims).await {
-        Ok(Some(principal)) => tell_rights(&claims, &principal, &declared, report),
-        Ok(None) => report.note("principal", "nobody is known by this issuer, kind and subject yet"),
+        Ok(Some(principal)) => report_permissions(&claims, &principal, &declared, report),
+        Ok(None) => report.note("principal", "no principal is linked to this issuer, kind and subject yet"),
         Err(failure) => report.fault("principal", failure.to_string()),
     }
     Ok(())
@@ -55,22 +55,19 @@ pub(super) async fn examine(
 
 fn describe(claims: &Claims, report: &mut Report) {
     let kind = match claims.kind() {
-        SubjectKind::Human => "a person",
-        SubjectKind::Machine => "a program",
+        SubjectKind::Human => "a user",
+        SubjectKind::Machine => "a service account",
     };
-    report.note(
-        ABOUT,
-        format!("it speaks of {kind}, by way of the client {}", claims.client_id().unwrap_or("(none named)")),
-    );
+    report.note(ABOUT, format!("the subject is {kind}; the client is {}", claims.client_id().unwrap_or("not named")));
     report.note(ABOUT, format!("scopes: {}", list(claims.scopes())));
     report.note(ABOUT, format!("roles: {}", list(claims.roles())));
 }
 
-fn tell_rights(claims: &Claims, principal: &KnownPrincipal, declared: &DeclaredPermissions, report: &mut Report) {
-    let person = principal.principal();
-    report.passed("principal", format!("{} is {}", person.id, person.status));
-    report.note("principal", format!("roles: {}", list(principal.roles().iter().map(|role| &role.name))));
-    let granted = principal.permissions();
+fn report_permissions(claims: &Claims, known: &KnownPrincipal, declared: &DeclaredPermissions, report: &mut Report) {
+    let principal = known.principal();
+    report.passed("principal", format!("{} is {}", principal.id, principal.status));
+    report.note("principal", format!("roles: {}", list(known.roles().iter().map(|role| &role.name))));
+    let granted = known.permissions();
     let allowed = declared.all().filter(|permission| granted.contains(permission) && is_delegated(claims, *permission));
     report.note(
         "principal",

@@ -1,5 +1,4 @@
-//! The settings of an issuer as they were written, each with the place where: variables and blocks of the issuers' file look the same
-//! from here on.
+//! The raw settings of an issuer, each with its location. Variables and blocks of the issuers file have the same form from here on.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::faults::Faults;
 
-/// Settings that belong together. What nobody has taken in the end is unknown, and told.
+/// A group of settings. Entries that remain unread are unknown and become faults in `finish`.
 pub(in crate::config) struct Block {
     place: SettingLocation,
     entries: BTreeMap<String, Entry>,
@@ -15,26 +14,26 @@ pub(in crate::config) struct Block {
 
 /// One setting.
 pub(in crate::config) struct Entry {
-    /// As a fault names it.
+    /// The location, as a fault names it.
     pub(super) place: String,
     pub(super) value: Written,
 }
 
-/// What was written.
+/// A raw value.
 pub(in crate::config) enum Written {
     Text(String),
     Flag(bool),
     List(Vec<Entry>),
     Block(Block),
-    /// A number or a time, which no setting is.
+    /// A number or a time. No setting has such a value.
     Other,
 }
 
-/// How to name a setting that is not there.
+/// How to name a setting that is absent.
 pub(in crate::config) enum SettingLocation {
-    /// By the variable that would set it: pairs of setting and variable.
+    /// By its variable: pairs of setting and variable.
     Variables(&'static [(&'static str, &'static str)]),
-    /// By the block that lacks it.
+    /// By the location of its block.
     File(String),
 }
 
@@ -43,7 +42,7 @@ impl Block {
         Self { place, entries }
     }
 
-    /// The settings that the variables of `names` set, in the order of `values`.
+    /// The settings of the variables in `names`, whose values are in the same order in `values`.
     pub(in crate::config) fn of_variables(
         names: &'static [(&'static str, &'static str)],
         values: impl IntoIterator<Item = Option<String>>,
@@ -54,7 +53,7 @@ impl Block {
         Self::new(SettingLocation::Variables(names), set.collect())
     }
 
-    /// How a fault names `setting`, whether it is there or not.
+    /// The location of `setting` as a fault names it, whether the setting is present or not.
     pub(in crate::config) fn place_of(&self, setting: &str) -> String {
         let absent = || match &self.place {
             SettingLocation::Variables(names) => names
@@ -66,7 +65,7 @@ impl Block {
         self.entries.get(setting).map_or_else(absent, |entry| entry.place.clone())
     }
 
-    /// How a fault names the block.
+    /// The location of the block as a fault names it.
     pub(super) fn place(&self) -> String {
         match &self.place {
             SettingLocation::Variables(_) => self.place_of("issuer"),
@@ -78,12 +77,12 @@ impl Block {
         self.entries.contains_key(setting)
     }
 
-    /// Leaves a setting aside that has been told of.
+    /// Removes a setting that is already reported.
     pub(super) fn drop(&mut self, setting: &str) {
         self.entries.remove(setting);
     }
 
-    /// The text of a setting as `parse` reads it, or `default` where it is absent.
+    /// The parsed setting, or `default` if it is absent. Returns `None` and adds a fault if it does not parse.
     pub(super) fn parse<T>(
         &mut self,
         setting: &str,
@@ -103,29 +102,29 @@ impl Block {
         parsed
     }
 
-    /// A text that may be anything; `default` where it is absent.
+    /// Any string; `default` if the setting is absent.
     pub(super) fn text(&mut self, setting: &str, default: &str, faults: &mut Faults) -> Option<String> {
-        self.parse(setting, default.to_owned(), "a text", |text| Some(text.to_owned()), faults)
+        self.parse(setting, default.to_owned(), "a string", |text| Some(text.to_owned()), faults)
     }
 
-    /// A text that is written out, or is in the file that `<setting>_file` names; often it is a secret.
+    /// A string given directly or in the file named by `<setting>_file`. Often a secret.
     pub(super) fn text_or_file(&mut self, setting: &str, faults: &mut Faults) -> Option<Option<SecretString>> {
         let file_setting = format!("{setting}_file");
         if self.has(setting) && self.has(&file_setting) {
-            faults.add(self.place_of(&file_setting), format!("absent where `{setting}` is set"));
+            faults.add(self.place_of(&file_setting), format!("absent when `{setting}` is set"));
         }
         let filled = |text: &str| Some(text).filter(|text| !text.is_empty()).map(|text| Some(SecretString::from(text)));
-        let written = self.parse(setting, None, "a text that is not empty", filled, faults);
+        let written = self.parse(setting, None, "a non-empty string", filled, faults);
         let read = |path: &str| {
             let text = SecretString::from(std::fs::read_to_string(path).ok()?);
             filled(text.expose_secret().trim_end_matches(['\r', '\n']))
         };
-        let rule = "the path of a readable UTF-8 file that is not empty";
+        let rule = "the path of a readable, non-empty UTF-8 file";
         let in_file = self.parse(&file_setting, None, rule, read, faults);
         Some(written?.or(in_file?))
     }
 
-    /// A truth; a variable spells it as `true` or `false`.
+    /// A boolean. A variable has the text `true` or `false`.
     pub(super) fn flag(&mut self, setting: &str, default: bool, faults: &mut Faults) -> Option<bool> {
         if let Some(Entry { value: Written::Flag(flag), .. }) = self.entries.get(setting) {
             let flag = *flag;
@@ -135,14 +134,14 @@ impl Block {
         self.parse(setting, default, "`true` or `false`", |text| text.parse().ok(), faults)
     }
 
-    /// Texts, each with its place; one text stands for the comma-separated list that a variable holds.
+    /// A list of strings, each with its location. A single string is a comma-separated list, as in a variable.
     pub(super) fn list(&mut self, setting: &str, faults: &mut Faults) -> Vec<(String, String)> {
         let Some(Entry { place, value }) = self.entries.remove(setting) else { return Vec::new() };
         let entries = match value {
             Written::List(entries) => entries,
             Written::Text(text) => return split(&text).map(|text| (place.clone(), text.to_owned())).collect(),
             _ => {
-                faults.add(place, "a list of texts");
+                faults.add(place, "a list of strings");
                 return Vec::new();
             }
         };
@@ -150,13 +149,13 @@ impl Block {
         for Entry { place, value } in entries {
             match value {
                 Written::Text(text) if !text.trim().is_empty() => texts.push((place, text.trim().to_owned())),
-                _ => faults.add(place, "a text that is not empty"),
+                _ => faults.add(place, "a non-empty string"),
             }
         }
         texts
     }
 
-    /// The blocks of a list of them, or the one that stands alone.
+    /// The blocks of a list, or a single block.
     pub(super) fn blocks(&mut self, setting: &str, faults: &mut Faults) -> Vec<Self> {
         let Some(Entry { place, value }) = self.entries.remove(setting) else { return Vec::new() };
         let entries = match value {
@@ -173,15 +172,15 @@ impl Block {
         blocks
     }
 
-    /// Tells of whatever nobody asked for: most likely it is misspelt.
+    /// Reports the remaining entries as unknown settings, which are most likely misspelt.
     pub(super) fn finish(self, faults: &mut Faults) {
         for entry in self.entries.into_values() {
-            faults.add(entry.place, "absent: there is no such setting");
+            faults.add(entry.place, "removed: unknown setting");
         }
     }
 }
 
-/// The entries of a comma-separated list; empty ones mean nothing.
+/// The non-empty entries of a comma-separated list.
 pub(in crate::config) fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }

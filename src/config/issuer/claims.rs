@@ -1,4 +1,4 @@
-//! What an issuer's tokens carry and mean, where a configuration says more than the preset, and what they must say.
+//! The claim mapping of an issuer, where the configuration overrides the preset, and the requirements on its tokens.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use crate::config::faults::Faults;
 use crate::models::ADMIN;
 use crate::oidc::{ClaimMapping, ClaimPath, MachineMatcher, Preset, Requirement, RoleRule, Rule, Separator};
 
-/// The preset's mapping, with what `roles_claim`, `[issuer.claims]` and `[[issuer.role_rules]]` say in its place.
+/// The preset's mapping, overridden by `roles_claim`, `[issuer.claims]` and `[[issuer.role_rules]]`.
 pub(super) fn mapping(block: &mut Block, preset: Preset, faults: &mut Faults) -> Option<ClaimMapping> {
     let mut mapping = preset.mapping();
     let allows_admin_role = block.flag("allow_admin_role", false, faults);
-    let named = block.list("administrative_roles", faults).into_iter().map(|(_, role)| role);
-    mapping.administrative_roles = named.chain((allows_admin_role == Some(true)).then(|| ADMIN.to_owned())).collect();
+    let listed = block.list("administrative_roles", faults).into_iter().map(|(_, role)| role);
+    mapping.administrative_roles = listed.chain((allows_admin_role == Some(true)).then(|| ADMIN.to_owned())).collect();
     let separator = |text: &str| Separator::from_word(text).map(Some);
     let separator = block.parse("roles_separator", None, "`space`, `comma`, `semicolon` or `pipe`", separator, faults);
     mapping.roles_separator = separator.flatten();
@@ -26,9 +26,9 @@ pub(super) fn mapping(block: &mut Block, preset: Preset, faults: &mut Faults) ->
     (allows_admin_role.is_some() && separator.is_some()).then_some(mapping)
 }
 
-/// What `[[issuer.required]]` demands. `None` where a part of it can't be read.
+/// The requirements of `[[issuer.required]]`. Returns `None` if a fault was added.
 pub(super) fn requirements(block: &mut Block, faults: &mut Faults) -> Option<Vec<Requirement>> {
-    // All are read before the first that is missing counts: each fault is told.
+    // All entries are read before the first failure counts, so that every fault is reported.
     let read: Vec<_> =
         block.blocks("required", faults).into_iter().map(|required| requirement(required, faults)).collect();
     read.into_iter().collect()
@@ -51,15 +51,15 @@ fn replace(mapping: &mut ClaimMapping, mut claims: Block, faults: &mut Faults) {
     if let Some(written) = one(&mut claims, "machine_scopes", faults) {
         mapping.machine_scopes = Some(written);
     }
-    for mark in claims.blocks("machine", faults) {
-        if let Some(mark) = machine_matcher(mark, faults) {
-            mapping.machine_matcher = mark;
+    for block in claims.blocks("machine", faults) {
+        if let Some(matcher) = machine_matcher(block, faults) {
+            mapping.machine_matcher = matcher;
         }
     }
     claims.finish(faults);
 }
 
-/// The first of a list counts where it is there, so one place and several are written alike.
+/// Replaces the paths by those of `setting`. The first path that is present in a token counts.
 fn replace_all(places: &mut Vec<ClaimPath>, block: &mut Block, setting: &str, faults: &mut Faults) {
     if block.has(setting) {
         *places = block.list(setting, faults).into_iter().filter_map(|(_, text)| text.parse().ok()).collect();
@@ -76,7 +76,7 @@ fn one(block: &mut Block, setting: &str, faults: &mut Faults) -> Option<ClaimPat
 fn machine_matcher(mut block: Block, faults: &mut Faults) -> Option<MachineMatcher> {
     let place = block.place();
     let at = one(&mut block, "claim", faults);
-    let value = block.parse("equals", None, "a text", |text| Some(Some(text.to_owned())), faults)?;
+    let value = block.parse("equals", None, "a string", |text| Some(Some(text.to_owned())), faults)?;
     let has_rule = block.has("when");
     let rule = if has_rule { rule(&mut block, faults).map(MachineMatcher::Rule) } else { None };
     block.finish(faults);
@@ -96,7 +96,7 @@ fn role_rule(mut block: Block, administrative: &BTreeSet<String>, faults: &mut F
     if role.is_empty() {
         faults.add(place, "the name of a role");
     } else if role == ADMIN && !administrative.contains(ADMIN) {
-        faults.add(place, "another role than `admin`, unless the issuer has `allow_admin_role = true`");
+        faults.add(place, "a role other than `admin`, unless the issuer has `allow_admin_role = true`");
     }
     let when = rule(&mut block, faults);
     block.finish(faults);
@@ -107,7 +107,7 @@ fn requirement(mut block: Block, faults: &mut Faults) -> Option<Requirement> {
     let place = block.place_of("message");
     let message = block.text("message", "", faults)?;
     if message.is_empty() {
-        faults.add(place, "the sentence for those who are refused");
+        faults.add(place, "the sentence shown when a token is rejected");
     }
     let when = rule(&mut block, faults);
     block.finish(faults);

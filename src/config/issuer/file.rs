@@ -1,4 +1,4 @@
-//! The issuers' file (`OIDC_ISSUERS_FILE`): TOML with a block `[[issuer]]` for each. Faults name the line.
+//! The issuers file (`OIDC_ISSUERS_FILE`): TOML with one `[[issuer]]` block per issuer. Faults name the line.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -8,13 +8,13 @@ use crate::config::faults::Faults;
 
 const VARIABLE: &str = "OIDC_ISSUERS_FILE";
 
-/// The blocks of a file's text, in their order.
+/// The issuer blocks of the file, in order.
 pub(in crate::config) fn blocks(text: &str, faults: &mut Faults) -> Vec<Block> {
     let file = File(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let line = file.line(error.span().map_or(0, |span| span.start));
-        faults.add(line, format!("TOML: {}", error.message()));
+        faults.add(line, format!("valid TOML: {}", error.message()));
     }
     if !errors.is_empty() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! How an issuer is asked about its tokens, and about which.
+//! Token introspection at an issuer: which tokens, and with which credential.
 
 use secrecy::ExposeSecret;
 
@@ -7,7 +7,7 @@ use super::endpoint;
 use crate::config::faults::Faults;
 use crate::oidc::{AssertionKey, ClientCredential, IntrospectionSettings, PlainHttp};
 
-/// The settings that make sense only where the issuer is asked.
+/// The settings that are valid only if introspection is enabled.
 const SETTINGS: &[&str] = &[
     "introspection_url",
     "introspection_client_id",
@@ -22,22 +22,22 @@ const SETTINGS: &[&str] = &[
     "trust_active",
 ];
 
-/// `Some(None)` where the issuer is not to be asked; `None` where something is wrong, which is then among the faults.
+/// Returns `Some(None)` if introspection is not enabled, `None` if a fault was added.
 pub(super) fn read(
     block: &mut Block,
     plain_http: &PlainHttp,
     faults: &mut Faults,
 ) -> Option<Option<IntrospectionSettings>> {
     let opaque = block.flag("opaque", false, faults)?;
-    let rule = "`always` (JWTs too) or `opaque` (only tokens that are no JWT, where `opaque` is set)";
+    let rule = "`always` (JWTs too) or `opaque` (only tokens that are not JWTs, if `opaque` is true)";
     let always = block.parse("introspect", false, rule, always, faults)?;
     if !opaque && !always {
-        return refuse_what_has_no_use(block, faults).then_some(None);
+        return has_no_unused_settings(block, faults).then_some(None);
     }
     let url = endpoint(block, "introspection_url", plain_http, faults);
     let client_id = client_id(block, faults);
     let credential = credential(block, faults);
-    let rule = "the characters that each opaque token of the issuer starts with, as `ory_at_`";
+    let rule = "the prefix of every opaque token of the issuer, such as `ory_at_`";
     let opaque_prefix = block.parse("opaque_prefix", String::new(), rule, opaque_prefix, faults);
     let requires_audience = block.flag("introspection_require_aud", true, faults);
     let trust_active = block.flag("trust_active", false, faults);
@@ -61,13 +61,13 @@ fn always(text: &str) -> Option<bool> {
     }
 }
 
-/// Visible ASCII, as in the tokens themselves.
+/// Visible ASCII, as in tokens.
 fn opaque_prefix(text: &str) -> Option<String> {
     (!text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())).then(|| text.to_owned())
 }
 
-/// Whether nothing was written that waits for somebody to ask.
-fn refuse_what_has_no_use(block: &mut Block, faults: &mut Faults) -> bool {
+/// Whether no introspection setting is present. Each one that is present is a fault.
+fn has_no_unused_settings(block: &mut Block, faults: &mut Faults) -> bool {
     let written: Vec<_> = SETTINGS.iter().filter(|setting| block.has(setting)).collect();
     for setting in &written {
         faults.add(block.place_of(setting), "absent unless `opaque` is true or `introspect` is `always`");
@@ -80,13 +80,13 @@ fn client_id(block: &mut Block, faults: &mut Faults) -> Option<String> {
     let place = block.place_of("introspection_client_id");
     let client_id = block.text("introspection_client_id", "", faults)?;
     if client_id.is_empty() {
-        faults.add(place, "the client id as which the issuer is asked about tokens");
+        faults.add(place, "the client id for token introspection at the issuer");
         return None;
     }
     Some(client_id)
 }
 
-/// How a client proves itself, as OpenID Connect names it (Core section 9).
+/// A client authentication method of OpenID Connect Core section 9.
 #[derive(Clone, Copy)]
 enum Method {
     SecretBasic,
@@ -106,12 +106,12 @@ fn credential(block: &mut Block, faults: &mut Faults) -> Option<ClientCredential
         (Method::PrivateKey, None, Some(key)) => Some(ClientCredential::PrivateKey(key)),
         (Method::PrivateKey, ..) => {
             let place = block.place_of("introspection_private_key");
-            faults.add(place, "set, and no secret beside it, where `introspection_auth` is `private_key_jwt`");
+            faults.add(place, "set, without a client secret, when `introspection_auth` is `private_key_jwt`");
             None
         }
         _ => {
             let place = block.place_of("introspection_client_secret");
-            faults.add(place, "set, and no private key beside it, unless `introspection_auth` is `private_key_jwt`");
+            faults.add(place, "set, without a private key, unless `introspection_auth` is `private_key_jwt`");
             None
         }
     }
@@ -158,26 +158,26 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked_unless_that_is_wanted() {
+    fn introspection_is_disabled_by_default_and_its_settings_are_rejected() {
         assert!(introspection(&[]).is_none());
-        let told = config(&[ID, SECRET]).unwrap_err();
-        assert!(told.contains("OIDC_INTROSPECTION_CLIENT_SECRET must be absent unless"), "{told}");
-        assert!(!told.contains("marked-secret"));
+        let message = config(&[ID, SECRET]).unwrap_err();
+        assert!(message.contains("OIDC_INTROSPECTION_CLIENT_SECRET must be absent unless"), "{message}");
+        assert!(!message.contains("marked-secret"));
     }
 
     #[test]
-    fn a_secret_goes_into_the_header_unless_the_form_is_wanted() {
-        let asked = introspection(&[OPAQUE, ID, SECRET]).unwrap();
-        assert!(asked.opaque && !asked.always && !asked.trust_active && asked.requires_audience);
-        assert!(matches!(asked.credential, ClientCredential::SecretBasic(_)));
+    fn client_secret_is_sent_in_the_header_unless_post_is_configured() {
+        let settings = introspection(&[OPAQUE, ID, SECRET]).unwrap();
+        assert!(settings.opaque && !settings.always && !settings.trust_active && settings.requires_audience);
+        assert!(matches!(settings.credential, ClientCredential::SecretBasic(_)));
         let post = ("OIDC_INTROSPECTION_AUTH", "client_secret_post");
-        let asked = introspection(&[("OIDC_INTROSPECT", "always"), ID, SECRET, post]).unwrap();
-        assert!(!asked.opaque && asked.always);
-        assert!(matches!(asked.credential, ClientCredential::SecretPost(_)));
+        let settings = introspection(&[("OIDC_INTROSPECT", "always"), ID, SECRET, post]).unwrap();
+        assert!(!settings.opaque && settings.always);
+        assert!(matches!(settings.credential, ClientCredential::SecretPost(_)));
     }
 
     #[test]
-    fn a_credential_must_fit_how_it_is_used() {
+    fn credential_that_does_not_match_its_method_is_rejected() {
         let by_key = ("OIDC_INTROSPECTION_AUTH", "private_key_jwt");
         let not_a_key = ("OIDC_INTROSPECTION_PRIVATE_KEY", "marked-secret");
         for (vars, place) in [
@@ -190,14 +190,14 @@ mod tests {
             (vec![OPAQUE, ID, SECRET, ("OIDC_OPAQUE_PREFIX", "ory at")], "OIDC_OPAQUE_PREFIX"),
             (vec![OPAQUE, ID, SECRET, ("OIDC_INTROSPECTION_REQUIRE_AUD", "no")], "OIDC_INTROSPECTION_REQUIRE_AUD"),
         ] {
-            let told = config(&vars).unwrap_err();
-            assert!(told.contains(&format!("{place} must be")), "{told}");
-            assert!(!told.contains("marked-secret"), "{told}");
+            let message = config(&vars).unwrap_err();
+            assert!(message.contains(&format!("{place} must be")), "{message}");
+            assert!(!message.contains("marked-secret"), "{message}");
         }
     }
 
     #[test]
-    fn two_issuers_of_opaque_tokens_stop_the_start() {
+    fn second_issuer_of_opaque_tokens_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("issuers.toml");
         let secret = folder.path().join("secret");
@@ -214,7 +214,7 @@ mod tests {
             Config::from_vars([("OIDC_ISSUERS_FILE", file.as_os_str())]).map_err(|error| error.to_string())
         };
         assert!(read(block("one")).is_ok());
-        let told = read(block("one") + &block("two")).unwrap_err();
-        assert!(told.contains("line 8, `issuer` must be without `opaque`"), "{told}");
+        let message = read(block("one") + &block("two")).unwrap_err();
+        assert!(message.contains("line 8, `issuer` must be without `opaque`"), "{message}");
     }
 }

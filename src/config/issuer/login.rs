@@ -1,4 +1,4 @@
-//! As which client people are signed in at an issuer.
+//! The client for browser sign-in at an issuer.
 
 use secrecy::SecretString;
 
@@ -6,7 +6,7 @@ use super::block::Block;
 use crate::config::faults::Faults;
 use crate::oidc::{LoginSettings, Preset};
 
-/// `None` where something is wrong, which is then among the faults; `Some(None)` where nobody is signed in there.
+/// Returns `Some(None)` if browser sign-in is not enabled at the issuer, `None` if a fault was added.
 pub(super) fn read(block: &mut Block, preset: Preset, faults: &mut Faults) -> Option<Option<LoginSettings>> {
     let (id_place, scopes_place) = (block.place_of("client_id"), block.place_of("login_scopes"));
     let client_id = block.text("client_id", "", faults)?;
@@ -14,13 +14,13 @@ pub(super) fn read(block: &mut Block, preset: Preset, faults: &mut Faults) -> Op
     let scopes = scopes(block.text("login_scopes", "", faults)?, preset);
     if client_id.is_empty() {
         if client_secret.is_some() {
-            faults.add(id_place, "set where the client's secret is");
+            faults.add(id_place, "set when the client's secret is set");
             return None;
         }
         return Some(None);
     }
     if scopes.iter().all(|scope| scope != "openid") {
-        faults.add(scopes_place, "scopes with spaces between, `openid` among them");
+        faults.add(scopes_place, "scopes separated by spaces, including `openid`");
         return None;
     }
     Some(Some(LoginSettings { client_id, client_secret, scopes }))

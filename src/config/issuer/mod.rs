@@ -1,4 +1,4 @@
-//! One issuer, from its settings as written to its settings as used: every fault is told, each with its place.
+//! Parses and validates the settings of one issuer. Every fault is reported with its location.
 
 mod block;
 mod claims;
@@ -19,9 +19,9 @@ use super::faults::Faults;
 use crate::oidc::{self, Algorithm, ExtraAuthorities, IssuerSettings, JitMode, PlainHttp, Preset, ScopeMode};
 
 const URL_RULE: &str =
-    "an https URL; http is for loopback while SERVER_PUBLIC_URL is loopback too, and for OIDC_ALLOW_HTTP_HOSTS";
+    "an https URL; http is allowed for loopback while SERVER_PUBLIC_URL is loopback too, and for OIDC_ALLOW_HTTP_HOSTS";
 
-/// The settings that a block makes; `None` where something is wrong, which is then among the faults.
+/// The settings of a block. Returns `None` if a fault was added.
 pub(super) fn read(mut block: Block, plain_http: &PlainHttp, faults: &mut Faults) -> Option<IssuerSettings> {
     let preset = preset(&mut block, faults);
     let preset_or_generic = preset.unwrap_or_default();
@@ -74,7 +74,7 @@ fn extra_authorities(block: &mut Block, faults: &mut Faults) -> Option<Option<Ex
     let place = block.place_of("extra_ca");
     let Some(pem) = block.text_or_file("extra_ca", faults)? else { return Some(None) };
     let read = ExtraAuthorities::from_pem(pem.expose_secret());
-    read.inspect_err(|_| faults.add(place, "certificates of authorities, in PEM")).ok().map(Some)
+    read.inspect_err(|_| faults.add(place, "CA certificates in PEM")).ok().map(Some)
 }
 
 fn endpoint(block: &mut Block, setting: &str, plain_http: &PlainHttp, faults: &mut Faults) -> Option<Option<Url>> {
@@ -106,7 +106,7 @@ fn algorithms(block: &mut Block, faults: &mut Faults) -> Option<Vec<Algorithm>> 
 
 fn static_keys(block: &mut Block, algorithms: Option<&[Algorithm]>, faults: &mut Faults) -> Option<Option<String>> {
     if block.has("static_keys") && block.has("jwks_url") {
-        faults.add(block.place_of("static_keys"), "absent where jwks_url is set");
+        faults.add(block.place_of("static_keys"), "absent when `jwks_url` is set");
     }
     let is_usable = |text: &str| algorithms.is_none_or(|algorithms| oidc::has_usable_key(text, algorithms));
     let rule = "a JWK Set (RFC 7517) with a public key for one of the algorithms";
@@ -125,28 +125,28 @@ fn audiences(
         return Some(audiences);
     }
     if preset.names_audience() {
-        faults.add(place, "at least one audience that tokens for this service carry: there is no default");
+        faults.add(place, "at least one audience that tokens for this service carry; there is no default");
     } else {
         faults.add(
             block.place_of("allowed_clients"),
-            "the client ids whose tokens are taken: this provider names no audience",
+            "the client ids whose tokens are accepted: this provider names no audience",
         );
     }
     None
 }
 
 fn scope_mode(block: &mut Block, preset: Preset, faults: &mut Faults) -> Option<ScopeMode> {
-    let rule = "`intersect` (scopes and roles) or `roles-only` (this provider does not delegate by scope)";
+    let rule = "`intersect` (scopes and roles) or `roles-only` (the provider does not delegate by scope)";
     block.parse("scope_mode", preset.scope_mode(), rule, ScopeMode::from_word, faults)
 }
 
-/// Whoever may sign up at a tenant, or hold an ID token, is many more than those whom an operator had in mind.
+/// With tenants or ID tokens, many more users can obtain a token than an operator may expect, so the setting is required.
 fn jit(block: &mut Block, must_be_set: bool, faults: &mut Faults) -> Option<JitMode> {
-    let rule = "`active`, `pending` or `off`: what becomes of a person who comes for the first time";
+    let rule = "`active`, `pending` or `off`, for users on first contact";
     if must_be_set && !block.has("jit") {
         faults.add(
             block.place_of("jit"),
-            format!("{rule}; it has no default where tenants are listed or ID tokens accepted"),
+            format!("{rule}; there is no default when tenants are listed or ID tokens are accepted"),
         );
         return None;
     }

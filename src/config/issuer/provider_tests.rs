@@ -1,6 +1,6 @@
-//! Each preset against the tokens that its provider issues, as its public documentation shows them: tests/fixtures/providers.
+//! Tests each preset with tokens from the public documentation of its provider, in tests/fixtures/providers.
 //!
-//! The claims are the documentation's; times are added and the signature is a test key's.
+//! The claims are those of the documentation. Times are added, and a test key signs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::oidc::{
     TrustedIssuers,
 };
 
-/// What a provider's fixture holds, with a verifier that trusts it and the key that signs for it.
+/// The fixture of a provider, its signing key and a verifier that trusts it.
 struct Provider {
     fixture: Value,
     key: SigningKey,
@@ -47,7 +47,7 @@ impl Provider {
     }
 }
 
-/// The settings of the fixture as an issuers' file would have them.
+/// The settings of the fixture, read through an issuers file.
 fn settings(preset: Preset, issuer: &Value, key: &SigningKey) -> IssuerSettings {
     let mut issuer = issuer.clone();
     issuer["preset"] = json!(preset.as_str());
@@ -60,7 +60,7 @@ fn settings(preset: Preset, issuer: &Value, key: &SigningKey) -> IssuerSettings 
     config.oidc.unwrap().issuers.remove(0)
 }
 
-/// The value in TOML, which writes texts and lists as JSON does.
+/// The value in TOML, whose strings and lists have the syntax of JSON.
 fn toml(value: &Value) -> String {
     match value {
         Value::Object(members) => {
@@ -72,9 +72,9 @@ fn toml(value: &Value) -> String {
     }
 }
 
-/// What the claims mean, as a fixture writes it.
-fn told(claims: &Claims, expected: &Value) -> Value {
-    let mut told = json!({
+/// The verified claims in the form of a fixture.
+fn mapped(claims: &Claims, expected: &Value) -> Value {
+    let mut mapped = json!({
         "issuer": claims.issuer(),
         "kind": match claims.kind() { SubjectKind::Human => "human", SubjectKind::Machine => "machine" },
         "subject": claims.subject(),
@@ -84,19 +84,19 @@ fn told(claims: &Claims, expected: &Value) -> Value {
         "roles_only": claims.are_scopes_unused(),
     });
     if expected.get("email").is_some() {
-        told["email"] = json!([claims.profile().email, claims.profile().email_verified]);
+        mapped["email"] = json!([claims.profile().email, claims.profile().email_verified]);
     }
-    told
+    mapped
 }
 
 #[tokio::test]
-async fn every_preset_reads_its_provider_s_tokens() {
+async fn every_preset_maps_the_tokens_of_its_provider() {
     for preset in Preset::ALL {
         let provider = Provider::of(*preset);
         let cases = provider.fixture["cases"].as_array().unwrap();
         assert!(!cases.is_empty());
         for case in cases {
-            let what = format!("{}: {}", preset.as_str(), case["what"]);
+            let case_name = format!("{}: {}", preset.as_str(), case["what"]);
             match (provider.verify(case).await, case.get("refused")) {
                 (Ok(claims), None) => {
                     let mut expected = case["expected"].clone();
@@ -105,17 +105,17 @@ async fn every_preset_reads_its_provider_s_tokens() {
                     {
                         expected.as_object_mut().unwrap().entry(name).or_insert(value);
                     }
-                    assert_eq!(told(&claims, &expected), expected, "{what}");
+                    assert_eq!(mapped(&claims, &expected), expected, "{case_name}");
                 }
-                (Err(rejection), Some(reason)) => assert_eq!(rejection.code(), reason, "{what}"),
-                (outcome, expected) => panic!("{what}: {outcome:?} in place of {expected:?}"),
+                (Err(rejection), Some(reason)) => assert_eq!(rejection.code(), reason, "{case_name}"),
+                (outcome, expected) => panic!("{case_name}: {outcome:?} instead of {expected:?}"),
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_claim_that_is_cut_off_gives_nothing_and_the_others_stay() {
+async fn overage_claim_is_ignored_and_other_claims_are_kept() {
     let entra = Provider::of(Preset::Entra);
     let mut case = entra.fixture["cases"][0].clone();
     let roles = |claims: &Claims| claims.roles().iter().cloned().collect::<Vec<_>>();
@@ -126,7 +126,7 @@ async fn a_claim_that_is_cut_off_gives_nothing_and_the_others_stay() {
 }
 
 #[tokio::test]
-async fn what_is_required_refuses_with_its_own_sentence() {
+async fn unmet_requirement_rejects_with_its_message() {
     let mut provider = Provider::of(Preset::Keycloak);
     provider.fixture["issuer"]["required"] =
         json!([{ "when": "claims.email_verified", "message": "Verify your e-mail address first." }]);
@@ -141,7 +141,7 @@ async fn what_is_required_refuses_with_its_own_sentence() {
     assert!(provider.verify(&case).await.is_ok());
     for unmet in [json!(false), json!(null), json!("true")] {
         case["claims"]["email_verified"] = unmet;
-        let refusal = provider.verify(&case).await.unwrap_err();
-        assert_eq!(refusal, Rejection::RequirementUnmet("Verify your e-mail address first.".into()));
+        let rejection = provider.verify(&case).await.unwrap_err();
+        assert_eq!(rejection, Rejection::RequirementUnmet("Verify your e-mail address first.".into()));
     }
 }

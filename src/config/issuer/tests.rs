@@ -2,7 +2,7 @@ use super::*;
 use crate::config::{Config, ConfigError};
 use crate::oidc::MachineMatcher;
 
-/// What comes of a file of these lines, with nothing set by variables.
+/// The issuers of a file with this text; no issuer is set by variables.
 fn read(text: &str) -> Result<Vec<IssuerSettings>, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("issuers.toml");
@@ -17,9 +17,9 @@ fn faults(text: &str) -> Vec<String> {
     error.faults().iter().map(|fault| fault.variable().replace("OIDC_ISSUERS_FILE, ", "")).collect()
 }
 
-const LEAST: &str = "[[issuer]]\nissuer = 'https://id.example.com'\naudiences = ['api']\n";
+const MINIMAL: &str = "[[issuer]]\nissuer = 'https://id.example.com'\naudiences = ['api']\n";
 
-/// What a block can hold.
+/// The settings of an issuer block.
 const SETTINGS: [&str; 23] = [
     "issuer",
     "name",
@@ -47,7 +47,7 @@ const SETTINGS: [&str; 23] = [
 ];
 
 fn with(lines: &str) -> String {
-    format!("{LEAST}{lines}")
+    format!("{MINIMAL}{lines}")
 }
 
 fn one(text: &str) -> IssuerSettings {
@@ -56,8 +56,8 @@ fn one(text: &str) -> IssuerSettings {
 }
 
 #[test]
-fn issuer_and_audience_are_enough() {
-    let settings = one(LEAST);
+fn issuer_and_audience_are_the_only_required_settings() {
+    let settings = one(MINIMAL);
     assert_eq!(settings.issuer, "https://id.example.com");
     assert_eq!(settings.short_name, "id.example.com");
     assert_eq!(settings.audiences, ["api"]);
@@ -66,7 +66,7 @@ fn issuer_and_audience_are_enough() {
 }
 
 #[test]
-fn every_setting_reaches_its_place() {
+fn every_setting_of_a_block_is_applied() {
     let settings = one(r#"
         [[issuer]]
         issuer = "https://login.example.com/{tenantid}/v2.0"
@@ -132,14 +132,14 @@ fn every_setting_reaches_its_place() {
 }
 
 #[test]
-fn the_documentation_has_every_setting_and_every_preset_and_no_setting_that_is_none() {
+fn documentation_lists_exactly_the_known_settings_and_presets() {
     let documentation = include_str!("../../../docs/identity-providers.md");
     let settings = documentation.split("## The settings of an issuer").nth(1).unwrap().split("\n## ").next().unwrap();
     let first_column = |line: &str| line.strip_prefix("| `")?.split('`').next().map(str::to_owned);
     for name in settings.lines().filter_map(first_column) {
         let name = name.trim_matches(['[', ']']).replace("issuer.", "");
-        let told = read(&with(&format!("{name} = 1979-05-27\n"))).unwrap_err().to_string();
-        assert!(!told.contains("no such setting"), "{name} is documented and no setting");
+        let reported = read(&with(&format!("{name} = 1979-05-27\n"))).unwrap_err().to_string();
+        assert!(!reported.contains("unknown setting"), "{name} is documented but unknown");
     }
     for name in SETTINGS {
         assert!(settings.contains(&format!("`{name}`")) || settings.contains(&format!("issuer.{name}]")), "{name}");
@@ -150,14 +150,14 @@ fn the_documentation_has_every_setting_and_every_preset_and_no_setting_that_is_n
 }
 
 #[test]
-fn all_faults_are_told_at_once_each_with_its_line() {
-    let told = faults(
+fn all_faults_are_reported_at_once_with_their_lines() {
+    let reported = faults(
         "[[issuer]]\nissuer = 'ftp://id'\naudiences = 7\nalgorithms = ['HS256']\npreset = 'other'\njit = 'maybe'\n\
          first_party_clients = ['a',\n 1]\nmisspelt = true\n[issuer.claims]\nrole = 'x'\n\
          [[issuer]]\nname = 'b'\nallow_admin_role = 'yes'\n[[issuer.role_rules]]\nrole = 'admin'\nwhen = 'oops('\n",
     );
     assert_eq!(
-        told.into_iter().collect::<BTreeSet<_>>(),
+        reported.into_iter().collect::<BTreeSet<_>>(),
         [
             "line 2, `issuer`",
             "line 3, `audiences`",
@@ -179,7 +179,7 @@ fn all_faults_are_told_at_once_each_with_its_line() {
 }
 
 #[test]
-fn a_fault_of_one_rule_does_not_hide_the_next() {
+fn fault_in_one_rule_does_not_hide_faults_in_the_next() {
     let twice = |name: &str, lines: &str| with(&format!("[[issuer.{name}]]\n{lines}[[issuer.{name}]]\n{lines}"));
     let broken = "role = 'auditor'\nwhen = '('\n";
     assert_eq!(faults(&twice("role_rules", broken)), ["line 6, `when`", "line 9, `when`"]);
@@ -188,21 +188,21 @@ fn a_fault_of_one_rule_does_not_hide_the_next() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_line() {
+fn invalid_toml_and_unknown_tables_are_reported_with_their_line() {
     assert_eq!(faults("[[issuer]]\nissuer = \n"), ["line 2"]);
     assert_eq!(faults(""), ["OIDC_ISSUERS_FILE"]);
-    assert!(faults(&format!("{LEAST}\n[issuers]\n")).contains(&"line 5, `issuers`".to_owned()));
+    assert!(faults(&format!("{MINIMAL}\n[issuers]\n")).contains(&"line 5, `issuers`".to_owned()));
 }
 
 #[test]
-fn no_value_of_the_file_is_repeated() {
-    let told =
+fn faults_never_contain_values_of_the_file() {
+    let reported =
         read("[[issuer]]\nissuer = 'marked-value'\nalgorithms = ['marked-value']\njit = 'marked-value'\n").unwrap_err();
-    assert!(!told.to_string().contains("marked-value"), "{told}");
+    assert!(!reported.to_string().contains("marked-value"), "{reported}");
 }
 
 #[test]
-fn people_of_many_tenants_and_holders_of_id_tokens_are_let_in_by_choice_only() {
+fn jit_is_required_with_tenants_or_id_tokens() {
     let template = "[[issuer]]\nissuer = 'https://l.example/{tenantid}'\njwks_url = 'https://l.example/k'\naudiences = ['a']\ntenants = ['t']\n";
     assert_eq!(faults(template), ["line 1, `jit`"]);
     assert!(read(&format!("{template}jit = 'active'\n")).is_ok());
@@ -212,7 +212,7 @@ fn people_of_many_tenants_and_holders_of_id_tokens_are_let_in_by_choice_only() {
 }
 
 #[test]
-fn a_template_goes_with_tenants_and_with_a_place_for_its_keys() {
+fn issuer_template_requires_tenants_and_a_key_source() {
     assert_eq!(faults(&with("tenants = ['t']\njit = 'off'\n")), ["line 2, `issuer`"]);
     let template = |preset: &str| {
         format!(
@@ -227,15 +227,15 @@ fn a_template_goes_with_tenants_and_with_a_place_for_its_keys() {
 }
 
 #[test]
-fn a_provider_without_audiences_needs_a_list_of_clients() {
+fn provider_without_audiences_requires_allowed_clients() {
     let cognito = "[[issuer]]\nissuer = 'https://c.example'\npreset = 'cognito'\n";
     assert_eq!(faults(cognito), ["line 1, `allowed_clients`"]);
     assert!(read(&format!("{cognito}allowed_clients = ['a']\n")).is_ok());
 }
 
 #[test]
-fn an_iss_means_one_issuer_and_a_name_names_one() {
-    let second = |lines: &str| format!("{LEAST}[[issuer]]\naudiences = ['api']\n{lines}");
+fn duplicate_issuer_or_short_name_is_rejected() {
+    let second = |lines: &str| format!("{MINIMAL}[[issuer]]\naudiences = ['api']\n{lines}");
     assert_eq!(faults(&second("issuer = 'https://id.example.com'\n")), ["line 6, `issuer`"]);
     assert_eq!(
         faults(&second("issuer = 'https://b.example'\naccepted_issuers = ['https://id.example.com']\n")).len(),
@@ -246,25 +246,25 @@ fn an_iss_means_one_issuer_and_a_name_names_one() {
 }
 
 #[test]
-fn static_keys_are_read_at_once() {
+fn static_keys_without_a_usable_key_are_rejected() {
     assert_eq!(faults(&with("static_keys = '{\"keys\":[]}'\n")), ["line 4, `static_keys`"]);
 }
 
 #[test]
-fn a_mark_of_programs_is_a_value_or_a_rule() {
-    let mark = |mark: &str| with(&format!("[issuer.claims]\nmachine = {mark}\n"));
+fn machine_matcher_is_a_claim_value_or_a_rule() {
+    let machine = |value: &str| with(&format!("[issuer.claims]\nmachine = {value}\n"));
     assert!(matches!(
-        one(&mark("{ claim = 'gty', equals = 'cc' }")).mapping.machine_matcher,
+        one(&machine("{ claim = 'gty', equals = 'cc' }")).mapping.machine_matcher,
         MachineMatcher::Claim { .. }
     ));
     for wrong in ["{ claim = 'gty' }", "{ equals = 'cc' }", "{ claim = 'gty', equals = 'cc', when = 'true' }", "{ }"] {
-        assert_eq!(faults(&mark(wrong)), ["line 5"], "{wrong}");
+        assert_eq!(faults(&machine(wrong)), ["line 5"], "{wrong}");
     }
-    assert_eq!(faults(&mark("'gty'")), ["line 5, `machine`"]);
+    assert_eq!(faults(&machine("'gty'")), ["line 5, `machine`"]);
 }
 
 #[test]
-fn admin_comes_from_a_rule_only_where_the_issuer_allows_it() {
+fn admin_role_in_a_rule_is_rejected_unless_the_issuer_allows_it() {
     let rule = "[[issuer.role_rules]]\nrole = 'admin'\nwhen = \"'ops' in claims.groups\"\n";
     assert_eq!(faults(&with(rule)), ["line 5, `role`"]);
     assert!(read(&with(&format!("allow_admin_role = true\n{rule}"))).is_ok());

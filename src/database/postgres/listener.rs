@@ -1,8 +1,8 @@
-//! What other replicas change: heard by LISTEN, and looked for in case a notice is lost.
+//! The feed of changes by other replicas: notices by LISTEN, and polling in case a notice is lost.
 //!
-//! One thread and one connection of its own. Whoever changes something sends a notice with the commit (`pg_notify`); here it is taken
-//! within 20 ms. Every two seconds the rows that changed in the last 30 are read as well: what a notice did not tell is known then at the
-//! latest. After a connection was lost nobody knows what was missed, so everything remembered is dropped.
+//! It uses one thread and one dedicated connection. A writer sends a notice with its commit (`pg_notify`), which is received here within
+//! 20 ms. Every two seconds the rows that changed in the last 30 seconds are read as well, which finds changes without a notice. After a
+//! lost connection the missed changes are unknown, so every cached entry is invalidated.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -20,40 +20,40 @@ use crate::database::manager::Purpose;
 use crate::database::{ChangeFeedHealth, DatabaseConfig, DatabaseError, Invalidates, Invalidations};
 use crate::schema::{principals, roles};
 
-/// What the replicas' notices are called.
+/// The channel of the replicas' notices.
 pub(super) const CHANNEL: &str = "portcullis";
 
-/// How often notices are taken.
+/// The interval between reads of notices.
 const TICK: Duration = Duration::from_millis(20);
-/// How often changes are looked for.
+/// The interval between polls for changed rows.
 const POLL_EVERY: Duration = Duration::from_secs(2);
-/// How far back: longer than it takes to look again, and than two clocks differ.
+/// How far back a poll reads: more than the polling interval plus the clock skew between replicas.
 const LOOK_BACK: TimeDelta = TimeDelta::seconds(30);
-/// How many changed principals are told apart.
-const MOST: i64 = 10_000;
-/// How long after a failure a new connection is tried.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The most changed principals that a poll invalidates one by one; more invalidate everything.
+const MAX_CHANGED: i64 = 10_000;
+/// The delay before a new connection attempt after a failure.
+const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
-/// What the listener works on.
+/// The parameters of the listener thread.
 pub(in crate::database) struct Listener<N> {
     pub(in crate::database) url: PostgresUrl,
     pub(in crate::database) config: Arc<DatabaseConfig>,
-    /// Whether there is a session to listen in: not behind a pooler.
+    /// Whether LISTEN works: not through a transaction pooler, which keeps no session.
     pub(in crate::database) listens: bool,
-    /// What the notices sent from here begin with.
+    /// The prefix of the notices that this process sends.
     pub(in crate::database) origin: Arc<str>,
     pub(in crate::database) changes: Arc<Invalidations>,
     pub(in crate::database) change_feed: Arc<ChangeFeedHealth>,
     pub(in crate::database) now: N,
 }
 
-/// Listens until it is dropped.
+/// Keeps the listener thread running until it is dropped.
 #[derive(Debug)]
 pub(in crate::database) struct Listening(
-    #[expect(dead_code, reason = "the thread looks whether it is still there")] Arc<AtomicBool>,
+    #[expect(dead_code, reason = "the thread checks whether it still exists")] Arc<AtomicBool>,
 );
 
-/// What was seen at the last look.
+/// The versions that the last poll read.
 #[derive(Default)]
 struct KnownVersions {
     principals: HashMap<String, NaiveDateTime>,
@@ -65,7 +65,7 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
     pub(in crate::database) fn start(self) -> Result<Listening, DatabaseError> {
         if !self.listens {
             tracing::warn!(
-                "without DATABASE_DIRECT_URL there is nobody to listen to: what other replicas change is known after two seconds"
+                "DATABASE_DIRECT_URL is not set; changes by other replicas are noticed by polling every two seconds"
             );
         }
         let is_wanted = Arc::new(AtomicBool::new(true));
@@ -78,8 +78,8 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
     fn run(&self, wanted: &Weak<AtomicBool>) {
         while wanted.strong_count() > 0 {
             if let Err(error) = self.listen(wanted) {
-                self.complain(&error);
-                let end = Instant::now() + PAUSE;
+                self.log_failure(&error);
+                let end = Instant::now() + RECONNECT_DELAY;
                 while wanted.strong_count() > 0 && Instant::now() < end {
                     thread::sleep(TICK);
                 }
@@ -87,30 +87,30 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
         }
     }
 
-    fn complain(&self, error: &DatabaseError) {
+    fn log_failure(&self, error: &DatabaseError) {
         self.change_feed.fail();
         let cause = std::error::Error::source(error).map(ToString::to_string);
-        tracing::warn!(cause, "what other replicas change is not known at the moment");
+        tracing::warn!(cause, "failed to check for changes by other replicas");
     }
 
-    /// One connection's life.
+    /// Listens on one connection until it fails or the listener is dropped.
     fn listen(&self, wanted: &Weak<AtomicBool>) -> Result<(), DatabaseError> {
         let mut connection = PostgresOpener::new(&self.url, &self.config).open()?;
         if self.listens {
             connection.batch_execute(&format!("LISTEN {CHANNEL}"))?;
         }
-        // From here on every notice arrives; what came before is anybody's guess.
+        // From here on every notice arrives; earlier changes may have been missed.
         self.changes.note(Invalidates::Everything);
-        let (mut seen, mut due) = (KnownVersions::default(), Instant::now());
+        let (mut known, mut due) = (KnownVersions::default(), Instant::now());
         while wanted.strong_count() > 0 {
             for notice in connection.notifications_iter() {
-                self.hear(&notice?.payload);
+                self.receive(&notice?.payload);
             }
             if due <= Instant::now() {
-                if let Err(error) = self.look(&mut connection, &mut seen) {
-                    // A server that is slow or busy is still heard; one that is gone is not.
+                if let Err(error) = self.poll(&mut connection, &mut known) {
+                    // A slow or busy server keeps its connection; the rollback fails if the server is gone.
                     roll_back(&mut connection)?;
-                    self.complain(&error);
+                    self.log_failure(&error);
                 }
                 due = Instant::now() + POLL_EVERY;
             }
@@ -119,34 +119,34 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
         Ok(())
     }
 
-    fn hear(&self, payload: &str) {
+    fn receive(&self, payload: &str) {
         match payload.split_once(' ') {
             Some((origin, _)) if origin == &*self.origin => {}
-            Some((_, told)) => self.changes.note(Invalidates::of_notice(told)),
+            Some((_, keys)) => self.changes.note(Invalidates::of_notice(keys)),
             None => self.changes.note(Invalidates::Everything),
         }
     }
 
-    /// Looks for what no notice told.
-    fn look(&self, connection: &mut PgConnection, seen: &mut KnownVersions) -> Result<(), DatabaseError> {
+    /// Reads recently changed rows, and invalidates what no notice has announced.
+    fn poll(&self, connection: &mut PgConnection, known: &mut KnownVersions) -> Result<(), DatabaseError> {
         let now = (self.now)();
         begin(connection, Purpose::Read, &self.config)?;
         let found = find(connection, (now - LOOK_BACK).naive_utc());
         let ended = AnsiTransactionManager::rollback_transaction(connection);
         let (principals, roles) = found?;
         ended?;
-        // The first look is what later ones compare with: what was remembered before it was compared with nothing.
-        if principals.len() as i64 > MOST || seen.roles.as_ref().is_none_or(|known| *known != roles) {
+        // The first poll has nothing to compare with, so it invalidates everything.
+        if principals.len() as i64 > MAX_CHANGED || known.roles.as_ref().is_none_or(|before| *before != roles) {
             self.changes.note(Invalidates::Everything);
         } else {
-            let is_news = |(id, changed_at): &(&String, &NaiveDateTime)| seen.principals.get(*id) != Some(*changed_at);
-            let mut news = principals.iter().filter(is_news).peekable();
-            if news.peek().is_some() {
+            let is_new = |(id, changed_at): &(&String, &NaiveDateTime)| known.principals.get(*id) != Some(*changed_at);
+            let mut changed = principals.iter().filter(is_new).peekable();
+            if changed.peek().is_some() {
                 self.changes.note_rows();
             }
-            news.for_each(|(id, _)| self.changes.note(Invalidates::one(id)));
+            changed.for_each(|(id, _)| self.changes.note(Invalidates::one(id)));
         }
-        *seen = KnownVersions { principals, roles: Some(roles) };
+        *known = KnownVersions { principals, roles: Some(roles) };
         self.change_feed.succeed(now);
         Ok(())
     }
@@ -154,9 +154,10 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
 
 type Found = (HashMap<String, NaiveDateTime>, Vec<(String, i64)>);
 
-/// Who changed since `since`, and all roles with their versions: of those that are gone no row tells.
+/// Returns the principals that changed since `since`, and all roles with their versions: a deleted role leaves no row, so only the full
+/// list reveals it.
 fn find(connection: &mut PgConnection, since: NaiveDateTime) -> QueryResult<Found> {
-    let changed = principals::table.filter(principals::changed_at.ge(since)).limit(MOST + 1);
+    let changed = principals::table.filter(principals::changed_at.ge(since)).limit(MAX_CHANGED + 1);
     let changed: Vec<(String, NaiveDateTime)> =
         changed.select((principals::id, principals::changed_at)).load(connection)?;
     let roles = roles::table.order(roles::name).select((roles::name, roles::version)).load(connection)?;

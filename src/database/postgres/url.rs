@@ -1,30 +1,30 @@
-//! The address of a PostgreSQL server, as libpq reads it. It may hold a password, so it is shown to nobody.
+//! The URL of a PostgreSQL server, as libpq reads it. It may hold a password, so it is never displayed.
 
 use std::fmt::Write;
 
-/// A `postgres://` address. Has no `Debug` on purpose.
+/// A `postgres://` URL. Has no `Debug` on purpose.
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::database) struct PostgresUrl(String);
 
 impl PostgresUrl {
-    /// Takes an address whose parts can't be mistaken for each other. libpq repeats in its messages what it takes for a host or a port:
-    /// with a character in the password that ends it early, that would be the rest of the password.
+    /// Accepts a URL only if its parts are unambiguous. libpq repeats the host and port in its messages: a reserved character in the
+    /// password would make it take the rest of the password for a host or port.
     pub(in crate::database) fn parse(text: &str) -> Result<Self, &'static str> {
         if text.contains('\0') || text.contains("%00") {
-            return Err("holds a NUL");
+            return Err("contains a NUL character");
         }
         let is_escape = |rest: &str| rest.get(..2).is_some_and(|two| two.bytes().all(|byte| byte.is_ascii_hexdigit()));
         if !text.split('%').skip(1).all(is_escape) {
-            return Err("has a % that two hexadecimal digits don't follow; a % itself is spelled %25");
+            return Err("contains a % without two hexadecimal digits after it; write a literal % as %25");
         }
-        let (place, _) = text.split_once('?').unwrap_or((text, ""));
-        if place.matches('@').count() > 1 || place.split_once("://").is_some_and(|(_, rest)| is_at_in_path(rest)) {
-            return Err("must spell @, / and ? in the user's name and password as %40, %2F and %3F");
+        let (base, _) = text.split_once('?').unwrap_or((text, ""));
+        if base.matches('@').count() > 1 || base.split_once("://").is_some_and(|(_, rest)| is_at_in_path(rest)) {
+            return Err("must percent-encode @, / and ? in the user name and password as %40, %2F and %3F");
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// The address with `defaults` for the parameters that it does not set itself.
+    /// Returns the URL with `defaults` added for the parameters that it does not set itself.
     pub(super) fn with_defaults(&self, defaults: &[(&str, &str)]) -> String {
         let mut url = self.0.clone();
         for (name, value) in defaults {
@@ -33,7 +33,7 @@ impl PostgresUrl {
                 url.push_str(name);
                 url.push('=');
                 for byte in value.bytes() {
-                    // Writing to a text does not fail.
+                    // Writing to a `String` does not fail.
                     let _ = write!(url, "%{byte:02X}");
                 }
             }
@@ -41,13 +41,13 @@ impl PostgresUrl {
         url
     }
 
-    /// `message` without the passwords of this address, whoever repeated them.
+    /// Returns `message` without the passwords of this URL.
     pub(super) fn redact(&self, message: &str) -> String {
         let mut message = message.to_owned();
-        let in_place = self.0.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
-        let in_place = in_place.and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password);
+        let in_userinfo = self.0.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+        let in_userinfo = in_userinfo.and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password);
         let in_parameters = self.parameters().filter(|(name, _)| name.contains("password")).map(|(_, value)| value);
-        for password in in_parameters.chain(in_place).filter(|password| !password.is_empty()) {
+        for password in in_parameters.chain(in_userinfo).filter(|password| !password.is_empty()) {
             message = message.replace(password, "…").replace(&decoded(password), "…");
         }
         message
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_address_sets_itself_stays_so() {
+    fn defaults_do_not_replace_parameters_of_the_url() {
         let url = PostgresUrl::parse("postgres://u:p@h/d?application_name=mine").unwrap();
         let defaults = [("application_name", "ours"), ("connect_timeout", "2")];
         assert_eq!(url.with_defaults(&defaults), "postgres://u:p@h/d?application_name=mine&connect_timeout=%32");
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_could_be_mistaken_for_something_else_is_refused() {
+    fn ambiguous_password_is_rejected() {
         for address in
             ["postgres://u:p@ss@h/d", "postgres://u:pa/ss@h/d", "postgres://u:50%@h/d", "postgres://u:%00@h/d"]
         {
@@ -99,10 +99,10 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_taken_out_of_messages_however_they_are_spelled() {
+    fn passwords_are_redacted_in_every_spelling() {
         let url = PostgresUrl::parse("postgres://u:se%63ret@h/d?password=o%74her&sslpassword=third").unwrap();
-        for told in ["a secret", "a se%63ret", "an other", "an o%74her", "a third"] {
-            let redacted = url.redact(told);
+        for message in ["a secret", "a se%63ret", "an other", "an o%74her", "a third"] {
+            let redacted = url.redact(message);
             assert!(redacted.ends_with(" …"), "{redacted}");
         }
         assert_eq!(PostgresUrl::parse("postgres://u:@h").unwrap().redact("as it was"), "as it was");

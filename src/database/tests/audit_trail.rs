@@ -1,8 +1,8 @@
-//! What the database itself does for the audit trail.
+//! The triggers and constraints that protect the audit trail.
 
 use super::*;
 
-/// What the database says of `statement`, after two events of long ago and one repetition; `None` when it does it.
+/// Runs `statement` on two old events and one repetition. Returns the error of the database, or `None` on success.
 async fn refusal_on_the_audit_trail(statement: &'static str) -> Option<String> {
     let (_folder, database) = Database::temporary();
     let outcome: Result<(), DatabaseError> = database
@@ -21,7 +21,7 @@ async fn refusal_on_the_audit_trail(statement: &'static str) -> Option<String> {
 
 #[tokio::test]
 async fn audit_events_can_be_neither_changed_nor_removed() {
-    let of_their_own = if is_on_a_server() {
+    let backend_specific = if is_on_a_server() {
         "TRUNCATE audit_events"
     } else {
         "REPLACE INTO audit_events (id, at, action, target, outcome, changes)
@@ -30,7 +30,7 @@ async fn audit_events_can_be_neither_changed_nor_removed() {
     for statement in [
         "UPDATE audit_events SET action = 'x'",
         "DELETE FROM audit_events",
-        of_their_own,
+        backend_specific,
         "INSERT INTO audit_events (id, at, action, target, outcome, changes)
          VALUES ('1', CURRENT_TIMESTAMP, 'b', 't', 'done', '{}') ON CONFLICT (id) DO UPDATE SET action = 'b'",
     ] {
@@ -40,7 +40,7 @@ async fn audit_events_can_be_neither_changed_nor_removed() {
 }
 
 #[tokio::test]
-async fn audit_events_go_only_with_one_that_tells_of_their_pruning() {
+async fn audit_events_are_deleted_only_with_an_event_of_their_pruning() {
     let prune = |action: &str, before: &str, at: &str, delete: &str| {
         let statements = format!(
             "INSERT INTO audit_events (id, at, action, target, outcome, changes)
@@ -53,11 +53,11 @@ async fn audit_events_go_only_with_one_that_tells_of_their_pruning() {
     let (day, later) = ("2020-01-02T00:00:00+00:00", "2027-01-01T00:00:00+00:00");
     assert_eq!(refusal_on_the_audit_trail(prune("audit.prune", day, now, "1")).await, None);
     for (case, statements) in [
-        ("as old as the time named", prune("audit.prune", day, now, "2")),
-        ("no pruning", prune("user.create", day, now, "1")),
-        ("a time yet to come", prune("audit.prune", later, now, "1")),
-        ("no time", prune("audit.prune", "ever", now, "1")),
-        ("the pruning itself", prune("audit.prune", "2026-01-01T00:00:00Z", now, "3")),
+        ("an event at the named time", prune("audit.prune", day, now, "2")),
+        ("another action", prune("user.create", day, now, "1")),
+        ("a time in the future", prune("audit.prune", later, now, "1")),
+        ("an invalid time", prune("audit.prune", "ever", now, "1")),
+        ("the pruning event itself", prune("audit.prune", "2026-01-01T00:00:00Z", now, "3")),
     ] {
         let refusal = refusal_on_the_audit_trail(statements).await;
         assert_eq!(refusal.as_deref(), Some("audit events are append only"), "{case}");
@@ -65,9 +65,9 @@ async fn audit_events_go_only_with_one_that_tells_of_their_pruning() {
 }
 
 #[tokio::test]
-async fn the_count_of_a_refusal_only_grows() {
+async fn repetition_count_only_grows() {
     assert_eq!(refusal_on_the_audit_trail("UPDATE audit_repetitions SET times = times + 1").await, None);
-    let of_their_own = if is_on_a_server() {
+    let backend_specific = if is_on_a_server() {
         "TRUNCATE audit_repetitions"
     } else {
         "REPLACE INTO audit_repetitions (event_id, times) VALUES ('2', 1)"
@@ -75,7 +75,7 @@ async fn the_count_of_a_refusal_only_grows() {
     for statement in [
         "UPDATE audit_repetitions SET times = 1",
         "UPDATE audit_repetitions SET event_id = '1', times = times + 1",
-        of_their_own,
+        backend_specific,
         "DELETE FROM audit_repetitions",
     ] {
         let refusal = refusal_on_the_audit_trail(statement).await;

@@ -1,4 +1,4 @@
-//! The migrations keep their promises.
+//! Tests of the migrations.
 
 use diesel::migration::MigrationSource;
 use diesel_migrations::MigrationHarness;
@@ -16,7 +16,7 @@ async fn an_unmigrated_database_is_not_ready() {
 }
 
 #[tokio::test]
-async fn every_migration_goes_down_as_it_went_up() {
+async fn every_migration_can_be_reverted() {
     let (_folder, database) = Database::temporary();
     let left: Vec<String> = database
         .write(|conn| {
@@ -46,7 +46,7 @@ async fn every_migration_goes_down_as_it_went_up() {
 
 #[cfg(feature = "postgres")]
 #[test]
-fn both_databases_have_migrations_of_the_same_names() {
+fn sqlite_and_postgres_have_the_same_migration_names() {
     let names = |source: &diesel_migrations::EmbeddedMigrations| {
         let migrations = MigrationSource::<MultiBackend>::migrations(source).unwrap();
         migrations.iter().map(|migration| migration.name().to_string()).collect::<std::collections::BTreeSet<_>>()
@@ -55,7 +55,7 @@ fn both_databases_have_migrations_of_the_same_names() {
 }
 
 #[test]
-fn what_was_applied_is_not_pending() {
+fn applied_migrations_are_not_pending() {
     let place = TestDatabase::empty();
     let database = Database::open(&config(&place)).unwrap();
     let pending = database.pending_migrations(&[]).unwrap();
@@ -65,7 +65,7 @@ fn what_was_applied_is_not_pending() {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_build_is_refused() {
+async fn database_of_a_newer_build_is_rejected() {
     let (_folder, database) = Database::temporary();
     database
         .write(|conn| {
@@ -79,7 +79,7 @@ async fn a_database_of_a_newer_build_is_refused() {
 }
 
 #[test]
-fn two_migrations_of_one_version_are_refused() {
+fn two_migrations_of_one_version_are_rejected() {
     let place = TestDatabase::empty();
     let database = Database::open(&config(&place)).unwrap();
     let refusal = database.migrate(&[migrations::SQLITE]).unwrap_err();
@@ -87,7 +87,7 @@ fn two_migrations_of_one_version_are_refused() {
 }
 
 #[test]
-fn several_processes_may_start_and_migrate_at_once() {
+fn concurrent_starts_apply_each_migration_once() {
     let place = TestDatabase::empty();
     let config = config(&place);
     let all = Database::open(&config).unwrap().pending_migrations(&[]).unwrap().len();

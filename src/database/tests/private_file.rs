@@ -1,4 +1,4 @@
-//! Who may read the files of a SQLite database.
+//! The access modes of the files of a SQLite database.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -6,22 +6,22 @@ use std::path::PathBuf;
 
 use super::*;
 
-/// The database file of a test and its companions, which exist while the database is open.
+/// The database file of a test and its companion files, which exist while the database is open.
 fn files(place: &TestDatabase) -> [PathBuf; 3] {
     let file = place.url().strip_prefix("sqlite://").unwrap().to_owned();
-    ["", "-wal", "-shm"].map(|ending| format!("{file}{ending}").into())
+    ["", "-wal", "-shm"].map(|suffix| format!("{file}{suffix}").into())
 }
 
-async fn with_a_write(place: &TestDatabase) -> Database {
+async fn open_and_write(place: &TestDatabase) -> Database {
     let database = Database::open(&config(place)).unwrap();
     database.write(make_counters).await.unwrap();
     database
 }
 
 #[tokio::test]
-async fn new_database_is_for_its_owner_alone() {
+async fn new_database_is_accessible_to_its_owner_only() {
     let place = TestDatabase::file();
-    let _open = with_a_write(&place).await;
+    let _open = open_and_write(&place).await;
     for file in files(&place) {
         assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600, "{}", file.display());
     }
@@ -29,12 +29,12 @@ async fn new_database_is_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn mode_that_an_operator_has_set_is_kept_and_reported() {
+async fn mode_set_by_an_operator_is_kept_and_reported() {
     let place = TestDatabase::file();
     let [file, ..] = files(&place);
     fs::write(&file, "").unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
-    let _open = with_a_write(&place).await;
+    let _open = open_and_write(&place).await;
     for file in files(&place) {
         assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o640, "{}", file.display());
     }

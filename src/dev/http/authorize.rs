@@ -1,7 +1,7 @@
-//! `/authorize`: a person lets the app act for them (RFC 6749 section 4.1, with PKCE as RFC 9700 section 2.1.1 demands it).
+//! `/authorize`: a user authorizes a client (RFC 6749 section 4.1, with PKCE as RFC 9700 section 2.1.1 requires).
 //!
-//! A request whose client or return address is not ours to trust gets a page, never a redirect. There is no session: the page asks every
-//! time, so `prompt=none` never succeeds.
+//! A request with an unknown client or redirect URI gets an error page, never a redirect. The issuer keeps no session: it asks the user
+//! every time, so `prompt=none` never succeeds.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -13,8 +13,8 @@ use crate::dev::directory::{self, Client};
 use crate::dev::grants::{Binding, Grant, random};
 use crate::dev::provider::Provider;
 
-/// Said to the person: a request that cannot be read names no client to answer.
-const UNREADABLE: &str = "A parameter is there twice or cannot be read.";
+/// Shown to the user: a malformed request names no client to redirect to.
+const UNREADABLE: &str = "A parameter is duplicated or malformed.";
 /// Characters of an S256 challenge: 256 bits in base64url (RFC 7636 section 4.2).
 const CHALLENGE_LENGTH: usize = 43;
 
@@ -47,12 +47,12 @@ pub(super) struct AuthorizationRequest {
     request: Option<String>,
     #[serde(deserialize_with = "given")]
     request_uri: Option<String>,
-    /// Only from our own page: who the person chose to be.
+    /// The chosen user, sent by the page only.
     #[serde(deserialize_with = "given")]
     login: Option<String>,
 }
 
-/// Shows the page that asks who to be.
+/// Shows the page to choose a user.
 pub(super) async fn show(
     provider: web::Data<Provider>,
     request: HttpRequest,
@@ -61,16 +61,16 @@ pub(super) async fn show(
     let Ok(query) = query else {
         return page::refusal(UNREADABLE);
     };
-    if_grantable(&provider, &query, |asked| {
+    if_grantable(&provider, &query, |grantable| {
         let parameters: Vec<_> = form_urlencoded::parse(request.query_string().as_bytes())
             .filter(|(name, _)| name != "login")
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
-        page::pick_user(asked.client.id(), &parameters, &asked.way_back.redirect_uri)
+        page::choose_user(grantable.client.id(), &parameters, &grantable.callback.redirect_uri)
     })
 }
 
-/// Takes the choice and sends the browser back with a code. Everything is checked again: the form came through the browser.
+/// Handles the choice and redirects the browser with a code. All parameters are checked again because the form comes from the browser.
 pub(super) async fn decide(
     provider: web::Data<Provider>,
     form: Result<web::Form<AuthorizationRequest>, actix_web::Error>,
@@ -78,46 +78,46 @@ pub(super) async fn decide(
     let Ok(form) = form else {
         return page::refusal(UNREADABLE);
     };
-    if_grantable(&provider, &form, |Asked { client, way_back, scopes, binding }| {
-        let Some(person) = form.login.as_deref().and_then(directory::find_person) else {
-            return way_back.refuse(("access_denied", "nobody was chosen"));
+    if_grantable(&provider, &form, |Grantable { client, callback, scopes, binding }| {
+        let Some(user) = form.login.as_deref().and_then(directory::find_user) else {
+            return callback.refuse(("access_denied", "the user canceled the sign-in"));
         };
         let signed_in_at = provider.clock.now();
-        let grant = Grant { client, person, scopes, nonce: form.nonce.clone(), session: random(), signed_in_at };
+        let grant = Grant { client, user, scopes, nonce: form.nonce.clone(), session: random(), signed_in_at };
         let code = provider.grants.issue_code(grant, binding);
-        way_back.send(&[("code", &code)])
+        callback.send(&[("code", &code)])
     })
 }
 
-/// A request that can be granted if the person agrees.
-struct Asked<'a> {
+/// A valid request, which can be granted if the user agrees.
+struct Grantable<'a> {
     client: Client,
-    way_back: WayBack<'a>,
+    callback: Callback<'a>,
     scopes: Vec<String>,
     binding: Binding,
 }
 
-/// Answers with `go_on` if the request can be granted; else says why not, to the client if it is known, to the person if not.
+/// Responds with `go_on` if the request is valid. Otherwise redirects with an error or, if the client is unknown, shows an error page.
 fn if_grantable(
     provider: &Provider,
     request: &AuthorizationRequest,
-    go_on: impl FnOnce(Asked<'_>) -> HttpResponse,
+    go_on: impl FnOnce(Grantable<'_>) -> HttpResponse,
 ) -> HttpResponse {
-    let (client, way_back) = match WayBack::find(provider, request) {
+    let (client, callback) = match Callback::find(provider, request) {
         Ok(found) => found,
         Err(sentence) => return page::refusal(sentence),
     };
-    match check_form(request).and_then(|binding| Ok((binding, check_extent(provider, request)?))) {
-        Ok((binding, scopes)) => go_on(Asked { client, way_back, scopes, binding }),
-        Err(fault) => way_back.refuse(fault),
+    match check_flow(request).and_then(|binding| Ok((binding, check_resource_and_scopes(provider, request)?))) {
+        Ok((binding, scopes)) => go_on(Grantable { client, callback, scopes, binding }),
+        Err(fault) => callback.refuse(fault),
     }
 }
 
-/// An OAuth error code and what it means here.
+/// An OAuth error code and its description.
 type Fault = (&'static str, &'static str);
 
-/// That the flow is one we know. Returns what the code is to be bound to.
-fn check_form(request: &AuthorizationRequest) -> Result<Binding, Fault> {
+/// Checks that the flow is supported. Returns the binding of the code.
+fn check_flow(request: &AuthorizationRequest) -> Result<Binding, Fault> {
     if request.request.is_some() {
         return Err(("request_not_supported", "request objects are not supported"));
     }
@@ -143,33 +143,33 @@ fn check_form(request: &AuthorizationRequest) -> Result<Binding, Fault> {
     }
 }
 
-/// That we can give what is asked for. Returns the scopes.
-fn check_extent(provider: &Provider, request: &AuthorizationRequest) -> Result<Vec<String>, Fault> {
+/// Checks that the requested resource and scopes are known. Returns the scopes.
+fn check_resource_and_scopes(provider: &Provider, request: &AuthorizationRequest) -> Result<Vec<String>, Fault> {
     if request.prompt.as_deref().is_some_and(|prompt| prompt.split(' ').any(|word| word == "none")) {
-        return Err(("login_required", "this issuer keeps no session, so it has to ask"));
+        return Err(("login_required", "this issuer keeps no session and has to ask the user"));
     }
     if request.resource.as_ref().is_some_and(|resource| *resource != provider.audience) {
-        return Err(("invalid_target", "the resource is not known here"));
+        return Err(("invalid_target", "the resource is unknown"));
     }
-    provider.grantable_scopes(request.scope.as_deref()).ok_or(("invalid_scope", "a scope is not known here"))
+    provider.grantable_scopes(request.scope.as_deref()).ok_or(("invalid_scope", "a scope is unknown"))
 }
 
-/// Where the browser goes with the answer.
-struct WayBack<'a> {
+/// The redirect back to the client.
+struct Callback<'a> {
     redirect_uri: Url,
     state: Option<&'a str>,
     issuer: &'a str,
 }
 
-impl<'a> WayBack<'a> {
-    /// The client and the address it is answered at. Fails with a sentence for the person.
+impl<'a> Callback<'a> {
+    /// The client and its redirect. Fails with a sentence for the user.
     fn find(provider: &'a Provider, request: &'a AuthorizationRequest) -> Result<(Client, Self), &'static str> {
-        let client = request.client_id.as_deref().and_then(Client::find).ok_or("The client is not registered here.")?;
+        let client = request.client_id.as_deref().and_then(Client::find).ok_or("The client is not registered.")?;
         let redirect_uri = request
             .redirect_uri
             .as_deref()
             .and_then(|uri| client.registered_redirect(uri))
-            .ok_or("The client is not registered with this return address.")?;
+            .ok_or("The redirect URI is not registered for the client.")?;
         Ok((client, Self { redirect_uri, state: request.state.as_deref(), issuer: &provider.issuer }))
     }
 
@@ -177,7 +177,7 @@ impl<'a> WayBack<'a> {
         self.send(&[("error", error), ("error_description", description)])
     }
 
-    /// 303, so that the form's content stays here (RFC 9700 section 4.12); with `iss` (RFC 9207).
+    /// A 303, so that the form is not sent on (RFC 9700 section 4.12), with `iss` (RFC 9207).
     fn send(&self, answer: &[(&str, &str)]) -> HttpResponse {
         let mut location = self.redirect_uri.clone();
         location

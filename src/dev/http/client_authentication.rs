@@ -1,4 +1,4 @@
-//! Which client is at the token endpoint (RFC 6749 section 2.3.1).
+//! Client authentication at the token endpoint (RFC 6749 section 2.3.1).
 
 use actix_web::http::header::{self, HeaderMap};
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -7,7 +7,7 @@ use url::form_urlencoded;
 use super::refusal::Refusal;
 use crate::dev::directory::Client;
 
-/// The client that these credentials prove, by header or by form but not by both.
+/// The authenticated client. Credentials come in the header or in the form, not in both.
 pub(super) fn authenticate(
     headers: &HeaderMap,
     form_id: Option<&str>,
@@ -20,7 +20,7 @@ pub(super) fn authenticate(
                 .to_str()
                 .ok()
                 .and_then(basic_credentials)
-                .ok_or(Refusal::client("the credentials cannot be read"))?;
+                .ok_or(Refusal::client("the credentials are malformed"))?;
             if form_id.is_some_and(|form_id| form_id != id) {
                 return Err(Refusal::request("two clients are named"));
             }
@@ -34,7 +34,7 @@ pub(super) fn authenticate(
         .ok_or(Refusal::client("the client is unknown or its secret is wrong"))
 }
 
-/// Id and secret, each form-encoded before they were joined, so that either may hold a colon.
+/// The id and the secret. Each is form-encoded before they are joined, so that either may contain a colon.
 fn basic_credentials(value: &str) -> Option<(String, String)> {
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -45,7 +45,7 @@ fn basic_credentials(value: &str) -> Option<(String, String)> {
     Some((form_decoded(id)?, form_decoded(secret)?))
 }
 
-/// One form-encoded word: as a form, it is a single name without a value.
+/// One form-encoded value: a form with a single name and no value.
 fn form_decoded(encoded: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(encoded.as_bytes());
     match (pairs.next(), pairs.next()) {
@@ -65,12 +65,12 @@ mod tests {
 
     #[test]
     fn basic_credentials_are_form_decoded() {
-        let read = basic_credentials(&header("a%3Ab+c:%C3%A9%2B:d"));
-        assert_eq!(read, Some(("a:b c".to_owned(), "é+:d".to_owned())));
+        let credentials = basic_credentials(&header("a%3Ab+c:%C3%A9%2B:d"));
+        assert_eq!(credentials, Some(("a:b c".to_owned(), "é+:d".to_owned())));
     }
 
     #[test]
-    fn what_is_not_basic_is_not_read() {
+    fn malformed_basic_credentials_are_rejected() {
         for bad in ["", "Basic", "Basic !", "Bearer YTpi", &header("no colon"), &header("a=b:c"), &header("a&b:c")] {
             assert_eq!(basic_credentials(bad), None, "{bad}");
         }

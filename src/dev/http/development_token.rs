@@ -1,6 +1,6 @@
-//! `/dev/token`: an access token for the asking, for people at a terminal and `portcullis dev token`.
+//! `/dev/token`: issues an access token without authentication, for `portcullis dev token` and use in a terminal.
 //!
-//! No other provider has this. Here it gives away nothing: whoever reaches a loopback address can sign in as anybody anyway.
+//! Other providers have no such endpoint. It adds no risk here: a client on loopback can sign in as any user anyway.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ pub(super) struct DevelopmentTokenRequest {
     scope: Option<String>,
 }
 
-/// `subject` is `alice`, `bob` or `reporter`.
+/// Issues a token for `subject`, which is `alice`, `bob` or `reporter`.
 pub(super) async fn issue(
     provider: web::Data<Provider>,
     form: Result<web::Form<DevelopmentTokenRequest>, actix_web::Error>,
@@ -30,7 +30,7 @@ pub(super) async fn issue(
     let scopes = provider.grantable_scopes(form.scope.as_deref()).ok_or_else(Refusal::scope)?;
     let token = match form.subject.as_deref() {
         Some(MACHINE_CLIENT) => TokenBuilder::new(&provider).machine(MACHINE_CLIENT),
-        Some(login) if directory::find_person(login).is_some() => TokenBuilder::new(&provider).subject(login),
+        Some(login) if directory::find_user(login).is_some() => TokenBuilder::new(&provider).subject(login),
         _ => return Err(Refusal::request("subject must be alice, bob or reporter")),
     };
     Ok(answer(&bearer(token, &scopes)))

@@ -1,4 +1,4 @@
-//! Discovery and the key set, as honest as their [`Endpoint`] is told to be.
+//! The discovery document and the key set, subject to the behavior of their [`Endpoint`].
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
@@ -8,22 +8,22 @@ use crate::dev::endpoint::{Endpoint, EndpointBehavior};
 use crate::dev::provider::Provider;
 
 pub(super) async fn discovery(provider: web::Data<Provider>) -> HttpResponse {
-    answer(&provider.discovery, || provider.document.clone()).await
+    respond(&provider.discovery, || provider.document.clone()).await
 }
 
 pub(super) async fn jwks(provider: web::Data<Provider>) -> HttpResponse {
-    answer(&provider.jwks, || provider.keys.document()).await
+    respond(&provider.jwks, || provider.keys.document()).await
 }
 
-/// `honest` is asked only after the wait, so that what is served is never older than the answer.
-async fn answer(endpoint: &Endpoint, honest: impl FnOnce() -> Value) -> HttpResponse {
-    misbehaviour(endpoint.pass().await).unwrap_or_else(|| HttpResponse::Ok().json(honest()))
+/// `document` is evaluated after the wait, so that the response is current.
+async fn respond(endpoint: &Endpoint, document: impl FnOnce() -> Value) -> HttpResponse {
+    overridden(endpoint.pass().await).unwrap_or_else(|| HttpResponse::Ok().json(document()))
 }
 
-/// What an endpoint answers that was told to; `None` from an honest one.
-pub(super) fn misbehaviour(answer: EndpointBehavior) -> Option<HttpResponse> {
-    Some(match answer {
-        EndpointBehavior::Honest => return None,
+/// The response of an overridden endpoint; `None` for the default behavior.
+pub(super) fn overridden(behavior: EndpointBehavior) -> Option<HttpResponse> {
+    Some(match behavior {
+        EndpointBehavior::Default => return None,
         EndpointBehavior::Status(status) => {
             HttpResponse::new(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         }

@@ -1,7 +1,7 @@
 //! `/logout`: OpenID Connect RP-Initiated Logout.
 //!
-//! The issuer keeps no browser session; what ends is what the person granted to the app, so that nothing can be refreshed. Who that is
-//! only an ID token can say: without one there is nobody to sign out, and the browser is just sent back.
+//! The issuer keeps no browser session. Sign-out ends the grants of the user to the client, so that no token can be refreshed. Only an ID
+//! token identifies the user: without one, no grant ends and the browser is only redirected.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -40,38 +40,38 @@ pub(super) async fn by_form(
 }
 
 fn unreadable() -> HttpResponse {
-    page::refusal("A parameter is there twice or cannot be read.")
+    page::refusal("A parameter is duplicated or malformed.")
 }
 
-/// Checks everything before it ends anything. Fails with what is wrong.
+/// Ends the grants after all checks. Fails with a sentence for the user.
 fn sign_out(provider: &Provider, request: &LogoutRequest) -> Result<HttpResponse, &'static str> {
     let named = match &request.client_id {
-        Some(id) => Some(Client::find(id).ok_or("The client is not registered here.")?),
+        Some(id) => Some(Client::find(id).ok_or("The client is not registered.")?),
         None => None,
     };
     let hinted = match &request.id_token_hint {
-        Some(hint) => Some(id_token::read_hint(provider, hint).ok_or("The ID token is not from here.")?),
+        Some(hint) => Some(id_token::read_hint(provider, hint).ok_or("The ID token was not issued by this issuer.")?),
         None => None,
     };
     let hinted_client = hinted.map(|(client, _)| client);
     if named.is_some() && hinted_client.is_some() && named != hinted_client {
-        return Err("The ID token is for another client.");
+        return Err("The ID token was issued to another client.");
     }
-    let answer = way_back(request, named.or(hinted_client))?;
-    if let Some((client, person)) = hinted {
-        provider.grants.end(client, person.login);
+    let response = redirect_or_page(request, named.or(hinted_client))?;
+    if let Some((client, user)) = hinted {
+        provider.grants.end(client, user.login);
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// Back to the app if it asked for that from a registered address, else a page.
-fn way_back(request: &LogoutRequest, client: Option<Client>) -> Result<HttpResponse, &'static str> {
+/// The redirect to a registered `post_logout_redirect_uri`, or a page if none is given.
+fn redirect_or_page(request: &LogoutRequest, client: Option<Client>) -> Result<HttpResponse, &'static str> {
     let Some(uri) = &request.post_logout_redirect_uri else {
         return Ok(page::notice("Signed out", "You can close this window."));
     };
     let mut location = client
         .and_then(|client| client.registered_redirect(uri))
-        .ok_or("The client is not named, or not registered with this return address.")?;
+        .ok_or("The client is not named, or the redirect URI is not registered for it.")?;
     if let Some(state) = &request.state {
         location.query_pairs_mut().append_pair("state", state);
     }

@@ -1,7 +1,6 @@
 //! The issuer's endpoints.
 //!
-//! They speak HTTP on their own, apart from the service's error type: these answers are another server's, in the forms that OAuth
-//! prescribes to authorization servers.
+//! They do not use the service's error type: their responses are those of an authorization server, in the formats of OAuth.
 
 mod authorize;
 mod client_authentication;
@@ -23,10 +22,10 @@ use url::Url;
 
 use super::directory::is_loopback;
 
-/// Seconds that a browser may remember a preflight's answer.
+/// How many seconds a browser may cache a preflight response.
 const PREFLIGHT_MAX_AGE: usize = 600;
 
-/// The page of the API's documentation says so of each request for a token, as do other apps; it means nothing here.
+/// Sent by the API documentation page and by other apps with each token request. Ignored.
 const REQUESTED_WITH: header::HeaderName = header::HeaderName::from_static("x-requested-with");
 
 pub(super) fn mount(app: &mut web::ServiceConfig) {
@@ -36,12 +35,12 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
     .service(web::resource("/jwks").wrap(for_apps_on_loopback()).get(documents::jwks))
     .service(web::resource("/authorize").get(authorize::show).post(authorize::decide))
     .service(web::resource("/token").wrap(for_apps_on_loopback()).post(token::issue))
-    // Without CORS: a page of any origin may send here, but none can read the answer.
+    // Without CORS: pages of other origins cannot read the response.
     .service(web::resource("/dev/token").post(development_token::issue))
     .service(web::resource("/logout").get(logout::by_link).post(logout::by_form));
 }
 
-/// Lets single-page apps that are being developed on this machine read the answer.
+/// Allows pages on loopback, such as single-page apps in development, to read the response.
 fn for_apps_on_loopback() -> Cors {
     Cors::default()
         .allowed_origin_fn(|origin, _| {
@@ -52,7 +51,7 @@ fn for_apps_on_loopback() -> Cors {
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
-/// Answers only requests that name a loopback host: a foreign page whose host name was made to point here (DNS rebinding) gets nothing.
+/// Rejects requests whose `Host` is not a loopback host, against DNS rebinding.
 pub(super) async fn refuse_foreign_hosts(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -67,7 +66,7 @@ pub(super) async fn refuse_foreign_hosts(
     }
 }
 
-/// A parameter without a value counts as left out (RFC 6749 sections 3.1 and 3.2).
+/// Deserializes a parameter. An empty value counts as absent (RFC 6749 sections 3.1 and 3.2).
 fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
     Ok(Option::<String>::deserialize(value)?.filter(|value| !value.is_empty()))
 }

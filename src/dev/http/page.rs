@@ -1,48 +1,49 @@
-//! The few pages that people see: plain HTML without script, style or anything from elsewhere.
+//! The HTML pages of the issuer, without scripts, styles or external resources.
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use url::{Host, Url};
 
-use crate::dev::directory::PEOPLE;
+use crate::dev::directory::USERS;
 
-/// Asks who to be. The form brings `parameters` back to `/authorize`, and `login` with them.
-pub(super) fn pick_user(client_id: &str, parameters: &[(String, String)], redirect_uri: &Url) -> HttpResponse {
+/// The page to choose a user. Its form sends `parameters` and `login` to `/authorize`.
+pub(super) fn choose_user(client_id: &str, parameters: &[(String, String)], redirect_uri: &Url) -> HttpResponse {
     let hidden: String = parameters
         .iter()
         .map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", escape(name), escape(value)))
         .collect();
-    let choices: String = PEOPLE
+    let choices: String = USERS
         .iter()
-        .map(|person| {
+        .map(|user| {
             format!(
                 "<p><button name=\"login\" value=\"{}\">{} ({})</button></p>\n",
-                person.login,
-                person.name(),
-                person.email
+                user.login,
+                user.name(),
+                user.email
             )
         })
         .collect();
     let content = format!(
         "<p>This is the development issuer: there are no passwords. <strong>{}</strong> asks you to sign in. \
-         Who do you want to be?</p>\n<form method=\"post\" action=\"/authorize\">\n{hidden}{choices}\
-         <p><button name=\"login\" value=\"\">Nobody: go back</button></p>\n</form>",
+         Choose a user:</p>\n<form method=\"post\" action=\"/authorize\">\n{hidden}{choices}\
+         <p><button name=\"login\" value=\"\">Cancel</button></p>\n</form>",
         escape(client_id)
     );
     page(StatusCode::OK, "Sign in", &content, &form_targets(redirect_uri))
 }
 
-/// Says that something ended well.
+/// A page that confirms success.
 pub(super) fn notice(title: &str, sentence: &str) -> HttpResponse {
     page(StatusCode::OK, title, &format!("<p>{}</p>", escape(sentence)), "'none'")
 }
 
-/// Says what is wrong with a request that cannot be answered by a redirect.
+/// An error page, for requests that cannot be answered with a redirect.
 pub(super) fn refusal(sentence: &str) -> HttpResponse {
-    page(StatusCode::BAD_REQUEST, "This request cannot be answered", &format!("<p>{}</p>", escape(sentence)), "'none'")
+    page(StatusCode::BAD_REQUEST, "Invalid request", &format!("<p>{}</p>", escape(sentence)), "'none'")
 }
 
-/// Browsers hold the redirect after a form to `form-action` as well, so the app's origin is named; a policy cannot name an IPv6 host.
+/// The value of `form-action`. Browsers also apply it to the redirect after a form, so it contains the client's origin. A policy cannot
+/// contain an IPv6 host.
 fn form_targets(redirect_uri: &Url) -> String {
     match redirect_uri.host() {
         Some(Host::Ipv6(_)) => format!("'self' {}:", redirect_uri.scheme()),
@@ -66,7 +67,7 @@ fn page(status: StatusCode, title: &str, content: &str, form_targets: &str) -> H
         ))
 }
 
-/// Text that stays text, in content and in quoted attributes.
+/// Escapes text for HTML content and quoted attributes.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,11 +1,11 @@
-//! What the token endpoint answers when it gives no token.
+//! Error responses of the token endpoint.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use openidconnect::StandardErrorResponse;
 use openidconnect::core::CoreErrorResponseType;
 
-/// RFC 6749 section 5.2.
+/// An error response (RFC 6749 section 5.2).
 #[derive(Debug, thiserror::Error)]
 #[error("{error}: {description}")]
 pub(super) struct Refusal {
@@ -23,7 +23,7 @@ impl Refusal {
     }
 
     pub(super) fn unreadable() -> Self {
-        Self::request("the form cannot be read, or a parameter is there twice")
+        Self::request("the form is malformed, or a parameter is duplicated")
     }
 
     pub(super) fn client(description: &'static str) -> Self {
@@ -31,7 +31,7 @@ impl Refusal {
     }
 
     pub(super) fn scope() -> Self {
-        Self::new(CoreErrorResponseType::InvalidScope, "a scope is not known here, or was not granted")
+        Self::new(CoreErrorResponseType::InvalidScope, "a scope is unknown or was not granted")
     }
 }
 

@@ -1,4 +1,4 @@
-//! `/token`: codes, refresh tokens and client credentials become access tokens (RFC 6749 section 3.2).
+//! `/token`: exchanges codes, refresh tokens and client credentials for access tokens (RFC 6749 section 3.2).
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -37,7 +37,7 @@ pub(super) struct TokenRequest {
     resource: Option<String>,
 }
 
-/// RFC 6749 section 5.1.
+/// A successful response (RFC 6749 section 5.1).
 #[derive(Serialize)]
 pub(super) struct TokenResponse {
     access_token: String,
@@ -50,25 +50,25 @@ pub(super) struct TokenResponse {
     id_token: Option<IdToken>,
 }
 
-/// The token endpoint.
+/// Handles a token request.
 pub(super) async fn issue(
     provider: web::Data<Provider>,
     request: HttpRequest,
     form: Result<web::Form<TokenRequest>, actix_web::Error>,
 ) -> Result<HttpResponse, Refusal> {
-    if let Some(answer) = documents::misbehaviour(provider.token.pass().await) {
-        return Ok(answer);
+    if let Some(response) = documents::overridden(provider.token.pass().await) {
+        return Ok(response);
     }
     let form = form.map_err(|_| Refusal::unreadable())?;
     let client = authenticate(request.headers(), form.client_id.as_deref(), form.client_secret.as_deref())?;
     if form.resource.as_ref().is_some_and(|resource| *resource != provider.audience) {
         let invalid_target = CoreErrorResponseType::Extension("invalid_target".to_owned());
-        return Err(Refusal::new(invalid_target, "the resource is not known here"));
+        return Err(Refusal::new(invalid_target, "the resource is unknown"));
     }
     let tokens = match (form.grant_type.as_deref(), client) {
-        (Some("authorization_code"), client) if client.signs_people_in() => by_code(&provider, client, &form)?,
-        (Some("refresh_token"), client) if client.signs_people_in() => by_refresh_token(&provider, client, &form)?,
-        (Some("client_credentials"), Client::Machine) => for_itself(&provider, client, &form)?,
+        (Some("authorization_code"), client) if client.signs_users_in() => by_code(&provider, client, &form)?,
+        (Some("refresh_token"), client) if client.signs_users_in() => by_refresh_token(&provider, client, &form)?,
+        (Some("client_credentials"), Client::Machine) => by_client_credentials(&provider, client, &form)?,
         (Some("authorization_code" | "refresh_token" | "client_credentials"), _) => {
             let error = CoreErrorResponseType::UnauthorizedClient;
             return Err(Refusal::new(error, "the client is not registered for this grant"));
@@ -86,45 +86,45 @@ fn by_code(provider: &Provider, client: Client, form: &TokenRequest) -> Result<T
     let (Some(code), Some(redirect_uri), Some(verifier)) = (&form.code, &form.redirect_uri, &form.code_verifier) else {
         return Err(Refusal::request("code, redirect_uri and code_verifier are required"));
     };
-    let shown = Redemption { client, code, redirect_uri, verifier };
-    let (grant, refresh_token) = provider.grants.redeem(&shown, provider.clock.now()).ok_or(Refusal::new(
+    let redemption = Redemption { client, code, redirect_uri, verifier };
+    let (grant, refresh_token) = provider.grants.redeem(&redemption, provider.clock.now()).ok_or(Refusal::new(
         CoreErrorResponseType::InvalidGrant,
         "the code is unknown, used or expired, or was issued for another client, address or verifier",
     ))?;
-    Ok(for_person(provider, &grant, &grant.scopes, refresh_token))
+    Ok(user_tokens(provider, &grant, &grant.scopes, refresh_token))
 }
 
-/// The new refresh token has the extent of the first, whatever is asked for this time (RFC 6749 section 6).
+/// The new refresh token keeps the originally granted scopes, even if this request narrows them (RFC 6749 section 6).
 fn by_refresh_token(provider: &Provider, client: Client, form: &TokenRequest) -> Result<TokenResponse, Refusal> {
     let token = form.refresh_token.as_deref().ok_or(Refusal::request("refresh_token is missing"))?;
     let refreshed = provider.grants.refresh(client, token, form.scope.as_deref(), provider.clock.now());
-    let (grant, next) = refreshed.map_err(|why| match why {
-        NotRefreshed::NoGrant => {
+    let (grant, next) = refreshed.map_err(|reason| match reason {
+        NotRefreshed::InvalidGrant => {
             Refusal::new(CoreErrorResponseType::InvalidGrant, "the refresh token is unknown, used, expired or revoked")
         }
-        NotRefreshed::TooMuch => Refusal::scope(),
+        NotRefreshed::ExcessiveScope => Refusal::scope(),
     })?;
     let scopes = match &form.scope {
         None => grant.scopes.clone(),
         Some(narrower) => narrower.split(' ').map(str::to_owned).collect(),
     };
-    Ok(for_person(provider, &grant, &scopes, next))
+    Ok(user_tokens(provider, &grant, &scopes, next))
 }
 
-fn for_itself(provider: &Provider, client: Client, form: &TokenRequest) -> Result<TokenResponse, Refusal> {
+fn by_client_credentials(provider: &Provider, client: Client, form: &TokenRequest) -> Result<TokenResponse, Refusal> {
     let scopes = provider.grantable_scopes(form.scope.as_deref()).ok_or_else(Refusal::scope)?;
     Ok(bearer(TokenBuilder::new(provider).machine(client.id()), &scopes))
 }
 
-fn for_person(provider: &Provider, grant: &Grant, scopes: &[String], refresh_token: String) -> TokenResponse {
-    let token = TokenBuilder::new(provider).subject(grant.person.login).client(grant.client.id());
+fn user_tokens(provider: &Provider, grant: &Grant, scopes: &[String], refresh_token: String) -> TokenResponse {
+    let token = TokenBuilder::new(provider).subject(grant.user.login).client(grant.client.id());
     let tokens = bearer(token, scopes);
     let id_token =
         scopes.iter().any(|scope| scope == "openid").then(|| id_token::issue(provider, grant, &tokens.access_token));
     TokenResponse { refresh_token: Some(refresh_token), id_token, ..tokens }
 }
 
-/// An access token with these scopes and nothing else.
+/// A response with an access token for these scopes, without refresh token and ID token.
 pub(super) fn bearer(token: TokenBuilder, scopes: &[String]) -> TokenResponse {
     let scope = scopes.join(" ");
     TokenResponse {

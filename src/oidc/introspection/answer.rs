@@ -1,4 +1,4 @@
-//! What an issuer answered about a token (RFC 7662 section 2.2, RFC 9701 section 5): plain JSON, or a JWT that it signed.
+//! Introspection responses (RFC 7662 section 2.2, RFC 9701 section 5): plain JSON, or a JWT signed by the issuer.
 
 use std::collections::BTreeSet;
 
@@ -8,57 +8,57 @@ use crate::oidc::strict_json::{self, Json, Object};
 use crate::oidc::{Algorithm, KeySet, Rejection, audience, validity};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The media type of a signed answer (RFC 9701 section 10), without `application/`.
+/// The media type of a signed response (RFC 9701 section 10), without `application/`.
 const SIGNED_TYPE: &str = "token-introspection+jwt";
-/// How far the time of a signed answer may be from ours.
+/// The maximum difference between `iat` of a signed response and the current time.
 const FRESHNESS: TimeDelta = TimeDelta::seconds(60);
 
-/// What a signed answer must say and be signed with.
+/// The expected values and keys of a signed response.
 pub(super) struct Expected<'a> {
     pub(super) issuer: &'a str,
-    /// As whom the question was asked.
+    /// The client that sent the request.
     pub(super) client_id: &'a str,
     pub(super) algorithms: &'a [Algorithm],
     pub(super) keys: &'a KeySet,
     pub(super) now: DateTime<Utc>,
 }
 
-/// An answer that cannot be relied on. The texts are for the operator.
+/// The reason why a response is rejected. The texts are for the operator.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadAnswer {
-    #[error("the answer is not one JSON object with a boolean `active`")]
+    #[error("the response is not one JSON object with a boolean `active`")]
     NotAnAnswer,
-    #[error("the answer is neither application/json nor application/token-introspection+jwt")]
+    #[error("the response is neither application/json nor application/token-introspection+jwt")]
     OtherMediaType,
-    #[error("the signed answer is not a signed JWT of type token-introspection+jwt in an allowed algorithm")]
+    #[error("the signed response is not a signed JWT of type token-introspection+jwt with an allowed algorithm")]
     NotASignedAnswer,
-    #[error("no key of the issuer verifies the signed answer")]
+    #[error("no key of the issuer verifies the signed response")]
     BadSignature,
-    #[error("the signed answer is not from this issuer to this client, or not of this minute")]
+    #[error("the signed response has another issuer or audience, or was not issued within the last minute")]
     NotForUs,
 }
 
-/// The members of the answer where the token is active; `None` where it is not.
+/// Parses a response. Returns its members if the token is active, `None` if it is not.
 pub(super) async fn read(
     media_type: &str,
     body: &[u8],
     expected: &Expected<'_>,
 ) -> Result<Option<Object<'static>>, BadAnswer> {
-    let mut answer = if is(media_type, "json") {
+    let mut members = if is(media_type, "json") {
         strict_json::parse_object(body).ok_or(BadAnswer::NotAnAnswer)?.into_owned()
     } else if is(media_type, SIGNED_TYPE) {
         verify(body, expected).await?
     } else {
         return Err(BadAnswer::OtherMediaType);
     };
-    match answer.remove("active") {
-        Some(Json::Bool(true)) => Ok(Some(answer)),
+    match members.remove("active") {
+        Some(Json::Bool(true)) => Ok(Some(members)),
         Some(Json::Bool(false)) => Ok(None),
         _ => Err(BadAnswer::NotAnAnswer),
     }
 }
 
-/// Whether a media type, parameters aside, is `application/<subtype>`; without case (RFC 9110 section 8.3.1).
+/// Returns whether a media type, without its parameters, is `application/<subtype>`; case-insensitive (RFC 9110 section 8.3.1).
 fn is(media_type: &str, subtype: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     essence
@@ -66,7 +66,7 @@ fn is(media_type: &str, subtype: &str) -> bool {
         .is_some_and(|(kind, rest)| kind.eq_ignore_ascii_case("application") && rest.eq_ignore_ascii_case(subtype))
 }
 
-/// The answer within a JWT of the issuer (RFC 9701 section 5).
+/// Verifies a signed response (RFC 9701 section 5) and returns its `token_introspection` object.
 async fn verify(body: &[u8], expected: &Expected<'_>) -> Result<Object<'static>, BadAnswer> {
     let text = std::str::from_utf8(body).map_err(|_| BadAnswer::NotASignedAnswer)?;
     let token = UnverifiedToken::split(text.trim()).map_err(|_| BadAnswer::NotASignedAnswer)?;
@@ -86,12 +86,12 @@ async fn verify(body: &[u8], expected: &Expected<'_>) -> Result<Object<'static>,
         return Err(BadAnswer::NotForUs);
     }
     match claims.remove("token_introspection") {
-        Some(Json::Object(answer)) => Ok(answer.into_owned()),
+        Some(Json::Object(members)) => Ok(members.into_owned()),
         _ => Err(BadAnswer::NotAnAnswer),
     }
 }
 
-/// The header of a JWT whose type says that it is an answer and no token: neither can stand in for the other (RFC 9701 section 8.1).
+/// Returns the header if its `typ` is that of a response: a token cannot stand in for a response, nor the reverse (RFC 9701 section 8.1).
 fn read_header(token: &UnverifiedToken<'_>) -> Option<UnverifiedHeader> {
     let header = token.read_header(|mut members| {
         let typ = members.remove("typ");
@@ -105,6 +105,6 @@ fn read_header(token: &UnverifiedToken<'_>) -> Option<UnverifiedHeader> {
 fn is_for_us(claims: &Object<'_>, expected: &Expected<'_>) -> bool {
     let issued_at = validity::time(claims, "iat").ok().flatten();
     let is_fresh = issued_at.is_some_and(|time| (expected.now - time).abs() <= FRESHNESS);
-    let is_theirs = claims.get("iss").and_then(Json::as_str) == Some(expected.issuer);
-    is_fresh && is_theirs && audience::check(claims, &[expected.client_id.to_owned()], &BTreeSet::new()).is_ok()
+    let is_from_issuer = claims.get("iss").and_then(Json::as_str) == Some(expected.issuer);
+    is_fresh && is_from_issuer && audience::check(claims, &[expected.client_id.to_owned()], &BTreeSet::new()).is_ok()
 }

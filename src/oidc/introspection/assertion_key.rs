@@ -1,4 +1,4 @@
-//! The private key by which this service proves itself as a client (`private_key_jwt`).
+//! The private key for client authentication (`private_key_jwt`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use crate::oidc::base64url;
 
-/// How long an assertion can be used: it is sent at once.
+/// The lifetime of an assertion: short, because it is sent at once.
 const LIFETIME_SECONDS: i64 = 60;
 const MIN_RSA_BITS: usize = 2_048;
 
-/// A private key that signs client assertions. Its `Debug` prints nothing of the key.
+/// A private key that signs client assertions. Its `Debug` output contains no key material.
 #[derive(Clone)]
 pub struct AssertionKey {
     pair: Arc<Pair>,
@@ -33,24 +33,25 @@ enum Pair {
     Ed25519(Ed25519KeyPair),
 }
 
-/// The text is not the private key of an algorithm that assertions are signed with.
+/// The text is not a private key of a supported algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a PEM file with one PKCS#8 private key: RSA of at least 2048 bits, P-256 or Ed25519")]
 pub struct UnusableKey;
 
 impl AssertionKey {
-    /// The key in a PEM text (`-----BEGIN PRIVATE KEY-----`). Assertions name it by `key_id`, where the issuer knows several keys.
+    /// Parses the key of a PEM text (`-----BEGIN PRIVATE KEY-----`). `key_id` becomes the assertions' `kid`, for issuers with several keys
+    /// of this client.
     ///
     /// # Errors
     ///
-    /// [`UnusableKey`], which never repeats the text.
+    /// Returns [`UnusableKey`], which never contains the text, if there is no supported key.
     pub fn from_pem(pem: &str, key_id: Option<String>) -> Result<Self, UnusableKey> {
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| UnusableKey)?;
         let pair = Pair::from_pkcs8(der.secret_pkcs8_der()).ok_or(UnusableKey)?;
         Ok(Self { pair: Arc::new(pair), key_id })
     }
 
-    /// An assertion by which `client_id` proves itself to `audience` (RFC 7523 section 3), good for a minute and for one use.
+    /// Signs an assertion that authenticates `client_id` to `audience` (RFC 7523 section 3), valid for a minute and for one use.
     pub(super) fn assert(&self, client_id: &str, audience: &str, now: DateTime<Utc>) -> Result<String, Unspecified> {
         let mut header = json!({ "alg": self.pair.algorithm(), "typ": "JWT" });
         if let (Some(members), Some(key_id)) = (header.as_object_mut(), &self.key_id) {
@@ -81,7 +82,7 @@ impl Pair {
         if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
             return Some(Self::P256(pair));
         }
-        // OpenSSL writes the private half alone, which the stricter reader refuses.
+        // OpenSSL writes the private key without the public key, which the stricter parser rejects.
         Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok().map(Self::Ed25519)
     }
 

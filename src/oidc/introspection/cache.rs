@@ -1,7 +1,7 @@
-//! What issuers said of tokens lately, so that a client's next requests cost no further question.
+//! The cache of introspection results.
 //!
-//! Bounded in number and time, and keyed by a keyed hash of the whole token: no token is kept, and none can be made to share another's
-//! answer.
+//! Bounded in size and age. The key is a keyed hash of the whole token: no token is stored, and no token can be crafted to share the
+//! result of another.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,59 +14,60 @@ use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::{Cache, EntryAction, EntryResult};
 use tokio::time::{Instant, timeout_at};
 
-/// How many tokens are remembered.
+/// The maximum number of cached tokens.
 const MAX_TOKENS: usize = 10_000;
-/// How long a token counts as active without another question.
+/// The lifetime of an active result.
 const ACTIVE_FOR: TimeDelta = TimeDelta::seconds(60);
-/// How long a token counts as not active: shorter, as an issuer's replicas may not know a new token yet.
+/// The lifetime of an inactive result: shorter, because an issuer's replicas may not know a new token yet.
 const INACTIVE_FOR: TimeDelta = TimeDelta::seconds(10);
 
-/// What an issuer says of a token: its claims, or why it is none of a kind that is taken.
+/// The result for a token: its claims, or the reason for its rejection.
 pub(super) type Verdict = Result<Arc<Object<'static>>, Rejection>;
 
 type TokenHash = [u8; 32];
 
 #[derive(Clone)]
-struct Remembered {
+struct CachedVerdict {
     verdict: Verdict,
-    good: Good,
-    /// Whether the issuer called the token active when it last said anything of it.
+    valid_for: ValidFor,
+    /// Whether the token was active in the issuer's latest response.
     was_active: bool,
 }
 
-/// Whom a remembered verdict is for.
+/// The callers for which a cached verdict is valid.
 #[derive(Clone, Copy)]
-enum Good {
-    /// All callers until then.
-    Until(DateTime<Utc>),
-    /// The callers that waited for it: those that had seen fewer outages than this when they came.
-    ForThoseBefore(u64),
+enum ValidFor {
+    /// All callers, until this time.
+    AllUntil(DateTime<Utc>),
+    /// The callers that waited for it: those that arrived before the outage with this number.
+    WaitersOfOutage(u64),
 }
 
-/// The latest verdicts.
+/// The cached verdicts of one issuer.
 pub(super) struct VerdictCache {
-    verdicts: Cache<TokenHash, Remembered>,
+    verdicts: Cache<TokenHash, CachedVerdict>,
     key: hmac::Key,
-    finds: Finds,
-    /// How many questions came to nothing.
+    counter: Finds,
+    /// The number of failed introspection requests.
     outages: AtomicU64,
 }
 
 impl VerdictCache {
-    /// Remembers nothing yet; tokens will be hashed under `key`.
+    /// Creates an empty cache that hashes tokens with `key`.
     pub(super) fn new(key: hmac::Key) -> Self {
-        Self { verdicts: Cache::new(MAX_TOKENS), key, finds: Finds::default(), outages: AtomicU64::new(0) }
+        Self { verdicts: Cache::new(MAX_TOKENS), key, counter: Finds::default(), outages: AtomicU64::new(0) }
     }
 
-    /// How it stands.
+    /// Returns the counters of the cache.
     pub(super) fn reading(&self) -> MemoryReading {
-        self.finds.reading(self.verdicts.len())
+        self.counter.reading(self.verdicts.len())
     }
 
-    /// The verdict on `token` as remembered at `now`, or as `ask` has it, which is told whether the token was active before.
+    /// Returns the verdict on `token` that is cached at `now`, or the result of `ask`. The argument of `ask` is whether the token was
+    /// active before.
     ///
-    /// Callers that come with the same token meanwhile wait for the same answer, until `deadline`; that the issuer could not be asked
-    /// is an answer to all who waited, and remembered for nobody else. `ask` has to end by `deadline` itself.
+    /// Concurrent callers with the same token wait for the same result until `deadline`. All of them share a failure, but later callers
+    /// do not. `ask` must itself end by `deadline`.
     pub(super) async fn get_or_ask<A: Future<Output = Verdict>>(
         &self,
         token: &str,
@@ -75,43 +76,43 @@ impl VerdictCache {
         ask: impl FnOnce(bool) -> A,
     ) -> Verdict {
         let (hash, outages) = (self.hash(token), self.outages.load(Ordering::SeqCst));
-        let entry = self.verdicts.entry_async(&hash, |_, remembered| {
-            if remembered.is_for(now, outages) {
-                EntryAction::Retain(remembered.verdict.clone())
+        let entry = self.verdicts.entry_async(&hash, |_, cached| {
+            if cached.is_valid_for(now, outages) {
+                EntryAction::Retain(cached.verdict.clone())
             } else {
                 EntryAction::ReplaceWithGuard
             }
         });
         let Ok(entry) = timeout_at(deadline, entry).await else { return Err(Rejection::IntrospectionUnavailable) };
-        let (place, was_active) = match entry {
+        let (guard, was_active) = match entry {
             EntryResult::Retained(verdict) => {
-                self.finds.hit();
+                self.counter.hit();
                 return verdict;
             }
-            EntryResult::Vacant(place) => (place, false),
-            EntryResult::Replaced(place, former) => (place, former.was_active),
-            // Neither is asked for: entries are kept or replaced, and the limit is ours.
+            EntryResult::Vacant(guard) => (guard, false),
+            EntryResult::Replaced(guard, previous) => (guard, previous.was_active),
+            // Neither occurs: the closure retains or replaces entries, and `timeout_at` sets the time limit.
             EntryResult::Removed(..) | EntryResult::Timeout => return ask(false).await,
         };
-        self.finds.miss();
+        self.counter.miss();
         let verdict = ask(was_active).await;
-        // Fails only where the entry was evicted meanwhile, which loses nothing.
-        let _ = place.insert(self.remembered(&verdict, now, was_active));
+        // Fails only if the entry was evicted meanwhile, which is harmless.
+        let _ = guard.insert(self.entry(&verdict, now, was_active));
         verdict
     }
 
-    fn remembered(&self, verdict: &Verdict, now: DateTime<Utc>, was_active: bool) -> Remembered {
-        let (good, was_active) = match verdict {
+    fn entry(&self, verdict: &Verdict, now: DateTime<Utc>, was_active: bool) -> CachedVerdict {
+        let (valid_for, was_active) = match verdict {
             Ok(claims) => {
                 let expires_at = validity::time(claims, "exp").ok().flatten();
-                (Good::Until(expires_at.map_or(now, |expires_at| expires_at.min(now + ACTIVE_FOR))), true)
+                (ValidFor::AllUntil(expires_at.map_or(now, |expires_at| expires_at.min(now + ACTIVE_FOR))), true)
             }
             Err(rejection) if rejection.is_our_outage() => {
-                (Good::ForThoseBefore(self.outages.fetch_add(1, Ordering::SeqCst) + 1), was_active)
+                (ValidFor::WaitersOfOutage(self.outages.fetch_add(1, Ordering::SeqCst) + 1), was_active)
             }
-            Err(_) => (Good::Until(now + INACTIVE_FOR), false),
+            Err(_) => (ValidFor::AllUntil(now + INACTIVE_FOR), false),
         };
-        Remembered { verdict: verdict.clone(), good, was_active }
+        CachedVerdict { verdict: verdict.clone(), valid_for, was_active }
     }
 
     fn hash(&self, token: &str) -> TokenHash {
@@ -123,12 +124,12 @@ impl VerdictCache {
     }
 }
 
-impl Remembered {
-    /// Whether it is for a caller who came at `now`, when so many questions had come to nothing.
-    fn is_for(&self, now: DateTime<Utc>, outages: u64) -> bool {
-        match self.good {
-            Good::Until(end) => now < end,
-            Good::ForThoseBefore(outage) => outages < outage,
+impl CachedVerdict {
+    /// Returns whether it is valid for a caller that arrived at `now`, after this number of outages.
+    fn is_valid_for(&self, now: DateTime<Utc>, outages: u64) -> bool {
+        match self.valid_for {
+            ValidFor::AllUntil(end) => now < end,
+            ValidFor::WaitersOfOutage(outage) => outages < outage,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the fuzz targets reach of this room: see [`crate::fuzzing`] for what must hold.
+//! Entry points of this module for the fuzz targets: see [`crate::fuzzing`] for the properties.
 
 use chrono::{DateTime, Utc};
 
@@ -6,8 +6,8 @@ use super::answer::{self, Expected};
 use crate::oidc::strict_json::Object;
 use crate::oidc::{IssuerSettings, KeySet};
 
-/// Reads an answer of this issuer to this client.
-pub(in crate::oidc) async fn read_answer(
+/// Parses a response of this issuer to this client: `Some(None)` for an inactive token, `None` if the response is rejected.
+pub(in crate::oidc) async fn read_response(
     media_type: &str,
     body: &[u8],
     issuer: &IssuerSettings,

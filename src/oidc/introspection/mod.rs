@@ -1,9 +1,9 @@
-//! Asking an issuer about a token (RFC 7662): what a token that says nothing itself means, or whether one that does is still good.
+//! Token introspection (RFC 7662): the claims of an opaque token, or whether a JWT is still active.
 //!
-//! An answer counts only if it is a clean 200; anything else means that the token could not be judged, which is never its bearer's
-//! fault. At most 32 questions are open at once, one per token, and divided so that no client address takes the places of the others
-//! (`places`); answers are remembered for a minute at the most (`cache`). No caller waits longer than one question may take. What the
-//! answer says of the token is judged by the verifier, as the claims of a JWT are.
+//! Only a well-formed 200 response is accepted. Any other outcome means that the token could not be checked, which counts as an outage
+//! and not as an invalid token. At most 32 requests to an issuer are in flight, one per token, and their permits are divided so that no
+//! client address starves the others (`places`). Responses are cached for a minute at most (`cache`). No caller waits longer than the
+//! time limit of one request. The verifier checks the claims of a response like those of a JWT.
 
 mod answer;
 mod assertion_key;
@@ -16,7 +16,7 @@ mod settings;
 
 pub use assertion_key::AssertionKey;
 #[cfg(feature = "fuzzing")]
-pub(super) use fuzzing::read_answer;
+pub(super) use fuzzing::read_response;
 pub use settings::{ClientCredential, IntrospectionSettings};
 
 use std::net::IpAddr;
@@ -41,9 +41,9 @@ use crate::hit_counter::MemoryReading;
 
 use answer::{BadAnswer, Expected};
 use cache::VerdictCache;
-use places::{MAX_OPEN, QuestionPermits};
+use places::{MAX_IN_FLIGHT, RequestPermits};
 
-/// Asks one issuer about tokens.
+/// The introspection client of one issuer.
 pub struct Introspector {
     settings: IntrospectionSettings,
     issuer: String,
@@ -53,13 +53,13 @@ pub struct Introspector {
     client: ProviderClient,
     clock: Clock,
     endpoint: Discovered<Url>,
-    places: QuestionPermits,
+    permits: RequestPermits,
     cache: VerdictCache,
-    /// How long a caller waits at the most: for a place, for the endpoint and for the answer.
+    /// The time limit of a caller: for the permit, the endpoint and the response together.
     limit: Duration,
 }
 
-/// Why an issuer could not be asked. The texts are for the operator.
+/// The reason why introspection failed. The texts are for the operator.
 #[derive(Debug, thiserror::Error)]
 enum IntrospectionError {
     #[error(transparent)]
@@ -68,15 +68,15 @@ enum IntrospectionError {
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Answer(#[from] BadAnswer),
-    #[error("of the {MAX_OPEN} questions that may be open none that this one could follow was answered in time")]
+    #[error("no permit within the time limit (at most {MAX_IN_FLIGHT} requests are in flight)")]
     Busy,
-    #[error("the issuer did not answer within {} seconds", .0.as_secs_f32())]
+    #[error("the issuer did not respond within {} seconds", .0.as_secs_f32())]
     TooSlow(Duration),
-    #[error("the key of the client could not sign")]
+    #[error("the client's private key failed to sign the assertion")]
     Signing,
 }
 
-/// What it takes to ask issuers. Cheap to clone.
+/// The parts that the introspection of all issuers shares. Cheap to clone.
 #[derive(Clone)]
 pub struct IntrospectionClient {
     client: ProviderClient,
@@ -85,27 +85,28 @@ pub struct IntrospectionClient {
 }
 
 impl IntrospectionClient {
-    /// A client that asks by way of `client`.
+    /// Creates an introspection client that sends its requests with `client`.
     ///
     /// # Errors
     ///
-    /// Where the system has no randomness, without which remembered tokens would not be safe from each other.
+    /// Fails if the system has no random source. A predictable hash key would allow cached tokens to collide.
     pub fn new(client: ProviderClient, clock: Clock) -> Result<Self, Unspecified> {
         let hash_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())?;
         Ok(Self { client, clock, hash_key })
     }
 
-    /// The client that issuers are asked by.
+    /// Returns the HTTP client for requests to issuers.
     pub(super) fn provider_client(&self) -> &ProviderClient {
         &self.client
     }
 
-    /// The clock that answers are judged by.
+    /// Returns the clock for the times in responses.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Who asks the issuer of `settings`, whose signed answers `keys` verify; `None` where it is not to be asked.
+    /// Returns the introspector for the issuer of `settings`, whose signed responses `keys` verify; `None` if introspection is not
+    /// configured.
     pub(super) fn introspector(&self, settings: &IssuerSettings, keys: &KeySet) -> Option<Introspector> {
         let client = settings.client(&self.client);
         let provider = Provider::new(settings, client.clone());
@@ -118,7 +119,7 @@ impl IntrospectionClient {
             client,
             clock: self.clock.clone(),
             endpoint: Discovered::new(provider, self.clock.clone(), read_endpoint),
-            places: QuestionPermits::new(),
+            permits: RequestPermits::new(),
             cache: VerdictCache::new(self.hash_key.clone()),
             limit: FETCH_TIMEOUT,
         })
@@ -126,47 +127,47 @@ impl IntrospectionClient {
 }
 
 impl Introspector {
-    /// How and about which tokens the issuer is asked.
+    /// Returns the introspection settings of the issuer.
     pub(super) fn settings(&self) -> &IntrospectionSettings {
         &self.settings
     }
 
-    /// How the memory of its answers stands.
+    /// Returns the counters of the cache.
     pub(super) fn memory(&self) -> MemoryReading {
         self.cache.reading()
     }
 
-    /// What the issuer says of `token`, which is active; its members are as yet unjudged. Refused where it is not active, and where
-    /// the issuer could not be asked. `sender` is the client address that the token came from, where that is known.
+    /// Returns the claims of the active `token`, which are not checked yet. Fails if the token is not active or introspection fails.
+    /// `sender` is the client address of the request, if known.
     pub(super) async fn ask(&self, token: &str, sender: Option<IpAddr>) -> Result<Arc<Object<'static>>, Rejection> {
         let (now, deadline) = (self.clock.now(), Instant::now() + self.limit);
-        let ask = async |was_active| match self.ask_now(token, sender, was_active, deadline).await {
+        let ask = async |was_active| match self.ask_issuer(token, sender, was_active, deadline).await {
             Ok(Some(claims)) => Ok(Arc::new(claims)),
             Ok(None) => Err(Rejection::NotActive),
             Err(error) => {
-                tracing::warn!(issuer = self.issuer, %error, "an issuer could not be asked about a token");
+                tracing::warn!(issuer = self.issuer, %error, "token introspection failed");
                 Err(Rejection::IntrospectionUnavailable)
             }
         };
         self.cache.get_or_ask(token, now, deadline, ask).await
     }
 
-    async fn ask_now(
+    async fn ask_issuer(
         &self,
         token: &str,
         sender: Option<IpAddr>,
         was_active: bool,
         deadline: Instant,
     ) -> Result<Option<Object<'static>>, IntrospectionError> {
-        let place = timeout_at(deadline, self.places.take(sender, was_active)).await;
-        let _place = place.ok().and_then(Result::ok).ok_or(IntrospectionError::Busy)?;
-        timeout_at(deadline, self.question(token)).await.map_err(|_| IntrospectionError::TooSlow(self.limit))?
+        let permit = timeout_at(deadline, self.permits.acquire(sender, was_active)).await;
+        let _permit = permit.ok().and_then(Result::ok).ok_or(IntrospectionError::Busy)?;
+        timeout_at(deadline, self.send_request(token)).await.map_err(|_| IntrospectionError::TooSlow(self.limit))?
     }
 
-    async fn question(&self, token: &str) -> Result<Option<Object<'static>>, IntrospectionError> {
+    async fn send_request(&self, token: &str) -> Result<Option<Object<'static>>, IntrospectionError> {
         let url = self.endpoint().await?;
         let request = request::build(&self.settings, token, &self.issuer, self.clock.now())?;
-        let answer = self.client.post(&url, &self.plain_http, request).await?;
+        let response = self.client.post(&url, &self.plain_http, request).await?;
         let expected = Expected {
             issuer: &self.issuer,
             client_id: &self.settings.client_id,
@@ -174,10 +175,10 @@ impl Introspector {
             keys: &self.keys,
             now: self.clock.now(),
         };
-        Ok(answer::read(&answer.media_type, &answer.body, &expected).await?)
+        Ok(answer::read(&response.media_type, &response.body, &expected).await?)
     }
 
-    /// Where to ask: as configured, or as the metadata says.
+    /// Returns the introspection endpoint: the configured one, or that of the metadata.
     pub(super) async fn endpoint(&self) -> Result<Arc<Url>, Arc<ProviderError>> {
         match &self.settings.url {
             Some(url) => Ok(Arc::new(url.clone())),

@@ -1,8 +1,8 @@
-//! The places for open questions to one issuer, and who may take how many of them.
+//! The permits for introspection requests to one issuer.
 //!
-//! Anybody can send a token that the issuer has to be asked about, so the places are divided. Half are kept for tokens that were active
-//! when the issuer was last asked. Of the others one client address takes no more than a quarter of all places. So an address that sends
-//! made-up tokens delays its own next ones, and nobody keeps the tokens that are in use from being asked about.
+//! Anyone can send a token that requires introspection, so the permits are divided. Half are reserved for tokens that were active at
+//! their last introspection. Of the other half, one client address holds at most a quarter of all permits. So an address that sends
+//! made-up tokens delays only its own unknown tokens, and tokens in use are not delayed.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,82 +10,82 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-/// How many questions to one issuer are open at once.
-pub(super) const MAX_OPEN: usize = 32;
-/// How many of them are kept for tokens that were active before.
-const KEPT_FOR_KNOWN: usize = MAX_OPEN / 2;
-/// How many one address can have of the others.
-const MAX_PER_ADDRESS: usize = MAX_OPEN / 4;
+/// The number of requests to one issuer in flight.
+pub(super) const MAX_IN_FLIGHT: usize = 32;
+/// The permits reserved for tokens that were active before.
+const RESERVED_FOR_KNOWN: usize = MAX_IN_FLIGHT / 2;
+/// The permits for unknown tokens of one address.
+const MAX_PER_ADDRESS: usize = MAX_IN_FLIGHT / 4;
 
-/// The client address that a token came from; all whose address is not known count as one.
+/// The client address of a request; all requests without a known address share `None`.
 pub(super) type Sender = Option<IpAddr>;
 
-/// The places for questions to one issuer.
-pub(super) struct QuestionPermits {
+/// The permits for requests to one issuer.
+pub(super) struct RequestPermits {
     known: Semaphore,
     unknown: Semaphore,
-    /// What is left to each address that has a place for an unknown token or waits for one, and how many such tokens it has here.
+    /// For each address with unknown tokens in flight or waiting: its permits, and the number of these tokens.
     senders: Mutex<HashMap<Sender, (Arc<Semaphore>, usize)>>,
 }
 
-/// One place, free again when this is dropped.
-pub(super) struct QuestionPermit<'a> {
-    _place: SemaphorePermit<'a>,
-    _share: Option<(OwnedSemaphorePermit, Presence<'a>)>,
+/// A permit for one request, released on drop.
+pub(super) struct RequestPermit<'a> {
+    _permit: SemaphorePermit<'a>,
+    _share: Option<(OwnedSemaphorePermit, SenderEntry<'a>)>,
 }
 
-/// An unknown token of a sender that is asked about or waits.
-struct Presence<'a> {
-    places: &'a QuestionPermits,
+/// An unknown token of a sender, in flight or waiting. Uncounted on drop.
+struct SenderEntry<'a> {
+    permits: &'a RequestPermits,
     sender: Sender,
 }
 
-impl QuestionPermits {
-    /// All of them free.
+impl RequestPermits {
+    /// Creates the permits, all available.
     pub(super) fn new() -> Self {
-        let (known, unknown) = (Semaphore::new(KEPT_FOR_KNOWN), Semaphore::new(MAX_OPEN - KEPT_FOR_KNOWN));
+        let (known, unknown) = (Semaphore::new(RESERVED_FOR_KNOWN), Semaphore::new(MAX_IN_FLIGHT - RESERVED_FOR_KNOWN));
         Self { known, unknown, senders: Mutex::default() }
     }
 
-    /// A place for a question about a token, once there is one: `was_active` says what the issuer said of the token before.
-    pub(super) async fn take(&self, sender: Sender, was_active: bool) -> Result<QuestionPermit<'_>, AcquireError> {
+    /// Waits for a permit for a request. `was_active` is the result of the token's last introspection.
+    pub(super) async fn acquire(&self, sender: Sender, was_active: bool) -> Result<RequestPermit<'_>, AcquireError> {
         if was_active {
-            return Ok(QuestionPermit { _place: self.known.acquire().await?, _share: None });
+            return Ok(RequestPermit { _permit: self.known.acquire().await?, _share: None });
         }
-        let (share, presence) = self.enter(sender);
-        // First its address's own, so that an address that waits for itself holds nothing that others wait for.
+        let (share, entry) = self.register(sender);
+        // The address's own permit first, so that an address at its limit holds no shared permit while it waits.
         let share = share.acquire_owned().await?;
-        Ok(QuestionPermit { _place: self.unknown.acquire().await?, _share: Some((share, presence)) })
+        Ok(RequestPermit { _permit: self.unknown.acquire().await?, _share: Some((share, entry)) })
     }
 
-    fn enter(&self, sender: Sender) -> (Arc<Semaphore>, Presence<'_>) {
+    fn register(&self, sender: Sender) -> (Arc<Semaphore>, SenderEntry<'_>) {
         let mut senders = self.senders();
         let (share, tokens) = senders.entry(sender).or_insert_with(|| (Arc::new(Semaphore::new(MAX_PER_ADDRESS)), 0));
         *tokens += 1;
-        (Arc::clone(share), Presence { places: self, sender })
+        (Arc::clone(share), SenderEntry { permits: self, sender })
     }
 
     fn senders(&self) -> MutexGuard<'_, HashMap<Sender, (Arc<Semaphore>, usize)>> {
-        // Nothing that is done under this lock can panic half-way.
+        // No code under this lock can panic half-way.
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many are free, of each half.
+    /// Returns the available permits for known and for unknown tokens.
     #[cfg(test)]
-    pub(super) fn free(&self) -> (usize, usize) {
+    pub(super) fn available(&self) -> (usize, usize) {
         (self.known.available_permits(), self.unknown.available_permits())
     }
 
-    /// How many addresses are remembered.
+    /// Returns the number of addresses with unknown tokens.
     #[cfg(test)]
     pub(super) fn addresses(&self) -> usize {
         self.senders().len()
     }
 }
 
-impl Drop for Presence<'_> {
+impl Drop for SenderEntry<'_> {
     fn drop(&mut self) {
-        let mut senders = self.places.senders();
+        let mut senders = self.permits.senders();
         if let Some((_, tokens)) = senders.get_mut(&self.sender) {
             *tokens -= 1;
             if *tokens == 0 {

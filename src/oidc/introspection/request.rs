@@ -1,4 +1,4 @@
-//! The question, and how the client proves itself in it.
+//! The introspection request, with its client authentication.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,12 +9,12 @@ use url::form_urlencoded;
 use super::{ClientCredential, IntrospectionError, IntrospectionSettings};
 use crate::oidc::fetch::FormRequest;
 
-/// RFC 9701 section 4: a signed answer where the issuer can, a plain one else.
+/// RFC 9701 section 4: prefers a signed response to a plain one.
 const ACCEPT: &str = "application/token-introspection+jwt, application/json;q=0.9";
 /// RFC 7523 section 2.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The question about `token` (RFC 7662 section 2.1).
+/// Builds the request for `token` (RFC 7662 section 2.1). Fails if the client assertion cannot be signed.
 pub(super) fn build(
     settings: &IntrospectionSettings,
     token: &str,
@@ -30,7 +30,7 @@ pub(super) fn build(
             form.append_pair("client_id", &settings.client_id).append_pair("client_secret", secret.expose_secret());
         }
         ClientCredential::PrivateKey(key) => {
-            // The issuer itself as the audience: RFC 7523 section 3, point 3, as OpenID providers now demand it.
+            // The audience is the issuer identifier (RFC 7523 section 3, point 3), as OpenID providers now require.
             let assertion = key.assert(&settings.client_id, issuer, now).map_err(|_| IntrospectionError::Signing)?;
             form.append_pair("client_id", &settings.client_id)
                 .append_pair("client_assertion_type", ASSERTION_TYPE)
@@ -40,7 +40,7 @@ pub(super) fn build(
     Ok(FormRequest { accept: ACCEPT, authorization, body: SecretString::from(form.finish()) })
 }
 
-/// RFC 6749 section 2.3.1: each part is form-encoded first, so that a colon in the client id does not end it.
+/// RFC 6749 section 2.3.1: each part is form-encoded first, so that the client id may contain a colon.
 fn basic(client_id: &str, secret: &SecretString) -> SecretString {
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let pair = format!("{}:{}", encode(client_id), encode(secret.expose_secret()));

@@ -1,34 +1,34 @@
-//! How an issuer is asked about a token, and about which: the values that configuration fills.
+//! The introspection settings of an issuer, filled from the configuration.
 
 use secrecy::SecretString;
 use url::Url;
 
 use super::assertion_key::AssertionKey;
 
-/// How an issuer is asked about tokens (RFC 7662).
+/// The introspection settings of an issuer (RFC 7662).
 #[derive(Clone, Debug)]
 pub struct IntrospectionSettings {
-    /// Where; without it the issuer's metadata says.
+    /// The introspection endpoint; `None` for that of the issuer's metadata.
     pub url: Option<Url>,
-    /// As whom this service asks.
+    /// The client id of this service at the issuer.
     pub client_id: String,
-    /// How it proves that it is this client.
+    /// The client's credential.
     pub credential: ClientCredential,
-    /// Whether tokens that are no JWT are taken to this issuer. One issuer at most can have them: such a token does not say whose it is.
+    /// Whether opaque tokens are introspected at this issuer. At most one issuer can have them, because an opaque token names no issuer.
     pub opaque: bool,
-    /// What the opaque tokens of this issuer start with; any other is refused without a question. Empty where nothing is known of it.
+    /// The prefix of the issuer's opaque tokens; tokens without it are rejected without a request. Empty if there is none.
     pub opaque_prefix: String,
-    /// Whether the issuer is asked about its JWTs as well, once their signature is proved.
+    /// Whether the issuer's JWTs are introspected too, after their signature is verified.
     pub always: bool,
-    /// Whether an opaque token's audience has to be named, and ours. Without it an answer may leave the audience out where it says that
-    /// the token is an access token; one that names an audience has to name ours all the same.
+    /// Whether the response for an opaque token must contain this service's audience. If false, a response for an access token may omit
+    /// the audience; an audience that is present must still match.
     pub requires_audience: bool,
-    /// Whether "active" is enough where the answer says neither what kind of token it is nor for which audience. Some issuers call
-    /// refresh and ID tokens active too.
+    /// Whether `active` suffices if the response has neither a token kind nor an audience. Some issuers report refresh and ID tokens as
+    /// active too.
     pub trust_active: bool,
 }
 
-/// How a client proves who it is. Its `Debug` prints no secret.
+/// The credential of a client. Its `Debug` output contains no secret.
 #[derive(Clone, Debug)]
 pub enum ClientCredential {
     /// The secret in the Authorization field (`client_secret_basic`, RFC 6749 section 2.3.1).

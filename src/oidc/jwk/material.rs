@@ -1,13 +1,13 @@
-//! The numbers of a public key, checked before any of them is used.
+//! The key material of a public key, checked before use.
 
 use super::Inadmissible;
 use crate::oidc::strict_json::{Json, Object};
 use crate::oidc::{Algorithm, base64url};
 use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
 
-/// Smaller moduli are weak, larger ones cost the verifier too much.
+/// Smaller moduli are weak, larger ones make verification too expensive.
 const RSA_MODULUS_BITS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
-/// Larger exponents cost the verifier time and add nothing.
+/// Larger exponents make verification slower without a benefit.
 const RSA_MAX_EXPONENT: u64 = 1 << 32;
 
 /// The curves of RFC 7518 section 6.2.1.1.
@@ -28,7 +28,7 @@ impl Curve {
     }
 }
 
-/// A public key of a type that is understood, sound as far as its numbers show.
+/// Key material of a supported type that has passed the checks.
 #[derive(Debug)]
 pub(super) enum Material {
     Rsa(RsaPublicKeyComponents<Vec<u8>>),
@@ -37,7 +37,7 @@ pub(super) enum Material {
     Ed25519([u8; 32]),
 }
 
-/// How a signature is verified: the algorithm, tied to the type of key that it fits.
+/// The verification algorithm, tied to its key type.
 enum Scheme {
     Rsa(&'static RsaParameters),
     Ec(Curve, &'static EcdsaVerificationAlgorithm),
@@ -79,7 +79,7 @@ impl Material {
         }
     }
 
-    /// RFC 7518 section 6.3.1: both are Base64urlUInt, which have no leading zero octet.
+    /// RFC 7518 section 6.3.1: both are Base64urlUInt, so a leading zero octet is malformed.
     fn read_rsa(n: Vec<u8>, e: Vec<u8>) -> Result<Self, Inadmissible> {
         let (Some(&most), Some(&least)) = (n.first(), n.last()) else { return Err(Inadmissible::MalformedMaterial) };
         if most == 0 || e.first().is_none_or(|octet| *octet == 0) {
@@ -91,14 +91,14 @@ impl Material {
         if least % 2 == 0 {
             return Err(Inadmissible::EvenModulus);
         }
-        if !is_sound_exponent(&e) {
+        if !is_valid_exponent(&e) {
             return Err(Inadmissible::BadExponent);
         }
         Ok(Self::Rsa(RsaPublicKeyComponents { n, e }))
     }
 
-    /// RFC 7518 section 6.2.1.2: a coordinate has the full length of the curve's field. Whether the point is on the curve is found
-    /// when it is parsed.
+    /// RFC 7518 section 6.2.1.2: a coordinate has the full length of the curve's field. [`parse`](Self::parse) checks that the point is
+    /// on the curve.
     fn read_point(curve: Curve, x: &[u8], y: &[u8]) -> Result<Self, Inadmissible> {
         if x.len() != curve.coordinate_bytes() || y.len() != curve.coordinate_bytes() {
             return Err(Inadmissible::MalformedMaterial);
@@ -112,7 +112,7 @@ impl Material {
         if is_weak_ed25519(&point) { Err(Inadmissible::SmallOrder) } else { Ok(Self::Ed25519(point)) }
     }
 
-    /// Whether keys of this type sign with `algorithm`.
+    /// Returns whether keys of this type sign with `algorithm`.
     pub(super) fn fits(&self, algorithm: Algorithm) -> bool {
         match (self, scheme(algorithm)) {
             (Self::Rsa(_), Scheme::Rsa(_)) | (Self::Ed25519(_), Scheme::Ed25519) => true,
@@ -121,7 +121,7 @@ impl Material {
         }
     }
 
-    /// The key, ready for use with `algorithm`.
+    /// Parses the key for `algorithm`. Fails if the key is malformed, not on its curve or of another type.
     pub(super) fn parse(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, Inadmissible> {
         match (self, scheme(algorithm)) {
             (Self::Rsa(components), Scheme::Rsa(parameters)) => {
@@ -143,8 +143,8 @@ fn octets(jwk: &Object<'_>, member: &str) -> Result<Vec<u8>, Inadmissible> {
     text.and_then(base64url::decode).ok_or(Inadmissible::MalformedMaterial)
 }
 
-/// Odd, and from 3 to 2³².
-fn is_sound_exponent(e: &[u8]) -> bool {
+/// Returns whether the exponent is odd and from 3 to 2³².
+fn is_valid_exponent(e: &[u8]) -> bool {
     if e.len() > size_of::<u64>() {
         return false;
     }
@@ -152,12 +152,12 @@ fn is_sound_exponent(e: &[u8]) -> bool {
     exponent % 2 == 1 && (3..=RSA_MAX_EXPONENT).contains(&exponent)
 }
 
-/// Whether the encoded point has a small order, so that one signature fits many messages, or is written in a way that
-/// RFC 8032 section 5.1.3 does not allow (its y is not below 2²⁵⁵ − 19). The sign bit of x plays no part in either.
+/// Returns whether the encoded point has a small order, so that one signature is valid for many messages, or is not canonical by
+/// RFC 8032 section 5.1.3 (its y is not below 2²⁵⁵ − 19). The sign bit of x is irrelevant to both.
 ///
-/// A text that is on no curve passes, and verifies nothing.
+/// A point that is not on the curve returns false: no signature verifies with it.
 fn is_weak_ed25519(point: &[u8; 32]) -> bool {
-    /// y of the two points of order 8 and their negatives; those of order 1, 2 and 4 are recognised below.
+    /// y of the two points of order 8 and their negatives; the code below covers orders 1, 2 and 4.
     const ORDER_EIGHT: [[u8; 32]; 2] = [
         [
             0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,

@@ -1,6 +1,6 @@
-//! Admission of published keys: each is judged alone, and only what is surely a public key for verifying signatures is taken.
+//! Admission of published keys. Each key is checked separately, and only public keys for signature verification are admitted.
 //!
-//! Refused are keys with a private half, for encryption, of an unknown or weak kind, or written in more than one way
+//! Keys with a private part, for encryption, of an unknown or weak type, or in a non-canonical encoding are rejected
 //! (RFC 7517 sections 4 and 5, RFC 7518 section 6, RFC 8725 section 3.4).
 
 mod material;
@@ -15,10 +15,10 @@ use super::strict_json::{Json, Object};
 use crate::redacted::redact_debug;
 use aws_lc_rs::signature::ParsedPublicKey;
 
-/// Members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1).
+/// Members of private and symmetric keys (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// A key of an issuer, ready to verify signatures of one algorithm.
+/// A public key of an issuer, parsed for one signature algorithm.
 pub(super) struct VerificationKey {
     pub(super) key_id: Option<String>,
     pub(super) algorithm: Algorithm,
@@ -26,7 +26,7 @@ pub(super) struct VerificationKey {
 }
 
 impl VerificationKey {
-    /// Whether `signature` is this key's over `text`.
+    /// Returns whether `signature` is a signature of this key over `text`.
     pub(super) fn verifies(&self, text: &str, signature: &[u8]) -> bool {
         self.parsed.verify_sig(text.as_bytes(), signature).is_ok()
     }
@@ -38,21 +38,21 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-/// Why an entry of a key set is passed over.
+/// The reason why an entry of a key set is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Inadmissible {
     NotAnObject,
     DuplicateMember,
-    /// It holds a private or symmetric half, which whoever reads the set now knows.
+    /// It contains a private or symmetric key, which is compromised by its publication.
     PrivateMember,
     NotForSignatures,
     NotForVerification,
     BadKeyId,
     UnknownKeyType,
     UnknownCurve,
-    /// Its `alg` is not a signature algorithm for this kind of key, or the issuer may not use it.
+    /// Its `alg` is not a signature algorithm for this type of key, or is not allowed for the issuer.
     AlgorithmNotAllowed,
-    /// A member of the key material is missing or not spelled the one right way.
+    /// A member of the key material is missing or not in its canonical encoding.
     MalformedMaterial,
     ModulusSize,
     EvenModulus,
@@ -62,7 +62,7 @@ pub(super) enum Inadmissible {
 }
 
 impl Inadmissible {
-    /// The reason as one stable word, for logs.
+    /// Returns the stable reason code, for logs.
     pub(super) const fn code(self) -> &'static str {
         match self {
             Self::NotAnObject => "not-an-object",
@@ -84,17 +84,17 @@ impl Inadmissible {
     }
 }
 
-/// One entry of a key set as it was read.
-pub(super) struct UnjudgedKey<'a> {
+/// One entry of a key set, parsed but not checked.
+pub(super) struct KeyEntry<'a> {
     pub(super) value: Json<'a>,
     pub(super) has_duplicates: bool,
 }
 
-redact_debug!(UnjudgedKey<'a>);
+redact_debug!(KeyEntry<'a>);
 
-/// The key in `entry`, once for each algorithm in `allowed` that it may be used with: the one it names, or, where it names none,
-/// those that fit its type.
-pub(super) fn admit(entry: &UnjudgedKey<'_>, allowed: &[Algorithm]) -> Result<Vec<Arc<VerificationKey>>, Inadmissible> {
+/// Returns the key in `entry`, once for each algorithm in `allowed` that it can be used with: the one in its `alg`, or, without `alg`,
+/// those of its type. Fails if the entry is not such a key.
+pub(super) fn admit(entry: &KeyEntry<'_>, allowed: &[Algorithm]) -> Result<Vec<Arc<VerificationKey>>, Inadmissible> {
     let jwk = entry.value.as_object().ok_or(Inadmissible::NotAnObject)?;
     if PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(name)) {
         return Err(Inadmissible::PrivateMember);
@@ -115,7 +115,7 @@ pub(super) fn admit(entry: &UnjudgedKey<'_>, allowed: &[Algorithm]) -> Result<Ve
     if keys.is_empty() { Err(Inadmissible::AlgorithmNotAllowed) } else { Ok(keys) }
 }
 
-/// `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3), each binding where present.
+/// Checks `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3), each binding if present.
 fn check_purpose(jwk: &Object<'_>) -> Result<(), Inadmissible> {
     if jwk.get("use").is_some_and(|purpose| purpose.as_str() != Some("sig")) {
         return Err(Inadmissible::NotForSignatures);

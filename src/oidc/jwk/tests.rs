@@ -22,11 +22,11 @@ fn jwk(algorithm: Algorithm) -> Value {
 }
 
 fn admit_value(value: Value) -> Result<Vec<Algorithm>, Inadmissible> {
-    let keys = admit(&UnjudgedKey { value: (&value).into(), has_duplicates: false }, &ALL)?;
+    let keys = admit(&KeyEntry { value: (&value).into(), has_duplicates: false }, &ALL)?;
     Ok(keys.iter().map(|key| key.algorithm).collect())
 }
 
-/// What becomes of a good key of `algorithm` whose `member` is `value` instead.
+/// Admits a valid key of `algorithm` with `member` replaced by `value`.
 fn admit_with(algorithm: Algorithm, member: &str, value: Value) -> Result<Vec<Algorithm>, Inadmissible> {
     let mut key = jwk(algorithm);
     key[member] = value;
@@ -40,11 +40,11 @@ fn admit_without(algorithm: Algorithm, member: &str) -> Result<Vec<Algorithm>, I
 }
 
 #[test]
-fn a_key_of_every_algorithm_is_admitted_and_verifies() {
+fn key_of_every_algorithm_is_admitted_and_verifies() {
     for algorithm in ALL {
         let key = SigningKey::generate(algorithm, "k");
         let jwk = key.public_jwk();
-        let entry = UnjudgedKey { value: (&jwk).into(), has_duplicates: false };
+        let entry = KeyEntry { value: (&jwk).into(), has_duplicates: false };
         let admitted = admit(&entry, &ALL).unwrap();
         assert_eq!(admitted.len(), 1, "{algorithm}");
         assert_eq!(admitted[0].algorithm, algorithm);
@@ -54,7 +54,7 @@ fn a_key_of_every_algorithm_is_admitted_and_verifies() {
 }
 
 #[test]
-fn a_key_that_names_no_algorithm_serves_those_that_fit_it() {
+fn key_without_alg_is_admitted_for_all_algorithms_of_its_type() {
     assert_eq!(admit_without(Algorithm::Rs256, "alg"), Ok(ALL[..6].to_vec()));
     assert_eq!(admit_without(Algorithm::Es384, "alg"), Ok(vec![Algorithm::Es384]));
     assert_eq!(admit_without(Algorithm::EdDsa, "alg"), Ok(vec![Algorithm::EdDsa]));
@@ -62,14 +62,14 @@ fn a_key_that_names_no_algorithm_serves_those_that_fit_it() {
 }
 
 #[test]
-fn a_key_serves_only_what_its_issuer_may_use() {
+fn key_is_not_admitted_for_algorithms_that_are_not_allowed() {
     let jwk = jwk(Algorithm::Rs256);
-    let entry = UnjudgedKey { value: (&jwk).into(), has_duplicates: false };
+    let entry = KeyEntry { value: (&jwk).into(), has_duplicates: false };
     assert_eq!(admit(&entry, &[Algorithm::Ps256, Algorithm::Es256]).unwrap_err(), Inadmissible::AlgorithmNotAllowed);
 }
 
 #[test]
-fn an_algorithm_that_does_not_fit_the_key_is_refused() {
+fn alg_that_does_not_match_the_key_type_is_rejected() {
     for (algorithm, named) in
         [(Algorithm::Rs256, json!("ES256")), (Algorithm::Es256, json!("ES384")), (Algorithm::EdDsa, json!("RS256"))]
     {
@@ -81,7 +81,7 @@ fn an_algorithm_that_does_not_fit_the_key_is_refused() {
 }
 
 #[test]
-fn private_and_symmetric_keys_are_refused_before_anything_else() {
+fn private_and_symmetric_keys_are_rejected_first() {
     for member in PRIVATE_MEMBERS {
         assert_eq!(admit_with(Algorithm::Rs256, member, json!("AQAB")), Err(Inadmissible::PrivateMember), "{member}");
         assert_eq!(admit_with(Algorithm::EdDsa, member, json!(null)), Err(Inadmissible::PrivateMember), "{member}");
@@ -90,7 +90,7 @@ fn private_and_symmetric_keys_are_refused_before_anything_else() {
 }
 
 #[test]
-fn only_keys_for_verifying_are_taken() {
+fn keys_for_other_purposes_than_verification_are_rejected() {
     for purpose in [json!("enc"), json!("SIG"), json!(null), json!(["sig"])] {
         assert_eq!(admit_with(Algorithm::Es256, "use", purpose), Err(Inadmissible::NotForSignatures));
     }
@@ -102,7 +102,7 @@ fn only_keys_for_verifying_are_taken() {
 }
 
 #[test]
-fn key_ids_are_texts_of_bounded_length() {
+fn key_id_that_is_not_a_string_of_limited_length_is_rejected() {
     assert!(admit_with(Algorithm::Es256, "kid", json!("k".repeat(256))).is_ok());
     assert!(admit_without(Algorithm::Es256, "kid").is_ok());
     for kid in [json!(1), json!(null), json!(["k"]), json!("k".repeat(257))] {
@@ -111,7 +111,7 @@ fn key_ids_are_texts_of_bounded_length() {
 }
 
 #[test]
-fn types_and_curves_are_those_we_know() {
+fn unknown_key_types_and_curves_are_rejected() {
     for kty in [json!("rsa"), json!("oct"), json!("AKP"), json!(null), json!(1)] {
         assert_eq!(admit_with(Algorithm::Rs256, "kty", kty), Err(Inadmissible::UnknownKeyType));
     }
@@ -127,7 +127,7 @@ fn admit_modulus(modulus: &[u8]) -> Result<Vec<Algorithm>, Inadmissible> {
     admit_with(Algorithm::Rs256, "n", json!(base64url::encode(modulus)))
 }
 
-/// An odd number of exactly `bits` bits.
+/// Returns an odd number of exactly `bits` bits.
 fn number_of(bits: usize) -> Vec<u8> {
     let mut octets = vec![0xff; bits.div_ceil(8)];
     octets[0] = 0xff >> (bits.div_ceil(8) * 8 - bits);
@@ -135,7 +135,7 @@ fn number_of(bits: usize) -> Vec<u8> {
 }
 
 #[test]
-fn moduli_have_from_2048_to_8192_bits() {
+fn modulus_outside_2048_to_8192_bits_is_rejected() {
     assert!(admit_modulus(&number_of(2_048)).is_ok());
     assert!(admit_modulus(&number_of(8_192)).is_ok());
     for bits in [1, 512, 1_024, 2_047, 8_193, 16_384] {
@@ -144,7 +144,7 @@ fn moduli_have_from_2048_to_8192_bits() {
 }
 
 #[test]
-fn moduli_are_odd_and_written_one_way() {
+fn even_or_non_canonical_modulus_is_rejected() {
     let mut even = number_of(2_048);
     *even.last_mut().unwrap() = 0xfe;
     assert_eq!(admit_modulus(&even), Err(Inadmissible::EvenModulus));
@@ -158,7 +158,7 @@ fn moduli_are_odd_and_written_one_way() {
 }
 
 #[test]
-fn exponents_are_odd_from_3_to_2_pow_32() {
+fn exponent_that_is_even_or_outside_3_to_2_pow_32_is_rejected() {
     let admit_exponent = |octets: &[u8]| admit_with(Algorithm::Rs256, "e", json!(base64url::encode(octets)));
     for exponent in [&[3][..], &[17], &[1, 0, 1], &[0xff, 0xff, 0xff, 0xff]] {
         assert!(admit_exponent(exponent).is_ok(), "{exponent:?}");
@@ -172,7 +172,7 @@ fn exponents_are_odd_from_3_to_2_pow_32() {
 }
 
 #[test]
-fn points_are_on_their_curve_and_of_full_length() {
+fn point_off_its_curve_or_of_wrong_length_is_rejected() {
     for (algorithm, length) in [(Algorithm::Es256, 32), (Algorithm::Es384, 48), (Algorithm::Es512, 66)] {
         let off_curve = json!(base64url::encode(vec![1; length]));
         assert_eq!(admit_with(algorithm, "y", off_curve), Err(Inadmissible::NotOnCurve), "{algorithm}");
@@ -185,7 +185,7 @@ fn points_are_on_their_curve_and_of_full_length() {
 }
 
 #[test]
-fn ed25519_points_of_small_order_are_refused_in_every_spelling() {
+fn ed25519_points_of_small_order_are_rejected_in_every_encoding() {
     let tiny = |least: u8| {
         let mut y = [0; 32];
         y[0] = least;
@@ -217,7 +217,7 @@ fn ed25519_points_of_small_order_are_refused_in_every_spelling() {
 }
 
 #[test]
-fn whatever_is_no_object_is_no_key() {
+fn entry_that_is_not_an_object_is_rejected() {
     for value in [json!(null), json!("key"), json!([jwk(Algorithm::Es256)])] {
         assert_eq!(admit_value(value), Err(Inadmissible::NotAnObject));
     }

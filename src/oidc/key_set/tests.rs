@@ -11,7 +11,7 @@ const ES: Algorithm = Algorithm::Es256;
 const PAST_COOLDOWN: Duration = Duration::from_secs(31);
 const PAST_REFRESH: Duration = Duration::from_secs(661);
 
-/// A provider that publishes the key `a`, and the key set that reads it.
+/// A provider that publishes the key `a`, and its key set.
 struct Scene {
     provider: ScriptedProvider,
     store: Arc<MemoryStore>,
@@ -39,7 +39,7 @@ impl Scene {
         assert_eq!(self.find(key_id).await, outcome, "{key_id}");
     }
 
-    /// Lets `time` pass, and waits for the attempt that this causes.
+    /// Advances the clock by `time` and waits for the attempt that is then due.
     async fn pass(&self, time: Duration) {
         let mut attempts = self.keys.0.shared.attempts.subscribe();
         self.clock.advance(time);
@@ -56,29 +56,29 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn keys_are_fetched_at_once_and_kept_for_the_next_start() {
+async fn keys_are_fetched_and_stored_at_startup() {
     let scene = Scene::start().await;
     let now = scene.clock.now();
     let (condition, fetched_at) = (KeySetCondition::Fresh, Some(now));
     let state = KeySetState { condition, fetched_at, last_error: None, attempts: 1, failures: 0 };
     assert_eq!(scene.keys.state(), state);
-    let kept = scene.store.0.lock().unwrap().get(&scene.provider.url).cloned();
-    assert_eq!(kept, Some(StoredKeySet { document: key_document(&[&scene.key]), fetched_at: now }));
+    let stored = scene.store.0.lock().unwrap().get(&scene.provider.url).cloned();
+    assert_eq!(stored, Some(StoredKeySet { document: key_document(&[&scene.key]), fetched_at: now }));
 }
 
 #[tokio::test]
-async fn unknown_key_ids_cost_one_fetch_in_each_cooldown_however_many_they_are() {
+async fn any_number_of_unknown_key_ids_causes_one_fetch_per_cooldown() {
     let scene = Scene::start().await;
     for number in 0..500 {
         scene.expect(&format!("unknown-{number}"), Err(Rejection::UnknownKey)).await;
     }
-    // The one at the start, and the one that they caused.
+    // One at startup, and one for the unknown key ids.
     assert_eq!(scene.fetches(), 2);
     scene.clock.advance(PAST_COOLDOWN);
     let ids: Vec<_> = (500..1_000).map(|number| format!("unknown-{number}")).collect();
     let outcomes = join_all(ids.iter().map(|id| scene.find(id))).await;
     assert!(outcomes.iter().all(|outcome| *outcome == Err(Rejection::UnknownKey)));
-    // Whatever the refresher had begun by now would be served before this.
+    // The provider serves in order: a fetch that the refresher has started would come first.
     let later = format!("{}/later", scene.provider.url).parse().unwrap();
     let plain_http = scene.provider.settings().plain_http;
     assert!(ProviderClient::new().unwrap().fetch(&later, &plain_http).await.unwrap_err().is_not_found());
@@ -87,7 +87,7 @@ async fn unknown_key_ids_cost_one_fetch_in_each_cooldown_however_many_they_are()
 }
 
 #[tokio::test]
-async fn holders_of_known_keys_do_not_wait_for_a_fetch_in_flight() {
+async fn reader_of_a_known_key_does_not_wait_for_a_fetch_in_flight() {
     let scene = Scene::start().await;
     let gate = scene.provider.hold();
     scene.clock.advance(PAST_COOLDOWN);
@@ -99,9 +99,9 @@ async fn holders_of_known_keys_do_not_wait_for_a_fetch_in_flight() {
 }
 
 #[tokio::test]
-async fn a_rotated_key_is_found_and_the_withdrawn_one_is_gone() {
+async fn rotated_key_is_found_and_the_withdrawn_key_is_unknown() {
     let scene = Scene::start().await;
-    // Right after a scheduled fetch: that one does not make a rotation wait.
+    // Right after a scheduled fetch, which starts no cooldown.
     scene.provider.publish(&[&SigningKey::generate(ES, "b")]);
     scene.expect("b", Ok(())).await;
     scene.expect("a", Err(Rejection::UnknownKey)).await;
@@ -109,7 +109,7 @@ async fn a_rotated_key_is_found_and_the_withdrawn_one_is_gone() {
 }
 
 #[tokio::test]
-async fn a_second_rotation_within_the_cooldown_is_seen_after_it() {
+async fn second_rotation_within_the_cooldown_takes_effect_after_it() {
     let scene = Scene::start().await;
     scene.provider.publish(&[&SigningKey::generate(ES, "b")]);
     scene.expect("b", Ok(())).await;
@@ -121,7 +121,7 @@ async fn a_second_rotation_within_the_cooldown_is_seen_after_it() {
 }
 
 #[tokio::test]
-async fn keys_are_refreshed_before_anybody_asks() {
+async fn keys_are_refreshed_on_schedule_without_a_reader() {
     let scene = Scene::start().await;
     scene.provider.publish(&[&SigningKey::generate(ES, "b")]);
     scene.pass(PAST_REFRESH).await;
@@ -131,7 +131,7 @@ async fn keys_are_refreshed_before_anybody_asks() {
 }
 
 #[tokio::test]
-async fn no_bad_answer_evicts_good_keys() {
+async fn bad_response_keeps_the_current_keys() {
     let scene = Scene::start().await;
     let first_fetch = scene.clock.now();
     let weak = r#"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"a"}]}"#;
@@ -147,7 +147,7 @@ async fn no_bad_answer_evicts_good_keys() {
         let state = scene.keys.state();
         assert_eq!((state.condition, state.fetched_at), (KeySetCondition::Stale, Some(last_good_fetch)), "{body}");
         assert!(state.last_error.is_some(), "{body}");
-        // The key may have been published where we could not see it.
+        // The key may have been published since the last successful fetch.
         scene.expect("unknown", Err(Rejection::KeysUnavailable)).await;
     }
     scene.provider.publish(&[&scene.key]);
@@ -157,7 +157,7 @@ async fn no_bad_answer_evicts_good_keys() {
 }
 
 #[tokio::test]
-async fn keys_are_not_used_past_a_day_without_a_good_fetch() {
+async fn keys_expire_a_day_after_the_last_successful_fetch() {
     let scene = Scene::start().await;
     scene.provider.answer("/jwks", 503, "");
     scene.pass(Duration::from_secs(24 * 3_600 - 1)).await;
@@ -173,7 +173,7 @@ async fn keys_are_not_used_past_a_day_without_a_good_fetch() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_is_asked_once_per_cooldown_and_found_when_it_is_back() {
+async fn unavailable_provider_gets_one_request_per_cooldown_and_recovers() {
     let (provider, store, clock) = (ScriptedProvider::start().await, Arc::default(), clock());
     let key = SigningKey::generate(ES, "a");
     let keys = provider.key_set(&store, &clock);
@@ -190,50 +190,52 @@ async fn a_provider_that_is_down_is_asked_once_per_cooldown_and_found_when_it_is
     assert_eq!(scene.find("a").now_or_never(), Some(Ok(())));
 }
 
-/// A start with `kept` in the store and the provider out of reach.
-async fn restart_with(kept: impl FnOnce(&SigningKey, &Clock) -> StoredKeySet) -> (Scene, Result<(), Rejection>) {
+/// Starts with the set that `stored` returns in the store, and the provider unavailable.
+async fn restart_with(stored: impl FnOnce(&SigningKey, &Clock) -> StoredKeySet) -> (Scene, Result<(), Rejection>) {
     let (provider, store, clock) = (ScriptedProvider::start().await, Arc::<MemoryStore>::default(), clock());
     let key = SigningKey::generate(ES, "a");
-    store.0.lock().unwrap().insert(provider.url.clone(), kept(&key, &clock));
+    store.0.lock().unwrap().insert(provider.url.clone(), stored(&key, &clock));
     let keys = provider.key_set(&store, &clock);
     let scene = Scene { provider, store, clock, key, keys };
     let outcome = scene.find("a").await;
     (scene, outcome)
 }
 
-fn kept(document: String, clock: &Clock, age: TimeDelta) -> StoredKeySet {
+fn stored_set(document: String, clock: &Clock, age: TimeDelta) -> StoredKeySet {
     StoredKeySet { document, fetched_at: clock.now() - age }
 }
 
 #[tokio::test]
-async fn a_restart_during_an_outage_still_verifies() {
-    let (scene, outcome) = restart_with(|key, clock| kept(key_document(&[key]), clock, TimeDelta::hours(23))).await;
+async fn restart_during_an_outage_uses_the_stored_keys() {
+    let (scene, outcome) =
+        restart_with(|key, clock| stored_set(key_document(&[key]), clock, TimeDelta::hours(23))).await;
     assert_eq!(outcome, Ok(()));
     scene.expect("unknown", Err(Rejection::KeysUnavailable)).await;
     assert_eq!(scene.condition(), KeySetCondition::Stale);
-    // A restart does not lengthen the life of the keys.
+    // A restart does not extend the use of the keys.
     scene.clock.advance(Duration::from_secs(3_600));
     scene.expect("a", Err(Rejection::KeysUnavailable)).await;
 }
 
 #[tokio::test]
-async fn a_kept_set_is_judged_like_any_other() {
-    let (_, outcome) = restart_with(|key, clock| kept(key_document(&[key]), clock, TimeDelta::hours(24))).await;
+async fn stored_set_that_is_too_old_or_malformed_is_not_used() {
+    let (_, outcome) = restart_with(|key, clock| stored_set(key_document(&[key]), clock, TimeDelta::hours(24))).await;
     assert_eq!(outcome, Err(Rejection::KeysUnavailable));
-    let (_, outcome) = restart_with(|_, clock| kept("{}".to_owned(), clock, TimeDelta::zero())).await;
+    let (_, outcome) = restart_with(|_, clock| stored_set("{}".to_owned(), clock, TimeDelta::zero())).await;
     assert_eq!(outcome, Err(Rejection::KeysUnavailable));
 }
 
 #[tokio::test]
-async fn a_kept_set_from_the_future_gains_no_life_by_it() {
-    let (scene, outcome) = restart_with(|key, clock| kept(key_document(&[key]), clock, TimeDelta::hours(-1_000))).await;
+async fn stored_set_from_the_future_expires_like_one_of_now() {
+    let (scene, outcome) =
+        restart_with(|key, clock| stored_set(key_document(&[key]), clock, TimeDelta::hours(-1_000))).await;
     assert_eq!(outcome, Ok(()));
     scene.clock.advance(Duration::from_secs(24 * 3_600));
     scene.expect("a", Err(Rejection::KeysUnavailable)).await;
 }
 
 #[tokio::test]
-async fn fetching_ends_with_the_last_clone() {
+async fn refresher_stops_when_the_last_clone_is_dropped() {
     let Scene { provider: _provider, store, clock: _clock, key: _key, keys } = Scene::start().await;
     let clone = keys.clone();
     drop(keys);
@@ -249,7 +251,7 @@ fn admitted(keys: &[&SigningKey]) -> Vec<Arc<VerificationKey>> {
 }
 
 #[test]
-fn the_key_that_fits_is_chosen_by_id_and_algorithm() {
+fn key_is_chosen_by_id_and_algorithm() {
     let (a, b) = (SigningKey::generate(ES, "a"), SigningKey::generate(Algorithm::EdDsa, "b"));
     let keys = admitted(&[&a, &b]);
     assert_eq!(choose(&keys, Some("b"), Algorithm::EdDsa).unwrap().key_id.as_deref(), Some("b"));
@@ -259,7 +261,7 @@ fn the_key_that_fits_is_chosen_by_id_and_algorithm() {
 }
 
 #[test]
-fn without_an_id_exactly_one_key_must_fit() {
+fn header_without_key_id_must_match_exactly_one_key() {
     let (a, b) = (SigningKey::generate(ES, "a"), SigningKey::generate(ES, "b"));
     let c = SigningKey::generate(Algorithm::EdDsa, "c");
     assert_eq!(choose(&admitted(&[&a, &c]), None, ES).unwrap().key_id.as_deref(), Some("a"));
@@ -268,7 +270,7 @@ fn without_an_id_exactly_one_key_must_fit() {
 }
 
 #[test]
-fn two_keys_of_one_id_are_ambiguous_unless_the_algorithm_tells_them_apart() {
+fn keys_with_the_same_id_are_ambiguous_unless_their_algorithms_differ() {
     let (a, twin) = (SigningKey::generate(ES, "a"), SigningKey::generate(ES, "a"));
     let other = SigningKey::generate(Algorithm::EdDsa, "a");
     assert_eq!(choose(&admitted(&[&a, &twin]), Some("a"), ES).unwrap_err(), Rejection::AmbiguousKey);

@@ -1,4 +1,4 @@
-//! What is sent out with a browser, and what it brings back.
+//! The state of a sign-in in progress, and the parameters of the authorization response.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use oauth2::PkceCodeVerifier;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::endpoint::Secrets;
 
-/// A sign-in that is under way. Whoever has it can finish it, so it is kept where its browser alone brings it back from, encrypted.
+/// A sign-in in progress. It must be stored encrypted and bound to its browser: its holder can complete the sign-in.
 #[derive(Serialize, Deserialize)]
 pub struct PendingLogin {
     issuer: String,
@@ -16,7 +16,7 @@ pub struct PendingLogin {
     verifier: String,
 }
 
-/// What the provider's answer says (RFC 6749 section 4.1.2). Nothing of it is proved.
+/// The parameters of the authorization response (RFC 6749 section 4.1.2), not verified.
 #[derive(Default)]
 pub struct LoginAnswer {
     /// `state`.
@@ -31,7 +31,7 @@ impl PendingLogin {
         Self { issuer: issuer.to_owned(), state, nonce, verifier: verifier.expose_secret().to_owned() }
     }
 
-    /// Whether an answer with this `state` is one to this sign-in.
+    /// Returns whether a response with this `state` belongs to this sign-in.
     pub fn is_answered_by(&self, state: Option<&str>) -> bool {
         state.is_some_and(|state| verify_slices_are_equal(state.as_bytes(), self.state.as_bytes()).is_ok())
     }
@@ -55,7 +55,7 @@ impl std::fmt::Debug for PendingLogin {
     }
 }
 
-/// The code's verifier as it is kept in memory.
+/// Returns the code verifier as a secret.
 pub(super) fn secret(verifier: &PkceCodeVerifier) -> SecretString {
     SecretString::from(verifier.secret().as_str())
 }

@@ -1,4 +1,4 @@
-//! The provider's endpoints as a client sees them.
+//! Requests to the provider's authorization, token and logout endpoints.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -29,23 +29,23 @@ use crate::oidc::provider::{LoginEndpoints, Provider, ProviderError};
 use crate::oidc::{IssuerSettings, PlainHttp, ProviderClient};
 use crate::redacted::redact_debug;
 
-/// Bytes of a nonce: 128 bits can't be guessed.
+/// The bytes of a nonce: 128 bits are not guessable.
 const NONCE_BYTES: u32 = 16;
 
-/// Our client at one issuer.
+/// This service's client at one issuer.
 pub(in crate::oidc) struct RelyingParty {
     settings: LoginSettings,
-    line: Line,
+    http: HttpClient,
     endpoints: Discovered<LoginEndpoints>,
 }
 
-/// Asks the provider what the `oauth2` crate wants to know.
-struct Line {
+/// Sends the requests of the `oauth2` crate.
+struct HttpClient {
     client: ProviderClient,
     plain_http: PlainHttp,
 }
 
-impl<'c> AsyncHttpClient<'c> for Line {
+impl<'c> AsyncHttpClient<'c> for HttpClient {
     type Error = FetchError;
     type Future = BoxFuture<'c, Result<HttpResponse, FetchError>>;
 
@@ -54,22 +54,22 @@ impl<'c> AsyncHttpClient<'c> for Line {
     }
 }
 
-/// What the token endpoint gave (OIDC Core section 3.1.3.3).
+/// The tokens of a token response (OIDC Core section 3.1.3.3).
 pub(super) struct Tokens {
     pub(super) access_token: SecretString,
     pub(super) id_token: Option<SecretString>,
     pub(super) refresh_token: Option<SecretString>,
-    pub(super) good_for: Option<TimeDelta>,
+    pub(super) expires_in: Option<TimeDelta>,
 }
 
-/// What ties an answer to its question.
+/// The values that bind an authorization response to its request.
 pub(super) struct Secrets {
     pub(super) state: String,
     pub(super) nonce: String,
     pub(super) verifier: SecretString,
 }
 
-/// What OpenID Connect adds to the answer of a token endpoint.
+/// The field that OpenID Connect adds to a token response.
 #[derive(Serialize, Deserialize)]
 struct IdTokenField {
     id_token: Option<String>,
@@ -79,11 +79,11 @@ redact_debug!(IdTokenField);
 
 impl ExtraTokenFields for IdTokenField {}
 
-type TokenAnswer = StandardTokenResponse<IdTokenField, BasicTokenType>;
+type OidcTokenResponse = StandardTokenResponse<IdTokenField, BasicTokenType>;
 
 type OAuthClient = Client<
     BasicErrorResponse,
-    TokenAnswer,
+    OidcTokenResponse,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -95,13 +95,13 @@ type OAuthClient = Client<
 >;
 
 impl RelyingParty {
-    /// The client that the settings have for people to sign in by.
+    /// Creates the client of the issuer's settings; `None` if they have none for browser sign-in.
     pub(in crate::oidc) fn new(settings: &IssuerSettings, client: &ProviderClient, clock: &Clock) -> Option<Self> {
         let client = settings.client(client);
         let provider = Provider::new(settings, client.clone());
         Some(Self {
             settings: settings.login.clone()?,
-            line: Line { client, plain_http: settings.plain_http.clone() },
+            http: HttpClient { client, plain_http: settings.plain_http.clone() },
             endpoints: Discovered::new(provider, clock.clone(), read_endpoints),
         })
     }
@@ -110,18 +110,18 @@ impl RelyingParty {
         &self.settings
     }
 
-    /// Whether every answer says whose it is (RFC 9207 section 3).
+    /// Returns whether every authorization response contains `iss` (RFC 9207 section 3).
     pub(super) async fn names_issuer(&self) -> Result<bool, LoginError> {
         Ok(self.endpoints().await?.names_issuer)
     }
 
-    /// Where a browser goes, and what its answer has to fit.
+    /// Returns the URL of the authorization request, and the values that its response must match.
     pub(super) async fn authorization_url(
         &self,
         redirect_uri: &str,
         prompt: Option<&str>,
     ) -> Result<(Url, Secrets), LoginError> {
-        let (client, redirect_uri) = (self.oauth_client().await?, address(redirect_uri)?);
+        let (client, redirect_uri) = (self.oauth_client().await?, parse_redirect_uri(redirect_uri)?);
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = CsrfToken::new_random_len(NONCE_BYTES).into_secret();
         let mut request = client
@@ -137,29 +137,29 @@ impl RelyingParty {
         Ok((url, Secrets { state: state.into_secret(), nonce, verifier: secret(&verifier) }))
     }
 
-    /// The tokens for a code.
+    /// Exchanges an authorization code for tokens.
     pub(super) async fn redeem(
         &self,
         code: &str,
         verifier: PkceCodeVerifier,
         redirect_uri: &str,
     ) -> Result<Tokens, LoginError> {
-        let (client, redirect_uri) = (self.oauth_client().await?, address(redirect_uri)?);
+        let (client, redirect_uri) = (self.oauth_client().await?, parse_redirect_uri(redirect_uri)?);
         let request = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .set_pkce_verifier(verifier)
             .set_redirect_uri(Cow::Borrowed(&redirect_uri));
-        read(request.request_async(&self.line).await)
+        read(request.request_async(&self.http).await)
     }
 
-    /// The tokens for a refresh token.
+    /// Exchanges a refresh token for new tokens.
     pub(super) async fn refresh(&self, refresh_token: &SecretString) -> Result<Tokens, LoginError> {
         let client = self.oauth_client().await?;
         let refresh_token = RefreshToken::new(refresh_token.expose_secret().to_owned());
-        read(client.exchange_refresh_token(&refresh_token).request_async(&self.line).await)
+        read(client.exchange_refresh_token(&refresh_token).request_async(&self.http).await)
     }
 
-    /// Where a browser goes to sign out, if there is such a place and it can be had.
+    /// Returns the URL of the logout request; `None` if the provider has no logout endpoint or discovery fails.
     pub(super) async fn end_session_url(&self, id_token: Option<&SecretString>, after: Option<&Url>) -> Option<Url> {
         let mut url = self.endpoints().await.ok()?.end_session.clone()?;
         let id_token = id_token.map(ExposeSecret::expose_secret);
@@ -170,7 +170,7 @@ impl RelyingParty {
         Some(url)
     }
 
-    /// As the metadata says.
+    /// Returns the endpoints of the metadata.
     async fn endpoints(&self) -> Result<Arc<LoginEndpoints>, LoginError> {
         self.endpoints.get().await.map_err(|error| LoginError::unavailable(&error))
     }
@@ -191,33 +191,35 @@ fn read_endpoints(provider: Arc<Provider>) -> BoxFuture<'static, Result<LoginEnd
     async move { provider.login_endpoints().await }.boxed()
 }
 
-fn address(redirect_uri: &str) -> Result<RedirectUrl, LoginError> {
+fn parse_redirect_uri(redirect_uri: &str) -> Result<RedirectUrl, LoginError> {
     RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| LoginError::NotOurs)
 }
 
-/// `expires_in` (RFC 6749 section 5.1), which can be any number: what is more than can be counted is as long as can be.
+/// Converts `expires_in` (RFC 6749 section 5.1), which can be any number. A value out of range becomes the maximum.
 pub(super) fn lifetime(expires_in: Duration) -> TimeDelta {
     TimeDelta::from_std(expires_in).unwrap_or(TimeDelta::MAX)
 }
 
-/// Nothing that the provider wrote is repeated but an error code that is known.
-fn read(answer: Result<TokenAnswer, RequestTokenError<FetchError, BasicErrorResponse>>) -> Result<Tokens, LoginError> {
-    let answer = answer.map_err(|error| match error {
+/// Converts a token response. An error repeats nothing from the provider except a registered error code.
+fn read(
+    response: Result<OidcTokenResponse, RequestTokenError<FetchError, BasicErrorResponse>>,
+) -> Result<Tokens, LoginError> {
+    let response = response.map_err(|error| match error {
         RequestTokenError::ServerResponse(refusal) => match refusal.error() {
             BasicErrorResponseType::InvalidGrant => LoginError::Refused,
-            BasicErrorResponseType::Extension(_) => LoginError::Misconfigured("with an error of its own".to_owned()),
+            BasicErrorResponseType::Extension(_) => LoginError::Misconfigured("provider-specific error".to_owned()),
             known => LoginError::Misconfigured(known.as_ref().to_owned()),
         },
         RequestTokenError::Request(error) => LoginError::Unavailable(error.to_string()),
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            LoginError::Unavailable("the token endpoint's answer is not that of one".to_owned())
+            LoginError::Unavailable("the response of the token endpoint is malformed".to_owned())
         }
     })?;
     let token = |text: &String| SecretString::from(text.as_str());
     Ok(Tokens {
-        access_token: token(answer.access_token().secret()),
-        id_token: answer.extra_fields().id_token.as_ref().map(token),
-        refresh_token: answer.refresh_token().map(|refresh_token| token(refresh_token.secret())),
-        good_for: answer.expires_in().map(lifetime),
+        access_token: token(response.access_token().secret()),
+        id_token: response.extra_fields().id_token.as_ref().map(token),
+        refresh_token: response.refresh_token().map(|refresh_token| token(refresh_token.secret())),
+        expires_in: response.expires_in().map(lifetime),
     })
 }

@@ -1,4 +1,4 @@
-//! The proof of an ID token (OIDC Core section 3.1.3.7), by the keys and rules of its issuer.
+//! ID token verification (OIDC Core section 3.1.3.7), with the keys and settings of the issuer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::oidc::validity::Validity;
 use crate::oidc::{Claims, Rejection, SubjectKind, audience};
 use chrono::{DateTime, Utc};
 
-/// An ID token that passed.
-pub(super) struct ProvedIdToken {
+/// A verified ID token.
+pub(super) struct VerifiedIdToken {
     pub(super) claims: Object<'static>,
     pub(super) validity: Validity,
     /// `sub`.
@@ -23,33 +23,33 @@ pub(super) struct ProvedIdToken {
     /// `sid`.
     pub(super) provider_session: Option<String>,
     policy: Arc<IssuerPolicy>,
-    /// Who it speaks of, as the issuer's access tokens name them.
+    /// The user's subject in the issuer's access tokens.
     subject: String,
 }
 
-/// A token that its issuer wrote for this client, whatever kind of token it says to be.
-pub(super) struct ProvedForClient {
+/// A verified token with this client as its audience; its kind is not checked beyond `typ`.
+pub(super) struct VerifiedForClient {
     pub(super) claims: Object<'static>,
     pub(super) policy: Arc<IssuerPolicy>,
     pub(super) validity: Validity,
 }
 
-/// Proves an ID token. `nonce` is that of the request, if there was one: an ID token that comes with a refresh need not repeat it.
-pub(super) async fn prove(
+/// Verifies an ID token. `nonce` is that of the authorization request; an ID token from a refresh need not contain it.
+pub(super) async fn verify(
     table: &Table,
     issuer: &TrustedIssuer,
     client_id: &str,
     token: &str,
     nonce: Option<&str>,
     now: DateTime<Utc>,
-) -> Result<ProvedIdToken, Rejection> {
-    let proved = prove_for_client(table, issuer, client_id, token, "jwt", now).await?;
-    let claims = &proved.claims;
-    let says = |claim: &str| claims.get(claim).map(Json::as_str);
+) -> Result<VerifiedIdToken, Rejection> {
+    let verified = verify_for_client(table, issuer, client_id, token, "jwt", now).await?;
+    let claims = &verified.claims;
+    let text_of = |claim: &str| claims.get(claim).map(Json::as_str);
     let is_id_token = !claims.contains_key("events")
-        && says("token_use").is_none_or(|usage| usage == Some("id"))
-        && says("typ").is_none_or(|typ| typ.is_some_and(|typ| typ.eq_ignore_ascii_case("ID")))
-        && nonce.is_none_or(|nonce| says("nonce").flatten() == Some(nonce));
+        && text_of("token_use").is_none_or(|usage| usage == Some("id"))
+        && text_of("typ").is_none_or(|typ| typ.is_some_and(|typ| typ.eq_ignore_ascii_case("ID")))
+        && nonce.is_none_or(|nonce| text_of("nonce").flatten() == Some(nonce));
     if !is_id_token {
         return Err(Rejection::NotAnAccessToken);
     }
@@ -57,25 +57,25 @@ pub(super) async fn prove(
     let provider_subject = named(claims.get("sub")).ok_or(Rejection::BadSubject)?;
     let subject = named(issuer.settings.mapping.id_token_subject.find(claims)).ok_or(Rejection::BadSubject)?;
     let provider_session = named(claims.get("sid"));
-    let ProvedForClient { claims, policy, validity } = proved;
-    Ok(ProvedIdToken { claims, validity, provider_subject, provider_session, policy, subject })
+    let VerifiedForClient { claims, policy, validity } = verified;
+    Ok(VerifiedIdToken { claims, validity, provider_subject, provider_session, policy, subject })
 }
 
-/// Proves that the issuer wrote a token for this client, and that it can be used now.
-pub(super) async fn prove_for_client(
+/// Verifies that the issuer signed the token for this client, and that it is valid at `now`. `kind` is the accepted `typ`.
+pub(super) async fn verify_for_client(
     table: &Table,
     issuer: &TrustedIssuer,
     client_id: &str,
     token: &str,
     kind: &str,
     now: DateTime<Utc>,
-) -> Result<ProvedForClient, Rejection> {
+) -> Result<VerifiedForClient, Rejection> {
     let token = UnverifiedToken::split(token)?;
     let header = token.read_header(|members| UnverifiedHeader::read_of_kind(members, kind))?;
     let payload = token.payload()?;
     let claims = payload.claims()?;
     let (policy, named) = table.issuer_of(&claims)?;
-    // Another issuer's token may be good, but is no answer of the one that was asked.
+    // A token of another trusted issuer may be valid, but does not belong to this response.
     if !std::ptr::eq(named, issuer) {
         return Err(Rejection::UnknownIssuer);
     }
@@ -91,10 +91,10 @@ pub(super) async fn prove_for_client(
     if !key.verifies(token.signed_text, &signature) {
         return Err(Rejection::BadSignature);
     }
-    Ok(ProvedForClient { policy: Arc::clone(policy), claims: claims.into_owned(), validity })
+    Ok(VerifiedForClient { policy: Arc::clone(policy), claims: claims.into_owned(), validity })
 }
 
-/// `azp`, where there is one, is the client for which the token was written; where there are several audiences there has to be one.
+/// Checks `azp`: if present, it must be this client. It is required if there are several audiences.
 fn check_authorized_party(claims: &Object<'_>, client_id: &str) -> Result<(), Rejection> {
     let is_for_several = claims.get("aud").and_then(Json::as_list).is_some_and(|audiences| audiences.len() > 1);
     match claims.get("azp") {
@@ -104,8 +104,8 @@ fn check_authorized_party(claims: &Object<'_>, client_id: &str) -> Result<(), Re
     }
 }
 
-impl ProvedIdToken {
-    /// What it means. The client is ours, hence first-party; who signs in with a browser is a person.
+impl VerifiedIdToken {
+    /// Returns its claims. The client is this service's own, hence first-party; a browser sign-in is always human.
     pub(super) fn claims(&self, issuer: &TrustedIssuer, client_id: &str) -> Claims {
         let subject = Subject { kind: SubjectKind::Human, name: &self.subject, client_id: Some(client_id) };
         let claims = issuer.interpret(Arc::clone(&self.policy), &self.claims, subject, self.validity);

@@ -1,4 +1,4 @@
-//! Proved claims between two proofs: what of them is kept, and how they come back.
+//! The verified claims of a session, in their stored form.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::oidc::claims::ClaimTexts;
 use crate::oidc::trusted_issuer::TrustedIssuer;
 use crate::oidc::{Claims, Profile, SubjectKind};
 
-/// What a sign-in proved. It comes back as [`Claims`], so it must be kept where nobody else can write it: sealed with a key of ours.
+/// The verified claims of a sign-in. They are restored as [`Claims`], so they must be stored encrypted and authenticated.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SessionClaims {
     pub(super) issuer: String,
@@ -18,15 +18,15 @@ pub struct SessionClaims {
     client_id: Option<String>,
     scopes: BTreeSet<String>,
     roles: BTreeSet<String>,
-    profile: KeptProfile,
+    profile: StoredProfile,
     issued_at: Option<DateTime<Utc>>,
-    /// When the provider last said which roles they have.
+    /// The time of the provider's latest statement of the user's roles.
     roles_told_at: DateTime<Utc>,
 }
 
 /// [`Profile`], owned.
 #[derive(Clone, Serialize, Deserialize)]
-struct KeptProfile {
+struct StoredProfile {
     display_name: Option<String>,
     given_name: Option<String>,
     family_name: Option<String>,
@@ -36,17 +36,17 @@ struct KeptProfile {
     locale: Option<String>,
 }
 
-impl KeptProfile {
+impl StoredProfile {
     fn of(profile: &Profile<'_>) -> Self {
-        let kept = |text: Option<&str>| text.map(str::to_owned);
+        let owned = |text: Option<&str>| text.map(str::to_owned);
         Self {
-            display_name: kept(profile.display_name),
-            given_name: kept(profile.given_name),
-            family_name: kept(profile.family_name),
-            username: kept(profile.username),
-            email: kept(profile.email),
+            display_name: owned(profile.display_name),
+            given_name: owned(profile.given_name),
+            family_name: owned(profile.family_name),
+            username: owned(profile.username),
+            email: owned(profile.email),
             email_verified: profile.email_verified,
-            locale: kept(profile.locale),
+            locale: owned(profile.locale),
         }
     }
 
@@ -71,18 +71,18 @@ impl SessionClaims {
             client_id: claims.client_id().map(str::to_owned),
             scopes: claims.scopes().clone(),
             roles: claims.roles().clone(),
-            profile: KeptProfile::of(&claims.profile()),
+            profile: StoredProfile::of(&claims.profile()),
             issued_at: claims.issued_at,
             roles_told_at: now,
         }
     }
 
-    /// When the provider last said which roles they have; `None` where it gives them none, so that nothing can have grown old.
+    /// Returns the time of the provider's latest statement of the roles; `None` without roles, which cannot become stale.
     pub fn roles_told_at(&self) -> Option<DateTime<Utc>> {
         (!self.roles.is_empty()).then_some(self.roles_told_at)
     }
 
-    /// The same person with the roles of a newer access token.
+    /// Returns the same user with the roles and scopes of a newer access token.
     pub(super) fn with_rights_of(&self, newer: &Claims, now: DateTime<Utc>) -> Self {
         Self {
             issuer: newer.issuer().to_owned(),
@@ -95,11 +95,11 @@ impl SessionClaims {
         }
     }
 
-    pub(super) fn is_same_person(&self, other: &Self) -> bool {
+    pub(super) fn is_same_user(&self, other: &Self) -> bool {
         (&self.issuer, &self.subject) == (&other.issuer, &other.subject)
     }
 
-    /// What is not the person's but the operator's to say is read from the settings of now.
+    /// Restores the claims. The issuer's policy comes from the current settings.
     pub(super) fn restore(&self, issuer: &TrustedIssuer, ends_at: DateTime<Utc>) -> Claims {
         let profile = self.profile.restore();
         Claims {

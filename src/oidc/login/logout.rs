@@ -1,8 +1,8 @@
-//! Logout tokens (OIDC Back-Channel Logout section 2.4): the provider tells that somebody signed out there.
+//! Logout tokens (OIDC Back-Channel Logout section 2.4), which report a logout at the provider.
 
 use chrono::{DateTime, Utc};
 
-use super::id_token::prove_for_client;
+use super::id_token::verify_for_client;
 use crate::oidc::Rejection;
 use crate::oidc::strict_json::Json;
 use crate::oidc::subject;
@@ -10,29 +10,29 @@ use crate::oidc::trusted_issuer::TrustedIssuer;
 use crate::oidc::trusted_issuers::Table;
 use crate::redacted::redact_debug;
 
-/// The event that the token has to tell of.
+/// The required member of `events`.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-/// Who signed out.
+/// A logout at the provider.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LogoutNotice {
     /// The canonical issuer.
     pub issuer: String,
-    /// `sub`, as ID tokens have it. All sessions of this person end, unless one is named.
+    /// `sub`, as in ID tokens. All sessions of this user end, unless `provider_session` is present.
     pub provider_subject: Option<String>,
-    /// The person as access tokens name them, where the token says.
+    /// The user's subject in access tokens, if the token contains it.
     pub subject: Option<String>,
     /// `sid`: the one session that ends.
     pub provider_session: Option<String>,
-    /// When it was written.
+    /// `iat`.
     pub issued_at: DateTime<Utc>,
-    /// Until when it can be used.
+    /// `exp`.
     pub expires_at: DateTime<Utc>,
 }
 
 redact_debug!(LogoutNotice);
 
-/// Proves a logout token (section 2.6).
+/// Verifies a logout token (section 2.6).
 pub(super) async fn read(
     table: &Table,
     issuer: &TrustedIssuer,
@@ -40,13 +40,13 @@ pub(super) async fn read(
     token: &str,
     now: DateTime<Utc>,
 ) -> Result<LogoutNotice, Rejection> {
-    let proved = prove_for_client(table, issuer, client_id, token, "logout+jwt", now).await?;
-    let claims = &proved.claims;
-    let tells_of_logout =
+    let verified = verify_for_client(table, issuer, client_id, token, "logout+jwt", now).await?;
+    let claims = &verified.claims;
+    let has_logout_event =
         claims.get("events").and_then(|events| events.step(EVENT)).is_some_and(|event| event.as_object().is_some());
     let has_id = claims.get("jti").and_then(Json::as_str).is_some_and(|id| !id.is_empty());
-    // A nonce would let an ID token be taken for one.
-    if !tells_of_logout || !has_id || claims.contains_key("nonce") {
+    // A nonce is prohibited, so that an ID token cannot pass as a logout token.
+    if !has_logout_event || !has_id || claims.contains_key("nonce") {
         return Err(Rejection::NotAnAccessToken);
     }
     let named = |claim: &str| {
@@ -58,11 +58,11 @@ pub(super) async fn read(
     }
     let subject = issuer.settings.mapping.id_token_subject.find(claims).and_then(subject::name).map(str::to_owned);
     Ok(LogoutNotice {
-        issuer: proved.policy.issuer.to_string(),
+        issuer: verified.policy.issuer.to_string(),
         provider_subject,
         subject,
         provider_session,
-        expires_at: proved.validity.expires_at,
-        issued_at: proved.validity.issued_at.ok_or(Rejection::MalformedTime)?,
+        expires_at: verified.validity.expires_at,
+        issued_at: verified.validity.issued_at.ok_or(Rejection::MalformedTime)?,
     })
 }

@@ -1,7 +1,7 @@
-//! Signing people in at an issuer, as its client (OIDC Core section 3.1): authorization code with PKCE, state, nonce and `iss`.
+//! The relying party: browser sign-in at an issuer (OIDC Core section 3.1) with authorization code, PKCE, state, nonce and `iss`.
 //!
-//! The provider is asked by way of the `oauth2` crate; what it answers is proved here, since only what is proved becomes [`Claims`].
-//! An ID token says who signed in; roles are the access token's, if that is one that this service would take from anybody.
+//! The `oauth2` crate builds the requests. The tokens are verified here, because only a verified token becomes [`Claims`]. The ID token
+//! identifies the user. Roles come from the access token, if this service would accept it as a bearer token.
 
 mod answer;
 mod endpoint;
@@ -29,35 +29,35 @@ use crate::Clock;
 
 pub(super) use endpoint::RelyingParty;
 use endpoint::Tokens;
-use id_token::ProvedIdToken;
+use id_token::VerifiedIdToken;
 
-/// Signs people in. Knows no state but the issuers: what has to last is given back to be kept.
+/// The client for browser sign-in. It stores nothing: pending sign-ins and session claims are returned to the caller.
 pub struct LoginClient {
     issuers: TrustedIssuers,
     verifier: TokenVerifier,
     clock: Clock,
 }
 
-/// Why a sign-in came to nothing.
+/// The reason why a sign-in, a refresh or a logout failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// No issuer has a client for people to sign in by.
-    #[error("no issuer is configured for people to sign in at")]
+    /// No issuer is configured for browser sign-in.
+    #[error("browser sign-in is not enabled: no issuer has a `client_id`")]
     Off,
-    /// The provider could not be asked, or was out of order.
-    #[error("the identity provider could not be asked: {0}")]
+    /// The provider is unreachable, or its response is malformed.
+    #[error("the identity provider is unavailable: {0}")]
     Unavailable(String),
-    /// The answer is not the provider's answer to what this browser asked: another state, another issuer.
-    #[error("the answer is not to this browser's sign-in")]
+    /// The response does not belong to this browser's sign-in: another state, or another issuer.
+    #[error("the response does not belong to this browser's sign-in")]
     NotOurs,
-    /// The provider says no to the code or to the refresh token (`invalid_grant`).
-    #[error("the identity provider refused the grant")]
+    /// The provider rejected the code or the refresh token (`invalid_grant`).
+    #[error("the identity provider rejected the grant")]
     Refused,
-    /// The provider refused us: another error than `invalid_grant`, which is the operator's to mend.
-    #[error("the identity provider refused this client: {0}")]
+    /// The provider returned another error than `invalid_grant`: the operator must correct the client's settings.
+    #[error("the identity provider rejected this client: {0}")]
     Misconfigured(String),
-    /// A token that the provider gave does not pass.
-    #[error("a token of the identity provider is not acceptable: {0}")]
+    /// A token of the provider is rejected.
+    #[error("a token of the identity provider is rejected: {0}")]
     Token(#[from] Rejection),
 }
 
@@ -67,51 +67,51 @@ impl LoginError {
     }
 }
 
-/// Where the browser goes to sign in, and what has to be kept for its return.
+/// The authorization request, and the state to store until its response.
 pub struct LoginRequest {
-    /// The provider's page.
+    /// The URL of the authorization request.
     pub url: Url,
-    /// To be kept where only this browser brings it back from, and nobody reads it.
+    /// The pending sign-in, to be stored encrypted and bound to this browser.
     pub pending: PendingLogin,
 }
 
-/// Somebody signed in.
+/// A completed sign-in.
 pub struct SignedIn {
-    /// Who, proved.
+    /// The verified claims.
     pub claims: Arc<Claims>,
-    /// The same, to be kept.
+    /// The claims in their stored form.
     pub kept: SessionClaims,
-    /// `sub` as the ID token has it.
+    /// `sub` of the ID token.
     pub provider_subject: String,
-    /// `sid`: what the provider calls its own session.
+    /// `sid`: the id of the provider's session.
     pub provider_session: Option<String>,
-    /// When the provider says so.
+    /// `iat` of the ID token, or the current time.
     pub issued_at: DateTime<Utc>,
-    /// How long this is good without being asked about again.
+    /// The time until which the sign-in is valid without a refresh.
     pub good_until: DateTime<Utc>,
-    /// To ask again with.
+    /// The refresh token, if any.
     pub refresh_token: Option<SecretString>,
-    /// To sign out with.
+    /// The ID token, as a hint for logout.
     pub id_token: SecretString,
 }
 
-/// A sign-in that the provider stands by.
+/// A sign-in that the provider has confirmed by a refresh.
 pub struct Refreshed {
-    /// Who it is, as is known now.
+    /// The updated claims.
     pub kept: SessionClaims,
-    /// The new refresh token, if there is one; else the old one stays.
+    /// The new refresh token; `None` if the old one stays in use.
     pub refresh_token: Option<SecretString>,
-    /// The new ID token, if there is one.
+    /// The new ID token, if any.
     pub id_token: Option<SecretString>,
 }
 
 impl LoginClient {
-    /// A client of the one of `issuers` that has one.
+    /// Creates the client for the one of `issuers` that is configured for browser sign-in.
     pub fn new(issuers: TrustedIssuers, clock: Clock) -> Self {
         Self { verifier: TokenVerifier::new(issuers.clone(), clock.clone()), issuers, clock }
     }
 
-    /// Where a browser goes to sign in. `prompt` as in OIDC Core section 3.1.2.1.
+    /// Starts a sign-in. `prompt` as in OIDC Core section 3.1.2.1. Fails if sign-in is not enabled or discovery fails.
     pub async fn begin(&self, redirect_uri: &str, prompt: Option<&str>) -> Result<LoginRequest, LoginError> {
         let table = self.issuers.table();
         let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
@@ -119,7 +119,8 @@ impl LoginClient {
         Ok(LoginRequest { url, pending: PendingLogin::new(&issuer.settings.issuer, secrets) })
     }
 
-    /// Whether `answer`, be it a code or an error, is the provider's to `pending` (OIDC Core section 3.1.2.7, RFC 9207 section 2.4).
+    /// Checks that `answer`, a code or an error, is the provider's response to `pending` (OIDC Core section 3.1.2.7, RFC 9207
+    /// section 2.4).
     pub async fn check(&self, pending: &PendingLogin, answer: &LoginAnswer) -> Result<(), LoginError> {
         let table = self.issuers.table();
         let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
@@ -133,7 +134,7 @@ impl LoginClient {
         if is_named { Ok(()) } else { Err(LoginError::NotOurs) }
     }
 
-    /// Who signed in, by a code that passed [`check`](Self::check).
+    /// Completes a sign-in with a code that passed [`check`](Self::check). Fails if the grant or a token is rejected.
     pub async fn complete(
         &self,
         pending: &PendingLogin,
@@ -144,47 +145,47 @@ impl LoginClient {
         let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
         let tokens = party.redeem(code, pending.verifier(), redirect_uri).await?;
         let id_token = tokens.id_token.as_ref().ok_or(Rejection::NotASignedJwt)?;
-        let proved = self.prove(&table, &issuer, &party, id_token, Some(pending.nonce())).await?;
-        let claims = self.claims(&issuer, &party, &proved, &tokens).await?;
+        let verified = self.verify(&table, &issuer, &party, id_token, Some(pending.nonce())).await?;
+        let claims = self.claims(&issuer, &party, &verified, &tokens).await?;
         let now = self.clock.now();
-        let issued_at = proved.validity.issued_at.unwrap_or(now);
+        let issued_at = verified.validity.issued_at.unwrap_or(now);
         Ok(SignedIn {
             kept: SessionClaims::of(&claims, now),
             claims: Arc::new(claims),
-            provider_subject: proved.provider_subject,
-            provider_session: proved.provider_session,
+            provider_subject: verified.provider_subject,
+            provider_session: verified.provider_session,
             issued_at,
-            good_until: tokens.good_for.map_or(proved.validity.expires_at, |good_for| later(now, good_for)),
+            good_until: tokens.expires_in.map_or(verified.validity.expires_at, |lifetime| later(now, lifetime)),
             refresh_token: tokens.refresh_token,
             id_token: id_token.clone(),
         })
     }
 
-    /// Asks the provider whether it stands by a sign-in. It may say less than the first time: what it does not repeat stays, and
-    /// [`SessionClaims::roles_told_at`] says since when.
+    /// Refreshes a sign-in at the provider. Claims that the response does not repeat stay unchanged; their age is
+    /// [`SessionClaims::roles_told_at`].
     pub async fn refresh(&self, before: &SessionClaims, refresh_token: &SecretString) -> Result<Refreshed, LoginError> {
         let table = self.issuers.table();
         let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
         let (tokens, now) = (party.refresh(refresh_token).await?, self.clock.now());
         let kept = match &tokens.id_token {
             Some(id_token) => {
-                let proved = self.prove(&table, &issuer, &party, id_token, None).await?;
-                SessionClaims::of(&self.claims(&issuer, &party, &proved, &tokens).await?, now)
+                let verified = self.verify(&table, &issuer, &party, id_token, None).await?;
+                SessionClaims::of(&self.claims(&issuer, &party, &verified, &tokens).await?, now)
             }
             None => match self.access_claims(&tokens).await? {
                 Some(claims) => before.with_rights_of(&claims, now),
                 None => before.clone(),
             },
         };
-        // OIDC Core section 12.2: it must still be the same person.
-        if !kept.is_same_person(before) {
+        // OIDC Core section 12.2: it must still be the same user.
+        if !kept.is_same_user(before) {
             return Err(Rejection::BadSubject.into());
         }
         Ok(Refreshed { kept, refresh_token: tokens.refresh_token, id_token: tokens.id_token })
     }
 
-    /// The claims that were kept, as this moment's configuration reads them; `None` where their issuer is not trusted any more, or
-    /// nobody signs in there any more.
+    /// Restores stored claims under the current configuration; `None` if their issuer is no longer trusted or no longer configured for
+    /// browser sign-in.
     pub fn restore(&self, kept: &SessionClaims, ends_at: DateTime<Utc>) -> Option<Claims> {
         let table = self.issuers.table();
         let (issuer, _) = table.login_issuer()?;
@@ -192,54 +193,54 @@ impl LoginClient {
         names.contains(&kept.issuer).then(|| kept.restore(&issuer, ends_at))
     }
 
-    /// Where a browser goes to sign out at the provider as well (RP-Initiated Logout section 2); `None` where it can't.
+    /// Returns the URL for logout at the provider (RP-Initiated Logout section 2); `None` if the provider has none.
     pub async fn end_session_url(&self, id_token: Option<&SecretString>, after: Option<&Url>) -> Option<Url> {
         let table = self.issuers.table();
         let (_, party) = table.login_issuer()?;
         party.end_session_url(id_token, after).await
     }
 
-    /// What a logout token says that the provider sent (Back-Channel Logout section 2.6).
+    /// Verifies a logout token and returns its content (Back-Channel Logout section 2.6).
     pub async fn read_logout_token(&self, token: &str) -> Result<LogoutNotice, LoginError> {
         let table = self.issuers.table();
         let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
         Ok(logout::read(&table, &issuer, &party.settings().client_id, token, self.clock.now()).await?)
     }
 
-    async fn prove(
+    async fn verify(
         &self,
         table: &Table,
         issuer: &TrustedIssuer,
         party: &RelyingParty,
         id_token: &SecretString,
         nonce: Option<&str>,
-    ) -> Result<ProvedIdToken, Rejection> {
+    ) -> Result<VerifiedIdToken, Rejection> {
         let client_id = &party.settings().client_id;
-        id_token::prove(table, issuer, client_id, id_token.expose_secret(), nonce, self.clock.now()).await
+        id_token::verify(table, issuer, client_id, id_token.expose_secret(), nonce, self.clock.now()).await
     }
 
-    /// Who signed in, with the roles of the access token if this service would take it.
+    /// Returns the claims of the sign-in, with the roles of the access token if this service would accept it.
     async fn claims(
         &self,
         issuer: &TrustedIssuer,
         party: &RelyingParty,
-        proved: &ProvedIdToken,
+        verified: &VerifiedIdToken,
         tokens: &Tokens,
     ) -> Result<Claims, Rejection> {
-        let claims = proved.claims(issuer, &party.settings().client_id);
+        let claims = verified.claims(issuer, &party.settings().client_id);
         match self.access_claims(tokens).await? {
             Some(access) if access.issuer() == claims.issuer() && access.subject() == claims.subject() => {
                 Ok(Claims { roles: access.roles, scopes: access.scopes, ..claims })
             }
             _ => {
-                // What the operator demands of access tokens is demanded of what stands in for one.
-                issuer.require(&proved.claims)?;
+                // The operator's requirements on access tokens apply to the ID token that replaces one.
+                issuer.require(&verified.claims)?;
                 Ok(claims)
             }
         }
     }
 
-    /// The claims of the access token if it is one for this service. One for somebody else is no fault: nobody said that it is for us.
+    /// Returns the claims of the access token, if it is for this service. A token for another audience is valid OAuth and not an error.
     async fn access_claims(&self, tokens: &Tokens) -> Result<Option<Claims>, Rejection> {
         match self.verifier.examine(tokens.access_token.expose_secret(), |_| {}).await {
             Ok(claims) => Ok(Some(claims)),
@@ -250,7 +251,7 @@ impl LoginClient {
     }
 }
 
-/// `now` and so much later: the end of all time where that is no moment. The number is the provider's, and can be any.
+/// Adds a provider's number to `now`. Returns the maximum time on overflow.
 fn later(now: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
     now.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
@@ -265,11 +266,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_lifetime_that_a_provider_can_write_ends_at_a_moment(seconds in any::<u64>(), shift in 0_u32..64) {
+        fn any_lifetime_from_a_provider_yields_a_valid_time(seconds in any::<u64>(), shift in 0_u32..64) {
             let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-            // Shifted, so that short ones are tried too.
-            let good_for = endpoint::lifetime(Duration::from_secs(seconds >> shift));
-            prop_assert!(later(now, good_for) >= now);
+            // Shifted, so that short lifetimes are tested too.
+            let lifetime = endpoint::lifetime(Duration::from_secs(seconds >> shift));
+            prop_assert!(later(now, lifetime) >= now);
         }
     }
 }

@@ -1,14 +1,14 @@
-//! As which client people are signed in at an issuer.
+//! The settings of the browser sign-in at an issuer.
 
 use secrecy::SecretString;
 
-/// A client of ours at an issuer.
+/// This service's client at an issuer.
 #[derive(Clone, Debug)]
 pub struct LoginSettings {
-    /// Its id, which is the `aud` of its ID tokens.
+    /// The client id, which is the `aud` of its ID tokens.
     pub client_id: String,
-    /// Its secret; a public client has none.
+    /// The client secret; `None` for a public client.
     pub client_secret: Option<SecretString>,
-    /// What it asks for; `openid` is among it.
+    /// The requested scopes, including `openid`.
     pub scopes: Vec<String>,
 }

@@ -7,7 +7,7 @@ fn document() -> String {
     key_document(&[&SigningKey::generate(Algorithm::Es256, "a")])
 }
 
-async fn ask(settings: &IssuerSettings) -> Result<usize, String> {
+async fn count_keys(settings: &IssuerSettings) -> Result<usize, String> {
     let provider = Provider::new(settings, ProviderClient::new().unwrap());
     provider.fetch_keys().await.map(|(_, document)| document.keys.len()).map_err(|error| error.to_string())
 }
@@ -17,93 +17,93 @@ fn metadata(issuer: &str, jwks_uri: &str) -> String {
 }
 
 #[test]
-fn metadata_is_at_its_well_known_places() {
-    let places = |issuer| (openid_metadata_url(issuer).map(String::from), oauth_metadata_url(issuer).map(String::from));
+fn well_known_urls_follow_from_the_issuer() {
+    let urls = |issuer| (openid_metadata_url(issuer).map(String::from), oauth_metadata_url(issuer).map(String::from));
     let expected = |openid: &str, oauth: &str| (Some(openid.to_owned()), Some(oauth.to_owned()));
     let root = expected(
         "https://id.example/.well-known/openid-configuration",
         "https://id.example/.well-known/oauth-authorization-server",
     );
-    assert_eq!(places("https://id.example"), root);
-    assert_eq!(places("https://id.example/"), root);
+    assert_eq!(urls("https://id.example"), root);
+    assert_eq!(urls("https://id.example/"), root);
     let realm = expected(
         "https://id.example/realms/a/.well-known/openid-configuration",
         "https://id.example/.well-known/oauth-authorization-server/realms/a",
     );
-    assert_eq!(places("https://id.example/realms/a"), realm);
-    assert_eq!(places("https://id.example/realms/a/"), realm);
-    assert_eq!(places("id.example"), (None, None));
-    assert_eq!(places("urn:issuer"), (None, None));
+    assert_eq!(urls("https://id.example/realms/a"), realm);
+    assert_eq!(urls("https://id.example/realms/a/"), realm);
+    assert_eq!(urls("id.example"), (None, None));
+    assert_eq!(urls("urn:issuer"), (None, None));
 }
 
 #[tokio::test]
-async fn oauth_metadata_is_asked_for_where_there_is_none_of_openid() {
+async fn oauth_metadata_is_fetched_if_openid_metadata_is_not_found() {
     let server = ScriptedProvider::start().await;
     let mut settings = server.settings();
     settings.issuer = format!("{}/tenant", server.url);
     let jwks = format!("{}/jwks", server.url);
     server.answer("/.well-known/oauth-authorization-server/tenant", 200, &metadata(&settings.issuer, &jwks));
     server.answer("/jwks", 200, &document());
-    assert_eq!(ask(&settings).await, Ok(1));
+    assert_eq!(count_keys(&settings).await, Ok(1));
     assert_eq!(server.asked("/tenant/.well-known/openid-configuration"), 1);
 
     server.answer("/tenant/.well-known/openid-configuration", 500, "");
-    assert!(ask(&settings).await.unwrap_err().contains("answered 500"));
+    assert!(count_keys(&settings).await.unwrap_err().contains("answered 500"));
 }
 
 #[tokio::test]
-async fn configured_addresses_replace_the_well_known_ones() {
+async fn configured_urls_replace_the_well_known_ones() {
     let server = ScriptedProvider::start().await;
     let mut settings = server.settings();
     settings.issuer = "https://id.example".to_owned();
     settings.discovery_url = Some(format!("{}/metadata", server.url).parse().unwrap());
     server.answer("/metadata", 200, &metadata("https://id.example", &format!("{}/keys", server.url)));
     server.answer("/keys", 200, &document());
-    assert_eq!(ask(&settings).await, Ok(1));
+    assert_eq!(count_keys(&settings).await, Ok(1));
 
     settings.jwks_url = Some(format!("{}/keys", server.url).parse().unwrap());
-    assert_eq!(ask(&settings).await, Ok(1));
+    assert_eq!(count_keys(&settings).await, Ok(1));
     assert_eq!((server.asked("/metadata"), server.asked("/keys")), (1, 2));
 }
 
 #[tokio::test]
-async fn the_metadata_must_name_the_issuer_octet_by_octet() {
+async fn metadata_must_name_the_issuer_exactly() {
     let server = ScriptedProvider::start().await;
     server.answer("/jwks", 200, &document());
     for issuer in [format!("{}/", server.url), server.url.to_uppercase(), "https://other.example".to_owned()] {
         let body = metadata(&issuer, &format!("{}/jwks", server.url));
         server.answer("/.well-known/openid-configuration", 200, &body);
-        let error = ask(&server.settings()).await.unwrap_err();
+        let error = count_keys(&server.settings()).await.unwrap_err();
         assert!(error.contains(&format!("{issuer:?}")) && error.contains(&format!("{:?}", server.url)), "{error}");
     }
     assert_eq!(server.asked("/jwks"), 0);
 }
 
 #[tokio::test]
-async fn metadata_that_is_none_is_refused() {
+async fn malformed_metadata_is_rejected() {
     let server = ScriptedProvider::start().await;
     let twice = format!(r#"{{"issuer":"{0}","issuer":"{0}","jwks_uri":"{0}/jwks"}}"#, server.url);
     for body in ["", "[]", "<html>", r#"{"issuer":"a"}"#, r#"{"issuer":["a"],"jwks_uri":"b"}"#, &twice] {
         server.answer("/.well-known/openid-configuration", 200, body);
-        assert!(ask(&server.settings()).await.unwrap_err().contains("is not a JSON object"), "{body}");
+        assert!(count_keys(&server.settings()).await.unwrap_err().contains("is not a JSON object"), "{body}");
     }
     server.answer("/.well-known/openid-configuration", 200, &metadata(&server.url, "/jwks"));
-    assert!(ask(&server.settings()).await.unwrap_err().contains("is not a URL"));
+    assert!(count_keys(&server.settings()).await.unwrap_err().contains("is not a URL"));
 }
 
 #[tokio::test]
-async fn the_metadata_cannot_send_us_where_we_may_not_go() {
+async fn metadata_with_a_forbidden_jwks_uri_is_rejected() {
     let server = ScriptedProvider::start().await;
-    for address in
+    for jwks_uri in
         ["http://169.254.169.254/latest", "http://10.0.0.1/jwks", "file:///etc/passwd", "https://a:b@id.example/"]
     {
-        server.answer("/.well-known/openid-configuration", 200, &metadata(&server.url, address));
-        let error = ask(&server.settings()).await.unwrap_err();
+        server.answer("/.well-known/openid-configuration", 200, &metadata(&server.url, jwks_uri));
+        let error = count_keys(&server.settings()).await.unwrap_err();
         assert!(error.contains("may not be fetched"), "{error}");
     }
     let mut settings = server.settings();
     settings.plain_http = PlainHttp::default();
-    assert!(ask(&settings).await.unwrap_err().contains("may not be fetched"));
+    assert!(count_keys(&settings).await.unwrap_err().contains("may not be fetched"));
 }
 
 #[tokio::test]
@@ -114,42 +114,42 @@ async fn redirects_are_not_followed() {
     server.answer("/new", 200, &document());
     server
         .answer_raw("/old", format!("HTTP/1.1 302 Found\r\nlocation: {}/new\r\ncontent-length: 0\r\n\r\n", server.url));
-    assert!(ask(&settings).await.unwrap_err().contains("answered 302"));
+    assert!(count_keys(&settings).await.unwrap_err().contains("answered 302"));
     assert_eq!(server.asked("/new"), 0);
 }
 
 #[tokio::test]
-async fn a_document_is_read_up_to_its_bound_whatever_its_length_is_said_to_be() {
+async fn document_size_is_limited_whatever_its_content_length() {
     let server = ScriptedProvider::start().await;
     let mut settings = server.settings();
     settings.jwks_url = Some(format!("{}/keys", server.url).parse().unwrap());
     let padded = |length: usize| format!("{}{}", document(), " ".repeat(length - document().len()));
     server.answer("/keys", 200, &padded(512 * 1024));
-    assert_eq!(ask(&settings).await, Ok(1));
+    assert_eq!(count_keys(&settings).await, Ok(1));
     server.answer("/keys", 200, &padded(512 * 1024 + 1));
-    assert!(ask(&settings).await.unwrap_err().contains("more than 524288 bytes"));
+    assert!(count_keys(&settings).await.unwrap_err().contains("more than 524288 bytes"));
     server.answer_raw(
         "/keys",
         format!("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\nconnection: close\r\n\r\n{}", document()),
     );
-    assert!(ask(&settings).await.unwrap_err().contains("could not be reached"));
+    assert!(count_keys(&settings).await.unwrap_err().contains("could not be reached"));
 }
 
 #[tokio::test]
-async fn a_key_set_that_cannot_be_used_is_told_apart() {
+async fn unusable_key_set_is_reported_with_its_cause() {
     let server = ScriptedProvider::start().await;
     server.publish(&[]);
-    assert!(ask(&server.settings()).await.unwrap_err().contains("holds no key that can be used"));
+    assert!(count_keys(&server.settings()).await.unwrap_err().contains("contains no usable key"));
     server.answer_raw("/jwks", &b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"keys\":[\"\xff\"]}"[..]);
-    assert!(ask(&server.settings()).await.unwrap_err().contains("not a JSON object"));
+    assert!(count_keys(&server.settings()).await.unwrap_err().contains("not a JSON object"));
     server.answer("/jwks", 204, "");
-    assert!(ask(&server.settings()).await.unwrap_err().contains("answered 204"));
+    assert!(count_keys(&server.settings()).await.unwrap_err().contains("answered 204"));
 }
 
 #[tokio::test]
-async fn a_provider_that_is_not_there_is_out_of_reach() {
+async fn provider_that_does_not_speak_http_is_unreachable() {
     let server = ScriptedProvider::start().await;
     server.answer_raw("/.well-known/openid-configuration", "not http at all\r\n\r\n");
-    let error = ask(&server.settings()).await.unwrap_err();
+    let error = count_keys(&server.settings()).await.unwrap_err();
     assert!(error.contains("could not be reached"), "{error}");
 }

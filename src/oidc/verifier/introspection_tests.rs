@@ -8,7 +8,7 @@ use crate::oidc::{Algorithm, ClientCredential, IntrospectionSettings, SubjectKin
 const ENDPOINT: &str = "/introspect";
 const OPAQUE: &str = "an-opaque-access-token";
 
-/// One issuer that is asked about its tokens.
+/// One issuer with introspection, and a verifier that trusts it.
 struct Scene {
     provider: ScriptedProvider,
     key: SigningKey,
@@ -51,7 +51,7 @@ impl Scene {
         self.provider.answer_raw(ENDPOINT, format!("{head}{body}"));
     }
 
-    /// What becomes of an opaque token of which the issuer says this. Each token is asked about anew.
+    /// The verdict on an opaque token with this introspection response. Each call uses a new token, so that no cache applies.
     async fn outcome(&self, answer: &Value) -> Result<Arc<Claims>, Rejection> {
         self.answer(answer);
         let token = format!("{OPAQUE}-{}", self.provider.asked(ENDPOINT));
@@ -62,7 +62,7 @@ impl Scene {
         self.outcome(answer).await.unwrap_err()
     }
 
-    /// A JWT that leaves out whom it is meant for, as lightweight tokens do.
+    /// A JWT without subject and audience, such as Keycloak's lightweight access tokens.
     fn lightweight(&self, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = json!({ "iss": self.provider.url, "exp": NOW + 300, "azp": "app", "scope": "users:read" });
         change(&mut claims);
@@ -92,7 +92,7 @@ fn active_without(members: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn what_the_issuer_says_of_an_opaque_token_are_its_claims() {
+async fn introspection_response_provides_the_claims_of_an_opaque_token() {
     let scene = Scene::opaque().await;
     let claims = scene.outcome(&active()).await.unwrap();
     assert_eq!((claims.issuer(), claims.subject(), claims.kind()), (&*scene.provider.url, "alice", SubjectKind::Human));
@@ -102,14 +102,14 @@ async fn what_the_issuer_says_of_an_opaque_token_are_its_claims() {
 }
 
 #[tokio::test]
-async fn an_encrypted_token_is_opaque_to_us() {
+async fn encrypted_token_is_treated_as_opaque() {
     let scene = Scene::opaque().await;
     scene.answer(&active());
     assert!(scene.verifier.verify("header.key.iv.text.tag").await.is_ok());
 }
 
 #[tokio::test]
-async fn an_opaque_token_must_be_active_and_expire() {
+async fn opaque_token_must_be_active_and_have_an_expiry() {
     let scene = Scene::opaque().await;
     assert_eq!(scene.refusal(&json!({ "active": false })).await, Rejection::NotActive);
     assert_eq!(scene.refusal(&active_without(&["exp"])).await, Rejection::NoExpiry);
@@ -119,7 +119,7 @@ async fn an_opaque_token_must_be_active_and_expire() {
 }
 
 #[tokio::test]
-async fn what_says_that_it_is_no_access_token_is_refused() {
+async fn token_declared_as_another_kind_is_rejected() {
     let scene = Scene::opaque().await;
     for (member, value) in [
         ("token_type", json!("refresh_token")),
@@ -140,7 +140,7 @@ async fn what_says_that_it_is_no_access_token_is_refused() {
 }
 
 #[tokio::test]
-async fn audience_must_be_named_and_ours() {
+async fn audience_must_be_present_and_ours() {
     let scene = Scene::opaque().await;
     assert!(scene.outcome(&active_without(&["token_type"])).await.is_ok());
     assert_eq!(scene.refusal(&active_without(&["aud"])).await, Rejection::WrongAudience);
@@ -149,7 +149,7 @@ async fn audience_must_be_named_and_ours() {
 }
 
 #[tokio::test]
-async fn audience_may_be_left_out_of_an_access_token_only_where_the_operator_says_so() {
+async fn absent_audience_of_an_access_token_is_accepted_only_if_configured() {
     let scene = Scene::with(|introspection| {
         introspection.opaque = true;
         introspection.requires_audience = false;
@@ -161,7 +161,7 @@ async fn audience_may_be_left_out_of_an_access_token_only_where_the_operator_say
 }
 
 #[tokio::test]
-async fn active_alone_is_enough_only_where_the_operator_says_so_and_never_for_another_audience() {
+async fn active_alone_is_accepted_only_if_configured_and_never_for_another_audience() {
     let scene = Scene::with(|introspection| {
         introspection.opaque = true;
         introspection.trust_active = true;
@@ -173,20 +173,20 @@ async fn active_alone_is_enough_only_where_the_operator_says_so_and_never_for_an
 }
 
 #[tokio::test]
-async fn an_answer_that_names_another_issuer_is_refused() {
+async fn response_with_another_issuer_is_rejected() {
     let scene = Scene::opaque().await;
     assert_eq!(scene.refusal(&active_with("iss", json!("https://other.example.com"))).await, Rejection::UnknownIssuer);
     assert!(scene.outcome(&active_with("iss", json!(scene.provider.url))).await.is_ok());
 }
 
-/// An issuer with these tenants, of which none has an address of its own.
-async fn of_tenants(tenants: &[&str]) -> Scene {
+/// An issuer with these tenants, all with the same introspection endpoint.
+async fn with_tenants(tenants: &[&str]) -> Scene {
     let mut scene = Scene::opaque().await;
     let (client, keys) = (introspection_client(&clock()), MemoryStore::default());
     let keys = scene.provider.key_set(&Arc::new(keys), &clock());
     let mut settings = scene.provider.settings();
     settings.introspection =
-        scene.verifier.issuers.table().issuer_of_opaque().map(|(_, asked)| asked.settings().clone());
+        scene.verifier.issuers.table().issuer_of_opaque().map(|(_, found)| found.settings().clone());
     settings.issuer = format!("{}/{}", scene.provider.url, crate::oidc::TENANT_PLACE);
     settings.tenants = tenants.iter().map(|tenant| (*tenant).to_owned()).collect();
     scene.verifier = TokenVerifier::new(TrustedIssuers::new([(settings, keys)], client), clock());
@@ -194,22 +194,22 @@ async fn of_tenants(tenants: &[&str]) -> Scene {
 }
 
 #[tokio::test]
-async fn answer_of_an_issuer_with_tenants_says_which_of_them_it_means() {
-    let scene = of_tenants(&["a", "b", "c", "d"]).await;
+async fn response_of_an_issuer_with_several_tenants_must_name_the_tenant() {
+    let scene = with_tenants(&["a", "b", "c", "d"]).await;
     for tenant in ["a", "b", "c", "d"] {
         let issuer = format!("{}/{tenant}", scene.provider.url);
         let claims = scene.outcome(&active_with("iss", json!(issuer))).await.unwrap();
         assert_eq!(claims.issuer(), issuer);
     }
-    assert_eq!(scene.refusal(&active()).await, Rejection::UnknownIssuer, "it could be any of the four");
+    assert_eq!(scene.refusal(&active()).await, Rejection::UnknownIssuer, "the tenant is ambiguous");
     let other = json!(format!("{}/e", scene.provider.url));
     assert_eq!(scene.refusal(&active_with("iss", other)).await, Rejection::UnknownIssuer);
-    let only = of_tenants(&["a"]).await;
+    let only = with_tenants(&["a"]).await;
     assert_eq!(only.outcome(&active()).await.unwrap().issuer(), format!("{}/a", only.provider.url));
 }
 
 #[tokio::test]
-async fn issuer_is_not_asked_about_what_cannot_be_its_token() {
+async fn text_that_cannot_be_an_opaque_token_is_not_introspected() {
     let scene = Scene::with(|introspection| {
         introspection.opaque = true;
         introspection.opaque_prefix = "ory_at_".to_owned();
@@ -224,7 +224,7 @@ async fn issuer_is_not_asked_about_what_cannot_be_its_token() {
 }
 
 #[tokio::test]
-async fn who_an_opaque_token_speaks_of_is_judged_as_in_a_jwt() {
+async fn subject_of_an_opaque_token_is_checked_as_in_a_jwt() {
     let scene = Scene::opaque().await;
     assert_eq!(scene.refusal(&active_without(&["sub", "client_id"])).await, Rejection::BadSubject);
     assert_eq!(scene.refusal(&active_with("sub", json!("a\nb"))).await, Rejection::BadSubject);
@@ -232,21 +232,21 @@ async fn who_an_opaque_token_speaks_of_is_judged_as_in_a_jwt() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_cannot_be_asked_is_not_the_bearers_fault() {
+async fn introspection_outage_is_reported_as_unavailable() {
     let scene = Scene::opaque().await;
     scene.provider.answer(ENDPOINT, 500, "");
     assert_eq!(scene.verifier.verify(OPAQUE).await.unwrap_err(), Rejection::IntrospectionUnavailable);
 }
 
 #[tokio::test]
-async fn without_an_issuer_of_opaque_tokens_none_is_taken_anywhere() {
+async fn opaque_token_is_rejected_without_an_issuer_of_opaque_tokens() {
     let scene = Scene::always().await;
     assert_eq!(scene.verifier.verify(OPAQUE).await.unwrap_err(), Rejection::NotASignedJwt);
     assert_eq!(scene.provider.asked(ENDPOINT), 0);
 }
 
 #[tokio::test]
-async fn a_jwt_is_not_asked_about_where_only_opaque_tokens_are() {
+async fn jwt_is_not_introspected_if_only_opaque_tokens_are() {
     let scene = Scene::opaque().await;
     let token = scene.lightweight(|claims| {
         claims["aud"] = json!(AUDIENCE);
@@ -257,7 +257,7 @@ async fn a_jwt_is_not_asked_about_where_only_opaque_tokens_are() {
 }
 
 #[tokio::test]
-async fn what_a_lightweight_jwt_leaves_out_is_told_by_its_issuer() {
+async fn introspection_response_completes_a_lightweight_jwt() {
     let scene = Scene::always().await;
     scene.answer(&json!({ "active": true, "sub": "bob", "aud": AUDIENCE, "roles": ["auditor"] }));
     let claims = scene.verifier.verify(&scene.lightweight(|_| {})).await.unwrap();
@@ -266,7 +266,7 @@ async fn what_a_lightweight_jwt_leaves_out_is_told_by_its_issuer() {
 }
 
 #[tokio::test]
-async fn a_jwt_that_is_revoked_or_meant_for_others_is_refused_by_the_answer() {
+async fn jwt_is_rejected_if_the_response_reports_it_revoked_or_for_another_audience() {
     let scene = Scene::always().await;
     scene.answer(&json!({ "active": false }));
     assert_eq!(scene.verifier.verify(&scene.lightweight(|_| {})).await.unwrap_err(), Rejection::NotActive);
@@ -289,7 +289,7 @@ async fn a_jwt_that_is_revoked_or_meant_for_others_is_refused_by_the_answer() {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_about_a_jwt_that_is_expired_or_forged() {
+async fn expired_or_forged_jwt_is_not_introspected() {
     let scene = Scene::always().await;
     scene.answer(&active());
     let expired = scene.lightweight(|claims| claims["exp"] = json!(NOW - 31));
@@ -301,7 +301,7 @@ async fn nobody_is_asked_about_a_jwt_that_is_expired_or_forged() {
 }
 
 #[tokio::test]
-async fn what_the_issuer_was_asked_about_is_remembered_nowhere_else() {
+async fn introspected_tokens_are_not_in_the_token_cache() {
     let scene = Scene::with(|settings| (settings.always, settings.opaque) = (true, true)).await;
     scene.answer(&active());
     let jwt = scene.lightweight(|_| {});
@@ -309,6 +309,6 @@ async fn what_the_issuer_was_asked_about_is_remembered_nowhere_else() {
         scene.verifier.verify(token).await.unwrap();
         scene.verifier.verify(token).await.unwrap();
         let now = scene.verifier.clock.microseconds();
-        assert!(scene.verifier.proved.find(token.as_bytes(), now).is_none(), "{token}");
+        assert!(scene.verifier.cache.find(token.as_bytes(), now).is_none(), "{token}");
     }
 }

@@ -66,7 +66,7 @@ impl Scene {
         self.es256().sign(&self.es256().header(), claims)
     }
 
-    /// Why the token is refused: the same again and again, and to whoever looks how far it comes.
+    /// The rejection of the token, which is the same for repeated verification and for `examine`.
     pub(super) async fn refusal(&self, token: &str) -> Rejection {
         let refusal = self.verifier.verify(token).await.unwrap_err();
         assert_eq!(self.verifier.verify(token).await.unwrap_err(), refusal);
@@ -84,7 +84,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_good_token_of_every_default_algorithm_is_proved() {
+async fn valid_token_of_every_default_algorithm_is_accepted() {
     let scene = Scene::start().await;
     for key in &scene.keys {
         let claims = scene.verifier.verify(&key.sign(&key.header(), &scene.claims())).await.unwrap();
@@ -100,7 +100,7 @@ async fn a_good_token_of_every_default_algorithm_is_proved() {
 }
 
 #[tokio::test]
-async fn settings_decide_what_claims_mean() {
+async fn claims_are_interpreted_by_the_settings() {
     let scene = Scene::with(|settings| {
         settings.scope_mode = ScopeMode::RolesOnly;
         settings.scope_prefix = "api/".to_owned();
@@ -117,7 +117,7 @@ async fn settings_decide_what_claims_mean() {
 }
 
 #[tokio::test]
-async fn a_program_is_named_by_its_client_id() {
+async fn service_account_is_identified_by_its_client_id() {
     let scene = Scene::start().await;
     for claims in [scene.claims_with("sub", json!("app")), scene.claims_without("sub")] {
         let claims = scene.verifier.verify(&scene.token(&claims)).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_program_is_named_by_its_client_id() {
 }
 
 #[tokio::test]
-async fn unusable_roles_and_scopes_give_nothing_and_refuse_nothing() {
+async fn unusable_roles_and_scopes_are_ignored() {
     let scene = Scene::start().await;
     let mut claims = scene.claims_with("scope", json!(7));
     claims["roles"] = json!([7]);
@@ -135,7 +135,7 @@ async fn unusable_roles_and_scopes_give_nothing_and_refuse_nothing() {
 }
 
 #[tokio::test]
-async fn every_claim_that_is_wrong_refuses_the_token() {
+async fn token_with_an_invalid_claim_is_rejected() {
     let scene = Scene::start().await;
     let wrong = [
         ("iss", json!("https://other.example"), Rejection::UnknownIssuer),
@@ -169,7 +169,7 @@ async fn every_claim_that_is_wrong_refuses_the_token() {
 }
 
 #[tokio::test]
-async fn every_header_that_is_wrong_refuses_the_token() {
+async fn token_with_an_invalid_header_is_rejected() {
     let scene = Scene::start().await;
     let with = |name: &str, value: Value| {
         let mut header = scene.es256().header();
@@ -198,7 +198,7 @@ async fn every_header_that_is_wrong_refuses_the_token() {
 }
 
 #[tokio::test]
-async fn a_key_in_the_header_is_never_used() {
+async fn key_in_the_header_is_never_used() {
     let scene = Scene::start().await;
     let foreign = SigningKey::generate(Algorithm::Es256, "ES256");
     let mut header = foreign.header();
@@ -210,14 +210,14 @@ async fn a_key_in_the_header_is_never_used() {
 }
 
 #[tokio::test]
-async fn a_header_without_key_id_uses_the_only_key_that_fits() {
+async fn header_without_key_id_selects_the_only_matching_key() {
     let scene = Scene::start().await;
     let header = json!({ "alg": "ES256" });
     assert!(scene.verifier.verify(&scene.es256().sign(&header, &scene.claims())).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_signature_by_another_key_or_of_another_form_is_refused() {
+async fn signature_by_another_key_or_in_another_form_is_rejected() {
     let scene = Scene::start().await;
     let foreign = [
         SigningKey::foreign_rsa(Algorithm::Rs256, "RS256"),
@@ -245,7 +245,7 @@ async fn a_signature_by_another_key_or_of_another_form_is_refused() {
 }
 
 #[tokio::test]
-async fn a_text_that_can_be_read_in_two_ways_is_refused() {
+async fn ambiguous_or_non_canonical_text_is_rejected() {
     let scene = Scene::start().await;
     let (key, claims) = (scene.es256(), scene.claims().to_string());
     let header = key.header().to_string();
@@ -272,7 +272,7 @@ async fn a_text_that_can_be_read_in_two_ways_is_refused() {
 }
 
 #[tokio::test]
-async fn only_a_token_that_is_right_in_all_else_makes_its_issuer_be_asked() {
+async fn keys_are_fetched_only_for_a_token_that_passes_all_other_checks() {
     let scene = Scene::start().await;
     scene.verifier.verify(&scene.token(&scene.claims())).await.unwrap();
     scene.clock.advance(Duration::from_secs(31));
@@ -295,7 +295,7 @@ async fn only_a_token_that_is_right_in_all_else_makes_its_issuer_be_asked() {
 }
 
 #[tokio::test]
-async fn an_outage_is_not_the_tokens_fault() {
+async fn unavailable_keys_are_reported_as_our_outage() {
     let (provider, clock) = (ScriptedProvider::start().await, clock());
     let key_set = provider.key_set(&Arc::<MemoryStore>::default(), &clock);
     let verifier = TokenVerifier::new(
@@ -310,7 +310,7 @@ async fn an_outage_is_not_the_tokens_fault() {
 }
 
 #[test]
-fn no_text_makes_it_panic_and_none_is_accepted() {
+fn arbitrary_text_is_rejected_without_a_panic() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let scene = runtime.block_on(Scene::start());
     let header = base64url::encode(scene.es256().header().to_string());
@@ -329,7 +329,7 @@ fn no_text_makes_it_panic_and_none_is_accepted() {
         .unwrap();
 }
 
-/// A change to a good token: one character replaced, put in or taken out.
+/// A change to a valid token.
 #[derive(Clone, Debug)]
 enum Change {
     Replace(usize, char),
@@ -364,8 +364,8 @@ fn changed(token: &str, change: &Change) -> String {
     characters.into_iter().collect()
 }
 
-/// The second opinion: what jsonwebtoken says of the signature alone.
-fn second_opinion(token: &str, key: &SigningKey) -> bool {
+/// Whether jsonwebtoken accepts the signature.
+fn jsonwebtoken_accepts(token: &str, key: &SigningKey) -> bool {
     let jwk = serde_json::from_value(key.public_jwk()).unwrap();
     let algorithm = key.algorithm.name().parse().unwrap();
     let Some((text, signature)) = token.rsplit_once('.') else { return false };
@@ -374,19 +374,19 @@ fn second_opinion(token: &str, key: &SigningKey) -> bool {
 }
 
 #[test]
-fn what_jsonwebtoken_refuses_for_its_signature_is_never_accepted() {
+fn signature_that_jsonwebtoken_rejects_is_never_accepted() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let scene = runtime.block_on(Scene::start());
     for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
         let key = scene.key(algorithm);
         let token = key.sign(&key.header(), &scene.claims());
         let accepts = |token: &str| runtime.block_on(scene.verifier.verify(token)).is_ok();
-        assert!(accepts(&token) && second_opinion(&token, key));
+        assert!(accepts(&token) && jsonwebtoken_accepts(&token, key));
         TestRunner::new(Config::with_cases(500))
             .run(&changes(), |change| {
                 let changed = changed(&token, &change);
-                prop_assert!(!accepts(&changed) || second_opinion(&changed, key));
-                // These signatures have one spelling, and every character of the rest is signed.
+                prop_assert!(!accepts(&changed) || jsonwebtoken_accepts(&changed, key));
+                // These signatures have one encoding, and every other character is signed.
                 prop_assert_eq!(accepts(&changed), changed == token);
                 Ok(())
             })
@@ -394,9 +394,9 @@ fn what_jsonwebtoken_refuses_for_its_signature_is_never_accepted() {
     }
 }
 
-/// Whatever of a token is held, on its way through the checks and after.
+/// Covers every type that holds token content, during and after verification.
 #[test]
-fn nothing_of_a_token_shows_in_debug_output() {
+fn debug_output_contains_no_token_content() {
     use crate::oidc::{Preset, Profile};
 
     const MARK: &str = "marked";
@@ -408,9 +408,9 @@ fn nothing_of_a_token_shows_in_debug_output() {
     let header = UnverifiedHeader::read(claims.clone()).unwrap();
     let subject = Subject::read(&claims, &Preset::Generic.mapping()).unwrap();
     let profile = Profile { display_name: Some(MARK), email: Some(MARK), ..Profile::default() };
-    let proved = Claims::for_test("https://issuer.test", SubjectKind::Human, MARK, clock().now())
+    let verified = Claims::for_test("https://issuer.test", SubjectKind::Human, MARK, clock().now())
         .with_roles(&[MARK])
         .with_profile(profile);
-    let shown = format!("{unverified:?} {payload:?} {claims:?} {header:?} {subject:?} {proved:?} {profile:?}");
+    let shown = format!("{unverified:?} {payload:?} {claims:?} {header:?} {subject:?} {verified:?} {profile:?}");
     assert!(!shown.contains(MARK) && !shown.contains(&base64url::encode(MARK)), "{shown}");
 }

@@ -1,6 +1,6 @@
-//! Every list walks an index from where its page starts: none sorts, none reads people that it does not show.
+//! Query plans: every list scans an index from the start of its page, without sorting or reading other users.
 //!
-//! Asked of SQLite, whose plan does not depend on how many rows there are; docs/scaling.md has what PostgreSQL makes of it.
+//! Tested with SQLite, whose plan does not depend on the number of rows. docs/scaling.md describes the plans of PostgreSQL.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ struct Step {
     detail: String,
 }
 
-/// Notes the statements of a connection.
+/// Records the statements of a connection.
 struct Statements(Arc<Mutex<Vec<String>>>);
 
 impl Instrumentation for Statements {
@@ -31,7 +31,7 @@ impl Instrumentation for Statements {
     }
 }
 
-/// How the database goes about each statement of a list.
+/// The steps of the query plans of all statements of a list.
 async fn steps(
     database: &Database,
     filter: PeopleFilter,
@@ -55,15 +55,15 @@ fn plan(conn: &mut DbConnection, statement: &str) -> QueryResult<Vec<String>> {
     Ok(steps.into_iter().map(|step| step.detail).collect())
 }
 
-/// More holders of `member` than are few, so that the role is looked for along the way.
+/// Creates more than [`FEW_HOLDERS`] holders of `member`, so that the role is checked during the index scan.
 async fn with_many_members(database: &Database) {
     let now = Moment::from(chrono::DateTime::UNIX_EPOCH);
     let fill = move |conn: &mut DbConnection| {
         for _ in 0..=FEW_HOLDERS {
-            let person = Principal::new(PrincipalKind::Human, PrincipalStatus::Active, Origin::Manual, now);
-            stored::insert(conn, &person)?;
+            let user = Principal::new(PrincipalKind::Human, PrincipalStatus::Active, Origin::Manual, now);
+            stored::insert(conn, &user)?;
             let grant = Grant {
-                principal_id: person.id,
+                principal_id: user.id,
                 role: "member".to_owned(),
                 source: GrantSource::Manual,
                 source_ref: String::new(),
@@ -83,7 +83,7 @@ fn filtered(status: Option<PrincipalStatus>, role: Option<&str>) -> PeopleFilter
 }
 
 #[tokio::test]
-async fn a_page_begins_in_the_index_of_its_order_and_sorts_nothing() {
+async fn page_starts_in_the_index_of_its_order_without_sorting() {
     let (_folder, database) = Database::temporary_file();
     with_many_members(&database).await;
     let (id, disabled) = (PrincipalId::generate(), Some(PrincipalStatus::Disabled));
@@ -152,16 +152,16 @@ async fn a_page_begins_in_the_index_of_its_order_and_sorts_nothing() {
         (filtered(None, None), by_match(), None, "principal_terms USING PRIMARY KEY (term>? AND term<?)"),
         (filtered(disabled, Some("member")), by_match(), None, "principal_terms USING PRIMARY KEY (term>? AND term<?)"),
     ];
-    for (filter, order, after, walked) in cases {
+    for (filter, order, after, index) in cases {
         let steps = steps(&database, filter.clone(), order.clone(), after).await;
-        assert!(steps.iter().any(|step| step.contains(walked)), "{filter:?} {order:?}: {walked} is not in {steps:#?}");
+        assert!(steps.iter().any(|step| step.contains(index)), "{filter:?} {order:?}: {index} is not in {steps:#?}");
         let wasted = steps.iter().find(|step| step.starts_with("SCAN ") || step.contains("TEMP B-TREE"));
         assert_eq!(wasted, None, "{filter:?} {order:?}: {steps:#?}");
     }
 }
 
 #[tokio::test]
-async fn an_email_address_is_looked_up_whatever_the_order() {
+async fn email_filter_uses_the_index_in_every_order() {
     let (_folder, database) = Database::temporary_file();
     for order in [PeopleOrder::Id, PeopleOrder::DisplayName, PeopleOrder::Match("a".into())] {
         let filter = PeopleFilter { email: Some("A@b".into()), ..PeopleFilter::default() };

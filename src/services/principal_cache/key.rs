@@ -1,4 +1,4 @@
-//! What a remembered principal is found by.
+//! The key of a cached principal.
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
@@ -8,19 +8,19 @@ use quick_cache::Equivalent;
 use super::weight::PER_TEXT;
 use crate::oidc::{Claims, SubjectKind};
 
-/// How a principal was presented.
+/// The identity and role names of the token with which a principal was resolved.
 #[derive(PartialEq, Eq)]
 pub(super) struct Key {
     issuer: String,
     kind: SubjectKind,
     subject: String,
-    /// The role names that the token carried.
+    /// The role names of the token.
     roles: BTreeSet<String>,
-    /// Those among them that its issuer may give although they hold administrative permissions.
+    /// Those of them with administrative permissions that the issuer may assign.
     administrative: BTreeSet<String>,
 }
 
-/// The claims as a key to be found by.
+/// Claims as a lookup key.
 pub(super) struct Presented<'a>(pub(super) &'a Claims);
 
 impl Hash for Presented<'_> {
@@ -42,7 +42,7 @@ impl Equivalent<Key> for Presented<'_> {
 }
 
 impl Key {
-    /// The memory that it takes besides its own size, roughly.
+    /// Returns the approximate memory of the key in addition to its own size.
     pub(super) fn bytes(&self) -> usize {
         let roles: usize = self.roles.iter().chain(&self.administrative).map(|role| role.len() + PER_TEXT).sum();
         self.issuer.len() + self.subject.len() + roles
@@ -59,7 +59,8 @@ impl Key {
     }
 }
 
-/// The administrative roles that count of those that the token carries. The issuer's settings can be read again while it is cached.
+/// Returns the role names of the token that may be administrative. They are part of the key because the issuer's settings can be reloaded
+/// while an entry is cached.
 fn administrative(claims: &Claims) -> impl Iterator<Item = &String> {
     claims.administrative_roles().intersection(claims.roles())
 }

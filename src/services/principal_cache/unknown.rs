@@ -1,13 +1,13 @@
-//! Identities that nobody has, as the database was last seen.
+//! Cache of unknown identities.
 //!
-//! A principal has an id, by which its changes are told; an identity that nobody has is told by none of them. But it becomes somebody's
-//! only by an act of an administrator (a new user or service account, a link, an import, an issuer renamed, a purged identity
-//! readmitted), and each of these acts touches everyone. So an entry is good while nothing has touched everyone since before the
-//! database was read. What touches a single principal here, as the first contact or the hourly note of somebody else does, leaves it
-//! good: on a busy service it would not live long otherwise. Whoever may become a principal by their own token is not remembered.
+//! Changes of a principal are announced by its id, and an unknown identity has none. But it becomes known only by an administrator's action
+//! (a new user or service account, a link, an import, a renamed issuer, a readmitted identity), and each of these invalidates all
+//! principals. So an entry is valid while no invalidation of all principals is newer than the read. Invalidations of a single principal
+//! in this process, such as another user's first contact or hourly update, keep it valid: on a busy service it would not last otherwise.
+//! An identity that may become a principal by its own token is not cached.
 //!
-//! Another replica's act comes as a notice for everyone. Where it is lost, or none is listened to, the poll of changed rows finds it:
-//! any row that is news ends every entry. And [`MAX_AGE`](super::MAX_AGE) holds here too.
+//! An action at another replica arrives as a notice that invalidates all principals. Where the notice is lost or not listened for, the poll
+//! of changed rows finds it: any changed row ends every entry. [`MAX_AGE`](super::MAX_AGE) applies here too.
 
 use quick_cache::sync::Cache;
 
@@ -17,25 +17,25 @@ use crate::models::{IdentityKey, PrincipalKind};
 use crate::oidc::{Claims, JitMode};
 use crate::services::{Failure, first_contact};
 
-/// How many are remembered. An identity has a few hundred bytes: it was in a token that is proved.
+/// The maximum number of entries. An identity takes a few hundred bytes: it comes from a verified token.
 const MAX_IDENTITIES: usize = 8 * 1024;
 
-/// The identities. Only those of proved tokens are added, so it takes an issuer to fill it.
+/// The unknown identities. Only those of verified tokens are added, so only a trusted issuer can fill the cache.
 pub(super) struct UnknownIdentities(Cache<IdentityKey, Entry>);
 
-/// Why nobody has the identity.
+/// Why an identity is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::services) enum Unknown {
-    /// Nobody ever had it.
+    /// It was never linked to a principal.
     Never,
-    /// Somebody had it and was purged.
+    /// Its principal was purged.
     Purged,
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
     pub(super) what: Unknown,
-    /// Taken before the database was read.
+    /// The version of the invalidations before the read.
     version: Version,
     pub(super) age: Age,
 }
@@ -51,7 +51,7 @@ impl UnknownIdentities {
         self.0.get(identity)
     }
 
-    pub(super) fn keep(&self, identity: &IdentityKey, what: Unknown, version: Version, age: Age) {
+    pub(super) fn insert(&self, identity: &IdentityKey, what: Unknown, version: Version, age: Age) {
         self.0.insert(identity.clone(), Entry { what, version, age });
     }
 
@@ -67,7 +67,7 @@ impl Entry {
 }
 
 impl Unknown {
-    /// Why whoever presents such an identity is not let in.
+    /// Returns the failure of a caller with such an identity.
     pub(in crate::services) fn failure(self, kind: PrincipalKind) -> Failure {
         match (self, kind) {
             (Self::Purged, _) => Failure::PrincipalDeleted,
@@ -76,11 +76,11 @@ impl Unknown {
         }
     }
 
-    /// The same for these claims; `None` where they make their identity known from now on.
+    /// Returns the failure of a caller with these claims; `None` if they may create the principal.
     pub(super) fn refusal(self, claims: &Claims) -> Option<Failure> {
         let kind = first_contact::identity_of(claims).kind;
-        // The issuer's settings may have been read again since.
-        let is_made = self == Self::Never && kind == PrincipalKind::Human && claims.jit() != JitMode::Off;
-        (!is_made).then(|| self.failure(kind))
+        // The issuer's settings may have been reloaded since.
+        let may_create = self == Self::Never && kind == PrincipalKind::Human && claims.jit() != JitMode::Off;
+        (!may_create).then(|| self.failure(kind))
     }
 }

@@ -1,4 +1,4 @@
-//! How much memory a remembered principal takes.
+//! The memory of a cached principal.
 
 use std::mem::size_of;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use super::{MAX_BYTES, MAX_PRINCIPALS};
 use crate::models::Principal;
 use crate::services::{HeldRole, KnownPrincipal, ResolvedPrincipal};
 
-/// Weighs what is remembered by the memory that it takes, roughly. The least weight bounds the number as well.
+/// Weighs an entry by its approximate memory. The minimum weight bounds the number of entries as well.
 #[derive(Clone)]
 pub(super) struct ByBytes;
 
 impl Weighter<Key, Arc<ResolvedPrincipal>> for ByBytes {
-    fn weight(&self, _: &Key, entry: &Arc<ResolvedPrincipal>) -> u64 {
-        let bytes = entry.remembered.as_ref().map_or(0, |remembered| remembered.bytes);
+    fn weight(&self, _: &Key, principal: &Arc<ResolvedPrincipal>) -> u64 {
+        let bytes = principal.entry.as_ref().map_or(0, |entry| entry.bytes);
         u64::try_from(bytes).unwrap_or(u64::MAX).max(MAX_BYTES / MAX_PRINCIPALS)
     }
 }
 
-/// What the allocator takes for a short text, or adds to a longer one.
+/// The allocator's overhead of a text.
 pub(super) const PER_TEXT: usize = 40;
 
 pub(super) fn bytes_of(known: &KnownPrincipal) -> usize {
     let Principal { display_name, given_name, family_name, username, email, locale, .. } = known.principal();
     let texts = [display_name, given_name, family_name, username, email, locale];
-    // Twice: the provider's words are kept beside those that are shown.
+    // Twice: the provider's values are stored in addition to the shown ones.
     let texts: usize = texts.into_iter().flatten().map(|text| 2 * (text.len() + PER_TEXT)).sum();
     let roles = known.roles().iter();
     let roles: usize =

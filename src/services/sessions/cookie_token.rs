@@ -1,7 +1,7 @@
-//! The value of a session's cookie: a random id and a tag over it, which shows that this service issued the id.
+//! The value of a session cookie: a random id and an HMAC tag over it, which proves that this service issued the id.
 //!
-//! The tag is checked before anything is looked up, so a forged cookie costs one HMAC and no query. The id alone identifies the
-//! session; the database holds its hash. So the key of the tag can be rotated while sessions go on.
+//! The tag is checked before any lookup, so a forged cookie costs one HMAC and no query. The id alone identifies the session, and the
+//! database holds its hash, so the key of the tag can be rotated without ending sessions.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
@@ -11,11 +11,11 @@ use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::services::Failure;
 
-/// 256 bits: it can't be guessed, so a plain hash of it is enough to find it by.
+/// 256 bits: the id cannot be guessed, so an unsalted hash is enough for the lookup.
 const ID_BYTES: usize = 32;
-/// The whole tag of HMAC-SHA-256.
+/// The full tag of HMAC-SHA-256.
 const TAG_BYTES: usize = 32;
-/// Separates this use of `SESSION_KEY` from every other one (RFC 5869 section 3.2).
+/// Separates this use of `SESSION_KEY` from all others (RFC 5869 section 3.2).
 const PURPOSE: &[u8] = b"portcullis session cookie v1";
 
 /// Issues the values of session cookies and authenticates them.
@@ -23,19 +23,19 @@ pub(super) struct CookieTokens(Vec<hmac::Key>);
 
 /// A new cookie.
 pub(super) struct NewCookie {
-    /// What the browser keeps.
+    /// The value for the browser.
     pub(super) value: String,
-    /// What the database keeps.
+    /// The hash of the id, for the database.
     pub(super) hash: String,
 }
 
 impl CookieTokens {
-    /// Keys derived from `keys`, the newest first: the first one tags, each of them authenticates.
+    /// Derives keys from `keys`, the newest first: the first one issues, all of them authenticate.
     pub(super) fn new(keys: &[SecretSlice<u8>]) -> Self {
         Self(keys.iter().filter_map(derive).collect())
     }
 
-    /// A new cookie.
+    /// Issues a cookie. Fails with [`Failure::NoRandomness`] without a key or randomness.
     pub(super) fn issue(&self) -> Result<NewCookie, Failure> {
         let key = self.0.first().ok_or(Failure::NoRandomness)?;
         let mut id = [0; ID_BYTES];
@@ -45,16 +45,16 @@ impl CookieTokens {
         Ok(NewCookie { value, hash: hash(&id) })
     }
 
-    /// What the database keeps of this cookie; `None` if this service did not issue it.
+    /// Returns the hash of the cookie's id; `None` if this service did not issue the cookie.
     pub(super) fn authenticate(&self, value: &str) -> Option<String> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(value).ok().filter(|bytes| bytes.len() == ID_BYTES + TAG_BYTES)?;
         let (id, tag) = bytes.split_at_checked(ID_BYTES)?;
-        // In constant time, by each key.
+        // Each comparison takes constant time.
         self.0.iter().any(|key| hmac::verify(key, id, tag).is_ok()).then(|| hash(id))
     }
 }
 
-/// `SESSION_KEY` is uniformly random, so it needs no salt (RFC 5869 section 3.1). Fails for no key of a valid length.
+/// `SESSION_KEY` is uniformly random, so it needs no salt (RFC 5869 section 3.1). Never `None` for a key of a valid length.
 fn derive(key: &SecretSlice<u8>) -> Option<hmac::Key> {
     let extracted = Salt::new(HKDF_SHA256, &[]).extract(key.expose_secret());
     extracted.expand(&[PURPOSE], HMAC_SHA256).ok().map(hmac::Key::from)
@@ -74,23 +74,23 @@ mod tests {
     }
 
     #[test]
-    fn issued_cookie_leads_to_its_hash_and_is_never_issued_twice() {
+    fn issued_cookie_authenticates_to_its_hash_and_is_unique() {
         let tokens = tokens(&[1]);
-        let (one, other) = (tokens.issue().unwrap(), tokens.issue().unwrap());
-        assert_eq!(tokens.authenticate(&one.value), Some(one.hash.clone()));
-        assert!(one.value != other.value && one.hash != other.hash);
-        assert!(!one.value.contains(&one.hash));
+        let (first, second) = (tokens.issue().unwrap(), tokens.issue().unwrap());
+        assert_eq!(tokens.authenticate(&first.value), Some(first.hash.clone()));
+        assert!(first.value != second.value && first.hash != second.hash);
+        assert!(!first.value.contains(&first.hash));
     }
 
     #[test]
-    fn changed_cookie_is_not_authentic() {
+    fn modified_cookie_does_not_authenticate() {
         let tokens = tokens(&[1]);
         let cookie = tokens.issue().unwrap().value;
         let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(&cookie).unwrap();
-        for place in 0..bytes.len() {
-            bytes[place] ^= 1;
-            assert_eq!(tokens.authenticate(&BASE64_URL_SAFE_NO_PAD.encode(&bytes)), None, "byte {place}");
-            bytes[place] ^= 1;
+        for index in 0..bytes.len() {
+            bytes[index] ^= 1;
+            assert_eq!(tokens.authenticate(&BASE64_URL_SAFE_NO_PAD.encode(&bytes)), None, "byte {index}");
+            bytes[index] ^= 1;
         }
         let id_alone = BASE64_URL_SAFE_NO_PAD.encode(&bytes[..ID_BYTES]);
         let longer = BASE64_URL_SAFE_NO_PAD.encode([&bytes[..], &[0]].concat());
@@ -109,9 +109,9 @@ mod tests {
         assert_eq!(old.authenticate(&during.value), None);
     }
 
-    /// Replicas of different builds read each other's cookies: neither the key nor the hash may ever change unnoticed.
+    /// Replicas of different builds read each other's cookies: the derived key and the hash must not change.
     #[test]
-    fn derived_key_and_hash_stay_the_same_in_every_build() {
+    fn derived_key_and_hash_are_stable_across_builds() {
         let tag = hmac::sign(&tokens(&[7]).0[0], &[9; ID_BYTES]);
         let cookie = BASE64_URL_SAFE_NO_PAD.encode([&[9; ID_BYTES], tag.as_ref()].concat());
         assert_eq!(cookie, "CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkAZMRm0J-HiooIALQjCz0sj3Rp9LA6T1pUwn3ynoB2ww");

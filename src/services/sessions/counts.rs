@@ -1,4 +1,4 @@
-//! What became of sessions in this process, for metrics.
+//! Session events of this process, for metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,7 +25,7 @@ impl Count {
 }
 
 impl Counts {
-    /// Each event's name, and how often it was.
+    /// Returns the name and the count of each event.
     pub(super) fn read(&self) -> [(&'static str, u64); 4] {
         let Self { opened, renewed, signed_out, withdrawn } = self;
         [("opened", opened), ("renewed", renewed), ("signed_out", signed_out), ("withdrawn", withdrawn)]

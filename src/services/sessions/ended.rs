@@ -1,19 +1,19 @@
-//! Sessions that were found to have ended a short time ago.
+//! A cache of recently ended sessions.
 //!
-//! A page does not know at once that its session is over: every open tab goes on asking with the cookie until the person signs in
-//! again. The first of these requests costs a query; the others are answered from here.
+//! Open tabs go on sending the cookie of an ended session until the user signs in again. The first of these requests costs a query; this
+//! cache answers the others.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 
-/// How many are remembered: of some 200 bytes each.
+/// The capacity of the cache, at about 200 bytes per entry.
 const MAX_SESSIONS: usize = 10_000;
-/// How long. A session that has ended never comes back; but a replica whose clock is ahead can find one ended by its time while
-/// another still notes its use, and must not refuse it for long.
-const REMEMBERED_FOR: TimeDelta = TimeDelta::seconds(60);
+/// The lifetime of an entry. An ended session never becomes valid again, but a replica whose clock is ahead can consider a session ended
+/// that another replica still uses, and must not refuse it for long.
+const ENTRY_LIFETIME: TimeDelta = TimeDelta::seconds(60);
 
-/// Cookies of ended sessions, each with the time until which it is remembered. Only genuine cookies are added, so nobody can fill it
-/// with made-up ones.
+/// Cookies of ended sessions, each with the expiry of its entry. Only authenticated cookies are added, so forged ones cannot fill the
+/// cache.
 pub(super) struct EndedSessions(Cache<String, DateTime<Utc>>);
 
 impl Default for EndedSessions {
@@ -24,7 +24,7 @@ impl Default for EndedSessions {
 
 impl EndedSessions {
     pub(super) fn add(&self, cookie: &str, now: DateTime<Utc>) {
-        self.0.insert(cookie.to_owned(), now + REMEMBERED_FOR);
+        self.0.insert(cookie.to_owned(), now + ENTRY_LIFETIME);
     }
 
     pub(super) fn contains(&self, cookie: &str, now: DateTime<Utc>) -> bool {

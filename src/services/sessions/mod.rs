@@ -1,10 +1,10 @@
-//! Browser sessions: people sign in at the provider, and a cookie stands for that from then on.
+//! Browser sessions: a user signs in at the provider, and a cookie authenticates the browser from then on.
 //!
-//! A session is a row, so it ends for every replica at once. The cookie holds a random id of which the row has the hash, and a tag by
-//! which a forged one is refused without a query; the provider's tokens are in the row, sealed with a key that is not in the database.
-//! Whoever reads one of the two can do nothing with it.
+//! A session is a row, so it ends for every replica at once. The cookie holds a random id, of which the row has the hash, and a tag by
+//! which a forged cookie is refused without a query. The row holds the provider's tokens, encrypted with a key that is not in the
+//! database. Neither the database nor the key alone discloses them.
 //!
-//! What is written here goes by one row in one statement, so it waits for nobody else's turn to write.
+//! Each write changes one row in one statement, so it runs concurrently with other writes.
 
 mod cookie_token;
 mod counts;
@@ -37,27 +37,27 @@ use counts::Counts;
 use ended::EndedSessions;
 use provider_logout::ProcessedTokens;
 
-/// The longest time for which the use of a session goes unnoted.
-const NOTE_USE_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// The longest interval between two updates of the time at which a session was last used.
+const RECORD_USE_EVERY: TimeDelta = TimeDelta::minutes(1);
 
-/// How sessions are kept.
+/// The settings of sessions.
 #[derive(Clone, Debug)]
 pub struct SessionSettings {
-    /// 32 bytes each. What is kept is sealed under the first; the others still open what they sealed.
+    /// Keys of 32 bytes, the newest first. The first one encrypts, all of them decrypt.
     pub keys: Vec<SecretSlice<u8>>,
-    /// How long a session lasts that nobody uses.
+    /// The lifetime of an unused session.
     pub idle: TimeDelta,
-    /// How long a session lasts.
+    /// The maximum lifetime of a session.
     pub absolute: TimeDelta,
-    /// How long roles that came with a sign-in are honoured while the provider, asked again, says nothing of them.
+    /// How long the roles of a sign-in are valid while refreshes return none.
     pub roles: TimeDelta,
-    /// Where the provider sends the browser back to: registered there, exactly.
+    /// The redirect URI, exactly as registered at the provider.
     pub redirect_uri: String,
-    /// Where the provider sends people who have signed out.
+    /// The page to which the provider redirects after sign-out.
     pub logged_out_url: Option<Url>,
 }
 
-/// Signs people in and out with a browser, and knows their sessions again. Cheap to clone.
+/// Signs users in and out with a browser, and resolves session cookies. Cheap to clone.
 #[derive(Clone)]
 pub struct SessionService(Arc<Inner>);
 
@@ -74,26 +74,26 @@ struct Inner {
     processed: ProcessedTokens,
 }
 
-/// Who is behind a session's cookie.
+/// The holder of a session cookie.
 pub struct SessionHolder {
-    /// What the provider says of them.
+    /// The claims of the sign-in or its latest refresh.
     pub claims: Arc<Claims>,
-    /// Who they are here.
+    /// The principal of the claims.
     pub principal: Arc<ResolvedPrincipal>,
     /// The session.
     pub session: SessionView,
 }
 
-/// What is left to do once a session has ended here.
+/// The outcome of a sign-out, with the input for the sign-out at the provider.
 pub struct SignedOut {
-    /// Whether the provider has a page to sign out at.
+    /// Whether the provider has a sign-out page.
     pub is_provider_next: bool,
-    /// What that page needs to know, sealed; to be kept by the browser until it goes there.
+    /// The encrypted ID token for that page, which the browser keeps until then.
     pub hint: Option<String>,
 }
 
 impl SessionService {
-    /// The service over `database`, for whoever signs in by `login`.
+    /// The service over `database`, with sign-in through `login`.
     pub fn new(
         database: Database,
         clock: Clock,
@@ -117,20 +117,20 @@ impl SessionService {
         }))
     }
 
-    /// What became of sessions in this process: each event's name, and how often it was.
+    /// Returns the name and the count of each session event in this process.
     pub(crate) fn events(&self) -> [(&'static str, u64); 4] {
         self.0.counts.read()
     }
 
-    /// Whether this cookie is genuine and its session was found to have ended a short time ago. Costs no query.
+    /// Whether this cookie belongs to a recently ended session, as far as the cache knows. Costs no query.
     pub(crate) fn has_ended(&self, cookie: &str) -> bool {
         self.0.ended.contains(cookie, self.now())
     }
 
-    /// Whoever has the session of this cookie.
+    /// Returns the holder of the session with this cookie, and refreshes the session where that is due.
     ///
-    /// Fails with [`Failure::SessionEnded`] when there is none or it has ended, as the provider may have decided just now; else as
-    /// [`PrincipalService::resolve_for`]. A forged cookie costs no query.
+    /// Fails with [`Failure::SessionEnded`] when the session does not exist or has ended, as the provider may decide at the refresh;
+    /// otherwise as [`PrincipalService::resolve_for`]. A forged cookie costs no query.
     pub async fn resolve(&self, cookie: &str, need: Need) -> Result<SessionHolder, Failure> {
         let hash = self.0.cookies.authenticate(cookie).ok_or(Failure::SessionEnded)?;
         let holder = self.holder(hash, need).await;
@@ -143,23 +143,23 @@ impl SessionService {
     async fn holder(&self, hash: String, need: Need) -> Result<SessionHolder, Failure> {
         let session = self.find(hash).await?;
         let session = self.renewed(session).await?;
-        self.note_use(&session).await?;
+        self.record_use(&session).await?;
         let claims = Arc::new(self.claims_of(&session).ok_or(Failure::SessionEnded)?);
         let principal = match self.0.principals.resolve_for(&claims, need).await {
-            // Declared void since: the session is no better than a token of that time.
+            // The principal's tokens were revoked after the sign-in, and the session with them.
             Err(Failure::TokenRevoked) => Err(Failure::SessionEnded),
             resolved => resolved,
         };
         let principal = principal?;
-        // The identity is somebody else's by now, whose session this is not.
+        // The identity was linked to another principal after the sign-in.
         if principal.principal().id != session.principal_id {
             return Err(Failure::SessionEnded);
         }
         Ok(SessionHolder { claims, principal, session: SessionView::of(&session, self.0.settings.idle) })
     }
 
-    /// Ends the session of this cookie; `None` where there is no such session. The provider's own goes on until the browser has been
-    /// there. A forged cookie costs no query.
+    /// Ends the session with this cookie; `None` if it does not exist. The provider's own session lasts until the browser signs out there.
+    /// A forged cookie costs no query.
     pub async fn sign_out(&self, cookie: &str, request_id: String) -> Result<Option<SignedOut>, Failure> {
         let Some(hash) = self.0.cookies.authenticate(cookie) else { return Ok(None) };
         let ended = self.end_own(hash, request_id).await?;
@@ -167,14 +167,14 @@ impl SessionService {
         let Some(session) = ended else { return Ok(None) };
         self.0.counts.signed_out.add_one();
         let is_provider_next = self.0.login.end_session_url(None, None).await.is_some();
-        let id_token = self.0.encryptor.decrypt(&Secret::IdToken.place(&session.id), &session.id_token);
+        let id_token = self.0.encryptor.decrypt(&Secret::IdToken.context(&session.id), &session.id_token);
         let hint = id_token
             .map(|id_token| self.0.encryptor.encrypt_for_hours(HINT, id_token.expose_secret(), self.now()))
             .transpose()?;
         Ok(Some(SignedOut { is_provider_next, hint }))
     }
 
-    /// Deletes the session of this hash, and returns it if there was one.
+    /// Deletes the session with this hash and returns it; `None` if it does not exist.
     async fn end_own(&self, hash: String, request_id: String) -> Result<Option<Session>, Failure> {
         let now = Moment::from(self.now());
         let ended = self.0.database.write_concurrently(move |conn| {
@@ -192,12 +192,12 @@ impl SessionService {
         ended.await
     }
 
-    /// The ID token that the hint of [`sign_out`](Self::sign_out) holds; `None` if this service did not make the hint.
+    /// Returns the ID token in the hint of [`sign_out`](Self::sign_out); `None` if this service did not issue the hint.
     pub fn open_hint(&self, hint: &str) -> Option<SecretString> {
         self.0.encryptor.decrypt_of_hours(HINT, hint, self.now())
     }
 
-    /// Where the browser signs out at the provider, with the ID token of its [hint](Self::open_hint); `None` where it can't.
+    /// Returns the provider's sign-out page, with the ID token of the [hint](Self::open_hint); `None` if the provider has none.
     pub async fn provider_logout_url(&self, id_token: &SecretString) -> Option<Url> {
         self.0.login.end_session_url(Some(id_token), self.0.settings.logged_out_url.as_ref()).await
     }
@@ -208,32 +208,32 @@ impl SessionService {
         session.filter(|session| !is_over(session, idle, now)).ok_or(Failure::SessionEnded)
     }
 
-    /// Notes that the session is used, once in a while.
-    async fn note_use(&self, session: &Session) -> Result<(), Failure> {
+    /// Records that the session is used, at most once per interval.
+    async fn record_use(&self, session: &Session) -> Result<(), Failure> {
         let (id, now) = (session.id.clone(), self.now());
-        // Often enough that a session in use does not seem idle.
-        if now - session.last_used_at.utc() < NOTE_USE_EVERY.min(self.0.settings.idle / 10) {
+        // The interval is short enough that a session in use does not become idle.
+        if now - session.last_used_at.utc() < RECORD_USE_EVERY.min(self.0.settings.idle / 10) {
             return Ok(());
         }
-        let noted = self.0.database.write_concurrently(move |conn| {
+        let recorded = self.0.database.write_concurrently(move |conn| {
             sessions::touch(conn, &id, now.into())?;
             Ok::<_, Failure>(((), Invalidates::Nothing))
         });
-        noted.await
+        recorded.await
     }
 
-    /// `None` where the key that sealed them is gone, or nobody signs in at their issuer any more.
+    /// `None` if the encryption key is no longer configured, or the issuer no longer supports browser sign-in.
     fn claims_of(&self, session: &Session) -> Option<Claims> {
         self.0.login.restore(&self.kept_claims(session)?, session.ends_at.utc())
     }
 
     fn kept_claims(&self, session: &Session) -> Option<SessionClaims> {
-        let kept = self.0.encryptor.decrypt(&Secret::Claims.place(&session.id), &session.claims)?;
-        serde_json::from_str(kept.expose_secret()).ok()
+        let claims = self.0.encryptor.decrypt(&Secret::Claims.context(&session.id), &session.claims)?;
+        serde_json::from_str(claims.expose_secret()).ok()
     }
 
     fn encrypt(&self, secret: Secret, session: &str, text: &SecretString) -> Result<String, Failure> {
-        self.0.encryptor.encrypt(&secret.place(session), text.expose_secret())
+        self.0.encryptor.encrypt(&secret.context(session), text.expose_secret())
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -241,10 +241,10 @@ impl SessionService {
     }
 }
 
-/// Where the ID token is sealed for, between the end of a session here and at the provider.
+/// The encryption context of the ID token between the sign-out here and at the provider.
 const HINT: &str = "logout";
 
-/// What of a session is sealed: each for its own place, so that none can stand in for another, or for another session's.
+/// The encrypted values of a session. Each has a context of its own, so none can replace another, nor that of another session.
 #[derive(Clone, Copy)]
 enum Secret {
     Claims,
@@ -253,7 +253,7 @@ enum Secret {
 }
 
 impl Secret {
-    fn place(self, session: &str) -> String {
+    fn context(self, session: &str) -> String {
         let name = match self {
             Self::Claims => "claims",
             Self::IdToken => "id-token",
@@ -263,7 +263,7 @@ impl Secret {
     }
 }
 
-/// Whether the session has ended by `now`.
+/// Whether the session has ended at `now`.
 fn is_over(session: &Session, idle: TimeDelta, now: DateTime<Utc>) -> bool {
     now >= session.ends_at.utc() || now >= session.last_used_at.utc() + idle
 }

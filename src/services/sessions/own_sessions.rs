@@ -1,4 +1,4 @@
-//! A person's own sessions: seen, and ended, by whoever holds them.
+//! A user's own sessions: list and end.
 
 use chrono::TimeDelta;
 
@@ -11,22 +11,22 @@ use crate::services::{Actor, Failure};
 
 use super::is_over;
 
-/// A session as its owner sees it. Nothing of it opens anything.
+/// A session as shown to its owner. It holds no credential.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionView {
-    /// What it is called.
+    /// The id of the session, which is not its cookie.
     pub id: String,
-    /// What the browser called itself.
+    /// The browser's `User-Agent`.
     pub device: Option<String>,
-    /// When it began.
+    /// When the session began.
     pub created_at: Moment,
-    /// When it was last used, to the minute.
+    /// When the session was last used, to the minute.
     pub last_used_at: Moment,
-    /// When the provider last stood by it.
+    /// When the provider last confirmed the session.
     pub confirmed_at: Moment,
-    /// When it ends at the latest.
+    /// When the session ends at the latest.
     pub ends_at: Moment,
-    /// When it ends unless it is used.
+    /// When the session ends unless it is used.
     pub idle_ends_at: Moment,
 }
 
@@ -47,7 +47,7 @@ impl SessionView {
     }
 }
 
-/// A person's own sessions. It is there whether or not anybody can sign in: without that there just are none. Cheap to clone.
+/// The own sessions of a user. Works without browser sign-in: then the list is empty. Cheap to clone.
 #[derive(Clone)]
 pub struct MySessionService {
     database: Database,
@@ -56,7 +56,7 @@ pub struct MySessionService {
 }
 
 impl MySessionService {
-    /// The service over `database`, where sessions end that nobody has used for `idle`.
+    /// The service over `database`. Sessions that are unused for `idle` have ended.
     pub fn new(database: Database, clock: Clock, idle: TimeDelta) -> Self {
         Self { database, clock, idle }
     }
@@ -65,21 +65,21 @@ impl MySessionService {
     pub async fn list(&self, principal: PrincipalId) -> Result<Vec<SessionView>, Failure> {
         let (now, idle) = (self.clock.now(), self.idle);
         let all = self.database.read(move |conn| Ok::<_, Failure>(sessions::list(conn, principal)?)).await?;
-        let going_on = all.iter().filter(|session| !is_over(session, idle, now));
-        Ok(going_on.map(|session| SessionView::of(session, idle)).collect())
+        let active = all.iter().filter(|session| !is_over(session, idle, now));
+        Ok(active.map(|session| SessionView::of(session, idle)).collect())
     }
 
-    /// Ends one session of the actor's. One that is not there, or not theirs, is none: nothing happens.
+    /// Ends one session of the actor. Does nothing if the session does not exist or belongs to another principal.
     pub async fn end(&self, actor: &Actor, id: String) -> Result<(), Failure> {
-        self.end_some(actor, Some(id)).await
+        self.end_one_or_all(actor, Some(id)).await
     }
 
-    /// Ends every session of the actor's.
+    /// Ends every session of the actor.
     pub async fn end_all(&self, actor: &Actor) -> Result<(), Failure> {
-        self.end_some(actor, None).await
+        self.end_one_or_all(actor, None).await
     }
 
-    /// Removes the sessions that have ended by themselves. Returns how many.
+    /// Deletes the sessions that have expired. Returns their number.
     pub async fn purge(&self) -> Result<usize, Failure> {
         let (now, unused_since) = (self.clock.now(), self.clock.now() - self.idle);
         let purged = self.database.write_concurrently(move |conn| {
@@ -88,7 +88,7 @@ impl MySessionService {
         purged.await
     }
 
-    async fn end_some(&self, actor: &Actor, one: Option<String>) -> Result<(), Failure> {
+    async fn end_one_or_all(&self, actor: &Actor, one: Option<String>) -> Result<(), Failure> {
         let Some(principal) = actor.principal() else { return Ok(()) };
         let (actor, now) = (actor.clone(), Moment::from(self.clock.now()));
         let ended = self.database.write_concurrently(move |conn| {

@@ -1,4 +1,4 @@
-//! Somebody signed out at the provider, which says so behind the browser's back (OIDC Back-Channel Logout section 2.7).
+//! Logout tokens of the provider (OIDC Back-Channel Logout section 2.7).
 
 use std::collections::BTreeSet;
 
@@ -14,14 +14,14 @@ use crate::services::Failure;
 
 use super::SessionService;
 
-/// How many processed tokens are remembered.
+/// The capacity of the cache of processed tokens.
 const MAX_PROCESSED: usize = 10_000;
 
-/// The logout tokens that were carried out, by their hash, each with its expiry: sent once more, one costs neither a signature check nor
-/// a transaction.
+/// The hashes of processed logout tokens, each with the expiry of the token: a replayed token costs neither a signature check nor a
+/// transaction.
 ///
-/// A process remembers its own only. That is enough, as a replay elsewhere changes nothing, and touches nobody's cache (see [`end`]). The
-/// whole token counts and not its `jti` alone, so that a provider that gives an id twice has both tokens carried out.
+/// The cache is per process. That is enough, because a replay at another replica changes nothing and invalidates no cache (see [`end`]).
+/// The key is the whole token and not its `jti`, so that two tokens with the same `jti` are both processed.
 pub(super) struct ProcessedTokens(Cache<TokenHash, DateTime<Utc>>);
 
 type TokenHash = [u8; 32];
@@ -45,8 +45,11 @@ fn hash(token: &str) -> TokenHash {
 }
 
 impl SessionService {
-    /// Ends the session that a logout token names; where it names a person alone, every one of theirs, and whatever tokens they were given
-    /// until then. Sent once more it finds nothing to end: it bears on what began before it was written.
+    /// Ends the session that a logout token names. Where it names only a subject, ends all sessions of the subject and revokes the tokens
+    /// issued to it until then. A replay ends nothing: only sessions that began before the token was issued are affected.
+    ///
+    /// Fails with [`Failure::BadLogoutToken`] when the token is not valid, with [`Failure::SessionsOff`] where browser sign-in is not
+    /// enabled, and with [`Failure::ProviderUnavailable`] when the provider cannot be reached.
     pub async fn provider_signed_out(&self, logout_token: &str) -> Result<(), Failure> {
         let (now, token) = (self.now(), hash(logout_token));
         if self.0.processed.contain(&token, now) {
@@ -67,8 +70,8 @@ impl SessionService {
     }
 }
 
-/// Returns how many sessions there were to end, and whose earlier tokens are refused from now on. Sessions themselves are in nobody's
-/// cache: each request by one reads its row.
+/// Returns the number of ended sessions, and the principals whose earlier tokens are refused from now on. Sessions need no invalidation:
+/// they are not cached, each request reads the row.
 fn end(conn: &mut DbConnection, notice: &LogoutNotice, now: DateTime<Utc>) -> Result<(usize, Invalidates), Failure> {
     let (until, subject) = (Moment::from(notice.issued_at), notice.provider_subject.as_deref());
     if let Some(session) = &notice.provider_session {
@@ -84,11 +87,11 @@ fn end(conn: &mut DbConnection, notice: &LogoutNotice, now: DateTime<Utc>) -> Re
         }
     }
     let ended = sessions::delete_by_provider_subject(conn, &notice.issuer, subject, until)?;
-    tracing::info!(sessions = ended, "the identity provider ended every session of a person");
+    tracing::info!(sessions = ended, "the identity provider ended all sessions of a user");
     Ok((ended, Invalidates::each(&invalidates)))
 }
 
-/// Whom the notice is about: whoever has sessions of this subject, and whoever is known by it.
+/// Returns the principals that the notice affects: the owners of sessions with this subject, and the principal of this identity.
 fn owners(conn: &mut DbConnection, notice: &LogoutNotice, subject: &str) -> Result<BTreeSet<PrincipalId>, Failure> {
     let mut owners: BTreeSet<_> = sessions::list_owners(conn, &notice.issuer, subject)?.into_iter().collect();
     if let Some(subject) = &notice.subject {
@@ -98,15 +101,14 @@ fn owners(conn: &mut DbConnection, notice: &LogoutNotice, subject: &str) -> Resu
     Ok(owners)
 }
 
-/// Has tokens from before the notice was written refused. Returns whether that is new: a notice that is sent again is no later than what
-/// it set.
+/// Refuses the principal's tokens from before `until`. Returns whether that changes anything: a replayed notice does not.
 fn raise_not_before(
     conn: &mut DbConnection,
     id: PrincipalId,
     until: Moment,
     now: DateTime<Utc>,
 ) -> Result<bool, Failure> {
-    // Held, as all columns are written: an edit that is under way must not be undone.
+    // The row is locked because all columns are written: a concurrent edit must not be lost.
     let Some(mut principal) = principals::find_for_update(conn, id)? else { return Ok(false) };
     if principal.not_before.is_some_and(|not_before| not_before >= until) {
         return Ok(false);
@@ -126,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processed_token_is_known_until_it_expires_and_no_other_is() {
+    fn processed_token_is_cached_until_it_expires() {
         let (processed, now) = (ProcessedTokens::default(), DateTime::UNIX_EPOCH);
         assert!(!processed.contain(&hash("one"), now));
         processed.0.insert(hash("one"), now + TimeDelta::seconds(2));

@@ -1,7 +1,7 @@
-//! The provider is asked, once in a while, whether it still stands by a session.
+//! Refresh of sessions: the provider is asked periodically to confirm a session.
 //!
-//! Whoever finds it due leases the row, so that over all replicas one asks, and nobody shows a refresh token twice: to many providers that
-//! is a theft. The others go on meanwhile with what is known.
+//! The request that finds a refresh due leases the row, so that only one replica refreshes and no refresh token is used twice: many
+//! providers treat reuse as theft. Other requests continue with the stored claims meanwhile.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::Instrument;
@@ -14,71 +14,70 @@ use crate::services::Failure;
 
 use super::{Secret, SessionService, json};
 
-/// How long what the provider said is good.
-const ASK_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// How much longer, while it can't be asked.
+/// The interval between refreshes.
+const REFRESH_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// How much longer a session stays valid while the provider is unavailable.
 const GRACE: TimeDelta = TimeDelta::hours(1);
-/// How long the row is left to whoever asks: longer than an answer may take, and the pause after one that did not come.
+/// The duration of the lease: longer than a response may take, and the pause after a refresh that got none.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 
 impl SessionService {
-    /// The session, with the provider's word on it if that was due. Fails when the provider does not stand by it any more.
+    /// Returns the session, refreshed if that was due. Fails with [`Failure::SessionEnded`] when the provider no longer confirms it.
     pub(super) async fn renewed(&self, session: Session) -> Result<Session, Failure> {
         let now = self.now();
         let is_leased = session.leased_until.is_some_and(|until| now < until.utc());
-        if session.refresh_token.is_none() || is_leased || now < session.proved_at.utc() + ASK_EVERY {
+        if session.refresh_token.is_none() || is_leased || now < session.proved_at.utc() + REFRESH_EVERY {
             return Ok(session);
         }
         if !self.lease(&session, now).await? {
             return Ok(session);
         }
-        // A browser that goes away meanwhile must not take the new refresh token with it.
+        // Spawned, so that the new refresh token is not lost when the browser disconnects.
         let service = self.clone();
-        let asking = tokio::spawn(async move { service.ask(session, now).await }.in_current_span());
-        asking.await.map_err(|_| Failure::ProviderUnavailable)?
+        let refreshing = tokio::spawn(async move { service.refresh(session, now).await }.in_current_span());
+        refreshing.await.map_err(|_| Failure::ProviderUnavailable)?
     }
 
     async fn lease(&self, session: &Session, now: DateTime<Utc>) -> Result<bool, Failure> {
         let (id, proved_at) = (session.id.clone(), session.proved_at);
         let leased = self.0.database.write_concurrently(move |conn| {
-            let is_ours = sessions::lease(conn, &id, proved_at, now.into(), (now + LEASE).into())?;
-            Ok::<_, Failure>((is_ours, Invalidates::Nothing))
+            let is_leased = sessions::lease(conn, &id, proved_at, now.into(), (now + LEASE).into())?;
+            Ok::<_, Failure>((is_leased, Invalidates::Nothing))
         });
         leased.await
     }
 
-    async fn ask(&self, session: Session, now: DateTime<Utc>) -> Result<Session, Failure> {
+    async fn refresh(&self, session: Session, now: DateTime<Utc>) -> Result<Session, Failure> {
         let kept = self.kept_claims(&session);
         let refresh_token = session.refresh_token.as_deref();
         let refresh_token = refresh_token
-            .and_then(|encrypted| self.0.encryptor.decrypt(&Secret::RefreshToken.place(&session.id), encrypted));
-        // Sealed by a key that is gone.
+            .and_then(|encrypted| self.0.encryptor.decrypt(&Secret::RefreshToken.context(&session.id), encrypted));
+        // They cannot be decrypted: the key is no longer configured.
         let (Some(kept), Some(refresh_token)) = (kept, refresh_token) else { return self.end(session).await };
         match self.0.login.refresh(&kept, &refresh_token).await {
             Ok(refreshed) if self.has_old_roles(&refreshed.kept, now) => {
                 tracing::info!(
                     session = session.id,
-                    "the identity provider stands by a session and no longer says which roles its person has"
+                    "ended a session: the identity provider confirms it but no longer returns the user's roles"
                 );
                 self.end(session).await
             }
             Ok(refreshed) => self.save(session, refreshed, now).await,
             Err(error) if is_outage(&error) => {
-                tracing::warn!(session = session.id, %error, "the identity provider could not be asked about a session");
-                let is_too_long = now >= session.proved_at.utc() + ASK_EVERY + GRACE;
+                tracing::warn!(session = session.id, %error, "failed to refresh a session at the identity provider");
+                let is_too_long = now >= session.proved_at.utc() + REFRESH_EVERY + GRACE;
                 if is_too_long { self.end(session).await } else { Ok(session) }
             }
             Err(error) => {
-                tracing::info!(session = session.id, %error, "the identity provider does not stand by a session any more");
+                tracing::info!(session = session.id, %error, "the identity provider no longer confirms a session");
                 self.end(session).await
             }
         }
     }
 
-    /// Whether the roles that the provider once told are too old to be relied on. Nothing tells whether it has taken them away since, so
-    /// the person signs in again.
+    /// Whether the provider's last roles are too old. They may have been revoked since, so the user has to sign in again.
     fn has_old_roles(&self, kept: &SessionClaims, now: DateTime<Utc>) -> bool {
-        kept.roles_told_at().is_some_and(|told_at| now >= told_at + self.0.settings.roles)
+        kept.roles_told_at().is_some_and(|received_at| now >= received_at + self.0.settings.roles)
     }
 
     async fn save(&self, session: Session, refreshed: Refreshed, now: DateTime<Utc>) -> Result<Session, Failure> {
@@ -95,7 +94,7 @@ impl SessionService {
         let saved = self.0.database.write_concurrently(move |conn| {
             Ok::<_, Failure>((sessions::renew(conn, &id, &renewal)?, Invalidates::Nothing))
         });
-        // Ended meanwhile.
+        // The session was ended during the refresh.
         if !saved.await? {
             return Err(Failure::SessionEnded);
         }
@@ -114,7 +113,7 @@ impl SessionService {
     }
 }
 
-/// Whether it says nothing of the session.
+/// Whether the error does not mean that the session has ended.
 fn is_outage(error: &LoginError) -> bool {
     match error {
         LoginError::Unavailable(_) | LoginError::Misconfigured(_) => true,

@@ -1,4 +1,4 @@
-//! Out to the provider and back: what is sent along with the browser, and what comes of its return.
+//! Browser sign-in: the redirect to the provider and the callback.
 
 use std::sync::Arc;
 
@@ -16,17 +16,18 @@ use crate::services::{Actor, Failure, Need, ResolvedPrincipal, first_contact};
 
 use super::{Secret, SessionService, json};
 
-/// How long the provider's pages may take.
+/// The time limit of a sign-in.
 const PENDING_FOR: TimeDelta = TimeDelta::minutes(10);
-/// How many sign-ins of one browser can be under way at once, in as many tabs.
-const MOST_PENDING: usize = 3;
-/// Where they are sealed for.
+/// The maximum number of pending sign-ins of one browser, in as many tabs.
+const MAX_PENDING: usize = 3;
+/// The encryption context of pending sign-ins.
 const PENDING: &str = "login";
-/// Characters of what a browser calls itself that are kept.
+/// The maximum length of a stored `User-Agent`, in characters.
 const MAX_DEVICE: usize = 255;
 
-/// Error codes of a provider that are told on (OIDC Core section 3.1.2.6, RFC 6749 section 4.1.2.1). Any other is the operator's to read.
-const TOLD_ERRORS: [&str; 7] = [
+/// Error codes of the provider that are passed on to the browser (OIDC Core section 3.1.2.6, RFC 6749 section 4.1.2.1). Any other
+/// concerns the operator.
+const FORWARDED_ERRORS: [&str; 7] = [
     "access_denied",
     "login_required",
     "interaction_required",
@@ -36,17 +37,17 @@ const TOLD_ERRORS: [&str; 7] = [
     "temporarily_unavailable",
 ];
 
-/// A browser on its way to the provider.
+/// The start of a sign-in.
 pub struct Beginning {
-    /// Where it goes.
+    /// The provider's authorization URL.
     pub url: Url,
-    /// What it brings back, sealed.
+    /// The encrypted pending sign-ins, for the browser to bring back.
     pub pending: String,
 }
 
-/// A browser that comes back from the provider. Nothing of it is proved.
+/// A callback from the provider. None of its fields is verified.
 pub struct CallbackRequest<'a> {
-    /// What it was given to bring back.
+    /// The encrypted pending sign-ins.
     pub pending: Option<&'a str>,
     /// `state` and `iss`.
     pub answer: LoginAnswer,
@@ -54,42 +55,41 @@ pub struct CallbackRequest<'a> {
     pub code: Option<&'a str>,
     /// `error`.
     pub error: Option<&'a str>,
-    /// The session that it had until now.
+    /// The cookie of the browser's previous session.
     pub former: Option<&'a str>,
-    /// What it calls itself.
+    /// The browser's `User-Agent`.
     pub device: Option<&'a str>,
-    /// The request, for the audit trail.
+    /// The request id, for the audit trail.
     pub request_id: String,
 }
 
-/// What came of a sign-in that this browser had begun.
+/// The result of a sign-in that this browser started.
 pub struct Completion {
-    /// What the new session's cookie holds, or why there is none.
+    /// The value of the new session cookie, or the reason for which there is none.
     pub outcome: Result<String, LoginRefusal>,
-    /// Where the browser wanted to go.
+    /// The page to return to.
     pub return_to: Option<String>,
-    /// The sign-ins that are still under way, sealed; `None` where there are none.
+    /// The remaining pending sign-ins, encrypted; `None` if there are none.
     pub pending: Option<String>,
 }
 
 impl Completion {
-    /// Whether what came back from the provider does not lead to somebody who is let in. A person who changed their mind presents
-    /// nothing that could be refused.
+    /// Whether a credential from the provider was refused. A sign-in that the user cancelled presents none.
     pub fn refuses_credential(&self) -> bool {
         matches!(&self.outcome, Err(LoginRefusal::Failure(failure)) if failure.refuses_credential())
     }
 }
 
-/// Why there is no session.
+/// The reason for which a sign-in did not create a session.
 #[derive(Debug)]
 pub enum LoginRefusal {
-    /// The provider says no, with this code.
+    /// The provider refused with this error code.
     ByProvider(&'static str),
-    /// It comes to nothing here.
+    /// The service refused.
     Failure(Failure),
 }
 
-/// A sign-in that is under way, with where the browser wants to go afterwards.
+/// A pending sign-in, with the page to return to afterwards.
 #[derive(Serialize, Deserialize)]
 struct Pending {
     login: PendingLogin,
@@ -98,7 +98,7 @@ struct Pending {
 }
 
 impl SessionService {
-    /// Begins a sign-in, beside those that are `pending` in the same browser. `return_to` is one that may be gone to.
+    /// Starts a sign-in, in addition to those `pending` in the same browser. `return_to` must be an allowed target.
     pub async fn begin(
         &self,
         pending: Option<&str>,
@@ -106,21 +106,21 @@ impl SessionService {
         prompt: Option<&str>,
     ) -> Result<Beginning, Failure> {
         let request = self.0.login.begin(&self.0.settings.redirect_uri, prompt).await.map_err(failure)?;
-        let mut all = self.open_pending(pending);
+        let mut all = self.decrypt_pending(pending);
         all.push(Pending { login: request.pending, return_to, begun_at: self.now() });
-        let too_many = all.len().saturating_sub(MOST_PENDING);
+        let too_many = all.len().saturating_sub(MAX_PENDING);
         all.drain(..too_many);
-        Ok(Beginning { url: request.url, pending: self.seal_pending(&all)? })
+        Ok(Beginning { url: request.url, pending: self.encrypt_pending(&all)? })
     }
 
-    /// Ends the sign-in that the arrival answers. Fails with [`Failure::LoginFailed`], and changes nothing, when this browser has begun
-    /// none that has this `state`, or too long ago.
+    /// Completes the sign-in that the callback answers. Fails with [`Failure::LoginFailed`], and changes nothing, when this browser started
+    /// no sign-in with this `state`, or started it too long ago.
     pub async fn complete(&self, callback: CallbackRequest<'_>) -> Result<Completion, Failure> {
-        let mut all = self.open_pending(callback.pending);
-        let answered = |pending: &Pending| pending.login.is_answered_by(callback.answer.state.as_deref());
-        let place = all.iter().position(answered).ok_or(Failure::LoginFailed)?;
-        let Pending { login, return_to, .. } = all.remove(place);
-        let pending = if all.is_empty() { None } else { Some(self.seal_pending(&all)?) };
+        let mut all = self.decrypt_pending(callback.pending);
+        let is_answered = |pending: &Pending| pending.login.is_answered_by(callback.answer.state.as_deref());
+        let index = all.iter().position(is_answered).ok_or(Failure::LoginFailed)?;
+        let Pending { login, return_to, .. } = all.remove(index);
+        let pending = if all.is_empty() { None } else { Some(self.encrypt_pending(&all)?) };
         Ok(Completion { outcome: self.finish(&login, callback).await, return_to, pending })
     }
 
@@ -135,7 +135,7 @@ impl SessionService {
         Ok(self.open_session(principal, &signed_in, &callback).await?)
     }
 
-    /// Always a new one: what a browser held before, whoever gave it that, is worth nothing now.
+    /// Creates a session with a new cookie and ends the browser's previous one, which prevents session fixation.
     async fn open_session(
         &self,
         principal: Arc<ResolvedPrincipal>,
@@ -154,7 +154,8 @@ impl SessionService {
             if let Some(former) = former {
                 sessions::delete_by_token(conn, &former)?;
             }
-            // Shutting out ends the sessions that there are. It waits for this row, so it ends this one too, or this one is not begun.
+            // Disabling a principal ends its sessions. It waits for the lock on this row, so it ends this session too, or the session is
+            // not created.
             let current = principals::find_for_update(conn, id)?.ok_or(Failure::PrincipalDeleted)?;
             first_contact::admit_again(&current, &claims, now)?;
             sessions::insert(conn, &session)?;
@@ -166,11 +167,11 @@ impl SessionService {
         Ok(cookie.value)
     }
 
-    /// All of a session but its cookie.
+    /// A session without its cookie and device.
     fn session(&self, principal_id: PrincipalId, signed_in: &SignedIn, now: DateTime<Utc>) -> Result<Session, Failure> {
         let id = Uuid::now_v7().to_string();
         let latest = now + self.0.settings.absolute;
-        // What the provider can't be asked about again is good for as long as it said.
+        // Without a refresh token, the session ends when the provider's tokens expire.
         let ends_at = if signed_in.refresh_token.is_some() { latest } else { latest.min(signed_in.good_until) };
         let refresh_token = signed_in.refresh_token.as_ref();
         Ok(Session {
@@ -193,41 +194,39 @@ impl SessionService {
         })
     }
 
-    fn open_pending(&self, encrypted: Option<&str>) -> Vec<Pending> {
-        let opened = encrypted.and_then(|encrypted| self.0.encryptor.decrypt_of_hours(PENDING, encrypted, self.now()));
-        let all: Option<Vec<Pending>> = opened.and_then(|opened| serde_json::from_str(opened.expose_secret()).ok());
+    fn decrypt_pending(&self, encrypted: Option<&str>) -> Vec<Pending> {
+        let json = encrypted.and_then(|encrypted| self.0.encryptor.decrypt_of_hours(PENDING, encrypted, self.now()));
+        let all: Option<Vec<Pending>> = json.and_then(|json| serde_json::from_str(json.expose_secret()).ok());
         let is_new = |pending: &Pending| self.now() < pending.begun_at + PENDING_FOR;
         all.unwrap_or_default().into_iter().filter(is_new).collect()
     }
 
-    fn seal_pending(&self, all: &[Pending]) -> Result<String, Failure> {
+    fn encrypt_pending(&self, all: &[Pending]) -> Result<String, Failure> {
         self.0.encryptor.encrypt_for_hours(PENDING, json(&all)?.expose_secret(), self.now())
     }
 }
 
 fn refused_by_provider(error: &str) -> LoginRefusal {
-    match TOLD_ERRORS.into_iter().find(|told| *told == error) {
-        Some(told) => LoginRefusal::ByProvider(told),
+    match FORWARDED_ERRORS.into_iter().find(|code| *code == error) {
+        Some(code) => LoginRefusal::ByProvider(code),
         None => {
-            tracing::warn!(
-                "the identity provider refused a sign-in with an error that is about this client or its request"
-            );
+            tracing::warn!("sign-in failed: the identity provider returned an error about this client or its request");
             LoginRefusal::Failure(Failure::LoginFailed)
         }
     }
 }
 
-/// What is no fault of the person's is told to the operator.
+/// Logs the errors that the operator has to resolve.
 fn failure(error: LoginError) -> Failure {
     match error {
         LoginError::Off => Failure::SessionsOff,
         LoginError::NotOurs | LoginError::Refused => Failure::LoginFailed,
         LoginError::Unavailable(_) | LoginError::Misconfigured(_) => {
-            tracing::warn!(%error, "a sign-in came to nothing");
+            tracing::warn!(%error, "sign-in failed");
             Failure::ProviderUnavailable
         }
         LoginError::Token(rejection) => {
-            tracing::warn!(error = %rejection, "a sign-in came to nothing: a token of the identity provider is not acceptable");
+            tracing::warn!(error = %rejection, "sign-in failed: rejected a token of the identity provider");
             Failure::BadLogin(rejection)
         }
     }

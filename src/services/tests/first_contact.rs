@@ -1,4 +1,4 @@
-//! From token to principal: who is made, found, let in and kept out.
+//! Resolution of a token to its principal: creation, lookup, admission and refusal.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ fn alice_profile() -> Profile<'static> {
 }
 
 #[tokio::test]
-async fn a_person_is_made_at_first_contact_and_found_again() {
+async fn first_contact_creates_a_user_who_is_found_again() {
     let world = World::new();
     let claims = world.person("alice").with_profile(alice_profile());
     let known = world.principals.resolve(&claims).await.unwrap();
@@ -38,7 +38,7 @@ async fn a_person_is_made_at_first_contact_and_found_again() {
 }
 
 #[tokio::test]
-async fn two_hundred_first_contacts_at_once_leave_one_person() {
+async fn concurrent_first_contacts_create_one_user() {
     let world = World::new();
     let resolutions: Vec<_> = (0..200)
         .map(|_| {
@@ -55,7 +55,7 @@ async fn two_hundred_first_contacts_at_once_leave_one_person() {
 }
 
 #[tokio::test]
-async fn the_same_subject_of_another_issuer_or_kind_is_somebody_else() {
+async fn same_subject_of_another_issuer_or_kind_is_another_principal() {
     let world = World::new();
     let alice = world.known("alice").await;
     let other_issuer =
@@ -69,7 +69,7 @@ async fn the_same_subject_of_another_issuer_or_kind_is_somebody_else() {
 }
 
 #[tokio::test]
-async fn an_equal_email_does_not_merge_people() {
+async fn equal_email_does_not_merge_users() {
     let world = World::new();
     let alice = world.principals.resolve(&world.person("alice").with_profile(alice_profile())).await.unwrap();
     let other = world.principals.resolve(&world.person("mallory").with_profile(alice_profile())).await.unwrap();
@@ -77,7 +77,7 @@ async fn an_equal_email_does_not_merge_people() {
 }
 
 #[tokio::test]
-async fn where_first_contact_is_off_people_stay_unknown() {
+async fn unknown_user_is_refused_where_provisioning_is_off() {
     let world = World::with(JitMode::Off, None);
     let refusal = world.principals.resolve(&world.person("alice")).await;
     assert!(matches!(refusal, Err(Failure::UnknownPrincipal)));
@@ -85,7 +85,7 @@ async fn where_first_contact_is_off_people_stay_unknown() {
 }
 
 #[tokio::test]
-async fn where_people_wait_for_an_admin_they_are_known_and_kept_out_until_enabled() {
+async fn pending_user_is_created_and_refused_until_enabled() {
     let world = World::with(JitMode::Pending, None);
     for _ in 0..2 {
         let refusal = world.principals.resolve(&world.person("alice")).await;
@@ -98,7 +98,7 @@ async fn where_people_wait_for_an_admin_they_are_known_and_kept_out_until_enable
 }
 
 #[tokio::test]
-async fn a_plain_known_person_is_not_written_again_within_the_hour() {
+async fn known_user_without_changes_is_written_once_an_hour() {
     let world = World::new();
     let first = world.principals.resolve(&world.person("alice")).await.unwrap();
     world.pass(3599);
@@ -111,23 +111,23 @@ async fn a_plain_known_person_is_not_written_again_within_the_hour() {
 }
 
 #[tokio::test]
-async fn what_the_provider_says_anew_is_followed_and_silence_changes_nothing() {
+async fn changed_claims_update_the_profile_and_absent_claims_change_nothing() {
     let world = World::new();
     let first = world.principals.resolve(&world.person("alice").with_profile(alice_profile())).await.unwrap();
-    let silent = world.principals.resolve(&world.person("alice")).await.unwrap();
-    assert_eq!(silent.principal(), first.principal());
+    let without_claims = world.principals.resolve(&world.person("alice")).await.unwrap();
+    assert_eq!(without_claims.principal(), first.principal());
     let renamed = Profile { family_name: Some("Roe"), email: Some("roe@example.test"), ..Profile::default() };
-    let followed = world.principals.resolve(&world.person("alice").with_profile(renamed)).await.unwrap();
-    assert_eq!(followed.principal().family_name.as_deref(), Some("Roe"));
-    assert_eq!(followed.principal().given_name.as_deref(), Some("Alice"));
-    assert_eq!(followed.principal().email_state, EmailState::Unknown);
-    assert_eq!(followed.principal().version, 2);
+    let updated = world.principals.resolve(&world.person("alice").with_profile(renamed)).await.unwrap();
+    assert_eq!(updated.principal().family_name.as_deref(), Some("Roe"));
+    assert_eq!(updated.principal().given_name.as_deref(), Some("Alice"));
+    assert_eq!(updated.principal().email_state, EmailState::Unknown);
+    assert_eq!(updated.principal().version, 2);
     let trail = world.trail(first.principal().id).await;
     assert_eq!(trail, ["user.create done", "user.follow-provider done"]);
 }
 
 #[tokio::test]
-async fn claim_values_that_no_form_would_accept_are_left_out() {
+async fn invalid_claim_values_are_ignored() {
     let world = World::new();
     let too_long = "x".repeat(256);
     let profile = Profile {
@@ -142,7 +142,7 @@ async fn claim_values_that_no_form_would_accept_are_left_out() {
 }
 
 #[tokio::test]
-async fn claim_roles_count_with_their_token_only_and_never_make_an_admin() {
+async fn claimed_roles_apply_only_with_their_token_and_exclude_administrative_ones() {
     let world = World::new();
     let claims = world.person("alice").with_roles(&["admin", "auditor", "no-such-role"]);
     let known = world.principals.resolve(&claims).await.unwrap();
@@ -154,7 +154,7 @@ async fn claim_roles_count_with_their_token_only_and_never_make_an_admin() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_may_makes_admins_by_claim_who_do_not_count() {
+async fn permitted_administrative_role_of_a_claim_does_not_count_as_an_administrator() {
     let world = World::new();
     let claims = world.person("alice").with_roles(&["admin"]).with_administrative_role("admin");
     let known = world.principals.resolve(&claims).await.unwrap();
@@ -163,7 +163,7 @@ async fn an_issuer_that_may_makes_admins_by_claim_who_do_not_count() {
 }
 
 #[tokio::test]
-async fn clients_whose_tokens_differ_do_not_make_every_request_a_write() {
+async fn tokens_with_different_roles_do_not_cause_a_write_per_request() {
     let world = World::new();
     let alice = world.known("alice").await;
     let other = || world.person("alice").with_roles(&["auditor"]);
@@ -175,7 +175,7 @@ async fn clients_whose_tokens_differ_do_not_make_every_request_a_write() {
 }
 
 #[tokio::test]
-async fn a_disabled_person_stays_out_whatever_the_token_says() {
+async fn disabled_user_is_refused_with_any_token() {
     let world = World::new();
     let alice = world.known("alice").await;
     world.users.disable(&world.command_line(), alice, Some("left".into()), None).await.unwrap();
@@ -189,7 +189,7 @@ async fn a_disabled_person_stays_out_whatever_the_token_says() {
 }
 
 #[tokio::test]
-async fn a_token_issued_before_the_revocation_is_refused_and_so_is_one_without_iat() {
+async fn token_from_before_the_revocation_or_without_iat_is_refused() {
     let world = World::new();
     let alice = world.known("alice").await;
     let early = world.person("alice");
@@ -205,7 +205,7 @@ async fn a_token_issued_before_the_revocation_is_refused_and_so_is_one_without_i
 }
 
 #[tokio::test]
-async fn the_bootstrap_admin_is_made_even_where_first_contact_is_off() {
+async fn bootstrap_admin_is_created_even_where_provisioning_is_off() {
     let world = World::with(JitMode::Off, Some("root"));
     let root = world.principals.resolve(&world.person("root")).await.unwrap();
     assert!(names(&root).contains("admin"));
@@ -217,7 +217,7 @@ async fn the_bootstrap_admin_is_made_even_where_first_contact_is_off() {
 }
 
 #[tokio::test]
-async fn the_bootstrap_admin_acts_only_while_there_is_no_admin() {
+async fn bootstrap_admin_gets_the_role_only_while_there_is_no_administrator() {
     let world = World::with(JitMode::Active, Some("root"));
     world.known_with("alice", "admin").await;
     let root = world.principals.resolve(&world.person("root")).await.unwrap();
@@ -226,7 +226,7 @@ async fn the_bootstrap_admin_acts_only_while_there_is_no_admin() {
 }
 
 #[tokio::test]
-async fn the_bootstrap_admin_need_not_wait_but_does_not_come_back_by_itself() {
+async fn bootstrap_admin_needs_no_approval_and_stays_disabled_once_disabled() {
     let world = World::with(JitMode::Pending, Some("root"));
     let root = world.principals.resolve(&world.person("root")).await.unwrap().principal().id;
     assert_eq!(world.user(root).await.principal().status, PrincipalStatus::Active);

@@ -1,4 +1,4 @@
-//! An issuer whose URL changes.
+//! Rename of an issuer.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ async fn world_of_alice_and_reporter() -> World {
 }
 
 #[tokio::test]
-async fn everybody_moves_with_the_issuer_and_stays_who_they_are() {
+async fn rename_moves_all_identities_and_keeps_their_principals() {
     let world = world_of_alice_and_reporter().await;
     let alice = world.known("alice").await;
     world.pass(60);
@@ -50,7 +50,7 @@ async fn everybody_moves_with_the_issuer_and_stays_who_they_are() {
 }
 
 #[tokio::test]
-async fn a_preview_moves_nobody() {
+async fn preview_counts_identities_and_moves_none() {
     let world = world_of_alice_and_reporter().await;
     let alice = world.known("alice").await;
     let moved = issuers(&world).preview_rename(rename(ISSUER, NEW)).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_preview_moves_nobody() {
 }
 
 #[tokio::test]
-async fn a_subject_that_both_issuers_know_stops_the_rename_whole() {
+async fn rename_with_a_subject_at_both_issuers_is_refused_and_changes_nothing() {
     let world = world_of_alice_and_reporter().await;
     let alice = world.known("alice").await;
     let other = Claims::for_test(NEW, SubjectKind::Human, "alice", world.now());
@@ -76,9 +76,9 @@ async fn a_subject_that_both_issuers_know_stops_the_rename_whole() {
 }
 
 #[tokio::test]
-async fn nobody_s_issuer_and_no_name_at_all_are_refused() {
+async fn rename_from_an_unused_issuer_or_to_an_invalid_one_is_refused() {
     let world = world_of_alice_and_reporter().await;
-    for (from, to) in [("https://nobody.test", NEW), (ISSUER, ""), (ISSUER, "a\nb"), (ISSUER, ISSUER)] {
+    for (from, to) in [("https://unused.test", NEW), (ISSUER, ""), (ISSUER, "a\nb"), (ISSUER, ISSUER)] {
         let refused = issuers(&world).rename(&world.command_line(), rename(from, to)).await;
         assert!(matches!(refused, Err(Failure::Invalid { .. })), "{from} {to}");
     }

@@ -1,11 +1,11 @@
-//! Who owns a name.
+//! Edits of the own profile, and the precedence of edits over the provider.
 
 use super::super::test_support::World;
 use super::super::{Actor, Failure, ProfileEdit};
 use crate::models::{PrincipalId, ProfileField};
 use crate::oidc::Profile;
 
-async fn known_as(world: &World, given_name: &str) -> PrincipalId {
+async fn resolve_alice_as(world: &World, given_name: &str) -> PrincipalId {
     let profile = Profile { given_name: Some(given_name), ..Profile::default() };
     world.principals.resolve(&world.person("alice").with_profile(profile)).await.unwrap().principal().id
 }
@@ -15,24 +15,24 @@ fn given_name(name: Option<&str>) -> ProfileEdit {
 }
 
 #[tokio::test]
-async fn a_name_follows_the_provider_until_it_is_edited_and_again_once_it_is_given_back() {
+async fn edited_name_overrides_the_provider_until_the_edit_is_removed() {
     let world = World::new();
-    let alice = known_as(&world, "Alice").await;
+    let alice = resolve_alice_as(&world, "Alice").await;
     let actor = world.actor(alice).await;
     let edited = world.me.update(&actor, given_name(Some(" Ali ")), Some(1)).await.unwrap();
     assert_eq!((edited.given_name.as_deref(), edited.version), (Some("Ali"), 2));
-    known_as(&world, "Alicia").await;
+    resolve_alice_as(&world, "Alicia").await;
     assert_eq!(world.user(alice).await.principal().given_name.as_deref(), Some("Ali"));
-    let given_back = world.me.update(&actor, given_name(None), None).await.unwrap();
-    assert_eq!(given_back.given_name.as_deref(), Some("Alicia"));
-    known_as(&world, "Alix").await;
+    let restored = world.me.update(&actor, given_name(None), None).await.unwrap();
+    assert_eq!(restored.given_name.as_deref(), Some("Alicia"));
+    resolve_alice_as(&world, "Alix").await;
     assert_eq!(world.user(alice).await.principal().given_name.as_deref(), Some("Alix"));
 }
 
 #[tokio::test]
-async fn an_edit_is_audited_by_field_and_one_that_changes_nothing_is_none() {
+async fn edit_is_audited_once_and_one_without_changes_is_not() {
     let world = World::new();
-    let alice = known_as(&world, "Alice").await;
+    let alice = resolve_alice_as(&world, "Alice").await;
     let actor = world.actor(alice).await;
     for _ in 0..2 {
         assert_eq!(world.me.update(&actor, given_name(Some("Ali")), None).await.unwrap().version, 2);
@@ -42,17 +42,17 @@ async fn an_edit_is_audited_by_field_and_one_that_changes_nothing_is_none() {
 }
 
 #[tokio::test]
-async fn an_edit_of_another_version_is_refused() {
+async fn edit_of_another_version_is_refused() {
     let world = World::new();
-    let actor = world.actor(known_as(&world, "Alice").await).await;
+    let actor = world.actor(resolve_alice_as(&world, "Alice").await).await;
     let refusal = world.me.update(&actor, given_name(Some("Ali")), Some(7)).await;
     assert!(matches!(refusal, Err(Failure::StaleVersion)));
 }
 
 #[tokio::test]
-async fn values_that_are_no_names_are_refused_by_field() {
+async fn invalid_values_are_refused_by_field() {
     let world = World::new();
-    let actor = world.actor(known_as(&world, "Alice").await).await;
+    let actor = world.actor(resolve_alice_as(&world, "Alice").await).await;
     let (long, line) = ("x".repeat(256), "two\nlines".to_owned());
     for name in ["", "  ", &long, &line] {
         let refusal = world.me.update(&actor, given_name(Some(name)), None).await;
@@ -66,7 +66,7 @@ async fn values_that_are_no_names_are_refused_by_field() {
 }
 
 #[tokio::test]
-async fn the_command_line_has_no_profile() {
+async fn command_line_has_no_profile_to_edit() {
     let world = World::new();
     let actor: Actor = world.command_line();
     assert!(matches!(world.me.update(&actor, given_name(Some("x")), None).await, Err(Failure::NoSuchUser)));

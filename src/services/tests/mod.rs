@@ -1,4 +1,4 @@
-//! The use cases, tried over a database of their own.
+//! Tests of the use cases, each over its own database.
 
 mod first_contact;
 mod issuers;

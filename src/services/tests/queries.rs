@@ -1,4 +1,4 @@
-//! What a contact asks the database: by index, with statements that were prepared before.
+//! The queries of a first contact: they use indexes and cached prepared statements.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,64 +11,64 @@ use super::super::test_support::World;
 use crate::database::{DatabaseError, DbConnection};
 use crate::oidc::Profile;
 
-/// What a connection was asked, and which of it it has prepared for the next time.
+/// Records the statements of a connection, and those that it keeps prepared.
 #[derive(Clone, Default)]
-struct Asked(Arc<Mutex<Noted>>);
+struct StatementLog(Arc<Mutex<Statements>>);
 
 #[derive(Default)]
-struct Noted {
+struct Statements {
     statements: Vec<String>,
     prepared: Vec<String>,
 }
 
-impl Asked {
-    fn take(&self) -> Noted {
+impl StatementLog {
+    fn take(&self) -> Statements {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
 
-impl Instrumentation for Asked {
+impl Instrumentation for StatementLog {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        let mut noted = self.0.lock().unwrap();
+        let mut recorded = self.0.lock().unwrap();
         match event {
             InstrumentationEvent::StartQuery { query, .. } => {
                 let sql = query.to_string();
                 let sql = sql.split(" -- binds").next().unwrap().to_owned();
-                // What begins and ends a transaction is no query.
+                // Transaction control is not recorded.
                 if ["INSERT", "SELECT", "UPDATE", "DELETE"].iter().any(|verb| sql.starts_with(verb)) {
-                    noted.statements.push(sql);
+                    recorded.statements.push(sql);
                 }
             }
-            InstrumentationEvent::CacheQuery { sql, .. } => noted.prepared.push(sql.to_owned()),
+            InstrumentationEvent::CacheQuery { sql, .. } => recorded.prepared.push(sql.to_owned()),
             _ => {}
         }
     }
 }
 
-/// The world, whose one writing connection, which looks up all that a reading one does, tells what it is asked. Somebody was purged from it.
-async fn observed(world: World) -> (World, Asked) {
-    let asked = Asked::default();
-    let told = asked.clone();
+/// Returns a world with one purged user, and the log of its only write connection, which runs every query that a read connection runs.
+async fn observed(world: World) -> (World, StatementLog) {
+    let log = StatementLog::default();
+    let instrumentation = log.clone();
     let watch = move |conn: &mut DbConnection| {
-        conn.set_instrumentation(told);
+        conn.set_instrumentation(instrumentation);
         Ok::<_, DatabaseError>(())
     };
     world.database.write(watch).await.unwrap();
-    let gone = world.known("gone").await;
-    world.users.delete(&world.command_line(), gone, None).await.unwrap();
+    let purged = world.known("purged").await;
+    world.users.delete(&world.command_line(), purged, None).await.unwrap();
     world.pass(31 * 24 * 3_600);
     assert_eq!(world.purge.run().await.unwrap(), 1);
-    asked.0.lock().unwrap().statements.clear();
-    (world, asked)
+    log.0.lock().unwrap().statements.clear();
+    (world, log)
 }
 
-/// A contact of somebody of whom the provider says all that it can.
-async fn come(world: &World, subject: &str, name: &str) {
+/// Resolves a token with all profile claims.
+async fn visit(world: &World, subject: &str, name: &str) {
     let profile = Profile {
         display_name: Some(name),
         given_name: Some(name),
         username: Some(subject),
-        email: Some("somebody@example.test"),
+        email: Some("user@example.test"),
         email_verified: Some(true),
         locale: Some("de"),
         ..Profile::default()
@@ -77,23 +77,23 @@ async fn come(world: &World, subject: &str, name: &str) {
     world.principals.resolve(&claims).await.unwrap();
 }
 
-/// What is asked for somebody who comes, and comes again with something new. `quote` is what names are put between.
-async fn statements(world: &World, asked: &Asked, quote: char) -> Vec<String> {
-    come(world, "alice", "Alice").await;
+/// Returns the statements of a first visit and of a second one with a changed profile. `quote` is the quote of identifiers.
+async fn statements(world: &World, log: &StatementLog, quote: char) -> Vec<String> {
+    visit(world, "alice", "Alice").await;
     world.pass(3_600);
-    come(world, "alice", "Ally").await;
-    let statements = asked.take().statements;
+    visit(world, "alice", "Ally").await;
+    let statements = log.take().statements;
     for table in ["identities", "principals", "principal_terms", "role_grants", "roles", "tombstones"] {
         let name = format!("{quote}{table}{quote}");
-        assert!(statements.iter().any(|sql| sql.contains(&name)), "nothing was asked of {table}");
+        assert!(statements.iter().any(|sql| sql.contains(&name)), "no statement reads or writes {table}");
     }
     statements
 }
 
 #[tokio::test]
-async fn a_contact_finds_its_rows_by_an_index() {
-    let (world, asked) = observed(World::in_file()).await;
-    let statements = statements(&world, &asked, '`').await;
+async fn first_contact_finds_its_rows_by_an_index() {
+    let (world, log) = observed(World::in_file()).await;
+    let statements = statements(&world, &log, '`').await;
     let plans = world
         .query(move |conn| {
             let plan = |sql_text: &String| {
@@ -111,18 +111,18 @@ async fn a_contact_finds_its_rows_by_an_index() {
     }
 }
 
-/// As much as PostgreSQL tells of tables that are as good as empty, where it would rather read them whole: that it need not.
+/// PostgreSQL prefers sequential scans for nearly empty tables. With those disabled, the plans show that an index exists.
 #[cfg(feature = "postgres")]
 #[tokio::test]
-async fn a_contact_can_find_its_rows_by_an_index_on_a_server() {
+async fn first_contact_can_find_its_rows_by_an_index_on_postgres() {
     use diesel::connection::SimpleConnection;
 
     let world = World::new();
     if !world.is_on_server() {
         return;
     }
-    let (world, asked) = observed(world).await;
-    let statements = statements(&world, &asked, '"').await;
+    let (world, log) = observed(world).await;
+    let statements = statements(&world, &log, '"').await;
     let plans = world
         .query(move |conn| {
             conn.batch_execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")?;
@@ -146,7 +146,7 @@ async fn a_contact_can_find_its_rows_by_an_index_on_a_server() {
     }
 }
 
-/// A line of a plan.
+/// A step of a query plan.
 #[cfg(feature = "postgres")]
 #[derive(QueryableByName)]
 struct Step {
@@ -155,14 +155,14 @@ struct Step {
 }
 
 #[tokio::test]
-async fn the_second_contact_prepares_no_statement() {
-    let (world, asked) = observed(World::in_file()).await;
-    come(&world, "alice", "Alice").await;
-    let first = asked.take();
+async fn first_contact_of_another_user_prepares_no_statement() {
+    let (world, log) = observed(World::in_file()).await;
+    visit(&world, "alice", "Alice").await;
+    let first = log.take();
     for sql_text in &first.statements {
-        assert!(first.prepared.contains(sql_text), "this is prepared anew each time: {sql_text}");
+        assert!(first.prepared.contains(sql_text), "statement is prepared each time: {sql_text}");
     }
-    come(&world, "bob", "Bob").await;
-    let second = asked.take();
+    visit(&world, "bob", "Bob").await;
+    let second = log.take();
     assert_eq!((second.prepared.len(), second.statements), (0, first.statements));
 }

@@ -1,4 +1,4 @@
-//! What an actor may do to the rights of others, and that an admin is always left.
+//! The limits on what an actor may do to the rights of others, and the protection of the last admin.
 
 use std::collections::BTreeSet;
 
@@ -11,60 +11,60 @@ use super::super::{Actor, Failure, NewServiceAccount, UserEdit};
 use crate::models::permission::{AUDIT_READ, USERS_WRITE};
 use crate::models::{PrincipalId, PrincipalStatus};
 
-/// Whether the outcome is a refusal that names the administrative permissions that only admins have.
-fn is_above<T>(outcome: Result<T, Failure>) -> bool {
+/// Whether the outcome is a refusal that names the administrative permissions of the role `admin` that `user-manager` lacks.
+fn lacks_admin_permissions<T>(outcome: Result<T, Failure>) -> bool {
     matches!(outcome, Err(Failure::InsufficientPrivilege { missing }) if missing == ["identities:write", "roles:write"])
 }
 
 #[tokio::test]
-async fn a_user_manager_reaches_no_admin_on_any_path() {
+async fn user_manager_can_neither_change_nor_create_an_admin() {
     let world = World::new();
     let admin = world.known_with("admin", "admin").await;
     let manager = world.known_with("manager", "user-manager").await;
     let bob = world.known("bob").await;
     let actor = world.actor(manager).await;
     let users = &world.users;
-    assert!(is_above(users.grant_role(&actor, bob, "admin", None, None).await));
+    assert!(lacks_admin_permissions(users.grant_role(&actor, bob, "admin", None, None).await));
     assert!(matches!(users.grant_role(&actor, manager, "admin", None, None).await, Err(Failure::OwnRights)));
-    assert!(is_above(users.revoke_role(&actor, admin, "admin", None).await));
-    assert!(is_above(users.disable(&actor, admin, None, None).await));
-    assert!(is_above(users.enable(&actor, admin, None).await));
-    assert!(is_above(users.revoke(&actor, admin, None).await));
+    assert!(lacks_admin_permissions(users.revoke_role(&actor, admin, "admin", None).await));
+    assert!(lacks_admin_permissions(users.disable(&actor, admin, None, None).await));
+    assert!(lacks_admin_permissions(users.enable(&actor, admin, None).await));
+    assert!(lacks_admin_permissions(users.revoke(&actor, admin, None).await));
     let account = NewServiceAccount {
         issuer: super::super::test_support::ISSUER.into(),
         client_id: "robot".into(),
         display_name: "Robot".into(),
         roles: BTreeSet::from(["admin".to_owned()]),
     };
-    assert!(is_above(world.service_accounts.register(&actor, account).await));
+    assert!(lacks_admin_permissions(world.service_accounts.register(&actor, account).await));
     assert_eq!(world.count_principals().await, 3);
 }
 
 #[tokio::test]
-async fn a_refusal_is_in_the_audit_trail_and_changes_nothing() {
+async fn refusal_is_audited_and_changes_nothing() {
     let world = World::new();
     world.known_with("admin", "admin").await;
     let actor = world.actor(world.known_with("manager", "user-manager").await).await;
     let bob = world.known("bob").await;
-    assert!(is_above(world.users.grant_role(&actor, bob, "admin", None, None).await));
+    assert!(lacks_admin_permissions(world.users.grant_role(&actor, bob, "admin", None, None).await));
     assert_eq!(world.trail(bob).await, ["user.create done", "role.grant refused"]);
     assert_eq!(world.user(bob).await.principal().version, 1);
 }
 
 #[tokio::test]
-async fn claimed_role_that_does_not_count_protects_nobody() {
+async fn claimed_administrative_role_without_effect_does_not_protect_its_holder() {
     let world = World::new();
     let claims = world.person("bob").with_roles(&["user-manager"]);
     let bob = world.principals.resolve(&claims).await.unwrap().principal().id;
     let manager = world.known_with("manager", "admin").await;
     let actor = world.actor_with(manager, &["users:write"]).await;
     let claimed = world.users.disable(&actor, bob, None, None).await;
-    // The test's issuer names no administrative role, so this one does not count.
+    // The test issuer may assign no administrative role, so the claimed one has no effect.
     assert!(claimed.is_ok());
 }
 
 #[tokio::test]
-async fn role_without_administrative_permissions_is_granted_by_who_may_assign_it() {
+async fn non_administrative_role_can_be_granted_with_roles_assign() {
     let world = World::new();
     let actor = world.actor(world.known_with("manager", "user-manager").await).await;
     let bob = world.known("bob").await;
@@ -94,7 +94,7 @@ async fn actor_disabled_after_admission_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_last_admin_cannot_be_shut_out_demoted_or_given_an_end() {
+async fn last_admin_cannot_be_disabled_demoted_or_given_an_expiry() {
     let world = World::new();
     let admin = world.known_with("admin", "admin").await;
     let (cli, users) = (world.command_line(), &world.users);
@@ -103,10 +103,10 @@ async fn the_last_admin_cannot_be_shut_out_demoted_or_given_an_end() {
     assert!(matches!(users.revoke_role(&cli, admin, "admin", None).await, Err(Failure::LastAdmin)));
     assert!(matches!(users.grant_role(&cli, admin, "admin", end, None).await, Err(Failure::LastAdmin)));
     assert!(world.has_counted_admin().await);
-    let heir = world.known("heir").await;
-    users.grant_role(&cli, heir, "admin", end, None).await.unwrap();
+    let successor = world.known("heir").await;
+    users.grant_role(&cli, successor, "admin", end, None).await.unwrap();
     assert!(matches!(users.disable(&cli, admin, None, None).await, Err(Failure::LastAdmin)));
-    users.grant_role(&cli, heir, "admin", None, None).await.unwrap();
+    users.grant_role(&cli, successor, "admin", None, None).await.unwrap();
     users.disable(&cli, admin, None, None).await.unwrap();
 }
 
@@ -138,35 +138,35 @@ enum Step {
     TokenVisit(usize),
 }
 
-const PEOPLE: [&str; 3] = ["root", "alice", "bob"];
+const USERS: [&str; 3] = ["root", "alice", "bob"];
 
-/// Rounds of what is done at once, each step by the command line or by a person: by the how-manieth of those who may act then.
+/// Rounds of concurrent steps. Each step has the index of its actor among the command line and the users that may act in that round.
 fn rounds() -> impl Strategy<Value = Vec<Vec<(usize, Step)>>> {
-    let round = proptest::collection::vec((0..=PEOPLE.len(), step()), 1..4);
+    let round = proptest::collection::vec((0..=USERS.len(), step()), 1..4);
     proptest::collection::vec(round, 1..12)
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    (0..PEOPLE.len()).prop_flat_map(|who| {
+    (0..USERS.len()).prop_flat_map(|target| {
         select(vec![
-            Step::Grant(who),
-            Step::GrantUntil(who),
-            Step::Revoke(who),
-            Step::Disable(who),
-            Step::Enable(who),
-            Step::RevokeTokens(who),
-            Step::Delete(who),
-            Step::Restore(who),
-            Step::End(who),
-            Step::EndNever(who),
+            Step::Grant(target),
+            Step::GrantUntil(target),
+            Step::Revoke(target),
+            Step::Disable(target),
+            Step::Enable(target),
+            Step::RevokeTokens(target),
+            Step::Delete(target),
+            Step::Restore(target),
+            Step::End(target),
+            Step::EndNever(target),
             Step::Pass,
             Step::PassAMonth,
-            Step::TokenVisit(who),
+            Step::TokenVisit(target),
         ])
     })
 }
 
-/// Who may act: the command line, and the people who are let in, with the rights that they have now.
+/// The possible actors: the command line, and the active users with their current rights.
 async fn actors(world: &World, ids: &[PrincipalId]) -> Vec<Actor> {
     let mut actors = vec![world.command_line()];
     for id in ids {
@@ -180,22 +180,22 @@ async fn actors(world: &World, ids: &[PrincipalId]) -> Vec<Actor> {
     actors
 }
 
-async fn take(world: &World, ids: &[PrincipalId], actor: &Actor, step: Step) {
+async fn perform(world: &World, ids: &[PrincipalId], actor: &Actor, step: Step) {
     let users = &world.users;
     let end = Some(world.now() + chrono::TimeDelta::seconds(5));
     let ending = |expires_at| UserEdit { expires_at: Some(expires_at), ..UserEdit::default() };
     let outcome = match step {
-        Step::Grant(who) => users.grant_role(actor, ids[who], "admin", None, None).await.map(drop),
-        Step::GrantUntil(who) => users.grant_role(actor, ids[who], "admin", end, None).await.map(drop),
-        Step::Revoke(who) => users.revoke_role(actor, ids[who], "admin", None).await.map(drop),
-        Step::Disable(who) => users.disable(actor, ids[who], None, None).await.map(drop),
-        Step::Enable(who) => users.enable(actor, ids[who], None).await.map(drop),
-        Step::RevokeTokens(who) => users.revoke(actor, ids[who], None).await.map(drop),
-        Step::Delete(who) => users.delete(actor, ids[who], None).await,
-        Step::Restore(who) => users.restore(actor, ids[who], None).await.map(drop),
-        Step::End(who) => users.update(actor, ids[who], ending(end), None).await.map(drop),
-        Step::EndNever(who) => users.update(actor, ids[who], ending(None), None).await.map(drop),
-        Step::TokenVisit(who) => world.principals.resolve(&world.person(PEOPLE[who])).await.map(drop),
+        Step::Grant(target) => users.grant_role(actor, ids[target], "admin", None, None).await.map(drop),
+        Step::GrantUntil(target) => users.grant_role(actor, ids[target], "admin", end, None).await.map(drop),
+        Step::Revoke(target) => users.revoke_role(actor, ids[target], "admin", None).await.map(drop),
+        Step::Disable(target) => users.disable(actor, ids[target], None, None).await.map(drop),
+        Step::Enable(target) => users.enable(actor, ids[target], None).await.map(drop),
+        Step::RevokeTokens(target) => users.revoke(actor, ids[target], None).await.map(drop),
+        Step::Delete(target) => users.delete(actor, ids[target], None).await,
+        Step::Restore(target) => users.restore(actor, ids[target], None).await.map(drop),
+        Step::End(target) => users.update(actor, ids[target], ending(end), None).await.map(drop),
+        Step::EndNever(target) => users.update(actor, ids[target], ending(None), None).await.map(drop),
+        Step::TokenVisit(target) => world.principals.resolve(&world.person(USERS[target])).await.map(drop),
         Step::Pass => {
             world.pass(10);
             Ok(())
@@ -223,24 +223,24 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_several_do_at_once_an_admin_is_left(rounds in rounds()) {
+    fn concurrent_changes_never_remove_the_last_admin(rounds in rounds()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let left = runtime.block_on(async {
+        let has_admin = runtime.block_on(async {
             let world = World::new();
-            let mut ids = vec![world.known_with(PEOPLE[0], "admin").await];
-            for name in &PEOPLE[1..] {
+            let mut ids = vec![world.known_with(USERS[0], "admin").await];
+            for name in &USERS[1..] {
                 ids.push(world.known(name).await);
             }
             for round in rounds {
                 let actors = actors(&world, &ids).await;
-                let at_once = round.iter().map(|(by, step)| take(&world, &ids, &actors[by % actors.len()], *step));
-                join_all(at_once).await;
+                let steps = round.iter().map(|(by, step)| perform(&world, &ids, &actors[by % actors.len()], *step));
+                join_all(steps).await;
                 if !world.has_counted_admin().await {
                     return false;
                 }
             }
             true
         });
-        prop_assert!(left);
+        prop_assert!(has_admin);
     }
 }

@@ -1,4 +1,4 @@
-//! Programs are registered, never made from a token.
+//! Service accounts: registration, listing and life cycle.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn reporter() -> NewServiceAccount {
 }
 
 #[tokio::test]
-async fn a_program_is_unknown_until_it_is_registered() {
+async fn service_account_is_unknown_until_it_is_registered() {
     let world = World::new();
     let before = world.principals.resolve(&world.program("reporter")).await;
     assert!(matches!(before, Err(Failure::UnregisteredProgram)));
@@ -30,14 +30,14 @@ async fn a_program_is_unknown_until_it_is_registered() {
 }
 
 #[tokio::test]
-async fn a_person_of_the_same_subject_is_not_the_program() {
+async fn user_with_the_subject_of_a_service_account_is_another_principal() {
     let world = World::new();
     let account = world.service_accounts.register(&world.command_line(), reporter()).await.unwrap();
     assert_ne!(world.known("reporter").await, account.principal.id);
 }
 
 #[tokio::test]
-async fn a_client_id_is_registered_once() {
+async fn client_id_cannot_be_registered_twice() {
     let world = World::new();
     world.service_accounts.register(&world.command_line(), reporter()).await.unwrap();
     let again = world.service_accounts.register(&world.command_line(), reporter()).await;
@@ -46,16 +46,16 @@ async fn a_client_id_is_registered_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_accepted_is_named() {
+async fn registration_with_an_invalid_member_names_it() {
     let world = World::new();
-    let faulty = [
+    let invalid = [
         ("issuer", NewServiceAccount { issuer: "https://issuer.test/".into(), ..reporter() }),
         ("client_id", NewServiceAccount { client_id: String::new(), ..reporter() }),
         ("client_id", NewServiceAccount { client_id: "a\nb".into(), ..reporter() }),
         ("display_name", NewServiceAccount { display_name: " ".into(), ..reporter() }),
         ("roles", NewServiceAccount { roles: BTreeSet::from(["no-such-role".to_owned()]), ..reporter() }),
     ];
-    for (member, account) in faulty {
+    for (member, account) in invalid {
         let refusal = world.service_accounts.register(&world.command_line(), account).await;
         assert!(matches!(refusal, Err(Failure::Invalid { field, .. }) if field == member), "{member}");
     }
@@ -63,24 +63,24 @@ async fn what_cannot_be_accepted_is_named() {
 }
 
 #[tokio::test]
-async fn programs_and_people_are_listed_and_found_apart() {
+async fn service_accounts_and_users_are_listed_and_found_separately() {
     let world = World::new();
-    let person = world.known("alice").await;
-    let program = world.service_accounts.register(&world.command_line(), reporter()).await.unwrap().principal.id;
+    let user = world.known("alice").await;
+    let account = world.service_accounts.register(&world.command_line(), reporter()).await.unwrap().principal.id;
     let (accounts, users) = (&world.service_accounts, &world.users);
     let listed = accounts.list(10, None).await.unwrap();
-    assert_eq!(listed.items.iter().map(|account| account.principal.id).collect::<Vec<_>>(), [program]);
+    assert_eq!(listed.items.iter().map(|account| account.principal.id).collect::<Vec<_>>(), [account]);
     assert_eq!(listed.items[0].client_id, "reporter");
-    assert_eq!(users.list(10, None).await.unwrap().items.iter().map(|user| user.id).collect::<Vec<_>>(), [person]);
-    let (found, roles) = accounts.find(program).await.unwrap();
+    assert_eq!(users.list(10, None).await.unwrap().items.iter().map(|user| user.id).collect::<Vec<_>>(), [user]);
+    let (found, roles) = accounts.find(account).await.unwrap();
     assert_eq!((found.issuer.as_str(), roles[0].name.as_str()), (ISSUER, "auditor"));
-    assert!(matches!(accounts.find(person).await, Err(Failure::NoSuchServiceAccount)));
-    assert!(matches!(users.find(program).await, Err(Failure::NoSuchUser)));
-    assert!(matches!(users.disable(&world.command_line(), program, None, None).await, Err(Failure::NoSuchUser)));
+    assert!(matches!(accounts.find(user).await, Err(Failure::NoSuchServiceAccount)));
+    assert!(matches!(users.find(account).await, Err(Failure::NoSuchUser)));
+    assert!(matches!(users.disable(&world.command_line(), account, None, None).await, Err(Failure::NoSuchUser)));
 }
 
 #[tokio::test]
-async fn a_program_has_the_life_cycle_of_a_person() {
+async fn service_account_is_disabled_enabled_revoked_and_expired_like_a_user() {
     let world = World::new();
     let (accounts, cli) = (&world.service_accounts, world.command_line());
     let id = accounts.register(&cli, reporter()).await.unwrap().principal.id;
@@ -89,7 +89,7 @@ async fn a_program_has_the_life_cycle_of_a_person() {
     accounts.disable(&cli, id, Some("stolen secret".into()), None).await.unwrap();
     assert!(matches!(resolve().await, Err(Failure::PrincipalDisabled)));
     accounts.enable(&cli, id, None).await.unwrap();
-    assert!(matches!(resolve().await, Err(Failure::TokenRevoked)), "tokens from before stay void");
+    assert!(matches!(resolve().await, Err(Failure::TokenRevoked)), "earlier tokens stay revoked");
     world.pass(1);
     assert!(resolve().await.is_ok());
     accounts.revoke(&cli, id, None).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_program_has_the_life_cycle_of_a_person() {
     world.pass(5);
     assert!(matches!(resolve().await, Err(Failure::PrincipalDisabled)));
     accounts.update(&cli, id, ServiceAccountEdit { expires_at: Some(None), ..Default::default() }, None).await.unwrap();
-    assert!(matches!(resolve().await, Err(Failure::TokenRevoked)), "tokens from before the end stay void");
+    assert!(matches!(resolve().await, Err(Failure::TokenRevoked)), "tokens from before the expiry stay revoked");
     world.pass(1);
     assert!(resolve().await.is_ok());
     let trail =
@@ -116,7 +116,7 @@ async fn a_program_has_the_life_cycle_of_a_person() {
 }
 
 #[tokio::test]
-async fn an_edit_that_changes_nothing_leaves_no_trace_and_one_of_another_version_is_refused() {
+async fn update_without_effect_is_not_audited_and_stale_version_is_refused() {
     let world = World::new();
     let (accounts, cli) = (&world.service_accounts, world.command_line());
     let id = accounts.register(&cli, reporter()).await.unwrap().principal.id;
@@ -128,16 +128,16 @@ async fn an_edit_that_changes_nothing_leaves_no_trace_and_one_of_another_version
 }
 
 #[tokio::test]
-async fn a_program_that_holds_what_the_actor_lacks_is_out_of_reach() {
+async fn service_account_with_more_privileges_than_the_actor_cannot_be_changed() {
     let world = World::new();
     let accounts = &world.service_accounts;
     let new = NewServiceAccount { roles: BTreeSet::from(["admin".to_owned()]), ..reporter() };
     let id = accounts.register(&world.command_line(), new).await.unwrap().principal.id;
     let manager = world.actor(world.known_with("manager", "user-manager").await).await;
-    let above = |outcome: Result<_, Failure>| matches!(outcome, Err(Failure::InsufficientPrivilege { .. }));
+    let is_refused = |outcome: Result<_, Failure>| matches!(outcome, Err(Failure::InsufficientPrivilege { .. }));
     let end = ServiceAccountEdit { expires_at: Some(Some(world.now())), ..Default::default() };
-    assert!(above(accounts.update(&manager, id, end, None).await));
-    assert!(above(accounts.disable(&manager, id, None, None).await));
-    assert!(above(accounts.revoke(&manager, id, None).await));
-    assert!(above(accounts.revoke_role(&manager, id, "admin", None).await));
+    assert!(is_refused(accounts.update(&manager, id, end, None).await));
+    assert!(is_refused(accounts.disable(&manager, id, None, None).await));
+    assert!(is_refused(accounts.revoke(&manager, id, None).await));
+    assert!(is_refused(accounts.revoke_role(&manager, id, "admin", None).await));
 }

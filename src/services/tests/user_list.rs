@@ -1,4 +1,4 @@
-//! Lists of people: filters, orders, search, and pages that miss and repeat nobody.
+//! The user list: filters, orders, search and stable pagination.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use crate::models::{PeopleFilter, PeopleOrder, PrincipalId, PrincipalStatus, Pro
 use crate::oidc::Profile;
 use crate::repositories::principals;
 
-/// A person with this name, user name and e-mail address.
-async fn named(world: &World, subject: &str, name: &str) -> PrincipalId {
+/// Creates a user with this display name, user name and e-mail address.
+async fn create_user(world: &World, subject: &str, name: &str) -> PrincipalId {
     let email = format!("{subject}@Example.test");
     let profile =
         Profile { display_name: Some(name), username: Some(subject), email: Some(&email), ..Profile::default() };
@@ -22,7 +22,7 @@ async fn named(world: &World, subject: &str, name: &str) -> PrincipalId {
 
 async fn found(world: &World, filter: PeopleFilter, order: PeopleOrder) -> Vec<PrincipalId> {
     let page = world.users.search(filter, order, None, 200).await.unwrap();
-    page.items.into_iter().map(|person| person.id).collect()
+    page.items.into_iter().map(|user| user.id).collect()
 }
 
 async fn matching(world: &World, prefix: &str) -> Vec<PrincipalId> {
@@ -30,11 +30,11 @@ async fn matching(world: &World, prefix: &str) -> Vec<PrincipalId> {
 }
 
 #[tokio::test]
-async fn a_prefix_finds_people_by_name_word_of_it_user_name_and_address_whatever_the_case() {
+async fn prefix_matches_name_words_user_name_and_email_without_case() {
     let world = World::new();
-    let ann = named(&world, "aking", "Ann Lee Öztürk").await;
-    let bob = named(&world, "anton", "Bob").await;
-    assert_eq!(matching(&world, "AN").await, [ann, bob], "by what matches: `ann lee`, then `anton`");
+    let ann = create_user(&world, "aking", "Ann Lee Öztürk").await;
+    let bob = create_user(&world, "anton", "Bob").await;
+    assert_eq!(matching(&world, "AN").await, [ann, bob], "ordered by matching term: `ann lee`, then `anton`");
     for prefix in ["ann lee", "LEE", "ÖZT", "aking", "aking@example.T"] {
         assert_eq!(matching(&world, prefix).await, [ann], "{prefix}");
     }
@@ -44,19 +44,19 @@ async fn a_prefix_finds_people_by_name_word_of_it_user_name_and_address_whatever
 }
 
 #[tokio::test]
-async fn a_new_name_is_found_and_the_old_one_is_not() {
+async fn search_finds_the_new_name_and_not_the_former() {
     let world = World::new();
-    let ann = named(&world, "aking", "Ann").await;
+    let ann = create_user(&world, "aking", "Ann").await;
     world.pass(3_600);
-    named(&world, "aking", "Zoe").await;
+    create_user(&world, "aking", "Zoe").await;
     assert_eq!((matching(&world, "zoe").await, matching(&world, "ann").await), (vec![ann], vec![]));
 }
 
 #[tokio::test]
-async fn filters_leave_those_who_meet_all_of_them() {
+async fn combined_filters_return_users_that_match_all() {
     let world = World::new();
     let admin = world.known_with("root", "admin").await;
-    let (ann, bob) = (named(&world, "ann", "Ann").await, named(&world, "bob", "Bob").await);
+    let (ann, bob) = (create_user(&world, "ann", "Ann").await, create_user(&world, "bob", "Bob").await);
     let (cli, users) = (world.command_line(), &world.users);
     users.disable(&cli, ann, None, None).await.unwrap();
     let end = world.now() + chrono::TimeDelta::seconds(60);
@@ -74,17 +74,17 @@ async fn filters_leave_those_who_meet_all_of_them() {
     assert_eq!(by(active, Some("auditor"), None).await, [bob]);
     assert_eq!(by(None, None, Some("BOB@example.TEST")).await, [bob]);
     assert_eq!(by(disabled, None, Some("bob@example.test")).await, []);
-    assert_eq!(by(None, None, Some("bob")).await, [], "an address is whole");
+    assert_eq!(by(None, None, Some("bob")).await, [], "the filter matches the whole address");
     for order in [PeopleOrder::DisplayName, PeopleOrder::LastSeen, PeopleOrder::Match("bo".into())] {
         let auditors = PeopleFilter { status: active, role: Some("auditor".into()), email: None };
         assert_eq!(found(&world, auditors, order).await, [bob]);
     }
     world.pass(60);
-    assert_eq!(by(None, Some("auditor"), None).await, [], "a grant that has ended is none");
+    assert_eq!(by(None, Some("auditor"), None).await, [], "an expired grant does not count");
 }
 
 #[tokio::test]
-async fn a_role_held_twice_shows_its_holder_once() {
+async fn user_with_two_grants_of_a_role_is_listed_once() {
     let world = World::with(crate::oidc::JitMode::Active, Some("root"));
     let root = world.known("root").await;
     let twice = "INSERT INTO role_grants (principal_id, role, source, source_ref, granted_at)
@@ -100,23 +100,24 @@ async fn a_role_held_twice_shows_its_holder_once() {
     }
 }
 
-/// What somebody else does between two pages. Persons are counted as they come.
+/// A concurrent change between two pages. Users are numbered in order of creation.
 #[derive(Clone, Debug)]
-enum Meanwhile {
-    Comes { name: &'static str, was_seen: bool },
-    Goes(usize),
+enum ConcurrentChange {
+    Create { name: &'static str, was_seen: bool },
+    Delete(usize),
 }
 
 const NAMES: [&str; 4] = ["An", "Ann", "Anna", "Bea Ann"];
 
-fn meanwhile() -> impl Strategy<Value = Meanwhile> {
+fn concurrent_change() -> impl Strategy<Value = ConcurrentChange> {
     prop_oneof![
-        (select(NAMES.to_vec()), any::<bool>()).prop_map(|(name, was_seen)| Meanwhile::Comes { name, was_seen }),
-        (0..30_usize).prop_map(Meanwhile::Goes),
+        (select(NAMES.to_vec()), any::<bool>())
+            .prop_map(|(name, was_seen)| ConcurrentChange::Create { name, was_seen }),
+        (0..30_usize).prop_map(ConcurrentChange::Delete),
     ]
 }
 
-fn question() -> impl Strategy<Value = (PeopleFilter, PeopleOrder)> {
+fn filter_and_order() -> impl Strategy<Value = (PeopleFilter, PeopleOrder)> {
     let orders = vec![
         PeopleOrder::Id,
         PeopleOrder::DisplayName,
@@ -132,55 +133,58 @@ fn question() -> impl Strategy<Value = (PeopleFilter, PeopleOrder)> {
     (select(filters), select(orders))
 }
 
-/// Adds a person who is found, holds `member` and, if they were ever seen, was seen at a time that others share.
-async fn comes(world: &World, number: usize, name: &'static str, was_seen: bool) -> PrincipalId {
+/// Creates a user that every filter and search matches. If `was_seen`, the time of the last visit is the same as for others.
+async fn create_listed_user(world: &World, number: usize, name: &'static str, was_seen: bool) -> PrincipalId {
     let id = world.known(&format!("person-{number}")).await;
     let now = world.now();
     let describe = move |conn: &mut DbConnection| {
-        let mut person = principals::find(conn, id)?.unwrap();
-        person.set_profile_field(ProfileField::DisplayName, Some(name.to_owned()));
-        person.username = Some("Anton".to_owned());
-        person.last_seen_at = was_seen.then(|| now.into());
-        Ok::<_, DatabaseError>(principals::update(conn, &person)?)
+        let mut user = principals::find(conn, id)?.unwrap();
+        user.set_profile_field(ProfileField::DisplayName, Some(name.to_owned()));
+        user.username = Some("Anton".to_owned());
+        user.last_seen_at = was_seen.then(|| now.into());
+        Ok::<_, DatabaseError>(principals::update(conn, &user)?)
     };
     world.database.write(describe).await.unwrap();
     id
 }
 
-async fn goes(world: &World, id: PrincipalId) {
-    let gone = move |conn: &mut DbConnection| {
+async fn delete_user(world: &World, id: PrincipalId) {
+    let delete = move |conn: &mut DbConnection| {
         diesel::delete(crate::schema::principals::table.find(id)).execute(conn)?;
         Ok::<_, DatabaseError>(())
     };
-    world.database.write(gone).await.unwrap();
+    world.database.write(delete).await.unwrap();
 }
 
-/// Pages through a list of `people` while the steps happen, two after each page. Returns who was shown, and who was there throughout.
+/// Pages through a list of `users` while the changes happen, two after each page. Returns the listed users, and the users that were
+/// present throughout.
 async fn page_through(
     world: &World,
     (filter, order): (PeopleFilter, PeopleOrder),
-    mut people: Vec<PrincipalId>,
-    steps: Vec<Meanwhile>,
+    mut users: Vec<PrincipalId>,
+    changes: Vec<ConcurrentChange>,
 ) -> (Vec<PrincipalId>, BTreeSet<PrincipalId>) {
-    let mut stayed: BTreeSet<_> = people.iter().copied().collect();
-    let (mut shown, mut after, mut steps) = (Vec::new(), None, steps.into_iter());
+    let mut stayed: BTreeSet<_> = users.iter().copied().collect();
+    let (mut listed, mut after, mut changes) = (Vec::new(), None, changes.into_iter());
     loop {
         let page = world.users.search(filter.clone(), order.clone(), after, 3).await.unwrap();
-        shown.extend(page.items.iter().map(|person| person.id));
-        for step in steps.by_ref().take(2) {
-            match step {
-                Meanwhile::Comes { name, was_seen } => people.push(comes(world, people.len(), name, was_seen).await),
-                Meanwhile::Goes(number) => {
-                    if let Some(id) = people.get(number).copied() {
+        listed.extend(page.items.iter().map(|user| user.id));
+        for change in changes.by_ref().take(2) {
+            match change {
+                ConcurrentChange::Create { name, was_seen } => {
+                    users.push(create_listed_user(world, users.len(), name, was_seen).await);
+                }
+                ConcurrentChange::Delete(number) => {
+                    if let Some(id) = users.get(number).copied() {
                         stayed.remove(&id);
-                        goes(world, id).await;
+                        delete_user(world, id).await;
                     }
                 }
             }
         }
         after = page.next;
         if after.is_none() {
-            return (shown, stayed);
+            return (listed, stayed);
         }
     }
 }
@@ -189,22 +193,22 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
-    fn who_stays_is_on_exactly_one_page(
-        question in question(),
-        at_first in proptest::collection::vec((select(NAMES.to_vec()), any::<bool>()), 0..14),
-        steps in proptest::collection::vec(meanwhile(), 0..12),
+    fn user_present_throughout_is_on_exactly_one_page(
+        filter_and_order in filter_and_order(),
+        initial in proptest::collection::vec((select(NAMES.to_vec()), any::<bool>()), 0..14),
+        changes in proptest::collection::vec(concurrent_change(), 0..12),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (shown, stayed) = runtime.block_on(async {
+        let (listed, stayed) = runtime.block_on(async {
             let world = World::new();
-            let mut people = Vec::new();
-            for (name, was_seen) in at_first {
-                people.push(comes(&world, people.len(), name, was_seen).await);
+            let mut users = Vec::new();
+            for (name, was_seen) in initial {
+                users.push(create_listed_user(&world, users.len(), name, was_seen).await);
             }
-            page_through(&world, question, people, steps).await
+            page_through(&world, filter_and_order, users, changes).await
         });
-        let once: BTreeSet<_> = shown.iter().copied().collect();
-        prop_assert_eq!(once.len(), shown.len(), "somebody was shown twice");
-        prop_assert!(stayed.is_subset(&once), "somebody was skipped");
+        let distinct: BTreeSet<_> = listed.iter().copied().collect();
+        prop_assert_eq!(distinct.len(), listed.len(), "a user was listed twice");
+        prop_assert!(stayed.is_subset(&distinct), "a user was skipped");
     }
 }

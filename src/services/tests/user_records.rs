@@ -1,4 +1,4 @@
-//! Users added, edited, deleted, restored, purged and readmitted.
+//! User records: creation, update, deletion, restoration, purge, readmission and export.
 
 use std::collections::BTreeSet;
 
@@ -38,8 +38,8 @@ async fn create(world: &World, actor: &Actor, user: NewUser) -> Result<Principal
     world.users.create(actor, user, once(None, "")).await.map(|answer| answer.id)
 }
 
-/// What the provider says of a person, each under another name than an admin would.
-fn provider_says() -> Profile<'static> {
+/// The provider's profile of the user; every value differs from those that an admin sets.
+fn provider_profile() -> Profile<'static> {
     Profile {
         display_name: Some("Provider's Ann"),
         given_name: Some("Annabel"),
@@ -51,23 +51,23 @@ fn provider_says() -> Profile<'static> {
 }
 
 #[tokio::test]
-async fn who_was_added_comes_in_as_that_user_with_the_roles_and_names_given() {
+async fn created_user_signs_in_with_the_given_roles_and_names() {
     let world = World::new();
     let user = NewUser { roles: Some(BTreeSet::from(["auditor".to_owned()])), ..new_user("sub") };
     let ann = create(&world, &world.command_line(), user).await.unwrap();
-    let claims = world.person("sub").with_profile(provider_says());
+    let claims = world.person("sub").with_profile(provider_profile());
     let known = world.principals.resolve(&claims).await.unwrap();
     let principal = known.principal();
     assert_eq!((principal.id, principal.origin, names(&known)), (ann, Origin::Manual, BTreeSet::from(["auditor"])));
-    assert_eq!(principal.display_name.as_deref(), Some("Ann"), "set here");
-    assert_eq!(principal.given_name.as_deref(), Some("Annabel"), "left to the provider");
-    assert_eq!(principal.username.as_deref(), Some("ann"), "the admin's");
+    assert_eq!(principal.display_name.as_deref(), Some("Ann"), "set by the admin");
+    assert_eq!(principal.given_name.as_deref(), Some("Annabel"), "follows the provider");
+    assert_eq!(principal.username.as_deref(), Some("ann"), "managed by the admin");
     assert_eq!((principal.email.as_deref(), principal.email_state), (Some("ann@example.test"), EmailState::Unknown));
     assert_eq!(world.trail(ann).await, ["user.create done", "user.follow-provider done"]);
 }
 
 #[tokio::test]
-async fn an_identity_is_one_users_only() {
+async fn identity_cannot_be_linked_to_two_users() {
     let world = World::new();
     let (cli, bob) = (world.command_line(), world.known("bob").await);
     assert!(matches!(create(&world, &cli, new_user("bob")).await, Err(Failure::Conflict { field: "subject" })));
@@ -80,7 +80,7 @@ async fn an_identity_is_one_users_only() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_kept_is_named() {
+async fn creation_with_an_invalid_member_names_it() {
     let world = World::new();
     let elsewhere = NewIdentity { issuer: "https://other.test".into(), subject: "s".into() };
     let now = Some(world.now());
@@ -104,7 +104,7 @@ async fn what_cannot_be_kept_is_named() {
 }
 
 #[tokio::test]
-async fn a_repeated_creation_is_answered_and_not_done_again() {
+async fn repeated_creation_returns_the_stored_response() {
     let world = World::new();
     let (root, other) = (world.known_with("root", "admin").await, world.known_with("other", "admin").await);
     let (by_root, by_other) = (world.actor(root).await, world.actor(other).await);
@@ -112,21 +112,21 @@ async fn a_repeated_creation_is_answered_and_not_done_again() {
         let users = world.users.clone();
         async move { users.create(&actor, new_user(subject), once(Some(key), hash)).await }
     };
-    let (first, at_once) = tokio::join!(send(by_root.clone(), "k", "h", "ann"), send(by_root.clone(), "k", "h", "ann"));
+    let (first, second) = tokio::join!(send(by_root.clone(), "k", "h", "ann"), send(by_root.clone(), "k", "h", "ann"));
     let first: StoredResponse = first.unwrap();
-    assert_eq!(at_once.unwrap(), first);
+    assert_eq!(second.unwrap(), first);
     world.users.disable(&by_root, first.id, None, None).await.unwrap();
-    assert_eq!(send(by_root.clone(), "k", "h", "ann").await.unwrap(), first, "as it was told the first time");
+    assert_eq!(send(by_root.clone(), "k", "h", "ann").await.unwrap(), first, "the first response again");
     assert!(matches!(send(by_root.clone(), "k", "other", "ann").await, Err(Failure::KeyReused)));
     let others_key = send(by_other, "k", "h", "ann").await;
-    assert!(matches!(others_key, Err(Failure::Conflict { .. })), "another caller's key is another key");
+    assert!(matches!(others_key, Err(Failure::Conflict { .. })), "keys of different callers are independent");
     world.pass(24 * 60 * 60);
-    assert!(matches!(send(by_root, "k", "h", "ann").await, Err(Failure::Conflict { .. })), "forgotten after a day");
+    assert!(matches!(send(by_root, "k", "h", "ann").await, Err(Failure::Conflict { .. })), "expired after a day");
     assert_eq!(world.count_principals().await, 3);
 }
 
 #[tokio::test]
-async fn a_refused_creation_keeps_no_answer() {
+async fn refused_creation_stores_no_response() {
     let world = World::new();
     let root = world.actor(world.known_with("root", "admin").await).await;
     let refused = NewUser { roles: Some(BTreeSet::from(["none".to_owned()])), ..new_user("ann") };
@@ -135,9 +135,9 @@ async fn a_refused_creation_keeps_no_answer() {
 }
 
 #[tokio::test]
-async fn names_set_by_an_admin_stay_until_null_gives_them_back() {
+async fn name_set_by_an_admin_stays_until_it_is_cleared() {
     let world = World::new();
-    let claims = world.person("ann").with_profile(provider_says());
+    let claims = world.person("ann").with_profile(provider_profile());
     let ann = world.principals.resolve(&claims).await.unwrap().principal().id;
     let (cli, users) = (world.command_line(), &world.users);
     let rename = |name: Option<&str>| UserEdit {
@@ -147,13 +147,13 @@ async fn names_set_by_an_admin_stay_until_null_gives_them_back() {
     users.update(&cli, ann, rename(Some("Ann A.")), Some(1)).await.unwrap();
     let shown = world.principals.resolve(&claims).await.unwrap();
     assert_eq!(shown.principal().display_name.as_deref(), Some("Ann A."));
-    let given_back = users.update(&cli, ann, rename(None), Some(2)).await.unwrap();
-    assert_eq!(given_back.principal().display_name.as_deref(), Some("Provider's Ann"));
+    let cleared = users.update(&cli, ann, rename(None), Some(2)).await.unwrap();
+    assert_eq!(cleared.principal().display_name.as_deref(), Some("Provider's Ann"));
     assert!(matches!(users.update(&cli, ann, rename(Some("x")), Some(1)).await, Err(Failure::StaleVersion)));
 }
 
 #[tokio::test]
-async fn account_names_are_edited_only_where_an_admin_made_the_account() {
+async fn username_and_email_are_editable_only_for_accounts_created_by_an_admin() {
     let world = World::new();
     let cli = world.command_line();
     let (ann, bob) = (create(&world, &cli, new_user("ann")).await.unwrap(), world.known("bob").await);
@@ -168,7 +168,7 @@ async fn account_names_are_edited_only_where_an_admin_made_the_account() {
 }
 
 #[tokio::test]
-async fn who_is_deleted_is_out_and_in_no_list_until_restored_as_before() {
+async fn deleted_user_is_refused_and_unlisted_until_restored_to_the_former_state() {
     let world = World::new();
     let (cli, users) = (world.command_line(), &world.users);
     let bob = world.known_with("bob", "auditor").await;
@@ -192,10 +192,10 @@ async fn who_is_deleted_is_out_and_in_no_list_until_restored_as_before() {
 }
 
 #[tokio::test]
-async fn a_month_later_nothing_is_left_but_what_keeps_them_out() {
+async fn purge_removes_all_personal_data_and_blocks_the_identity_until_readmission() {
     let world = World::new();
     let (cli, users) = (world.command_line(), &world.users);
-    let profile = Profile { email: Some("bob@example.test"), ..provider_says() };
+    let profile = Profile { email: Some("bob@example.test"), ..provider_profile() };
     let bob = world.principals.resolve(&world.person("subject-4711").with_profile(profile)).await.unwrap();
     let bob = bob.principal().id;
     let staying = world.known("staying").await;
@@ -203,12 +203,12 @@ async fn a_month_later_nothing_is_left_but_what_keeps_them_out() {
     world.pass(A_MONTH - 1);
     assert_eq!(world.purge.run().await.unwrap(), 0);
     world.pass(1);
-    assert!(matches!(users.restore(&cli, bob, None).await, Err(Failure::NoSuchUser)), "due, though not purged yet");
+    assert!(matches!(users.restore(&cli, bob, None).await, Err(Failure::NoSuchUser)), "due, but not purged yet");
     assert_eq!(world.purge.run().await.unwrap(), 1);
 
     let stored = world.every_stored_text().await;
     for personal in ["4711", "bob@", "Annabel", "provider-ann"] {
-        assert!(!stored.iter().any(|text| text.contains(personal)), "{personal} is still there");
+        assert!(!stored.iter().any(|text| text.contains(personal)), "{personal} is still stored");
     }
     assert_eq!(world.trail(bob).await.last().map(String::as_str), Some("user.purge done"));
     assert!(matches!(world.principals.resolve(&world.person("subject-4711")).await, Err(Failure::PrincipalDeleted)));
@@ -219,11 +219,11 @@ async fn a_month_later_nothing_is_left_but_what_keeps_them_out() {
 
     assert!(users.readmit(&cli, identity("subject-4711")).await.unwrap());
     assert!(!users.readmit(&cli, identity("subject-4711")).await.unwrap());
-    assert_ne!(world.known("subject-4711").await, bob, "somebody new");
+    assert_ne!(world.known("subject-4711").await, bob, "readmission creates a new user");
 }
 
 #[tokio::test]
-async fn a_purged_program_can_be_registered_anew() {
+async fn purged_service_account_can_be_registered_again() {
     let world = World::new();
     let cli = world.command_line();
     let account = super::super::NewServiceAccount {
@@ -240,7 +240,7 @@ async fn a_purged_program_can_be_registered_anew() {
 }
 
 #[tokio::test]
-async fn a_linked_identity_lets_in_with_new_tokens_and_none_links_their_own() {
+async fn linking_an_identity_revokes_earlier_tokens_and_is_refused_for_the_actor_itself() {
     let world = World::new();
     let cli = world.command_line();
     let bob = world.known("bob").await;
@@ -259,7 +259,7 @@ async fn a_linked_identity_lets_in_with_new_tokens_and_none_links_their_own() {
 }
 
 #[tokio::test]
-async fn every_user_keeps_an_identity() {
+async fn last_identity_of_a_user_cannot_be_unlinked() {
     let world = World::new();
     let cli = world.command_line();
     let bob = world.known("bob").await;
@@ -274,11 +274,11 @@ async fn every_user_keeps_an_identity() {
     let left = world.users.identities(bob).await.unwrap().0;
     assert_eq!(left.iter().map(|identity| identity.id()).collect::<Vec<_>>(), [second.id()]);
     world.pass(1);
-    assert_ne!(world.known("bob").await, bob, "the identity is nobody's now");
+    assert_ne!(world.known("bob").await, bob, "an unlinked identity creates a new user");
 }
 
 #[tokio::test]
-async fn access_names_the_roles_behind_each_permission() {
+async fn access_lists_effective_roles_and_stored_grants() {
     let world = World::new();
     let claims = world.person("bob").with_roles(&["auditor", "unknown"]);
     let bob = world.principals.resolve(&claims).await.unwrap().principal().id;
@@ -288,7 +288,7 @@ async fn access_names_the_roles_behind_each_permission() {
 }
 
 #[tokio::test]
-async fn export_holds_what_was_done_by_and_to_a_person_deleted_or_not() {
+async fn export_of_a_deleted_user_contains_identities_grants_and_history() {
     let world = World::new();
     let root = world.known_with("root", "admin").await;
     let bob = world.known("bob").await;
@@ -302,11 +302,11 @@ async fn export_holds_what_was_done_by_and_to_a_person_deleted_or_not() {
 }
 
 #[tokio::test]
-async fn history_in_pages_holds_each_event_once_in_order() {
+async fn history_pages_contain_each_event_once_in_order() {
     let world = World::new();
     let root = world.known_with("root", "admin").await;
     let (bob, by_root) = (world.known("bob").await, world.actor(root).await);
-    // Root is the actor of some events, the target of others, and both in one.
+    // Root is the actor of some events, the target of others, and both in one event.
     for _ in 0..3 {
         world.users.disable(&by_root, bob, None, None).await.unwrap();
         world.users.grant_role(&world.command_line(), root, "auditor", None, None).await.unwrap();

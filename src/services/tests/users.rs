@@ -1,4 +1,4 @@
-//! What admins do with users, once and again.
+//! Administration of users: listing, disabling, grants, and changes without effect.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
 }
 
 #[tokio::test]
-async fn what_is_so_already_leaves_no_trace() {
+async fn changes_without_effect_are_not_audited() {
     let world = World::new();
     let alice = world.known("alice").await;
     let (cli, users) = (world.command_line(), &world.users);
@@ -45,7 +45,7 @@ async fn what_is_so_already_leaves_no_trace() {
     for _ in 0..2 {
         users.revoke_role(&cli, alice, "auditor", None).await.unwrap();
     }
-    // Disabling has voided what was issued until then.
+    // Disabling has revoked the tokens issued until then.
     world.pass(1);
     for _ in 0..2 {
         users.revoke(&cli, alice, None).await.unwrap();
@@ -56,7 +56,7 @@ async fn what_is_so_already_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_change_of_another_version_is_refused_and_of_the_right_one_done() {
+async fn change_with_a_stale_version_is_refused_and_with_the_current_one_applied() {
     let world = World::new();
     let alice = world.known("alice").await;
     let (cli, users) = (world.command_line(), &world.users);
@@ -67,19 +67,19 @@ async fn a_change_of_another_version_is_refused_and_of_the_right_one_done() {
 }
 
 #[tokio::test]
-async fn unknown_users_and_roles_are_named_as_such() {
+async fn unknown_user_or_role_is_reported_as_not_existing() {
     let world = World::new();
     let alice = world.known("alice").await;
     let (cli, users) = (world.command_line(), &world.users);
-    let nobody = PrincipalId::generate();
-    assert!(matches!(users.find(nobody).await, Err(Failure::NoSuchUser)));
-    assert!(matches!(users.revoke(&cli, nobody, None).await, Err(Failure::NoSuchUser)));
+    let unknown = PrincipalId::generate();
+    assert!(matches!(users.find(unknown).await, Err(Failure::NoSuchUser)));
+    assert!(matches!(users.revoke(&cli, unknown, None).await, Err(Failure::NoSuchUser)));
     assert!(matches!(users.grant_role(&cli, alice, "nothing", None, None).await, Err(Failure::NoSuchRole)));
     assert!(matches!(users.revoke_role(&cli, alice, "nothing", None).await, Err(Failure::NoSuchRole)));
 }
 
 #[tokio::test]
-async fn a_grant_ends_by_itself_and_cannot_begin_ended() {
+async fn grant_expires_and_cannot_start_expired() {
     let world = World::new();
     let alice = world.known("alice").await;
     let (cli, users) = (world.command_line(), &world.users);
@@ -97,7 +97,7 @@ async fn a_grant_ends_by_itself_and_cannot_begin_ended() {
 }
 
 #[tokio::test]
-async fn a_grant_by_hand_takes_the_place_of_the_bootstrap_grant() {
+async fn manual_grant_replaces_the_bootstrap_grant() {
     let world = World::with(JitMode::Active, Some("root"));
     let root = world.known("root").await;
     world.users.grant_role(&world.command_line(), root, ADMIN, None, None).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_grant_by_hand_takes_the_place_of_the_bootstrap_grant() {
 }
 
 #[tokio::test]
-async fn disabling_ends_with_enabling_and_keeps_no_reason() {
+async fn enabling_clears_the_disabling_party_and_the_reason() {
     let world = World::new();
     let alice = world.known("alice").await;
     let (cli, users) = (world.command_line(), &world.users);
@@ -118,7 +118,7 @@ async fn disabling_ends_with_enabling_and_keeps_no_reason() {
 }
 
 #[tokio::test]
-async fn nothing_personal_shows_in_debug_output() {
+async fn debug_output_contains_no_personal_data() {
     let world = World::new();
     let profile = crate::oidc::Profile {
         display_name: Some("Alice Example"),

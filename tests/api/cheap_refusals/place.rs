@@ -1,4 +1,4 @@
-//! A service whose work can be counted, and a provider that it can ask about opaque tokens.
+//! A service whose work is counted, and a provider with an introspection endpoint.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::support::{ALL_SCOPES, AUDIENCE, Reply, Request, Setup, TestApp};
 
 pub const ME: &str = "/api/v1/me";
 
-/// A provider that knows opaque tokens that begin with `good-`: dave's. It can be held and can fail.
+/// A provider for which opaque tokens that begin with `good-` are active tokens of dave. It can be held, and it can fail.
 pub struct Introspection {
     url: String,
     state: Arc<State>,
@@ -26,7 +26,7 @@ pub struct Introspection {
 struct State {
     questions: AtomicU64,
     status: watch::Sender<Option<u16>>,
-    /// Of what the provider knows; absent where it says that no token is active.
+    /// Whether every token is reported as inactive.
     revoked: watch::Sender<bool>,
     held: watch::Sender<bool>,
 }
@@ -49,17 +49,17 @@ impl Introspection {
         self.state.questions.load(Ordering::SeqCst)
     }
 
-    /// Answers this status from now on; as ever with `None`.
+    /// Answers with this status from now on; normally again after `None`.
     pub fn fail(&self, status: Option<u16>) {
         self.state.status.send_replace(status);
     }
 
-    /// Says of every token from now on that it is not active.
+    /// Reports every token as inactive from now on.
     pub fn revoke_all(&self) {
         self.state.revoked.send_replace(true);
     }
 
-    /// Keeps whoever asks waiting until it is told otherwise.
+    /// Holds every response until it is called with `false`.
     pub fn hold(&self, is_held: bool) {
         self.state.held.send_replace(is_held);
     }
@@ -87,7 +87,7 @@ async fn answer(form: web::Form<Vec<(String, String)>>, state: web::Data<State>)
     }))
 }
 
-/// A service at which people sign in, and which asks this provider about opaque tokens.
+/// A service with browser sign-in that uses this provider for opaque tokens.
 fn setup(provider: &Introspection) -> Setup {
     browser::setup()
         .var("SERVER_MANAGEMENT_BIND", "127.0.0.1:0")
@@ -98,13 +98,13 @@ fn setup(provider: &Introspection) -> Setup {
         .var("OIDC_INTROSPECTION_CLIENT_SECRET", "secret")
 }
 
-/// The service, with budgets.
+/// A service with budgets.
 pub struct Place {
     pub app: TestApp,
     pub provider: Introspection,
 }
 
-/// What requests have cost.
+/// The cost of requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Work {
     pub signatures: f64,
@@ -113,7 +113,7 @@ pub struct Work {
 }
 
 impl Place {
-    /// A service at which an address may send so many refused credentials a minute.
+    /// A service that accepts this many refused credentials of an address in a minute.
     pub async fn with_budget(budget: u32) -> Self {
         Self::with(budget, |setup| setup).await
     }
@@ -133,12 +133,12 @@ impl Place {
 
     async fn spawn(provider: Introspection, setup: Setup) -> Self {
         let app = setup.spawn().await;
-        // The keys are there, and there is an administrator.
+        // The keys are fetched, and there is an administrator.
         app.introduce("alice").await;
         Self { app, provider }
     }
 
-    /// What has been done so far: for a token, in the database, and at the provider.
+    /// The work so far: signature checks, transactions, and requests to the provider.
     pub async fn work(&self) -> Work {
         let metrics = Metrics::of(&self.app).await;
         let pools = if self.app.database().is_server() { &["all"][..] } else { &["read", "write"] };
@@ -164,21 +164,21 @@ impl Place {
         while self.get(address, "no bearer token").await.status() != 429 {}
     }
 
-    /// Does something as alice to a principal.
+    /// Performs an action on a principal as alice.
     pub async fn act(&self, path: &str) {
         let reply = self.app.post(path, &self.app.admin(), json!({})).await;
         assert_eq!(reply.status(), 200, "{path}: {}", reply.text());
     }
 
-    /// Makes a principal of this name, and does that to it.
-    pub async fn shut_out(&self, subject: &str, act: &str) {
+    /// Creates a principal of this name and performs this action on it.
+    pub async fn create_and(&self, subject: &str, act: &str) {
         let id = self.app.introduce(subject).await;
         self.act(&format!("/api/v1/users/{id}/{act}")).await;
     }
 }
 
 impl Work {
-    /// What was done since then.
+    /// The work since `before`.
     pub fn since(self, before: Self) -> Self {
         Self {
             signatures: self.signatures - before.signatures,
@@ -195,7 +195,7 @@ pub async fn from(request: Request, address: &str) -> Reply {
     request.header("X-Forwarded-For", address).send().await
 }
 
-/// An address of its own for each number.
+/// A distinct address for each number.
 pub fn address(number: u8) -> String {
     Ipv4Addr::new(203, 0, 113, number).to_string()
 }

@@ -1,4 +1,4 @@
-//! Requests of every kind, as fast as they are answered, and what became of them.
+//! Continuous requests of every kind, and a count of their outcomes.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -16,36 +16,36 @@ use crate::support::{Reply, TestApp, TestDatabase};
 pub const ME: &str = "/api/v1/me";
 pub const USERS: &str = "/api/v1/users";
 
-/// How long anything may take that is waited for, on a machine with much else to do.
+/// The longest wait of a test, on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(240);
 
-/// What is asked again and again.
+/// A kind of request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
-    /// Something that is for everybody.
+    /// A public document.
     Public,
-    /// Something with a token that is not right.
+    /// The profile, with a token whose signature is invalid.
     BadToken,
-    /// Their own profile, by somebody who is known.
+    /// The profile of a known user.
     Known,
-    /// A list, by an administrator.
+    /// The list of users, as administrator.
     List,
-    /// Their own profile, by somebody new each time.
+    /// The profile of a new user each time.
     Newcomer,
-    /// That a user be made, by an administrator.
+    /// Creation of a user, as administrator.
     Write,
 }
 
 impl Kind {
     const ALL: [Self; 6] = [Self::Public, Self::BadToken, Self::Known, Self::List, Self::Newcomer, Self::Write];
-    /// What the token, or nothing, decides alone.
+    /// Kinds answered without the database.
     pub const WITHOUT_DATABASE: [Self; 2] = [Self::Public, Self::BadToken];
-    /// What is answered from what is remembered or read.
+    /// Kinds answered from a cache or by reads.
     pub const READS: [Self; 2] = [Self::Known, Self::List];
-    /// What writes.
+    /// Kinds that write.
     pub const WRITES: [Self; 2] = [Self::Newcomer, Self::Write];
 
-    /// How many clients ask for it at once. Who needs no database is answered at once, and two of them would leave nobody else the machine.
+    /// The number of concurrent clients. Requests without the database are fast: two such clients would starve the others.
     fn clients(self) -> usize {
         if Self::WITHOUT_DATABASE.contains(&self) { 1 } else { 2 }
     }
@@ -74,16 +74,16 @@ impl Kind {
             Self::Known => app.get(ME, &tokens.known).await,
             Self::List => app.get(&format!("{USERS}?limit=1"), &tokens.admin).await,
             Self::Newcomer => app.get(ME, &app.token(name).sign()).await,
-            Self::Write => app.post(USERS, &tokens.admin, person(app.idp.url(), name)).await,
+            Self::Write => app.post(USERS, &tokens.admin, new_user(app.idp.url(), name)).await,
         }
     }
 }
 
-/// Signed once for all.
+/// Tokens signed once for all requests.
 struct Tokens {
     admin: String,
     known: String,
-    /// Right in all but its signature.
+    /// Valid apart from its signature.
     forged: String,
 }
 
@@ -96,20 +96,20 @@ impl Tokens {
     }
 }
 
-/// How requests of one kind were answered.
+/// The outcomes of requests of one kind.
 #[derive(Clone, Default, Debug)]
 struct Counts {
     answered: usize,
-    /// With 503, Retry-After and no challenge.
+    /// Answered 503 with Retry-After and without a challenge.
     refused: usize,
     wrong: Vec<String>,
 }
 
-/// What became of everything so far.
+/// All outcomes so far.
 #[derive(Clone, Default)]
 struct Tally {
     counts: BTreeMap<Kind, Counts>,
-    /// The ids of the people who were said to be made.
+    /// The ids of the users whose creation was acknowledged.
     acknowledged: Vec<String>,
 }
 
@@ -150,28 +150,28 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Clients that go on until they are told to end.
+/// Clients that send requests until they are stopped.
 pub struct Load {
     app: Rc<TestApp>,
-    goes_on: Rc<Cell<bool>>,
+    is_running: Rc<Cell<bool>>,
     tally: Rc<watch::Sender<Tally>>,
     clients: Vec<JoinHandle<()>>,
 }
 
 impl Load {
-    /// Makes bob known, and alice the administrator, and has everybody ask.
+    /// Provisions bob and the administrator alice, and starts the clients.
     pub async fn on(app: TestApp) -> Self {
         app.introduce("bob").await;
         app.introduce("alice").await;
-        let (app, goes_on, tally) = (Rc::new(app), Rc::new(Cell::new(true)), Rc::new(watch::Sender::default()));
+        let (app, is_running, tally) = (Rc::new(app), Rc::new(Cell::new(true)), Rc::new(watch::Sender::default()));
         let tokens = Rc::new(Tokens::of(&app));
         let kinds = Kind::ALL.into_iter().flat_map(|kind| (0..kind.clients()).map(move |client| (kind, client)));
         let clients = kinds.map(|(kind, client)| {
             let (app, tokens) = (Rc::clone(&app), Rc::clone(&tokens));
-            let (goes_on, tally) = (Rc::clone(&goes_on), Rc::clone(&tally));
+            let (is_running, tally) = (Rc::clone(&is_running), Rc::clone(&tally));
             spawn(async move {
                 for number in 0.. {
-                    if !goes_on.get() {
+                    if !is_running.get() {
                         return;
                     }
                     let reply = kind.ask(&app, &tokens, &format!("{kind:?}-{client}-{number}")).await;
@@ -180,24 +180,24 @@ impl Load {
             })
         });
         let clients = clients.collect();
-        Self { app, goes_on, tally, clients }
+        Self { app, is_running, tally, clients }
     }
 
     pub fn app(&self) -> &TestApp {
         &self.app
     }
 
-    /// Returns once each of these kinds has been answered as on a good day `count` times from now on.
+    /// Returns once each of these kinds has been answered normally `count` times from now on.
     pub async fn answers(&self, kinds: impl IntoIterator<Item = Kind>, count: usize) {
         self.more(kinds, count, "answered", |counts| counts.answered).await;
     }
 
-    /// As [`answers`](Self::answers), of all kinds.
+    /// As [`answers`](Self::answers), for all kinds.
     pub async fn answers_all(&self, count: usize) {
         self.answers(Kind::ALL, count).await;
     }
 
-    /// Returns once each of these kinds has been told that the database is out of reach `count` times from now on.
+    /// Returns once each of these kinds has been refused with 503 `count` times from now on.
     pub async fn refuses(&self, kinds: impl IntoIterator<Item = Kind>, count: usize) {
         self.more(kinds, count, "refused", |counts| counts.refused).await;
     }
@@ -214,15 +214,15 @@ impl Load {
         let mut tally = self.tally.subscribe();
         let all = tally.wait_for(|now| awaited.iter().all(|(kind, until)| how_many(&now.of(*kind)) >= *until));
         if timeout(DEADLINE, all).await.is_err() {
-            panic!("{awaited:?} are not {what} within {DEADLINE:?}: {}", *self.tally.borrow());
+            panic!("{awaited:?} were not {what} within {DEADLINE:?}: {}", *self.tally.borrow());
         }
     }
 
-    /// Ends it. Prints what became of everything, and holds it against the database.
+    /// Stops the clients, prints the outcomes, and compares them with the database.
     pub async fn end(self, fault: &str) {
-        self.goes_on.set(false);
+        self.is_running.set(false);
         for client in self.clients {
-            timeout(DEADLINE, client).await.expect("every request is answered").unwrap();
+            timeout(DEADLINE, client).await.expect("a request was not answered").unwrap();
         }
         let tally = self.tally.borrow().clone();
         let (lost, halves) = (lost(self.app.database(), &tally.acknowledged), halves(self.app.database()));
@@ -233,19 +233,19 @@ impl Load {
     }
 }
 
-/// The body that asks for a user.
-pub fn person(issuer: &str, subject: &str) -> Value {
+/// The body of a request that creates a user.
+pub fn new_user(issuer: &str, subject: &str) -> Value {
     json!({ "identities": [{ "issuer": issuer, "subject": subject }], "display_name": subject })
 }
 
-/// How many of these people are not there.
+/// The number of these users that are missing.
 pub fn lost(database: &TestDatabase, ids: &[String]) -> usize {
     let there: i64 =
         ids.chunks(500).map(|ids| database.count(&format!("principals WHERE id IN ('{}')", ids.join("','")))).sum();
     ids.len() - usize::try_from(there).unwrap()
 }
 
-/// How many people lack something that is written with them, or are lacked by it.
+/// The number of users without the rows that are written with them, and of such rows without a user.
 pub fn halves(database: &TestDatabase) -> i64 {
     let lacks = |what: &str| format!("principals AS p WHERE NOT EXISTS (SELECT 1 FROM {what} = p.id)");
     let halves = [

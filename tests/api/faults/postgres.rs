@@ -1,6 +1,6 @@
-//! A PostgreSQL that drops its connections, is gone, crashes, may only be read, or is slow, under load.
+//! A PostgreSQL that drops its connections, is unavailable, crashes, is read-only or slow, under load.
 //!
-//! They run one after another, by `scripts/test` or
+//! The tests run one after another, by `scripts/test` or
 //! `scripts/with-postgres cargo test --features postgres --test api -- --ignored --test-threads 1 faults::postgres`.
 
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::support::proxy::Proxy;
 use crate::support::server::OwnServer;
 use crate::support::{Setup, TestApp, TestDatabase};
 
-/// Short limits, so that a test need not wait long for what is refused. A busy machine takes a while to connect all the same.
-fn hurried() -> Setup {
+/// Short timeouts, so that refusals come soon. The wait for a connection allows for a busy machine.
+fn with_short_timeouts() -> Setup {
     TestApp::setup()
         .var("DATABASE_POOL_WAIT_SECONDS", "3")
         .var("DATABASE_STATEMENT_TIMEOUT_SECONDS", "2")
@@ -32,12 +32,13 @@ fn database() -> TestDatabase {
     database
 }
 
-/// The load on a service that reaches its database through a proxy.
+/// The load on a service that connects to its database through a proxy.
 async fn load() -> (Load, Proxy) {
     let database = database();
     let url = database.url();
     let proxy = Proxy::before(&authority(&url));
-    let app = hurried().var("DATABASE_URL", &elsewhere(&url, &proxy.authority())).spawn_over(database).await;
+    let setup = with_short_timeouts().var("DATABASE_URL", &elsewhere(&url, &proxy.authority()));
+    let app = setup.spawn_over(database).await;
     (Load::on(app).await, proxy)
 }
 
@@ -45,7 +46,7 @@ const NEEDS_DATABASE: [Kind; 3] = [Kind::List, Kind::Newcomer, Kind::Write];
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL: scripts/with-postgres"]
-async fn a_database_that_drops_its_connections_loses_nothing() {
+async fn database_that_drops_its_connections_loses_nothing() {
     let (load, proxy) = load().await;
     for _ in 0..20 {
         load.answers_all(3).await;
@@ -57,7 +58,7 @@ async fn a_database_that_drops_its_connections_loses_nothing() {
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL: scripts/with-postgres"]
-async fn a_database_that_is_gone_for_a_while_loses_nothing() {
+async fn database_that_is_unavailable_for_a_while_loses_nothing() {
     let (load, proxy) = load().await;
     for _ in 0..3 {
         load.answers_all(10).await;
@@ -66,12 +67,12 @@ async fn a_database_that_is_gone_for_a_while_loses_nothing() {
         proxy.pass();
     }
     load.answers_all(20).await;
-    load.end("gone 3 times").await;
+    load.end("unavailable 3 times").await;
 }
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL: scripts/with-postgres"]
-async fn a_database_that_falls_silent_is_not_waited_for_without_end() {
+async fn wait_for_a_stalled_database_is_bounded() {
     let (load, proxy) = load().await;
     for _ in 0..2 {
         load.answers_all(10).await;
@@ -80,35 +81,35 @@ async fn a_database_that_falls_silent_is_not_waited_for_without_end() {
         proxy.pass();
     }
     load.answers_all(20).await;
-    load.end("silent twice").await;
+    load.end("stalled twice").await;
 }
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL: scripts/with-postgres"]
-async fn a_request_under_way_when_the_database_falls_silent_is_answered_before_it_speaks() {
+async fn request_during_a_stall_is_answered_before_the_database_resumes() {
     let database = database();
     let url = database.url();
     let proxy = Proxy::before(&authority(&url));
-    let setup = hurried().var("DATABASE_URL", &elsewhere(&url, &proxy.authority())).var("DATABASE_POOL_SIZE", "1");
-    let app = setup.spawn_over(database).await;
+    let setup = with_short_timeouts().var("DATABASE_URL", &elsewhere(&url, &proxy.authority()));
+    let app = setup.var("DATABASE_POOL_SIZE", "1").spawn_over(database).await;
     let path = format!("{USERS}/{}", app.introduce("bob").await);
     assert_eq!(app.get(&path, &app.admin()).await.status(), 200);
     proxy.stall();
-    let asked = Instant::now();
-    // The first of them has the connection, which says nothing; the other waits for it.
+    let started = Instant::now();
+    // The first request has the connection, which is stalled; the other waits for it.
     for reply in [app.get(&path, &app.admin()).await, app.get(&path, &app.admin()).await] {
         assert_eq!((reply.status(), reply.problem().as_str()), (503, "database-unavailable"));
         assert!(reply.header("retry-after").is_some() && reply.challenge().is_none());
     }
-    println!("silent in the middle of a transaction: two requests refused with 503 after {:.1?}", asked.elapsed());
+    println!("stalled during a transaction: two requests refused with 503 after {:.1?}", started.elapsed());
     proxy.pass();
-    let heals = async { while app.get(&path, &app.admin()).await.status() != 200 {} };
-    tokio::time::timeout(Duration::from_secs(240), heals).await.expect("it heals by itself");
+    let recovers = async { while app.get(&path, &app.admin()).await.status() != 200 {} };
+    tokio::time::timeout(Duration::from_secs(240), recovers).await.expect("the service recovers by itself");
 }
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL: scripts/with-postgres"]
-async fn a_database_that_is_slow_is_not_waited_for_without_end() {
+async fn wait_for_a_slow_database_is_bounded() {
     let (load, _proxy) = load().await;
     for _ in 0..2 {
         load.answers_all(10).await;
@@ -121,7 +122,7 @@ async fn a_database_that_is_slow_is_not_waited_for_without_end() {
     load.end("slow twice").await;
 }
 
-/// Sets whether transactions may write that do not say so.
+/// Sets whether transactions are read-only by default.
 fn set_read_only(database: &TestDatabase, is_on: &str) {
     database.execute(&format!(
         "BEGIN READ WRITE;
@@ -134,7 +135,7 @@ fn set_read_only(database: &TestDatabase, is_on: &str) {
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL: scripts/with-postgres"]
-async fn a_database_that_may_only_be_read_is_read() {
+async fn read_only_database_serves_reads() {
     let (load, proxy) = load().await;
     for _ in 0..2 {
         load.answers_all(10).await;
@@ -149,32 +150,32 @@ async fn a_database_that_may_only_be_read_is_read() {
     load.end("read-only twice").await;
 }
 
-/// The load on a server of its own, which keeps what it acknowledged when it crashes.
+/// The load on a separate server, which keeps acknowledged writes when it crashes.
 async fn load_on_own_server() -> (Arc<OwnServer>, Load) {
     let server = Arc::new(spawn_blocking(OwnServer::start).await.unwrap());
     let database = TestDatabase::on_server(server.url());
     database.execute(
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = on', current_database()); END $$",
     );
-    let load = Load::on(hurried().spawn_over(database).await).await;
+    let load = Load::on(with_short_timeouts().spawn_over(database).await).await;
     (server, load)
 }
 
-/// Does something to the server, beside the clients, which this thread serves.
-async fn beside(server: &Arc<OwnServer>, act: fn(&OwnServer)) {
+/// Runs an action on the server off this thread, which serves the clients.
+async fn off_thread(server: &Arc<OwnServer>, act: fn(&OwnServer)) {
     let server = Arc::clone(server);
     spawn_blocking(move || act(&server)).await.unwrap();
 }
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL: scripts/with-postgres"]
-async fn a_server_that_crashes_and_starts_again_loses_nothing() {
+async fn server_that_crashes_and_restarts_loses_nothing() {
     let (server, load) = load_on_own_server().await;
     for _ in 0..3 {
         load.answers_all(10).await;
-        beside(&server, OwnServer::crash).await;
+        off_thread(&server, OwnServer::crash).await;
         join(load.refuses(NEEDS_DATABASE, 4), load.answers(Kind::WITHOUT_DATABASE, 50)).await;
-        beside(&server, OwnServer::start_again).await;
+        off_thread(&server, OwnServer::start_again).await;
     }
     load.answers_all(20).await;
     load.end("crashed 3 times").await;
@@ -182,11 +183,11 @@ async fn a_server_that_crashes_and_starts_again_loses_nothing() {
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL: scripts/with-postgres"]
-async fn a_standby_is_read_until_it_is_promoted() {
+async fn standby_serves_reads_until_it_is_promoted() {
     let (server, load) = load_on_own_server().await;
     load.answers_all(10).await;
-    beside(&server, OwnServer::crash).await;
-    beside(&server, OwnServer::start_again_as_standby).await;
+    off_thread(&server, OwnServer::crash).await;
+    off_thread(&server, OwnServer::start_again_as_standby).await;
     load.refuses(Kind::WRITES, 10).await;
     join(load.answers(Kind::READS, 20), load.answers(Kind::WITHOUT_DATABASE, 50)).await;
     load.app().database().execute("SELECT pg_promote(wait => false)");
@@ -196,7 +197,7 @@ async fn a_standby_is_read_until_it_is_promoted() {
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL: scripts/with-postgres"]
-async fn whoever_finds_every_connection_taken_is_told_so_within_the_wait() {
+async fn request_without_a_free_connection_is_refused_within_the_wait() {
     let setup = TestApp::setup().var("DATABASE_POOL_SIZE", "2").var("DATABASE_POOL_WAIT_SECONDS", "1");
     let limits = setup.var("DATABASE_LOCK_TIMEOUT_SECONDS", "60").var("DATABASE_STATEMENT_TIMEOUT_SECONDS", "60");
     let app = limits.spawn_over(database()).await;
@@ -211,20 +212,20 @@ async fn whoever_finds_every_connection_taken_is_told_so_within_the_wait() {
         while app.database().count(waiting) < 2 {
             sleep(Duration::from_millis(5)).await;
         }
-        let asked = Instant::now();
+        let started = Instant::now();
         let refused = app.get(&path, &alice).await;
-        (refused, asked.elapsed())
+        (refused, started.elapsed())
     };
-    // In this order by the locks, not by the time: those who hold the connections are not answered before this.
+    // The locks determine this order, not the time: the holders of the connections are answered later.
     let (held, refusal, waited) = match select(Box::pin(held), Box::pin(refused)).await {
         Either::Right(((refusal, waited), held)) => (held, refusal, waited),
-        Either::Left(_) => panic!("those who hold the connections wait for the lock"),
+        Either::Left(_) => panic!("the holders of the connections did not wait for the lock"),
     };
     assert_eq!((refusal.status(), refusal.problem().as_str()), (503, "database-unavailable"));
     assert!(refusal.header("retry-after").is_some() && refusal.challenge().is_none());
     assert_eq!(app.get(ME, "not-a-token").await.status(), 401);
-    println!("2 of 2 connections taken: refused with 503 after {waited:.1?} of a wait of 1 s");
+    println!("2 of 2 connections in use: refused with 503 after {waited:.1?} of a wait of 1 s");
     holder.batch_execute("ROLLBACK").unwrap();
     let (one, two) = held.await;
-    assert_eq!((one.status(), two.status()), (200, 200), "they were only late");
+    assert_eq!((one.status(), two.status()), (200, 200), "the delayed requests succeed");
 }

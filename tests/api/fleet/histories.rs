@@ -1,6 +1,6 @@
-//! Random histories over two replicas: many clients ask while admins change who may, and the checker looks at what came of it.
+//! Random histories over two replicas: many clients send requests while admins change permissions; the checker verifies the outcomes.
 //!
-//! A failed run prints its seed; `PORTCULLIS_TEST_SEED` has it made again (the order in which threads run is the machine's own).
+//! A failed run prints its seed; `PORTCULLIS_TEST_SEED` repeats it, except for the scheduling of threads.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -9,30 +9,30 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join, join_all};
 use serde_json::json;
 
-use super::history::{Asked, Bound, Change, Verdict, lags, violations};
+use super::history::{Bound, Change, Observed, Verdict, lags, violations};
 use super::{ME, USERS};
 use crate::support::fleet::{Fleet, Replica, Way};
 
 const SUBJECTS: usize = 12;
 const CLIENTS: usize = 16;
-/// How long a run lasts with notices and without.
-const LASTS: [Duration; 2] = [Duration::from_secs(8), Duration::from_secs(16)];
+/// The duration of a run with notifications and without.
+const RUN_DURATIONS: [Duration; 2] = [Duration::from_secs(8), Duration::from_secs(16)];
 
-/// How long 99 of 100 notices take at the most (docs/scaling.md).
-const NOTICE: Duration = Duration::from_millis(100);
+/// The time within which 99 of 100 notifications arrive (docs/scaling.md).
+const NOTIFICATION: Duration = Duration::from_millis(100);
 
-/// What an admin does next to somebody.
+/// A change that an admin makes to a subject.
 #[derive(Clone, Copy, Debug)]
-enum Act {
-    /// Disables or enables.
+enum Action {
+    /// Disables or enables the account.
     Account,
-    /// Takes the role by which they read the list of users, or gives it.
+    /// Revokes or grants the role that allows to list users.
     Role,
-    /// Revokes all tokens; a new one has a subject of its own, for it could be as old as the revocation.
+    /// Revokes all tokens, once for each subject: a new token could be as old as the revocation.
     Tokens,
 }
 
-/// A generator of random numbers that a seed decides (SplitMix64).
+/// A random number generator with a seed (SplitMix64).
 struct Random(u64);
 
 impl Random {
@@ -49,12 +49,12 @@ fn seed() -> u64 {
     given.unwrap_or_else(|| std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs())
 }
 
-/// Somebody whose requests are watched. Each is changed in one way only, so that what a request is due is plain.
+/// A user whose requests are checked. Each is changed in one way only, so that the expected verdict is clear.
 struct Subject {
     name: String,
     id: String,
     token: RefCell<String>,
-    act: Act,
+    act: Action,
     path: &'static str,
 }
 
@@ -64,7 +64,7 @@ struct Run<'a> {
     subjects: Vec<Subject>,
     is_silent: bool,
     changes: RefCell<Vec<Change>>,
-    requests: RefCell<Vec<Asked>>,
+    requests: RefCell<Vec<Observed>>,
 }
 
 impl<'a> Run<'a> {
@@ -76,16 +76,16 @@ impl<'a> Run<'a> {
             let name = format!("subject-{number}");
             let id = fleet.introduce(number % 2, &name).await;
             let (act, path) = match number % 3 {
-                0 => (Act::Account, ME),
-                1 => (Act::Role, USERS),
-                _ => (Act::Tokens, ME),
+                0 => (Action::Account, ME),
+                1 => (Action::Role, USERS),
+                _ => (Action::Tokens, ME),
             };
-            if matches!(act, Act::Role) {
+            if matches!(act, Action::Role) {
                 assert!(fleet.replica(0).grant(&id, "auditor", &admin, true).await.status() < 300);
             }
             subjects.push(Subject { token: fleet.token(&name).sign().into(), name, id, act, path });
         }
-        // Whatever was granted above is known everywhere.
+        // The grants above have reached both replicas.
         for (subject, replica) in
             subjects.iter().flat_map(|subject| fleet.replicas().iter().map(move |replica| (subject, replica)))
         {
@@ -103,10 +103,10 @@ impl<'a> Run<'a> {
     }
 
     fn is_over(&self) -> bool {
-        self.began.elapsed() > LASTS[usize::from(self.is_silent)]
+        self.began.elapsed() > RUN_DURATIONS[usize::from(self.is_silent)]
     }
 
-    /// Asks for random subjects at random replicas.
+    /// Sends requests of random subjects to random replicas.
     async fn client(&self, mut random: Random) {
         while !self.is_over() {
             let (number, replica) = (random.below(SUBJECTS), random.below(2));
@@ -117,26 +117,26 @@ impl<'a> Run<'a> {
             let verdict = if status == 200 { Verdict::Admitted } else { Verdict::Refused };
             assert!(matches!(status, 200 | 401 | 403), "{status}");
             let ended = self.began.elapsed();
-            self.requests.borrow_mut().push(Asked { subject: number, verdict, replica, started, ended });
+            self.requests.borrow_mut().push(Observed { subject: number, verdict, replica, started, ended });
         }
     }
 
-    /// Changes every other subject by turns at random replicas: another admin has the others, so that no two changes of one overlap.
+    /// Changes every second subject at random replicas; another admin changes the others, so that changes of one subject do not overlap.
     async fn admin(&self, own: usize, mut random: Random) {
         let token = self.fleet.admin();
         let mut admitted = [true; SUBJECTS];
         while !self.is_over() {
-            // Most changes are of half of them, so that the others stay as they are for longer than any bound.
+            // Most changes affect half of the subjects, so that the others stay unchanged for longer than any bound.
             let among = if random.below(8) == 0 { SUBJECTS / 2 } else { SUBJECTS / 4 };
             let (number, replica) = (random.below(among) * 2 + own, random.below(2));
             let subject = &self.subjects[number];
-            // What was revoked stays so.
-            if matches!(subject.act, Act::Tokens) && (!admitted[number] || random.below(8) > 0) {
+            // A revocation is final.
+            if matches!(subject.act, Action::Tokens) && (!admitted[number] || random.below(8) > 0) {
                 portcullis::actix_web::rt::time::sleep(Duration::from_millis(5)).await;
                 continue;
             }
             let is_admitted = !admitted[number];
-            let asked = self.began.elapsed();
+            let requested = self.began.elapsed();
             if self.is_silent {
                 self.change_silently(subject, is_admitted);
             } else {
@@ -144,26 +144,26 @@ impl<'a> Run<'a> {
             }
             let acknowledged = self.began.elapsed();
             if is_admitted {
-                // Whoever comes back signs in anew. A token of this second could be as old as what shut them out.
+                // A user who is admitted again has a new token. A token of this second could be as old as the change that refused it.
                 let in_two_seconds = chrono::Utc::now().timestamp() + 2;
                 subject.token.replace(self.fleet.token(&subject.name).claim("iat", in_two_seconds).sign());
             }
             admitted[number] = is_admitted;
             let due = if is_admitted { Verdict::Admitted } else { Verdict::Refused };
-            // What nobody was told of was made at neither replica.
+            // A change without a notification was made at neither replica.
             let replica = if self.is_silent { usize::MAX } else { replica };
-            self.changes.borrow_mut().push(Change { subject: number, due, replica, asked, acknowledged });
+            self.changes.borrow_mut().push(Change { subject: number, due, replica, requested, acknowledged });
             let pause = if self.is_silent { 1500 } else { 5 + random.below(60) };
             portcullis::actix_web::rt::time::sleep(Duration::from_millis(pause as u64)).await;
         }
     }
 
-    /// As another replica would, but for the notice.
+    /// Changes the subject as another replica would, but without the notification.
     fn change_silently(&self, subject: &Subject, is_admitted: bool) {
         let id = &subject.id;
         let now = "timezone('UTC', clock_timestamp())";
         let set = match subject.act {
-            Act::Tokens => format!("not_before = {now} + interval '1 hour'"),
+            Action::Tokens => format!("not_before = {now} + interval '1 hour'"),
             _ if is_admitted => "status = 'active', disabled_by = NULL".to_owned(),
             _ => "status = 'disabled', disabled_by = 'admin'".to_owned(),
         };
@@ -171,18 +171,18 @@ impl<'a> Run<'a> {
         self.fleet.database.execute(&sql);
     }
 
-    /// Looks at what came of it, and prints what was counted.
+    /// Checks the history and prints its figures.
     fn check(self, what: &str, seed: u64, bound: Bound) -> Counted {
         let (changes, requests) = (self.changes.into_inner(), self.requests.into_inner());
-        let admitted = requests.iter().filter(|asked| asked.verdict == Verdict::Admitted).count();
+        let admitted = requests.iter().filter(|request| request.verdict == Verdict::Admitted).count();
         let mut lags = lags(&changes, &requests);
         lags.sort();
         let at = |percent: usize| lags.get((lags.len() * percent / 100).min(lags.len().saturating_sub(1)));
-        let found = violations(&changes, &requests, bound);
+        let violations = violations(&changes, &requests, bound);
         let late = late_changes(&changes, &requests);
         println!(
-            "{what}: seed {seed}, {} requests ({admitted} admitted, {} refused), {} changes acknowledged, {} answers behind a change \
-             (p50 {:?}, p99 {:?}, longest {:?}), {late} changes known after more than {NOTICE:?}, {} answers beyond {:?}",
+            "{what}: seed {seed}, {} requests ({admitted} admitted, {} refused), {} changes acknowledged, {} responses behind a change \
+             (p50 {:?}, p99 {:?}, longest {:?}), {late} changes effective after more than {NOTIFICATION:?}, {} responses beyond {:?}",
             requests.len(),
             requests.len() - admitted,
             changes.len(),
@@ -190,28 +190,28 @@ impl<'a> Run<'a> {
             at(50),
             at(99),
             lags.last(),
-            found.len(),
+            violations.len(),
             bound.elsewhere,
         );
-        assert!(admitted > 100 && requests.len() - admitted > 100 && changes.len() >= 16, "the history says little");
-        let forbidden = found.iter().filter(|violation| violation.asked.verdict == Verdict::Admitted);
+        assert!(admitted > 100 && requests.len() - admitted > 100 && changes.len() >= 16, "the history is too short");
+        let forbidden = violations.iter().filter(|violation| violation.request.verdict == Verdict::Admitted);
         let first: Vec<_> = forbidden.take(3).collect();
         assert!(first.is_empty(), "seed {seed}: {first:#?}");
         Counted { changes: changes.len(), late }
     }
 }
 
-/// What a history has.
+/// The figures of a history.
 struct Counted {
     changes: usize,
-    /// Of these, how many somebody was admitted in spite of, more than [`NOTICE`] after they had been acknowledged elsewhere.
+    /// Changes despite which a request was admitted more than [`NOTIFICATION`] after their acknowledgement by the other replica.
     late: usize,
 }
 
-/// How many changes were known elsewhere only after the time that a notice takes.
-fn late_changes(changes: &[Change], requests: &[Asked]) -> usize {
-    let found = violations(changes, requests, Bound { elsewhere: NOTICE }).into_iter();
-    let admitted = found.filter(|violation| violation.asked.verdict == Verdict::Admitted);
+/// The number of changes that took effect at the other replica only after the time of a notification.
+fn late_changes(changes: &[Change], requests: &[Observed]) -> usize {
+    let found = violations(changes, requests, Bound { elsewhere: NOTIFICATION }).into_iter();
+    let admitted = found.filter(|violation| violation.request.verdict == Verdict::Admitted);
     admitted.map(|violation| (violation.change.subject, violation.change.acknowledged)).collect::<BTreeSet<_>>().len()
 }
 
@@ -221,10 +221,10 @@ async fn change(replica: &Replica, subject: &Subject, is_admitted: bool, admin: 
         assert_eq!(reply.status(), 200, "{}", reply.text());
     };
     match subject.act {
-        Act::Account if is_admitted => post("enable").await,
-        Act::Account => post("disable").await,
-        Act::Tokens => post("revoke").await,
-        Act::Role => {
+        Action::Account if is_admitted => post("enable").await,
+        Action::Account => post("disable").await,
+        Action::Tokens => post("revoke").await,
+        Action::Role => {
             let reply = replica.grant(&subject.id, "auditor", admin, is_admitted).await;
             assert!(reply.status() < 300, "{}", reply.text());
         }
@@ -241,22 +241,22 @@ async fn run(fleet: &Fleet, seed: u64, is_silent: bool) -> Run<'_> {
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
-async fn no_request_is_admitted_after_an_acknowledged_refusal_and_the_time_that_a_notice_takes() {
+async fn no_request_is_admitted_after_an_acknowledged_refusal_and_the_time_of_a_notification() {
     let (fleet, seed) = (Fleet::start(2, Way::Proxy, &[]).await, seed());
-    // No notice is lost, so this is far more than the slowest takes.
+    // No notification is lost, so the bound is far above the slowest.
     let bound = Bound { elsewhere: Duration::from_secs(1) };
-    let Counted { changes, late } = run(&fleet, seed, false).await.check("notices", seed, bound);
+    let Counted { changes, late } = run(&fleet, seed, false).await.check("notifications", seed, bound);
     assert!(late <= 1 + changes / 100, "{late} of {changes}");
 }
 
 #[actix_web::test]
 #[ignore = "needs PostgreSQL and PgBouncer: scripts/test runs it"]
-async fn no_request_is_admitted_5_seconds_after_a_refusal_of_which_no_notice_tells() {
+async fn no_request_is_admitted_5_seconds_after_a_refusal_without_a_notification() {
     let (fleet, seed) = (Fleet::start(2, Way::Proxy, &[]).await, seed());
     let bound = Bound { elsewhere: Duration::from_secs(5) };
-    let Counted { late, .. } = run(&fleet, seed, true).await.check("lost notices", seed, bound);
+    let Counted { late, .. } = run(&fleet, seed, true).await.check("lost notifications", seed, bound);
     assert!(
         late > 0,
-        "held to the time that a notice takes, this history breaks it: so the checker would have found one"
+        "without notifications some change must take longer than a notification; otherwise the checker proves nothing"
     );
 }

@@ -1,4 +1,4 @@
-//! Whatever shows events of the audit trail needs `audit:read`: planted texts that no other response may hold.
+//! Audit events are visible only with `audit:read`: planted texts must appear in no other response.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::support::routes;
 use crate::support::{ALL_SCOPES, TestApp};
 
-/// A client's name, which only events hold.
+/// A client's name that occurs only in audit events.
 const CANARY: &str = "canary-client";
 
-/// Plants events whose actor or target is in every place that a request can ask for. Returns the users and the ids of all events.
+/// Creates events with every user as actor or target. Returns the users and the ids of all events.
 async fn plant(app: &TestApp) -> (Vec<String>, BTreeSet<String>) {
     let marked = app.token("alice").client(CANARY).sign();
     let mut users = vec![app.introduce("alice").await];
@@ -28,40 +28,40 @@ async fn plant(app: &TestApp) -> (Vec<String>, BTreeSet<String>) {
     (users, ids.collect())
 }
 
-fn holds_event(text: &str, events: &BTreeSet<String>) -> bool {
+fn contains_event(text: &str, events: &BTreeSet<String>) -> bool {
     text.contains(CANARY) || events.iter().any(|id| text.contains(id.as_str()))
 }
 
 #[actix_web::test]
-async fn no_response_holds_an_audit_event_without_audit_read() {
+async fn no_response_contains_an_audit_event_without_audit_read() {
     let app = TestApp::spawn().await;
     let (users, events) = plant(&app).await;
     let without: Vec<_> = ALL_SCOPES.split(' ').filter(|scope| *scope != "audit:read").collect();
     let token = app.token("alice").scope(without.join(" ")).sign();
     let account = app.get("/api/v1/service-accounts", &token).await.json();
     let account = account["items"][0]["id"].as_str().unwrap().to_owned();
-    let mut asked = 0;
+    let mut searched = 0;
     for route in routes::registered().into_iter().filter(|route| route.method == "GET") {
         let is_account = route.path.contains("/service-accounts/");
         let ids = if is_account { std::slice::from_ref(&account) } else { &users[..] };
         for id in ids {
             let path = route.path.replace("{id}", id).replace("{name}", "auditor").replace("{file:.*}", "");
             let reply = app.get(&path.replace("{path:.*}", ""), &token).await;
-            assert!(!holds_event(reply.text(), &events), "{path}: {}", reply.text());
-            asked += usize::from(reply.status() == 200);
+            assert!(!contains_event(reply.text(), &events), "{path}: {}", reply.text());
+            searched += usize::from(reply.status() == 200);
         }
     }
-    assert!(asked > 20, "{asked} responses were looked through");
+    assert!(searched > 20, "{searched} responses were searched");
     assert_eq!(app.get("/api/v1/audit-events", &token).await.problem(), "insufficient-scope");
 }
 
 #[actix_web::test]
-async fn export_holds_events_with_audit_read_and_names_them_as_omitted_without() {
+async fn export_contains_events_only_with_audit_read_and_lists_them_as_omitted_otherwise() {
     let app = TestApp::spawn().await;
     let (users, events) = plant(&app).await;
     let path = format!("/api/v1/users/{}/export", users[1]);
     let whole = app.get(&path, &app.admin()).await;
-    assert!(holds_event(whole.text(), &events));
+    assert!(contains_event(whole.text(), &events));
     assert_eq!(whole.json()["omitted"], json!([]));
     let actions: Vec<_> =
         whole.json()["audit_events"].as_array().unwrap().iter().map(|event| event["action"].clone()).collect();
@@ -74,7 +74,7 @@ async fn export_holds_events_with_audit_read_and_names_them_as_omitted_without()
 }
 
 #[actix_web::test]
-async fn export_of_a_long_history_holds_each_event_once() {
+async fn export_of_a_long_history_contains_each_event_once() {
     let app = TestApp::spawn().await;
     let bob = app.introduce("bob").await;
     for _ in 0..260 {
@@ -89,7 +89,7 @@ async fn export_of_a_long_history_holds_each_event_once() {
 }
 
 #[actix_web::test]
-async fn event_names_the_identity_that_acted() {
+async fn event_names_the_acting_identity() {
     let app = TestApp::spawn().await;
     let alice = app.introduce("alice").await;
     let carol = app.introduce("carol").await;

@@ -1,4 +1,4 @@
-//! Roles from claims: a role with administrative permissions counts only if its issuer's settings name it.
+//! Roles from claims: a role with administrative permissions counts only if the issuer's settings name it.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ fn setup() -> Setup {
     TestApp::setup().var("OIDC_ROLES_CLAIM", "groups")
 }
 
-/// The names of the roles that the service sees in a token with this claim.
+/// The names of the roles that the service accepts from a token with this claim.
 async fn roles(app: &TestApp, groups: serde_json::Value) -> BTreeSet<String> {
     let access = app.get("/api/v1/me/access", &app.token("bob").claim("groups", groups).sign()).await.json();
     access["roles"].as_array().unwrap().iter().map(|role| role["name"].as_str().unwrap().to_owned()).collect()
@@ -51,7 +51,7 @@ async fn claim_text_is_one_role_name_unless_a_separator_is_configured() {
 }
 
 #[actix_web::test]
-async fn principal_with_a_claimed_role_that_counts_is_changed_only_by_who_holds_it() {
+async fn principal_with_a_claimed_role_is_changed_only_with_its_permissions() {
     let app = setup().var("OIDC_ADMINISTRATIVE_ROLES", "user-manager").spawn().await;
     let bob = app.get("/api/v1/me", &app.token("bob").claim("groups", json!(["user-manager"])).sign()).await;
     let disable = format!("/api/v1/users/{}/disable", bob.json()["id"].as_str().unwrap());

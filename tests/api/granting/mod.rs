@@ -1,4 +1,4 @@
-//! What an admitted request hands on: no more than its token delegates and its principal's roles grant.
+//! Permissions of an admitted request: at most those that its token delegates and its principal's roles grant.
 
 mod canaries;
 mod claims;

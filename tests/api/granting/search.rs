@@ -1,8 +1,8 @@
-//! No sequence of requests ends with a permission that no holder gave.
+//! No sequence of requests gives a principal a permission that no other holder gave.
 //!
-//! Each case has people and roles of its own, whose rights are read before and after over the API. A permission that a person gains must
-//! come from another one, who effectively held it in a request that succeeded or, for a permission that is not administrative, effectively
-//! held `roles:assign`. Cases begin with every operation once and go on with up to three random ones.
+//! Each case has its own users and roles, whose permissions are read over the API before and after. A permission that a user gains must
+//! come from another user, who effectively held it in a request that succeeded or, for a permission that is not administrative, effectively
+//! held `roles:assign`. A case begins with one of all operations and continues with up to three random ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,11 +16,11 @@ use serde_json::json;
 
 use crate::support::{ALL_SCOPES, Reply, TestApp};
 
-/// What every new user gets.
+/// The permissions of every new user.
 const MEMBER: [&str; 2] = ["profile:read", "profile:write"];
 
-/// People, each with the role that they begin with. `gone` is deleted, and nobody knows `extra` and `fresh` yet.
-const PEOPLE: [(&str, Option<&str>); 9] = [
+/// Users, each with its initial role. `gone` is deleted; `extra` and `fresh` are unknown at first.
+const USERS: [(&str, Option<&str>); 9] = [
     ("root", Some("admin")),
     ("manager", Some("user-manager")),
     ("linker", Some("linker")),
@@ -32,17 +32,17 @@ const PEOPLE: [(&str, Option<&str>); 9] = [
     ("fresh", None),
 ];
 
-/// Roles of the case's own.
+/// The roles of each case.
 const ROLES: [(&str, &[&str]); 3] = [
     ("reader", &["audit:read"]),
     ("linker", &["users:read", "users:write", "identities:write"]),
     ("editor", &["roles:read", "roles:write", "roles:assign"]),
 ];
 
-/// Roles that are granted.
+/// The roles that operations grant.
 const GRANTED: [&str; 8] = ["admin", "user-manager", "auditor", "reader", "linker", "editor", "group", "member"];
 
-/// Permission lists for roles that are edited.
+/// The permission lists of edited roles.
 const LISTS: [&[&str]; 5] = [
     &["audit:read"],
     &["audit:read", "users:read", "users:write", "identities:write"],
@@ -75,21 +75,21 @@ enum Operation {
 }
 
 impl Operation {
-    /// The same, done to this person where it is done to one.
-    fn to(self, person: &'static str) -> Self {
+    /// The same operation on this user, if it has a user as its target.
+    fn to(self, user: &'static str) -> Self {
         match self {
-            Self::Grant { role, .. } => Self::Grant { to: person, role },
-            Self::Link { .. } => Self::Link { to: person },
+            Self::Grant { role, .. } => Self::Grant { to: user, role },
+            Self::Link { .. } => Self::Link { to: user },
             other => other,
         }
     }
 
-    /// Whether it is done to one person.
-    fn is_about_one(self) -> bool {
+    /// Whether it has a single user as its target.
+    fn has_user_as_target(self) -> bool {
         matches!(self, Self::Grant { .. } | Self::Link { .. })
     }
 
-    /// The scope of its route.
+    /// The scope of the operation's route.
     fn scope(self) -> &'static str {
         match self {
             Self::Grant { .. } | Self::CreateFresh { .. } | Self::RestoreGone => "users:write",
@@ -100,13 +100,13 @@ impl Operation {
     }
 }
 
-/// What the token of a step carries.
+/// The scopes of a step's token.
 #[derive(Clone, Copy, Debug)]
 enum Scopes {
     All,
     /// The scope of the operation's route.
     Route,
-    /// That, and this one.
+    /// The scope of the operation's route and this one.
     RouteAnd(&'static str),
 }
 
@@ -135,7 +135,7 @@ fn step() -> impl Strategy<Value = Step> {
     let by = select(vec!["root", "root", "root", "manager", "manager", "linker", "editor", "mallory", "extra"]);
     let more = select(ALL_SCOPES.split(' ').collect::<Vec<_>>()).prop_map(Scopes::RouteAnd);
     let scopes = prop_oneof![4 => Just(Scopes::All), 3 => Just(Scopes::Route), 2 => more];
-    // Often to oneself, which is where rights grow most easily.
+    // The own account is a frequent target, because escalation is most likely there.
     let is_own = prop_oneof![2 => Just(false), 1 => Just(true)];
     (by, scopes, operation(), is_own).prop_map(|(by, scopes, operation, is_own)| {
         let operation = if is_own && by != "extra" { operation.to(by) } else { operation };
@@ -143,13 +143,13 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// One case: the same service, with people and roles that no other case has.
+/// One case: the shared service, with users and roles of this case only.
 struct Case<'a> {
     app: &'a TestApp,
     number: usize,
 }
 
-/// What a principal may do, or could with a token that carries every scope.
+/// The permissions that a principal has, or would have with a token of all scopes.
 type Permissions = BTreeSet<String>;
 
 impl Case<'_> {
@@ -157,15 +157,15 @@ impl Case<'_> {
         format!("{name}-{}", self.number)
     }
 
-    /// The built-in roles belong to all cases.
+    /// Built-in roles are shared by all cases.
     fn role(&self, role: &str) -> String {
         if ["admin", "user-manager", "auditor", "member"].contains(&role) { role.to_owned() } else { self.name(role) }
     }
 
-    /// A token of `person`. Mallory's provider puts two groups into it.
-    fn token(&self, person: &str, scopes: &str) -> String {
-        let token = self.app.token(&self.name(person)).scope(scopes);
-        if person == "mallory" {
+    /// A token of `user`. Mallory's provider adds two groups.
+    fn token(&self, user: &str, scopes: &str) -> String {
+        let token = self.app.token(&self.name(user)).scope(scopes);
+        if user == "mallory" {
             token.claim("groups", json!([self.name("group"), "user-manager"])).sign()
         } else {
             token.sign()
@@ -176,21 +176,21 @@ impl Case<'_> {
         for (role, permissions) in ROLES {
             self.app.make_role(&self.name(role), permissions).await;
         }
-        for (person, role) in &PEOPLE[..7] {
-            self.app.introduce(&self.name(person)).await;
+        for (user, role) in &USERS[..7] {
+            self.app.introduce(&self.name(user)).await;
             let Some(role) = role else { continue };
-            let path = format!("/api/v1/users/{}/roles/{}", self.id(person).await, self.role(role));
+            let path = format!("/api/v1/users/{}/roles/{}", self.id(user).await, self.role(role));
             assert_eq!(self.app.put(&path, &self.app.admin(), json!({})).await.status(), 200);
         }
         let gone = self.app.request(Method::DELETE, &format!("/api/v1/users/{}", self.id("gone").await));
         assert_eq!(gone.bearer(&self.app.admin()).header("If-Match", "*").send().await.status(), 204);
     }
 
-    async fn id(&self, person: &str) -> String {
-        self.app.introduce(&self.name(person)).await
+    async fn id(&self, user: &str) -> String {
+        self.app.introduce(&self.name(user)).await
     }
 
-    /// The permissions of which `is_held` holds in what the service says of the token's rights.
+    /// The permissions of the token's access report for which `is_held` is true.
     async fn permissions(&self, token: &str, is_held: fn(&serde_json::Value) -> bool) -> Permissions {
         let access = self.app.get("/api/v1/me/access", token).await;
         if access.status() != 200 {
@@ -200,25 +200,25 @@ impl Case<'_> {
         listed.iter().filter(|held| is_held(held)).map(|held| held["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What `token` may be used for.
+    /// The effective permissions of `token`.
     async fn effective(&self, token: &str) -> Permissions {
         self.permissions(token, |permission| permission["allowed"] == json!(true)).await
     }
 
-    /// What `person` may do with a token that carries every scope.
-    async fn granted(&self, person: &str) -> Permissions {
-        self.permissions(&self.token(person, ALL_SCOPES), |held| held["granted_by"] != json!([])).await
+    /// The permissions of `user` with a token of all scopes.
+    async fn granted(&self, user: &str) -> Permissions {
+        self.permissions(&self.token(user, ALL_SCOPES), |held| held["granted_by"] != json!([])).await
     }
 
-    async fn granted_to_program(&self) -> Permissions {
+    async fn granted_to_service_account(&self) -> Permissions {
         let token = self.app.machine_token(&self.name("robot")).sign();
         self.permissions(&token, |held| held["granted_by"] != json!([])).await
     }
 
-    /// What `operation` is answered, with a token of `by`; ids are those of the people as they were before.
+    /// Sends `operation` with this token; `ids` are the ids of the users before the case.
     async fn send(&self, ids: &BTreeMap<&str, String>, token: &str, operation: Operation) -> Reply {
         let (app, issuer) = (self.app, self.app.idp.url());
-        let identity = |person: &str| json!({ "issuer": issuer, "subject": self.name(person) });
+        let identity = |user: &str| json!({ "issuer": issuer, "subject": self.name(user) });
         match operation {
             Operation::Grant { to, role } => {
                 app.put(&format!("/api/v1/users/{}/roles/{}", ids[to], self.role(role)), token, json!({})).await
@@ -250,7 +250,7 @@ impl Case<'_> {
         }
     }
 
-    /// Takes the steps. Returns who could have given what: for each step that succeeded, the actor and what they effectively held.
+    /// Takes the steps. Returns the actor of each step that succeeded, with the actor's effective permissions.
     async fn take(&self, ids: &BTreeMap<&str, String>, steps: &[Step]) -> Vec<(&'static str, Permissions)> {
         let mut givers = Vec::new();
         for step in steps {
@@ -260,7 +260,7 @@ impl Case<'_> {
                 Scopes::Route => route.to_owned(),
                 Scopes::RouteAnd(more) => format!("{route} {more}"),
             };
-            // Tokens of this second may be void by the step before.
+            // Tokens of this second may be revoked by the step before.
             self.app.pass(2);
             let token = self.token(step.by, &scopes);
             let held = self.effective(&token).await;
@@ -273,39 +273,39 @@ impl Case<'_> {
         givers
     }
 
-    /// Runs the case. Returns what somebody ended with that no other holder gave, and whether any step succeeded.
+    /// Runs the case. Returns the gained permissions that no other holder gave, and whether any step succeeded.
     async fn run(&self, steps: &[Step]) -> (Vec<String>, bool) {
         self.prepare().await;
         let mut ids = BTreeMap::new();
         let mut before = BTreeMap::new();
-        for (person, _) in &PEOPLE[..6] {
-            ids.insert(*person, self.id(person).await);
-            before.insert(*person, self.granted(person).await);
+        for (user, _) in &USERS[..6] {
+            ids.insert(*user, self.id(user).await);
+            before.insert(*user, self.granted(user).await);
         }
-        // Her groups give her nothing: one is no role yet, the other holds administrative permissions that her issuer may not give.
+        // Mallory's groups grant nothing: one is not a role yet, the other has administrative permissions that her issuer may not grant.
         assert_eq!(before["mallory"], MEMBER.map(str::to_owned).into());
         ids.insert("gone", self.deleted_id().await);
         let givers = self.take(&ids, steps).await;
         self.app.pass(2);
         let mut unexplained = Vec::new();
-        for (person, _) in PEOPLE {
-            let (after, before) = (self.granted(person).await, before.remove(person).unwrap_or_default());
-            explain(person, &after, &before, &givers, &mut unexplained);
+        for (user, _) in USERS {
+            let (after, before) = (self.granted(user).await, before.remove(user).unwrap_or_default());
+            explain(user, &after, &before, &givers, &mut unexplained);
         }
-        explain("robot", &self.granted_to_program().await, &Permissions::new(), &givers, &mut unexplained);
+        explain("robot", &self.granted_to_service_account().await, &Permissions::new(), &givers, &mut unexplained);
         (unexplained, !givers.is_empty())
     }
 
-    /// A deleted user is in no list, but the audit trail names it.
+    /// The id of the deleted user, which is in no list but in the audit trail.
     async fn deleted_id(&self) -> String {
         let events = self.app.get("/api/v1/audit-events?action=user.delete&limit=1", &self.app.admin()).await.json();
         events["items"][0]["target"].as_str().unwrap().to_owned()
     }
 }
 
-/// Adds the permissions that nobody else can have given to `person`.
+/// Adds the permissions that no other user can have given to `user`.
 fn explain(
-    person: &str,
+    user: &str,
     after: &Permissions,
     before: &Permissions,
     givers: &[(&str, Permissions)],
@@ -316,20 +316,20 @@ fn explain(
         let is_administrative = gained.ends_with(":write") || gained.ends_with(":assign");
         let may_give =
             |held: &Permissions| held.contains(gained) || (!is_administrative && held.contains("roles:assign"));
-        if !givers.iter().any(|(giver, held)| *giver != person && may_give(held)) {
-            unexplained.push(format!("{person} gained {gained}"));
+        if !givers.iter().any(|(giver, held)| *giver != user && may_give(held)) {
+            unexplained.push(format!("{user} gained {gained}"));
         }
     }
 }
 
-/// Every operation by each who may begin it: by those who hold its route's permission with every scope, and by root with that scope alone.
+/// Every operation by each possible actor: by the holders of its route's permission with all scopes, and by root with that scope only.
 fn first_steps() -> Vec<Step> {
     let mut steps = Vec::new();
     for (holders, operation) in operations() {
         steps.push(Step { by: "root", scopes: Scopes::Route, operation: operation.to("mallory") });
         for by in holders.iter().copied() {
             steps.push(Step { by, scopes: Scopes::All, operation: operation.to("mallory") });
-            if operation.is_about_one() {
+            if operation.has_user_as_target() {
                 steps.push(Step { by, scopes: Scopes::All, operation: operation.to(by) });
             }
         }
@@ -337,7 +337,7 @@ fn first_steps() -> Vec<Step> {
     steps
 }
 
-/// The operations, with who holds the permission of their routes besides root.
+/// The operations, with the holders of their route's permission other than root.
 fn operations() -> Vec<(&'static [&'static str], Operation)> {
     let mut operations: Vec<(&[&str], Operation)> =
         vec![(&["manager", "linker"], Operation::RestoreGone), (&["linker"], Operation::Link { to: "mallory" })];
@@ -357,10 +357,10 @@ fn operations() -> Vec<(&'static [&'static str], Operation)> {
 }
 
 #[test]
-fn permission_is_gained_only_from_another_who_effectively_holds_it() {
+fn permission_is_gained_only_from_another_effective_holder() {
     let system = System::new();
     let app = system.block_on(TestApp::setup().var("OIDC_ROLES_CLAIM", "groups").spawn());
-    // The same cases each time: what is red here is red everywhere.
+    // Deterministic: a failure occurs on every machine.
     let mut runner = TestRunner::deterministic();
     let further = proptest::collection::vec(step(), 0..=3);
     let mut succeeded = 0;

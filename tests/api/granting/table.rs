@@ -1,4 +1,4 @@
-//! Administrative operation × token with exactly the route's scope → status, as `operations.txt` says.
+//! The status of every administrative operation with a token of exactly the route's scope, as listed in `operations.txt`.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use crate::support::{ALL_SCOPES, Reply, Request, TestApp};
 
 const OPERATIONS: &str = include_str!("operations.txt");
 
-/// Scopes whose routes change what others may do.
+/// Scopes whose routes change permissions of other principals.
 const ADMINISTRATIVE: [&str; 4] = ["users:write", "identities:write", "roles:write", "service-accounts:write"];
 
-/// A role that grants nothing, so that every caller may give it.
+/// A role without permissions, which every caller may grant.
 const NOTHING: &str = "nothing";
 
-/// What an operation is about.
+/// The kind of permissions that an operation affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Concern {
     Plain,
@@ -26,7 +26,7 @@ enum Concern {
 }
 
 impl Concern {
-    /// The role that makes it so.
+    /// The role with such permissions.
     fn role(self) -> Option<&'static str> {
         match self {
             Self::Plain | Self::Own => None,
@@ -62,14 +62,14 @@ fn administrative_routes() -> Vec<RouteLine> {
 }
 
 #[test]
-fn every_administrative_route_has_its_line() {
+fn every_administrative_route_has_a_line() {
     let registered: BTreeSet<_> = administrative_routes().into_iter().map(|route| (route.method, route.path)).collect();
     let listed: BTreeSet<_> = rows().into_iter().map(|row| (row.method, row.path)).collect();
     assert_eq!(listed, registered);
 }
 
 #[actix_web::test]
-async fn administrative_operation_gives_and_affects_no_more_than_its_token_delegates() {
+async fn administrative_operation_affects_at_most_the_permissions_that_its_token_delegates() {
     let app = TestApp::spawn().await;
     app.make_role(NOTHING, &[]).await;
     app.introduce("alice").await;
@@ -93,7 +93,7 @@ async fn administrative_operation_gives_and_affects_no_more_than_its_token_deleg
     }
 }
 
-/// Sends the operation with exactly the route's scope. A refusal for want of scopes names those that suffice.
+/// Sends the operation with exactly the route's scope. A refusal for missing scopes must name sufficient ones.
 async fn check(app: &TestApp, row: &Row, concern: Concern, scope: &str, expected: u16) {
     let what = format!("{} {} {concern:?} with {scope}", row.method, row.path);
     let reply = send(app, row, concern, scope).await;
@@ -115,14 +115,14 @@ async fn check(app: &TestApp, row: &Row, concern: Concern, scope: &str, expected
 
 async fn send(app: &TestApp, row: &Row, concern: Concern, scope: &str) -> Reply {
     let request = prepared(app, row, concern).await;
-    // Revoked tokens are those of this second and before.
+    // A revocation covers tokens of this second and earlier.
     app.pass(2);
     request.bearer(&app.token("alice").scope(scope).sign()).send().await
 }
 
-/// The request, with a target of its own.
+/// The request, with a new target.
 async fn prepared(app: &TestApp, row: &Row, concern: Concern) -> Request {
-    // Tokens from before, and of this second, may be void.
+    // Tokens issued until this second may be revoked.
     app.pass(2);
     let name = unused_name();
     let mut path = row.path.clone();
@@ -152,7 +152,7 @@ async fn prepared(app: &TestApp, row: &Row, concern: Concern) -> Request {
     }
 }
 
-/// The id of a user or service account as the concern wants it, deleted where the operation restores it.
+/// The id of a user or service account with the permissions of `concern`, deleted if the operation restores it.
 async fn target(app: &TestApp, row: &Row, concern: Concern, name: &str) -> String {
     let is_account = row.path.contains("/service-accounts/");
     if concern == Concern::Own {

@@ -1,30 +1,30 @@
-//! `Debug` of every type: whatever derives it and holds a text was looked at, and says here why its text may be printed.
+//! `Debug` of every type. A type that derives it and holds a text is listed here with the reason why the text may be printed.
 //!
-//! What may not be printed has a `Debug` of its own (`redact_debug!`, or one that leaves it out), which unit tests look at.
+//! Types with confidential texts implement `Debug` themselves (with `redact_debug!`, or omitting the text), which unit tests check.
 //! Sources are read as text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const OF_OPERATOR: &str = "what the operator has set, without the secrets, whose types print nothing";
-const OF_PROVIDER: &str = "what a provider publishes to everybody";
+const OF_OPERATOR: &str = "settings of the operator, without the secrets, whose types are redacted";
+const OF_PROVIDER: &str = "public documents of a provider";
 const PUBLIC_KEY: &str = "public keys";
-const OF_PROGRAM: &str = "of a program, which is no person: its client id and what admins call it";
+const OF_PROGRAM: &str = "no personal data: client id and name of a service account";
 const ROLES: &str = "names of roles and permissions of this service";
 const CODE: &str = "words and paths of this program";
 const DEVELOPMENT: &str = "the development issuer's own settings and documents";
 
-/// File and type, and why its text may be printed.
+/// File and type, and why the text may be printed.
 const REVIEWED: &[(&str, &str)] = &[
     ("app/cors.rs CorsRule", OF_OPERATOR),
     ("app/start.rs StartError", "names of migrations"),
     ("auth/catalogue.rs RegistrationFault", CODE),
     ("auth/session/origins.rs Origins", OF_OPERATOR),
-    ("auth/challenge.rs BearerChallenge", "what the answer says to the caller: scopes and the service's own URL"),
+    ("auth/challenge.rs BearerChallenge", "content of the response: scopes and the service's own URL"),
     ("config/cors.rs CorsConfig", OF_OPERATOR),
-    ("config/effective.rs Setting", "what the operator has set, with stars for every secret"),
-    ("config/faults.rs Fault", "names of variables and what they must be; never their values"),
+    ("config/effective.rs Setting", "settings of the operator, with secrets replaced by asterisks"),
+    ("config/faults.rs Fault", "names of variables and their rules; never their values"),
     ("config/log.rs LogConfig", OF_OPERATOR),
     ("config/oidc.rs DocsClient", OF_OPERATOR),
     ("config/oidc.rs IssuerSource", OF_OPERATOR),
@@ -36,10 +36,10 @@ const REVIEWED: &[(&str, &str)] = &[
     ("dev/endpoint.rs EndpointBehavior", DEVELOPMENT),
     ("dev/id_token.rs SessionClaim", DEVELOPMENT),
     ("dev/issuer.rs IssuerOptions", DEVELOPMENT),
-    ("error/mod.rs Error", "sentences of ours, which repeat nothing that was sent, and scopes"),
-    ("models/audit.rs AuditEvent", "ids, the client, and changes that hold nothing personal"),
+    ("error/mod.rs Error", "fixed sentences that repeat no input, and scopes"),
+    ("models/audit.rs AuditEvent", "ids, the client, and changes without personal data"),
     ("models/audit.rs Changes", "names of fields, and values only where they are not personal"),
-    ("models/audit_trail.rs AuditTarget", "a kind of thing and its id"),
+    ("models/audit_trail.rs AuditTarget", "the kind of the target and its id"),
     ("models/grant.rs Grant", ROLES),
     ("models/grant.rs Role", ROLES),
     ("models/key_set.rs KeySetTurn", "an issuer's address"),
@@ -49,36 +49,30 @@ const REVIEWED: &[(&str, &str)] = &[
     ("oidc/claim_path.rs PathSteps", OF_OPERATOR),
     (
         "oidc/fetch.rs FetchError",
-        "addresses of the configuration or the metadata, and what the client says of the connection",
+        "addresses of the configuration or the metadata, and connection errors of the HTTP client",
     ),
     ("oidc/introspection/settings.rs IntrospectionSettings", OF_OPERATOR),
     ("oidc/jwk/material.rs Material", PUBLIC_KEY),
-    ("oidc/key_set.rs KeySetState", "why the provider could not be asked"),
-    (
-        "oidc/login/mod.rs LoginError",
-        "error codes that are known, addresses, and what the client says of the connection",
-    ),
+    ("oidc/key_set.rs KeySetState", "the error of the last fetch"),
+    ("oidc/login/mod.rs LoginError", "known error codes, addresses, and connection errors of the HTTP client"),
     ("oidc/login/settings.rs LoginSettings", OF_OPERATOR),
     ("oidc/plain_http.rs PlainHttp", OF_OPERATOR),
     ("oidc/provider.rs ProviderError", OF_PROVIDER),
-    ("oidc/rejection.rs Rejection", "a sentence of the operator's"),
+    ("oidc/rejection.rs Rejection", "a message that the operator configured"),
     ("oidc/report.rs IssuerReport", OF_OPERATOR),
-    ("oidc/rule.rs Evaluation", "the name of a claim that a rule of the operator's asks for"),
+    ("oidc/rule.rs Evaluation", "the name of a claim in a rule of the operator"),
     ("oidc/rule.rs Requirement", OF_OPERATOR),
     ("oidc/rule.rs RoleRule", OF_OPERATOR),
     ("oidc/rule.rs RuleFault", OF_OPERATOR),
     ("oidc/settings.rs IssuerSettings", OF_OPERATOR),
     ("oidc/sign_in.rs SignInEndpoints", OF_PROVIDER),
     ("oidc/store.rs StoredKeySet", PUBLIC_KEY),
-    ("services/actor.rs Actor", "ids, and the client, which the log tells"),
+    ("services/actor.rs Actor", "ids, and the client, which are logged"),
     ("services/failure.rs Failure", "names of permissions, as scopes of an issuer too"),
     ("services/held_role.rs HeldRole", ROLES),
     ("services/issuers.rs IssuerRename", OF_OPERATOR),
     ("services/readiness.rs Part", OF_OPERATOR),
-    (
-        "services/resolved_principal.rs ResolvedPrincipal",
-        "the id of an identity; what describes a principal prints nothing",
-    ),
+    ("services/resolved_principal.rs ResolvedPrincipal", "the id of an identity; the principal's profile is redacted"),
     ("services/roles.rs RoleDraft", ROLES),
     ("services/sessions/mod.rs SessionSettings", OF_OPERATOR),
     ("services/service_accounts.rs NewServiceAccount", OF_PROGRAM),
@@ -86,60 +80,60 @@ const REVIEWED: &[(&str, &str)] = &[
     ("services/service_accounts.rs ServiceAccountEdit", OF_PROGRAM),
 ];
 
-/// Those with a `Debug` of their own, and the unit test that looks at what it prints, or why none has to.
+/// Types that implement `Debug` themselves, with the unit test that checks it, or the reason why none is needed.
 const OWN: &[(&str, &str)] = &[
     ("AssertionKey", "oidc/introspection/tests.rs"),
     ("Claims", "oidc/verifier/tests.rs"),
-    ("Database", "prints nothing in it"),
+    ("Database", "prints no field"),
     ("DatabaseUrl", "redacted.rs"),
     ("ExtraAuthorities", PUBLIC_KEY),
     ("Identity", "services/tests/users.rs"),
     ("IdentityKey", "services/tests/users.rs"),
     ("Issuer", DEVELOPMENT),
-    ("SessionClaims", "its issuer alone"),
-    ("PendingLogin", "its issuer alone"),
+    ("SessionClaims", "prints its issuer only"),
+    ("PendingLogin", "prints its issuer only"),
     ("Permission", ROLES),
     ("Principal", "services/tests/users.rs"),
     ("PrincipalId", "an id"),
     ("Profile", "oidc/verifier/tests.rs"),
     ("ProviderProfile", "redacted.rs"),
-    ("RequestId", "what the log tells requests apart by, too short for a token"),
+    ("RequestId", "identifies requests in the log; too short for a token"),
     ("Rule", OF_OPERATOR),
-    ("Session", "ids that open nothing"),
-    ("SigningKey", "the development issuer's: its id and algorithm"),
+    ("Session", "ids that are no credentials"),
+    ("SigningKey", "a key of the development issuer: its id and algorithm"),
     ("Subject", "oidc/verifier/tests.rs"),
     ("UnverifiedHeader", "oidc/verifier/tests.rs"),
     ("UnverifiedToken", "oidc/verifier/tests.rs"),
     ("VerificationKey", PUBLIC_KEY),
 ];
 
-/// What can hold a text that somebody sent or keeps secret.
+/// Types that can hold a text from a client or a secret.
 const TEXTS: [&str; 9] = ["Bytes", "HeaderMap", "HeaderValue", "Map", "PathBuf", "String", "Url", "Value", "u8"];
 
 #[test]
-fn every_type_that_prints_its_texts_was_looked_at() {
+fn every_type_that_prints_a_text_is_reviewed() {
     let reviewed: BTreeMap<&str, &str> = REVIEWED.iter().copied().collect();
     assert_eq!(reviewed.len(), REVIEWED.len(), "a type is listed once");
     let reviewed: BTreeSet<String> = reviewed.keys().map(|name| (*name).to_owned()).collect();
     let found = printing_texts();
     let missing: Vec<_> = found.difference(&reviewed).collect();
-    assert!(missing.is_empty(), "derive `Debug` and hold texts; use redact_debug! or say why they may: {missing:?}");
+    assert!(missing.is_empty(), "derive `Debug` and hold texts; use redact_debug! or list the reason: {missing:?}");
     let stale: Vec<_> = reviewed.difference(&found).collect();
-    assert!(stale.is_empty(), "print no text any more: {stale:?}");
+    assert!(stale.is_empty(), "no longer print a text: {stale:?}");
 }
 
 #[test]
-fn every_debug_of_ones_own_was_looked_at() {
+fn every_manual_debug_is_reviewed() {
     let mut found = BTreeSet::new();
     for (_, code) in sources() {
         for after in code.split("Debug for ").skip(1) {
             let name: String = after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            // The macro gives it to `$name`.
+            // `redact_debug!` implements it for `$name`.
             found.extend((!name.is_empty()).then_some(name));
         }
     }
     let own: BTreeSet<String> = OWN.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(found, own, "left: types with a `Debug` of their own, right: those that were looked at");
+    assert_eq!(found, own, "left: types that implement `Debug`, right: reviewed types");
 }
 
 /// File and name of each type that derives `Debug` and holds a text.
@@ -149,7 +143,7 @@ fn printing_texts() -> BTreeSet<String> {
     sources().into_iter().flat_map(of_file).collect()
 }
 
-/// The files below `src`, each with its code but for comments and tests.
+/// The files below `src`, each with its code without comments and tests.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
@@ -190,7 +184,7 @@ fn types(code: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// Up to the end of the item.
+/// The text of the item up to its end.
 fn body(item: &str) -> &str {
     let mut depth = 0;
     for (at, c) in item.char_indices() {
@@ -206,14 +200,14 @@ fn body(item: &str) -> &str {
     item
 }
 
-/// Whether it holds a text that is not this program's own.
+/// Whether the type borrows a text that is not a constant.
 fn borrows_text(body: &str) -> bool {
     let own = body.replace("&'static str", "");
     own.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "str")
 }
 
 #[test]
-fn a_type_that_prints_a_text_is_found() {
+fn type_that_prints_a_text_is_found() {
     let code = "#[derive(Clone, Debug)]\npub struct One {\n  pub name: Option<String>,\n}\n#[derive(Debug)]\n#[diesel(x)]\nenum Two { A(&'static str), B(u64) }\n\
                 #[derive(Debug)] pub(super) struct Three<'a>(&'a str);\n#[derive(Clone)] struct Four(String);\n#[derive(Debug)] struct Five;\nfn f(_: String) {}";
     assert_eq!(types(code).collect::<Vec<_>>(), ["One", "Three"]);

@@ -1,4 +1,4 @@
-//! The alerts, the dashboard and the documentation speak of what is really exported, and of nothing else.
+//! The alerts, the dashboard and the documentation use exactly the exported metrics and labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +12,11 @@ const ALERTS: &str = include_str!("../../../deploy/alerts.yaml");
 const DASHBOARD: &str = include_str!("../../../docs/grafana.json");
 const DOCUMENTATION: &str = include_str!("../../../docs/operating.md");
 
-/// What Prometheus itself adds to a scrape.
-const OF_PROMETHEUS: [&str; 1] = ["up"];
-const LABELS_OF_PROMETHEUS: [&str; 3] = ["instance", "job", "le"];
+/// Metrics and labels that Prometheus itself adds to a scrape.
+const PROMETHEUS_METRICS: [&str; 1] = ["up"];
+const PROMETHEUS_LABELS: [&str; 3] = ["instance", "job", "le"];
 
-/// The words of PromQL and of Grafana's variables that are used.
+/// The words of PromQL and of Grafana's variables that the queries use.
 const WORDS: [&str; 12] = [
     "and",
     "by",
@@ -35,9 +35,9 @@ const WORDS: [&str; 12] = [
 /// Metrics by name, with their labels.
 type Exported = BTreeMap<String, (&'static str, BTreeSet<String>)>;
 
-/// What a server under traffic exports.
+/// The metrics that a server under traffic exports.
 async fn exported() -> Exported {
-    // Sessions are counted where people sign in.
+    // Session metrics exist only with browser sign-in.
     let app = browser::setup().var("SERVER_MANAGEMENT_BIND", "127.0.0.1:0").var("OIDC_ROLES_CLAIM", "/roles");
     let app = app.spawn().await;
     app.introduce("bob").await;
@@ -56,7 +56,7 @@ fn text<'a>(value: &'a Value, member: &str) -> &'a str {
     value[member].as_str().unwrap_or_else(|| panic!("no {member}: {value}"))
 }
 
-/// Every text of this name, wherever it is.
+/// Every string member of this name, at any depth.
 fn texts<'a>(value: &'a Value, member: &str, found: &mut Vec<&'a str>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, value)| match value {
@@ -68,7 +68,7 @@ fn texts<'a>(value: &'a Value, member: &str, found: &mut Vec<&'a str>) {
     }
 }
 
-/// A piece of a query.
+/// A token of a query.
 #[derive(Clone, Debug, PartialEq)]
 enum Piece {
     Name(String),
@@ -76,13 +76,13 @@ enum Piece {
     Other(char),
 }
 
-/// The query in pieces, without numbers, durations and spaces.
+/// The tokens of a query, without numbers, durations and spaces.
 fn pieces(query: &str) -> Vec<Piece> {
     let (mut pieces, mut rest) = (Vec::new(), query);
     while let Some(first) = rest.chars().next() {
         let length = |is_part: fn(char) -> bool| rest.find(|c| !is_part(c)).unwrap_or(rest.len());
         let end = match first {
-            '"' => rest[1..].find('"').expect("a text ends") + 2,
+            '"' => rest[1..].find('"').expect("a string without an end") + 2,
             '$' => 1 + rest[1..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len() - 1),
             c if c.is_ascii_digit() => length(|c| c.is_ascii_alphanumeric() || c == '.'),
             c if c.is_alphabetic() || c == '_' => length(|c| c.is_alphanumeric() || c == '_'),
@@ -100,7 +100,7 @@ fn pieces(query: &str) -> Vec<Piece> {
     pieces
 }
 
-/// What is wrong with a query: names that are not exported, and labels that the metrics it names do not have.
+/// The faults of a query: metrics that are not exported, and labels that its metrics do not have.
 fn faults(query: &str, exported: &Exported) -> Vec<String> {
     let (mut faults, mut labels, mut metrics) = (Vec::new(), Vec::new(), Vec::new());
     let pieces = pieces(query);
@@ -120,23 +120,23 @@ fn faults(query: &str, exported: &Exported) -> Vec<String> {
         }
     }
     if metrics.is_empty() {
-        faults.push(format!("{query}: asks for nothing"));
+        faults.push(format!("{query}: uses no metric"));
     }
-    let mut known: BTreeSet<&str> = LABELS_OF_PROMETHEUS.into();
+    let mut known: BTreeSet<&str> = PROMETHEUS_LABELS.into();
     for metric in &metrics {
         match find(metric, exported) {
             Some(labels) => known.extend(labels.iter().map(|label| &**label)),
-            None if OF_PROMETHEUS.contains(&&**metric) => {}
+            None if PROMETHEUS_METRICS.contains(&&**metric) => {}
             None => faults.push(format!("{query}: {metric} is not exported")),
         }
     }
     let unknown = labels.iter().filter(|label| !known.contains(&***label));
-    faults.extend(unknown.map(|label| format!("{query}: nothing here has the label {label}")));
+    faults.extend(unknown.map(|label| format!("{query}: no metric of it has the label {label}")));
     faults
 }
 
-/// The labels of what a query gives: those it adds up by, none if it adds up all, or else those of the metrics it names.
-fn given(query: &str, exported: &Exported) -> BTreeSet<String> {
+/// The labels of a query's result: those of its `by` clause, none for a plain sum, otherwise those of its metrics.
+fn result_labels(query: &str, exported: &Exported) -> BTreeSet<String> {
     if let Some((_, list)) = query.split_once(" by (") {
         let (list, _) = list.split_once(')').unwrap();
         return list.split(", ").map(str::to_owned).collect();
@@ -146,10 +146,10 @@ fn given(query: &str, exported: &Exported) -> BTreeSet<String> {
     }
     let labels =
         exported.iter().filter(|(name, _)| query.contains(&***name)).flat_map(|(_, (_, labels))| labels.clone());
-    labels.chain(LABELS_OF_PROMETHEUS.map(str::to_owned)).collect()
+    labels.chain(PROMETHEUS_LABELS.map(str::to_owned)).collect()
 }
 
-/// The labels of a metric; a histogram is asked for by its parts.
+/// The labels of a metric; a histogram is queried by its parts.
 fn find<'a>(metric: &str, exported: &'a Exported) -> Option<&'a BTreeSet<String>> {
     let part = ["_bucket", "_count", "_sum"].iter().find_map(|part| metric.strip_suffix(part));
     match (exported.get(metric), part.and_then(|name| exported.get(name))) {
@@ -160,7 +160,7 @@ fn find<'a>(metric: &str, exported: &'a Exported) -> Option<&'a BTreeSet<String>
 }
 
 #[actix_web::test]
-async fn the_alerts_ask_for_what_is_exported_and_tell_labels_that_it_has() {
+async fn alerts_use_exported_metrics_and_labels_of_their_results() {
     let exported = exported().await;
     let alerts = alerts();
     assert_eq!(alerts.len(), 10);
@@ -169,12 +169,12 @@ async fn the_alerts_ask_for_what_is_exported_and_tell_labels_that_it_has() {
         let (name, query) = (text(alert, "alert"), text(alert, "expr"));
         faulty.extend(faults(query, &exported));
         assert!(["critical", "warning"].contains(&text(&alert["labels"], "severity")), "{name}");
-        for told in [text(&alert["annotations"], "summary"), text(&alert["annotations"], "description")] {
-            for label in told.split("$labels.").skip(1) {
+        for template in [text(&alert["annotations"], "summary"), text(&alert["annotations"], "description")] {
+            for label in template.split("$labels.").skip(1) {
                 let label: String = label.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 assert!(
-                    given(query, &exported).contains(&label),
-                    "{name} tells {label}, which its query does not give"
+                    result_labels(query, &exported).contains(&label),
+                    "{name} uses the label {label}, which its query does not return"
                 );
             }
         }
@@ -184,7 +184,7 @@ async fn the_alerts_ask_for_what_is_exported_and_tell_labels_that_it_has() {
 }
 
 #[actix_web::test]
-async fn the_dashboard_asks_for_what_is_exported_and_shows_all_of_it() {
+async fn dashboard_uses_exported_metrics_and_shows_all_of_them() {
     let exported = exported().await;
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let (mut queries, mut legends) = (Vec::new(), Vec::new());
@@ -203,13 +203,13 @@ async fn the_dashboard_asks_for_what_is_exported_and_shows_all_of_it() {
     }
     for (query, legend) in queries.iter().zip(legends) {
         for label in legend.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()) {
-            assert!(given(query, &exported).contains(label), "{query} gives no {label}");
+            assert!(result_labels(query, &exported).contains(label), "{query} does not return {label}");
         }
     }
 }
 
 #[actix_web::test]
-async fn every_metric_is_explained_with_its_labels() {
+async fn every_metric_is_documented_with_its_labels() {
     for (name, (_, labels)) in exported().await {
         let rows = DOCUMENTATION.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
         let explained = rows.filter_map(|row| {
@@ -222,7 +222,7 @@ async fn every_metric_is_explained_with_its_labels() {
 }
 
 #[test]
-fn a_query_with_a_name_or_a_label_that_is_not_exported_is_found() {
+fn query_with_an_unknown_metric_or_label_is_found() {
     let labels = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect();
     let exported = BTreeMap::from([
         ("a_total".to_owned(), ("counter", labels(&["issuer"]))),

@@ -1,4 +1,4 @@
-//! The claims: who issued the token, for whom, when, about whom, and of which kind it is.
+//! The claims: issuer, audience, times, subject and kind of the token.
 
 use portcullis::dev::{Algorithm, TokenBuilder};
 use serde_json::{Value, json};
@@ -12,10 +12,10 @@ const TIME: &str = "A time in the token is malformed";
 const SUBJECT: &str = "subject is missing or malformed";
 const KIND: &str = "not an access token";
 
-/// Seconds that the clocks may differ by.
+/// The allowed difference of clocks, in seconds.
 const LEEWAY: i64 = 30;
 
-/// What is just within the bounds that the cases are just beyond.
+/// Tokens just within the bounds that the cases exceed.
 pub fn acceptable(workshop: &Workshop<'_>) -> Vec<String> {
     let token = || workshop.es256();
     let now = workshop.app.clock.now().timestamp();
@@ -80,7 +80,7 @@ fn issuers(workshop: &Workshop<'_>) -> Vec<Case> {
 }
 
 fn audiences(workshop: &Workshop<'_>) -> Vec<Case> {
-    let exact = "aud holds our name exactly, in a text or a list of texts (RFC 9068 section 4, RFC 8725 section 3.9)";
+    let exact = "aud is or lists the service's identifier exactly (RFC 9068 section 4, RFC 8725 section 3.9)";
     let values = [
         json!("https://another.example.test"),
         json!(&AUDIENCE[..AUDIENCE.len() - 1]),
@@ -131,7 +131,7 @@ fn malformed_times(workshop: &Workshop<'_>) -> Vec<Case> {
             json!(soon * 1_000),
         ]
     };
-    let rule = "a time is a finite JSON number of seconds, and one that is not is no absent one (RFC 7519 section 2, CVE-2026-25537)";
+    let rule = "a time is a finite number of seconds; another value is not absent (RFC 7519 section 2, CVE-2026-25537)";
     let mut cases = Vec::new();
     for name in ["exp", "nbf", "iat"] {
         for value in values(soon) {
@@ -148,16 +148,12 @@ fn malformed_times(workshop: &Workshop<'_>) -> Vec<Case> {
 fn times(workshop: &Workshop<'_>) -> Vec<Case> {
     let now = workshop.app.clock.now().timestamp();
     let token = || workshop.es256();
-    let past = "a token is of no use after exp and a leeway of 30 seconds (RFC 7519 section 4.1.4)";
+    let past = "a token is refused after exp and a leeway of 30 seconds (RFC 7519 section 4.1.4)";
     let (expired, early, future) = ("has expired", "not valid yet", "issued in the future");
-    let not_before = "a token is of no use before nbf (RFC 7519 section 4.1.5)";
+    let not_before = "a token is refused before nbf (RFC 7519 section 4.1.5)";
     let issued = "a token is not issued in the future (RFC 7519 section 4.1.6)";
     vec![
-        Case::token(
-            "exp is required (RFC 9068 section 2.2)",
-            token().without("exp").sign(),
-            "does not say when it expires",
-        ),
+        Case::token("exp is required (RFC 9068 section 2.2)", token().without("exp").sign(), "has no `exp` claim"),
         Case::token(past, token().expires_in(-LEEWAY).sign(), expired),
         Case::token(past, token().expires_in(-LEEWAY - 1).sign(), expired),
         Case::token(past, token().expires_in(-3_600).sign(), expired),
@@ -173,7 +169,7 @@ fn times(workshop: &Workshop<'_>) -> Vec<Case> {
 
 fn subjects(workshop: &Workshop<'_>) -> Vec<Case> {
     let rule =
-        "sub is a text of 1 to 255 characters without control characters (RFC 9068 section 2.2, OIDC Core section 2)";
+        "sub is a string of 1 to 255 characters without control characters (RFC 9068 section 2.2, OIDC Core section 2)";
     let values: [Value; 13] = [
         json!(""),
         json!("s".repeat(256)),
@@ -191,23 +187,22 @@ fn subjects(workshop: &Workshop<'_>) -> Vec<Case> {
     ];
     let mut cases: Vec<Case> =
         values.map(|sub| Case::token(rule, workshop.es256().claim("sub", sub).sign(), SUBJECT)).into();
-    let nobody = workshop.es256().without("sub").without("client_id").sign();
-    cases.push(Case::token("a token is about somebody (RFC 9068 section 2.2)", nobody, SUBJECT));
-    let client = "the client is a text of the same kind (RFC 9068 section 2.2)";
+    let no_subject = workshop.es256().without("sub").without("client_id").sign();
+    cases.push(Case::token("a token has a subject (RFC 9068 section 2.2)", no_subject, SUBJECT));
+    let client = "the client id follows the same rule (RFC 9068 section 2.2)";
     for value in [json!(null), json!(""), json!(1), json!(["a"]), json!("a\nb")] {
         let token = workshop.es256().claim("client_id", value.clone()).sign();
-        cases.push(Case::token(client, token, "client is malformed"));
+        cases.push(Case::token(client, token, "client id is malformed"));
         let token = workshop.es256().claim("azp", value).sign();
-        cases.push(Case::token(client, token, "client is malformed"));
+        cases.push(Case::token(client, token, "client id is malformed"));
     }
     cases
 }
 
 fn kinds(workshop: &Workshop<'_>) -> Vec<Case> {
     let silent = || workshop.es256().header("typ", "JWT");
-    let access_only = "only access tokens pass, whatever their audience (RFC 8725 sections 2.8 and 3.12)";
-    let bound =
-        "a token bound to a key is not taken without proof of it (RFC 7800, RFC 9449 section 7.2, RFC 8705 section 3)";
+    let access_only = "only access tokens are accepted, whatever their audience (RFC 8725 sections 2.8 and 3.12)";
+    let bound = "a token bound to a key needs proof of possession (RFC 7800, RFC 9449 section 7.2, RFC 8705 section 3)";
     let mut cases = Vec::new();
     for (name, value) in [
         ("nonce", json!("n-0S6_WzA2Mj")),
@@ -247,7 +242,7 @@ fn kinds(workshop: &Workshop<'_>) -> Vec<Case> {
         json!({}),
         json!(null),
     ] {
-        cases.push(Case::token(bound, workshop.es256().claim("cnf", cnf).sign(), "bound to a key of its sender"));
+        cases.push(Case::token(bound, workshop.es256().claim("cnf", cnf).sign(), "Sender-constrained"));
     }
     cases
 }

@@ -1,21 +1,21 @@
-//! The outer form: three segments of strict base64url, each a strict JSON object where it is one.
+//! The form of a token: three segments of strict base64url; header and payload are strict JSON objects.
 
 use super::jose::{self, encode, segments, sign_octets, sign_segments};
 use super::{Case, Workshop};
 
 const NOT_A_JWT: &str = "not a signed JWT";
-const ENCODING: &str = "not encoded as a JWT must be";
+const ENCODING: &str = "contains invalid base64url";
 const HEADER: &str = "header is malformed";
 const CLAIMS: &str = "claims are malformed";
 
-/// Header and payload as text, both right.
+/// Header and payload of a valid token, as text.
 fn texts(workshop: &Workshop<'_>) -> (String, String) {
     let token = workshop.es256().sign();
     let [header, payload, _] = segments(&token).map(|segment| jose::decode(segment).unwrap_or_default());
     (String::from_utf8(header).unwrap(), String::from_utf8(payload).unwrap())
 }
 
-/// The control for what is put together here: the same texts, unchanged, pass.
+/// The control for the tokens assembled here: the unchanged texts are accepted.
 pub fn acceptable(workshop: &Workshop<'_>) -> Vec<String> {
     let (header, payload) = texts(workshop);
     let spaced = format!(" {header}\n");
@@ -50,20 +50,20 @@ fn segment_count(workshop: &Workshop<'_>) -> Vec<Case> {
             format!("{good}.AAAA.AAAA"),
             NOT_A_JWT,
         ),
-        Case::token("dots cost nothing (CVE-2025-30204)", ".".repeat(16_000), NOT_A_JWT),
-        Case::token("the JSON serialisation is no bearer token (RFC 7515 section 7.2)", encode(json), NOT_A_JWT),
+        Case::token("a token of dots is refused cheaply (CVE-2025-30204)", ".".repeat(16_000), NOT_A_JWT),
+        Case::token("the JSON serialization is not a bearer token (RFC 7515 section 7.2)", encode(json), NOT_A_JWT),
         Case::token(empty, "..", HEADER),
         Case::token(empty, format!(".{payload}.{signature}"), HEADER),
         Case::token(empty, format!("{header}..{signature}"), CLAIMS),
         Case::token(
-            "a signature is there (RFC 7515 section 5.2)",
+            "a signature is present (RFC 7515 section 5.2)",
             format!("{header}.{payload}."),
             "signature is not valid",
         ),
     ]
 }
 
-/// Each of these texts is signed as it stands, so that only its spelling is wrong.
+/// Each text is signed as it is, so that only its encoding is wrong.
 fn encodings(workshop: &Workshop<'_>) -> Vec<Case> {
     let (header, payload) = texts(workshop);
     let key = &workshop.es256;
@@ -97,7 +97,7 @@ fn encodings(workshop: &Workshop<'_>) -> Vec<Case> {
     ]
 }
 
-/// The text with the last character's lowest bit set, which a lenient decoder drops.
+/// The text with the lowest bit of the last character set, which a lenient decoder ignores.
 fn next_last(text: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (head, last) = text.split_at(text.len() - 1);
@@ -105,12 +105,12 @@ fn next_last(text: &str) -> String {
     format!("{head}{}", char::from(ALPHABET[index | 1]))
 }
 
-/// A signature that holds a `-` or a `_`, with `+` and `/` in their place.
+/// A signature with a `-` or a `_`, in the standard alphabet: with `+` and `/` instead.
 fn standard_alphabet(workshop: &Workshop<'_>) -> String {
     let token = std::iter::repeat_with(|| workshop.es256().sign());
     let signatures = token.map(|token| segments(&token)[2].to_owned());
-    let telling = signatures.into_iter().find(|signature| signature.contains(['-', '_'])).unwrap();
-    telling.replace('-', "+").replace('_', "/")
+    let convertible = signatures.into_iter().find(|signature| signature.contains(['-', '_'])).unwrap();
+    convertible.replace('-', "+").replace('_', "/")
 }
 
 fn header_texts(workshop: &Workshop<'_>) -> Vec<Case> {
@@ -147,7 +147,7 @@ fn header_texts(workshop: &Workshop<'_>) -> Vec<Case> {
         with(utf8, first("\"x\":\"\u{1}\"").as_bytes()),
         with(utf8, [b"{\"x\":\"\xff\",", &header.as_bytes()[1..]].concat().as_slice()),
         with(utf8, &header.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()),
-        with("a lone surrogate is no text (RFC 8259 section 8.2)", first(r#""x":"\ud800""#).as_bytes()),
+        with("a lone surrogate is not valid text (RFC 8259 section 8.2)", first(r#""x":"\ud800""#).as_bytes()),
     ]
 }
 
@@ -186,7 +186,7 @@ fn payload_texts(workshop: &Workshop<'_>) -> Vec<Case> {
             "claims are UTF-8 (RFC 7519 section 7.2)",
             [b"{\"x\":\"\xc0\xaf\",", &payload.as_bytes()[1..]].concat().as_slice(),
         ),
-        with("not a number is no number (RFC 8259 section 6)", first(r#""x":NaN"#).as_bytes()),
-        with("infinity is no number (RFC 8259 section 6)", first(r#""x":1e999"#).as_bytes()),
+        with("NaN is not a number (RFC 8259 section 6)", first(r#""x":NaN"#).as_bytes()),
+        with("infinity is not a number (RFC 8259 section 6)", first(r#""x":1e999"#).as_bytes()),
     ]
 }

@@ -1,4 +1,4 @@
-//! The header: which algorithms and types are taken, which extensions are not, and that it brings no keys.
+//! The header: accepted algorithms and types, refused extensions, and keys in the token, which are ignored.
 
 use aws_lc_rs::hmac;
 use portcullis::dev::SigningKey;
@@ -9,11 +9,11 @@ use super::{Case, Workshop, jose, keys};
 
 const NOT_ALLOWED: &str = "signature algorithm is not allowed";
 const MALFORMED: &str = "header is malformed";
-const WRONG_TYPE: &str = "header says that it is not an access token";
-const EXTENSION: &str = "asks for an extension";
+const WRONG_TYPE: &str = "header is not that of an access token";
+const EXTENSION: &str = "requires an unsupported extension";
 const UNPUBLISHED: &str = "signed with a key that its issuer does not publish";
 const BAD_SIGNATURE: &str = "signature is not valid";
-const MISMATCH: &str = "algorithm does not fit its key";
+const MISMATCH: &str = "algorithm does not match its key";
 
 pub fn cases(workshop: &Workshop<'_>) -> Vec<Case> {
     let mut cases = unsigned_and_symmetric(workshop);
@@ -27,7 +27,7 @@ pub fn cases(workshop: &Workshop<'_>) -> Vec<Case> {
 
 fn unsigned_and_symmetric(workshop: &Workshop<'_>) -> Vec<Case> {
     let unsigned = |alg: &str| signed_with(&workshop.es256().header("alg", alg).sign(), |_| Vec::new());
-    let never = "an unsigned token is never taken (RFC 8725 section 3.2, RFC 7518 section 3.6)";
+    let never = "an unsigned token is never accepted (RFC 8725 section 3.2, RFC 7518 section 3.6)";
     let mut cases: Vec<Case> = ["none", "None", "NONE", "nOnE", "none ", ""]
         .map(|alg| Case::token(format!("{never}: {alg:?}"), unsigned(alg), NOT_ALLOWED))
         .into();
@@ -46,7 +46,7 @@ fn unsigned_and_symmetric(workshop: &Workshop<'_>) -> Vec<Case> {
             let token = signed_with(&workshop.rs256().header("alg", alg).sign(), |text| {
                 hmac::sign(&key, text).as_ref().to_vec()
             });
-            let rule = format!("what is public is no secret: {alg} with {name} (RFC 8725 section 2.1, CVE-2015-9235)");
+            let rule = format!("a public value is no secret: {alg} with {name} (RFC 8725 section 2.1, CVE-2015-9235)");
             cases.push(Case::token(rule, token, NOT_ALLOWED));
         }
     }
@@ -60,10 +60,10 @@ fn algorithms(workshop: &Workshop<'_>) -> Vec<Case> {
         "RSA-OAEP",
     ]
     .map(|alg| Case::token(format!("{listed}: {alg:?}"), workshop.es256().header("alg", alg).sign(), NOT_ALLOWED));
-    let text = "alg is there, and a text (RFC 7515 section 4.1.1)";
+    let text = "alg is present and a string (RFC 7515 section 4.1.1)";
     let other_types = [json!(null), json!(256), json!(true), json!(["ES256"]), json!({ "ES256": 1 })]
         .map(|alg| Case::token(text, workshop.es256().header("alg", alg).sign(), MALFORMED));
-    let bound = "a key serves its own algorithm only (RFC 8725 section 3.1)";
+    let bound = "a key is used with its own algorithm only (RFC 8725 section 3.1)";
     let confused = [
         workshop.rs256().header("alg", "PS256").sign(),
         workshop.rs256().header("alg", "ES256").sign(),
@@ -80,7 +80,7 @@ fn algorithms(workshop: &Workshop<'_>) -> Vec<Case> {
 }
 
 fn types(workshop: &Workshop<'_>) -> Vec<Case> {
-    let access = "typ names an access token or plainly a JWT (RFC 9068 section 4, RFC 8725 section 3.11)";
+    let access = "typ names an access token or just a JWT (RFC 9068 section 4, RFC 8725 section 3.11)";
     let others = [
         "logout+jwt",
         "dpop+jwt",
@@ -99,16 +99,16 @@ fn types(workshop: &Workshop<'_>) -> Vec<Case> {
     ]
     .map(|typ| Case::token(format!("{access}: {typ:?}"), workshop.es256().header("typ", typ).sign(), WRONG_TYPE));
     let not_text = [json!(null), json!(["at+jwt"]), json!(1)].map(|typ| {
-        Case::token("typ is a text (RFC 7515 section 4.1.9)", workshop.es256().header("typ", typ).sign(), MALFORMED)
+        Case::token("typ is a string (RFC 7515 section 4.1.9)", workshop.es256().header("typ", typ).sign(), MALFORMED)
     });
     others.into_iter().chain(not_text).collect()
 }
 
 fn extensions(workshop: &Workshop<'_>) -> Vec<Case> {
-    let critical = "no critical extension is understood (RFC 7515 section 4.1.11, CVE-2025-59420)";
-    let unencoded = "an unencoded payload is not read (RFC 7797 section 7)";
+    let critical = "no critical extension is supported (RFC 7515 section 4.1.11, CVE-2025-59420)";
+    let unencoded = "an unencoded payload is not supported (RFC 7797 section 7)";
     let compressed = "a JWS is not compressed (RFC 7516 section 4.1.3, CVE-2024-33664)";
-    let encrypted = "what says it is encrypted is not signed (RFC 7516 section 4.1.2, CVE-2023-51774)";
+    let encrypted = "a token marked as encrypted is not a signed token (RFC 7516 section 4.1.2, CVE-2023-51774)";
     [
         (critical, "crit", json!(["exp"])),
         (critical, "crit", json!(["marked-extension"])),
@@ -125,7 +125,7 @@ fn extensions(workshop: &Workshop<'_>) -> Vec<Case> {
     .into()
 }
 
-/// The header offers a key that the token is really signed with. `jku` leads to the issuer's own endpoint, whose requests are counted.
+/// The header offers a key that the token is really signed with. `jku` is the issuer's own endpoint, which counts its requests.
 fn own_keys(workshop: &Workshop<'_>) -> Vec<Case> {
     let foreign = &workshop.foreign;
     let key_set_url = format!("{}/jwks", workshop.app.idp.url());
@@ -135,11 +135,11 @@ fn own_keys(workshop: &Workshop<'_>) -> Vec<Case> {
             ("jwk", keys::named(foreign, "es256")),
             ("jku", json!(key_set_url)),
             ("x5u", json!(key_set_url)),
-            ("x5c", json!([jose::encode("a certificate of somebody")])),
-            ("x5t", json!(jose::encode("a thumbprint of somebody"))),
+            ("x5c", json!([jose::encode("a foreign certificate")])),
+            ("x5t", json!(jose::encode("a foreign thumbprint"))),
         ]
     };
-    let rule = "a key that the token brings along is not used (RFC 8725 section 3.10, CVE-2026-27962)";
+    let rule = "a key in the token is not used (RFC 8725 section 3.10, CVE-2026-27962)";
     let mut cases = Vec::new();
     for (name, value) in offers(foreign) {
         let token = workshop.token().signed_by(foreign).header(name, value);
@@ -150,7 +150,7 @@ fn own_keys(workshop: &Workshop<'_>) -> Vec<Case> {
 }
 
 fn key_ids(workshop: &Workshop<'_>) -> Vec<Case> {
-    let exact = "a key id is compared exactly and used for nothing else (RFC 8725 section 3.10)";
+    let exact = "a key id is only compared, exactly (RFC 8725 section 3.10)";
     let unknown = [
         "ES256",
         "es256 ",
@@ -164,15 +164,15 @@ fn key_ids(workshop: &Workshop<'_>) -> Vec<Case> {
         "e\u{301}s256",
     ]
     .map(|kid| Case::token(format!("{exact}: {kid:?}"), workshop.es256().kid(kid).sign(), UNPUBLISHED));
-    let text = "a key id is a text of bounded length (RFC 7515 section 4.1.4)";
+    let text = "a key id is a string of bounded length (RFC 7515 section 4.1.4)";
     let malformed = [json!(null), json!(1), json!(["es256"]), json!({ "kid": "es256" }), json!("k".repeat(257))]
         .map(|kid| Case::token(text, workshop.es256().header("kid", kid).sign(), MALFORMED));
-    let published = "who signs is published by the issuer (RFC 8725 section 3.8)";
+    let published = "the signing key is published by the issuer (RFC 8725 section 3.8)";
     let stranger = Case::token(published, workshop.token().signed_by(&workshop.foreign).sign(), UNPUBLISHED);
     let ambiguous = Case::token(
         "without a key id exactly one key must fit (RFC 7515 section 4.1.4)",
         workshop.es256().without_header("kid").sign(),
-        "does not say which key",
+        "More than one key matches",
     );
     unknown.into_iter().chain(malformed).chain([stranger, ambiguous]).collect()
 }

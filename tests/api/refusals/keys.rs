@@ -1,7 +1,7 @@
-//! The keys: which entries of a published key set are admitted.
+//! The keys: the accepted entries of a published key set.
 //!
-//! Every flaw is one change to an entry whose private half signs the token, and the token passes while the entry is sound. Where no
-//! sound entry exists, the token is a forgery that the flawed key would let through.
+//! Every flaw is one change to an entry whose private half signs the token; with the intact entry the token is accepted. Where no intact
+//! entry exists, the token is a forgery that the flawed key would verify.
 
 use openidconnect::PrivateSigningKey;
 use openidconnect::core::{CoreJwsSigningAlgorithm, CoreRsaPrivateSigningKey};
@@ -12,10 +12,10 @@ use super::jose::{self, encode, padded_digest, signed_with};
 use super::{Case, Workshop};
 
 const UNPUBLISHED: &str = "signed with a key that its issuer does not publish";
-const MISMATCH: &str = "algorithm does not fit its key";
-const AMBIGUOUS: &str = "does not say which key";
+const MISMATCH: &str = "algorithm does not match its key";
+const AMBIGUOUS: &str = "More than one key matches";
 
-/// Weak on purpose, and the key of nobody: 1,024 bits.
+/// A weak key of 1,024 bits, generated for this test.
 const WEAK_RSA_KEY: &str = include_str!("rsa_1024.pem");
 
 /// The public half of `key` under another key id.
@@ -33,10 +33,10 @@ fn octets(jwk: &Value, member: &str) -> Vec<u8> {
     jose::decode(jwk[member].as_str().unwrap()).unwrap()
 }
 
-/// Makes the signature of a text.
+/// Signs a text.
 type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
 
-/// Something that is wrong with a published key.
+/// A published key with a flaw.
 pub struct Flaw {
     rule: String,
     kid: String,
@@ -44,7 +44,7 @@ pub struct Flaw {
     sign: Sign,
     sound: Option<Value>,
     flawed: Vec<String>,
-    because: &'static str,
+    reason: &'static str,
 }
 
 impl Flaw {
@@ -70,11 +70,11 @@ impl Flaw {
     }
 
     pub fn case(&self, workshop: &Workshop<'_>) -> Case {
-        Case::token(&self.rule, self.token(workshop), self.because)
+        Case::token(&self.rule, self.token(workshop), self.reason)
     }
 
-    /// While nothing is wrong with the key, the token that it signs passes.
-    pub async fn sound_key_is_taken(&self, workshop: &Workshop<'_>) {
+    /// Asserts that the token is accepted with the intact key.
+    pub async fn sound_key_is_accepted(&self, workshop: &Workshop<'_>) {
         if self.sound.is_some() {
             let reply = workshop.app.get("/api/v1/me", &self.token(workshop)).await;
             assert_eq!(reply.status(), 200, "{}: {}", self.rule, reply.text());
@@ -92,14 +92,14 @@ struct Flaws {
 }
 
 impl Flaws {
-    /// A sound key of which the published entry differs by `change`.
+    /// Adds an intact key and its flawed entry, which differs by `change`.
     fn add(&mut self, key: &SigningKey, rule: &str, change: impl FnOnce(&mut Value)) {
-        self.add_refused_because(UNPUBLISHED, key, rule, change);
+        self.add_refused_with(UNPUBLISHED, key, rule, change);
     }
 
-    fn add_refused_because(
+    fn add_refused_with(
         &mut self,
-        because: &'static str,
+        reason: &'static str,
         key: &SigningKey,
         rule: &str,
         change: impl FnOnce(&mut Value),
@@ -108,12 +108,12 @@ impl Flaws {
         let sound = named(key, &kid);
         let mut flawed = sound.clone();
         change(&mut flawed);
-        self.add_as_published(because, key, rule, sound, vec![flawed.to_string()]);
+        self.add_as_published(reason, key, rule, sound, vec![flawed.to_string()]);
     }
 
     fn add_as_published(
         &mut self,
-        because: &'static str,
+        reason: &'static str,
         key: &SigningKey,
         rule: &str,
         sound: Value,
@@ -127,11 +127,11 @@ impl Flaws {
             sign: Box::new(move |text| key.sign(text)),
             sound: Some(sound),
             flawed,
-            because,
+            reason,
         });
     }
 
-    /// A key that is no better than none: `sign` needs no secret, or a weak one.
+    /// Adds a key that protects nothing: `sign` needs no secret, or a weak one.
     fn add_forgery(&mut self, rule: &str, algorithm: Algorithm, jwk: Value, sign: impl Fn(&[u8]) -> Vec<u8> + 'static) {
         let kid = format!("flaw-{}", self.list.len());
         let mut jwk = jwk;
@@ -143,16 +143,16 @@ impl Flaws {
             sign: Box::new(sign),
             sound: None,
             flawed: vec![jwk.to_string()],
-            because: UNPUBLISHED,
+            reason: UNPUBLISHED,
         });
     }
 
     fn purposes(&mut self, key: &SigningKey) {
-        let purpose = "a key that is not for signatures verifies none (RFC 7517 section 4.2)";
+        let purpose = "a key that is not for signatures is not used (RFC 7517 section 4.2)";
         for value in [json!("enc"), json!("SIG"), json!(""), json!(null), json!(["sig"])] {
             self.add(key, purpose, |jwk| jwk["use"] = value);
         }
-        let operations = "a key verifies only if its operations hold verify (RFC 7517 section 4.3)";
+        let operations = "a key verifies only if its operations include verify (RFC 7517 section 4.3)";
         for value in
             [json!(["sign"]), json!(["encrypt", "wrapKey"]), json!([]), json!("verify"), json!(null), json!(["Verify"])]
         {
@@ -161,15 +161,15 @@ impl Flaws {
     }
 
     fn halves_and_names(&mut self, key: &SigningKey) {
-        let private = "a key whose private half is published is anybody's (RFC 7517 section 9.2)";
+        let private = "a key whose private half is published is not used (RFC 7517 section 9.2)";
         for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
             self.add(key, private, |jwk| jwk[member] = json!("AQAB"));
         }
-        let kind = "a key is of a type that is understood (RFC 7517 section 4.1)";
+        let kind = "a key is of a supported type (RFC 7517 section 4.1)";
         for value in [json!("oct"), json!("rsa"), json!("EC"), json!("OKP"), json!("AKP"), json!(""), json!(null)] {
             self.add(key, kind, |jwk| jwk["kty"] = value);
         }
-        let rule = "a symmetric key is no public key (RFC 7518 section 6.4, CVE-2026-48526)";
+        let rule = "a symmetric key is not a public key (RFC 7518 section 6.4, CVE-2026-48526)";
         self.add(key, rule, |jwk| *jwk = json!({ "kty": "oct", "k": jwk["n"], "kid": jwk["kid"], "alg": "HS256" }));
         self.twice(key);
     }
@@ -181,7 +181,7 @@ impl Flaws {
         self.add_as_published(UNPUBLISHED, key, once, sound, vec![text]);
         let sound = named(key, "names-two-keys");
         let other = named(&SigningKey::generate(Algorithm::Rs256), "names-two-keys");
-        let one = "a key id that names two keys of one algorithm names none (RFC 7517 section 4.5)";
+        let one = "a key id of two keys of one algorithm is ambiguous (RFC 7517 section 4.5)";
         self.add_as_published(AMBIGUOUS, key, one, sound.clone(), vec![sound.to_string(), other.to_string()]);
     }
 
@@ -209,8 +209,8 @@ impl Flaws {
     }
 
     fn algorithms(&mut self, rsa: &SigningKey, ec: &SigningKey) {
-        let own = "a key that names its algorithm serves that one only (RFC 7517 section 4.4, RFC 8725 section 3.1)";
-        self.add_refused_because(MISMATCH, rsa, own, |jwk| jwk["alg"] = "PS256".into());
+        let own = "a key is used with the algorithm that it names only (RFC 7517 section 4.4, RFC 8725 section 3.1)";
+        self.add_refused_with(MISMATCH, rsa, own, |jwk| jwk["alg"] = "PS256".into());
         for alg in ["RS384", "RSA-OAEP-256", "HS256", "none", "rs256", "", "ES256", "EdDSA"] {
             self.add(rsa, own, |jwk| jwk["alg"] = alg.into());
         }
@@ -223,13 +223,13 @@ impl Flaws {
     }
 
     fn points(&mut self, key: &SigningKey, p384: &SigningKey) {
-        let curve = "the curve is understood and the one of the algorithm (RFC 7518 section 6.2.1.1)";
+        let curve = "the curve is supported and the one of the algorithm (RFC 7518 section 6.2.1.1)";
         for value in [json!("P-384"), json!("P-521"), json!("secp256k1"), json!("p-256"), json!("Ed25519"), json!(null)]
         {
             self.add(key, curve, |jwk| jwk["crv"] = value);
         }
         self.add(p384, curve, |jwk| jwk["crv"] = "P-256".into());
-        let kind = "type and curve belong together (RFC 7518 section 6.2, RFC 8037 section 2)";
+        let kind = "type and curve match (RFC 7518 section 6.2, RFC 8037 section 2)";
         self.add(key, kind, |jwk| jwk["kty"] = "OKP".into());
         self.add(key, kind, |jwk| jwk["kty"] = "RSA".into());
         let (x, y) = (octets(&key.public_jwk(), "x"), octets(&key.public_jwk(), "y"));
@@ -267,13 +267,13 @@ impl Flaws {
         self.add_forgery(rule, Algorithm::Rs256, jwk, move |text| {
             weak.sign(&CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256, text).unwrap()
         });
-        let rule = "with the exponent 1 anybody signs (RFC 8017 section 3.1)";
+        let rule = "with the exponent 1 no secret is needed to sign (RFC 8017 section 3.1)";
         let jwk = json!({ "kty": "RSA", "n": rsa.public_jwk()["n"], "e": encode([1]), "alg": "RS256" });
         self.add_forgery(rule, Algorithm::Rs256, jwk, padded_digest);
         let rule = "with a key of small order one signature fits all messages (RFC 8725 section 3.4)";
         for point in SMALL_ORDER {
             let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(point), "alg": "EdDSA" });
-            // R is the neutral element and S zero, which verifies whenever the key's multiple is neutral as well.
+            // R is the neutral element and S zero, which verifies whenever the multiple of the key is neutral too.
             self.add_forgery(rule, Algorithm::EdDsa, jwk, |_| [neutral_point(), [0; 32]].concat());
         }
     }
@@ -285,7 +285,7 @@ const fn neutral_point() -> [u8; 32] {
     point
 }
 
-/// Points of order 1, 1 in another spelling, 2, 4 and 8.
+/// Points of order 1, 1 in another encoding, 2, 4 and 8.
 const SMALL_ORDER: [[u8; 32]; 5] = [
     neutral_point(),
     {

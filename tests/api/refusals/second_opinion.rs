@@ -1,4 +1,4 @@
-//! What another library refuses for its signature is never served, whatever was done to the token.
+//! A token whose signature another library refuses is never accepted, however the token was changed.
 
 use actix_web::rt::System;
 use jsonwebtoken::{DecodingKey, crypto};
@@ -11,7 +11,7 @@ use crate::support::TestApp;
 
 const CASES_PER_ALGORITHM: u32 = 200;
 
-/// What is done to a good token.
+/// A change of a valid token.
 #[derive(Clone, Debug)]
 enum Change {
     Nothing,
@@ -24,7 +24,7 @@ enum Change {
         segment: usize,
         bit: usize,
     },
-    /// The payload says who else the bearer would like to be.
+    /// Another value of a claim in the payload.
     Claim(&'static str, &'static str),
 }
 
@@ -74,16 +74,16 @@ fn with_claim(token: &str, name: &str, value: &str) -> String {
     format!("{header}.{}.{signature}", jose::encode(claims.to_string()))
 }
 
-/// Whether jsonwebtoken finds that the signature is the key's.
+/// Whether jsonwebtoken accepts the signature.
 fn verifies(token: &str, key: &SigningKey) -> bool {
-    let key_of_theirs = DecodingKey::from_jwk(&serde_json::from_value(key.public_jwk()).unwrap()).unwrap();
+    let decoding_key = DecodingKey::from_jwk(&serde_json::from_value(key.public_jwk()).unwrap()).unwrap();
     let algorithm = key.algorithm().name().parse().unwrap();
     let Some((text, signature)) = token.rsplit_once('.') else { return false };
-    crypto::verify(signature, text.as_bytes(), &key_of_theirs, algorithm).unwrap_or(false)
+    crypto::verify(signature, text.as_bytes(), &decoding_key, algorithm).unwrap_or(false)
 }
 
 #[test]
-fn what_jsonwebtoken_refuses_for_its_signature_is_never_served() {
+fn token_whose_signature_jsonwebtoken_refuses_is_never_accepted() {
     let system = System::new();
     let app = system.block_on(TestApp::spawn());
     let keys = Algorithm::ALL.map(SigningKey::generate);
@@ -92,7 +92,7 @@ fn what_jsonwebtoken_refuses_for_its_signature_is_never_served() {
     let status = |token: &str| system.block_on(app.get("/api/v1/me", token)).status();
     for key in &keys {
         let token = app.token("bob").signed_by(key).sign();
-        assert!(verifies(&token, key) && status(&token) == 200, "{key:?}: the good token passes");
+        assert!(verifies(&token, key) && status(&token) == 200, "{key:?}: the valid token is refused");
         TestRunner::new(Config::with_cases(CASES_PER_ALGORITHM))
             .run(&changes(), |change| {
                 let token = changed(&token, &change);

@@ -1,4 +1,4 @@
-//! The signature: of these octets, by this key, in its one form.
+//! The signature: of these octets, with this key, in its only valid form.
 
 use portcullis::dev::{Algorithm, SigningKey};
 
@@ -90,11 +90,11 @@ fn ecdsa(workshop: &Workshop<'_>) -> Vec<Case> {
         Case::token(in_range, pair(&order, &order), BAD),
         Case::token(in_range, pair(r, &order), BAD),
         Case::token(in_range, pair(&order, s), BAD),
-        Case::token("r and s have their order (RFC 7518 section 3.4)", pair(s, r), BAD),
+        Case::token("r and s are not interchangeable (RFC 7518 section 3.4)", pair(s, r), BAD),
     ]
 }
 
-/// Of the group of P-256 (SEC 2 section 2.4.2).
+/// The order of the group of P-256 (SEC 2 section 2.4.2).
 const P256_ORDER: [u8; 32] = [
     0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
     0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
@@ -108,7 +108,7 @@ fn rsa(workshop: &Workshop<'_>) -> Vec<Case> {
         Case::token(below, with_signature(&good, |_| modulus.clone()), BAD),
         Case::token(below, with_signature(&good, |octets| plus(&octets, &modulus)), BAD),
         Case::token(
-            "the padding is not a signature yet (RFC 8017 section 8.2.2)",
+            "the padding alone is not a signature (RFC 8017 section 8.2.2)",
             signed_with(&good, super::jose::padded_digest),
             BAD,
         ),
@@ -125,19 +125,19 @@ fn ed25519(workshop: &Workshop<'_>) -> Vec<Case> {
         [r, &shifted].concat()
     });
     vec![Case::token(
-        "S is below the order of the group, so that a signature has one form (RFC 8032 section 5.1.7)",
+        "S is below the order of the group, so that a signature has a single form (RFC 8032 section 5.1.7)",
         token,
         BAD,
     )]
 }
 
-/// Of the group of Ed25519 (RFC 8032 section 5.1), big-endian.
+/// The order of the group of Ed25519 (RFC 8032 section 5.1), big-endian.
 const ED25519_ORDER: [u8; 32] = [
     0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x14, 0xde, 0xf9, 0xde, 0xa2, 0xf7, 0x9c, 0xd6, 0x58, 0x12,
     0x63, 0x1a, 0x5c, 0xf5, 0xd3, 0xed,
 ];
 
-/// The sum of two big-endian numbers of one length, with one octet more if it needs one.
+/// The sum of two big-endian numbers of equal length, with one more octet on overflow.
 fn plus(a: &[u8], b: &[u8]) -> Vec<u8> {
     assert_eq!(a.len(), b.len());
     let mut carry = 0;

@@ -1,4 +1,4 @@
-//! Each defence of the sign-in and of the cookie, tried.
+//! Attacks on each defence of the sign-in and of the session cookie.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ fn assert_refused(reply: &Reply) {
 }
 
 #[actix_web::test]
-async fn an_answer_with_another_state_is_refused_and_the_right_one_still_counts() {
+async fn callback_with_another_state_is_refused_and_the_right_one_still_succeeds() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     let page = browser.begin("/auth/login?return_to=/app").await;
@@ -25,27 +25,27 @@ async fn an_answer_with_another_state_is_refused_and_the_right_one_still_counts(
     for forged in [Some("forged"), Some(""), None] {
         assert_refused(&browser.get(&with(&back, "state", forged)).await);
     }
-    assert_eq!(app.idp.token_endpoint().requests(), asked, "nothing is asked for a stranger");
+    assert_eq!(app.idp.token_endpoint().requests(), asked, "a forged callback caused a token request");
     browser.arrive(&back).await;
     assert_eq!(browser.who().await.status(), 200);
 }
 
 #[actix_web::test]
-async fn nobody_is_signed_in_by_somebody_elses_answer() {
+async fn callback_of_another_browser_signs_in_no_victim() {
     let app = spawn().await;
     let mut attacker = Browser::new(&app);
     let page = attacker.begin("/auth/login?return_to=/app").await;
     let back = attacker.agree(&page, "alice").await;
     let mut victim = Browser::new(&app);
     assert_refused(&victim.get(&back).await);
-    // Nor while the victim is on the way itself.
+    // The same while the victim has begun a sign-in.
     victim.begin("/auth/login?return_to=/app").await;
     assert_refused(&victim.get(&back).await);
     assert_eq!(victim.session(), None);
 }
 
 #[actix_web::test]
-async fn an_answer_counts_once_and_loading_it_anew_does_no_harm() {
+async fn callback_succeeds_once_and_reloading_it_is_harmless() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     let page = browser.begin("/auth/login?return_to=/app").await;
@@ -53,13 +53,13 @@ async fn an_answer_counts_once_and_loading_it_anew_does_no_harm() {
     browser.arrive(&back).await;
     let asked = app.idp.token_endpoint().requests();
     assert_refused(&browser.get(&back).await);
-    assert_eq!(app.idp.token_endpoint().requests(), asked, "to a provider, a code that comes twice is a theft");
+    assert_eq!(app.idp.token_endpoint().requests(), asked, "a provider treats a repeated code as theft");
     app.pass(600);
-    assert_eq!(browser.who().await.status(), 200, "so what came of it is still good");
+    assert_eq!(browser.who().await.status(), 200, "the refresh token is still valid");
 }
 
 #[actix_web::test]
-async fn a_code_and_the_cookie_that_goes_with_it_count_once() {
+async fn code_with_its_login_cookie_succeeds_once() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     let page = browser.begin("/auth/login?return_to=/app").await;
@@ -71,14 +71,14 @@ async fn a_code_and_the_cookie_that_goes_with_it_count_once() {
 }
 
 #[actix_web::test]
-async fn a_code_of_another_sign_in_is_worth_nothing() {
+async fn code_of_another_sign_in_is_refused() {
     let app = spawn().await;
     let (mut attacker, mut victim) = (Browser::new(&app), Browser::new(&app));
     let page = attacker.begin("/auth/login?return_to=/app").await;
     let theirs = attacker.agree(&page, "alice").await;
     let page = victim.begin("/auth/login?return_to=/app").await;
     let own = victim.agree(&page, "bob").await;
-    // The state is right: PKCE and the nonce are what is left.
+    // The state is right: PKCE and the nonce are the remaining checks.
     let (_, query) = theirs.split_once('?').unwrap();
     let code = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").unwrap().1;
     let landed = victim.arrive(&with(&own, "code", Some(&code))).await;
@@ -87,7 +87,7 @@ async fn a_code_of_another_sign_in_is_worth_nothing() {
 }
 
 #[actix_web::test]
-async fn an_answer_of_another_issuer_or_of_none_is_mixed_up() {
+async fn callback_without_the_right_issuer_is_refused() {
     let app = spawn().await;
     let asked = app.idp.token_endpoint().requests();
     for issuer in [Some("https://foreign.example"), Some(""), None] {
@@ -96,11 +96,11 @@ async fn an_answer_of_another_issuer_or_of_none_is_mixed_up() {
         let back = browser.agree(&page, "bob").await;
         assert_eq!(browser.arrive(&with(&back, "iss", issuer)).await.query(), Some("error=login-failed"), "{issuer:?}");
     }
-    assert_eq!(app.idp.token_endpoint().requests(), asked, "another issuer's code is shown to nobody");
+    assert_eq!(app.idp.token_endpoint().requests(), asked, "the code of another issuer was sent");
 }
 
 #[actix_web::test]
-async fn a_sign_in_ends_after_ten_minutes() {
+async fn sign_in_expires_after_ten_minutes() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     let page = browser.begin("/auth/login?return_to=/app").await;
@@ -110,10 +110,10 @@ async fn a_sign_in_ends_after_ten_minutes() {
 }
 
 #[actix_web::test]
-async fn what_is_asked_for_is_bound_to_the_browser_and_returns_to_one_address() {
+async fn authorization_request_is_bound_to_the_browser_and_has_a_fixed_redirect_uri() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
-    // Whatever the request says of where it goes.
+    // A forwarded host has no effect on the redirect URI.
     let request = browser.request(Method::GET, "/auth/login").header("X-Forwarded-Host", "foreign.example");
     let page = super::location(&browser.send(request).await);
     let get = |name| parameter(&page, name).unwrap();
@@ -128,12 +128,12 @@ async fn what_is_asked_for_is_bound_to_the_browser_and_returns_to_one_address() 
     }
     let kept = &browser.cookies["login"];
     for name in ["state", "nonce"] {
-        assert!(!kept.contains(&get(name)), "{name} is told by the cookie");
+        assert!(!kept.contains(&get(name)), "the cookie reveals {name}");
     }
 }
 
 #[actix_web::test]
-async fn a_cookie_that_was_changed_or_made_up_is_no_cookie() {
+async fn changed_or_made_up_cookie_is_refused() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     let page = browser.begin("/auth/login?return_to=/app").await;
@@ -150,7 +150,7 @@ async fn a_cookie_that_was_changed_or_made_up_is_no_cookie() {
 }
 
 #[actix_web::test]
-async fn nobody_is_sent_to_a_strangers_page() {
+async fn foreign_return_address_is_refused() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     for target in [
@@ -180,15 +180,15 @@ async fn nobody_is_sent_to_a_strangers_page() {
     assert!(browser.cookies.is_empty());
     let page = browser.begin(&format!("/auth/login?return_to={APP}/welcome?a=b")).await;
     let back = browser.agree(&page, "bob").await;
-    assert_eq!(browser.arrive(&back).await.as_str(), format!("{APP}/welcome?a=b"), "one of ours is fine");
+    assert_eq!(browser.arrive(&back).await.as_str(), format!("{APP}/welcome?a=b"), "an allowed origin is accepted");
 }
 
 #[actix_web::test]
-async fn a_session_id_that_was_planted_is_worth_nothing_after_the_sign_in() {
+async fn planted_session_id_is_useless_after_the_sign_in() {
     let app = spawn().await;
-    // Made up, and one that the attacker holds.
+    // A made-up one, and a session of the attacker.
     let attackers = signed_in(&app, "alice").await;
-    for planted in ["planted-by-somebody", attackers.session().unwrap()] {
+    for planted in ["planted-by-an-attacker", attackers.session().unwrap()] {
         let mut victim = Browser::new(&app);
         victim.cookies.insert("session".to_owned(), planted.to_owned());
         victim.sign_in("bob").await;
@@ -201,7 +201,7 @@ async fn a_session_id_that_was_planted_is_worth_nothing_after_the_sign_in() {
 }
 
 #[actix_web::test]
-async fn a_cookie_that_was_copied_is_worth_nothing_after_the_sign_out() {
+async fn copied_cookie_is_useless_after_the_sign_out() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     let mut thief = browser.copy();
@@ -213,7 +213,7 @@ async fn a_cookie_that_was_copied_is_worth_nothing_after_the_sign_out() {
 }
 
 #[actix_web::test]
-async fn of_two_cookies_of_one_name_neither_counts() {
+async fn two_cookies_of_one_name_are_refused() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     let cookies = format!("session={}; session=planted", browser.session().unwrap());
@@ -223,7 +223,7 @@ async fn of_two_cookies_of_one_name_neither_counts() {
 }
 
 #[actix_web::test]
-async fn a_change_by_cookie_comes_from_a_script_of_a_page_of_ours() {
+async fn change_by_cookie_requires_a_script_of_an_allowed_origin() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     let own = app.url().to_owned();
@@ -240,12 +240,12 @@ async fn a_change_by_cookie_comes_from_a_script_of_a_page_of_ours() {
         &[(scripted, "fetch"), (origin, "https://app.example.com.foreign.example")],
         &[(scripted, "fetch"), (origin, "http://app.example.com")],
         &[(scripted, "fetch"), (origin, &own), (origin, "https://foreign.example")],
-        // What says whose page it is counts before what says how far away it is.
+        // `Origin` takes precedence over `Sec-Fetch-Site`.
         &[(scripted, "fetch"), (origin, "https://foreign.example"), (site, "same-origin")],
         &[(scripted, "fetch"), (site, "same-site")],
         &[(scripted, "fetch"), (site, "cross-site")],
         &[(scripted, "fetch"), (site, "none")],
-        // No substitute for an origin.
+        // `Referer` does not replace `Origin`.
         &[(scripted, "fetch"), ("Referer", &own)],
     ];
     let changes =
@@ -271,9 +271,9 @@ async fn a_change_by_cookie_comes_from_a_script_of_a_page_of_ours() {
 }
 
 #[actix_web::test]
-async fn the_database_holds_nothing_that_opens_anything() {
+async fn database_contains_no_usable_credential() {
     let app = spawn().await;
-    // A server's files are not ours to read; what is written is the same.
+    // The files of a server are not accessible here; it stores the same values.
     let Some(file) = app.database().url().strip_prefix("sqlite://").map(PathBuf::from) else { return };
     let browser = signed_in(&app, "bob").await;
     let mut copy = browser.copy();
@@ -285,10 +285,10 @@ async fn the_database_holds_nothing_that_opens_anything() {
     for file in fs::read_dir(file.parent().unwrap()).unwrap() {
         stored.extend(fs::read(file.unwrap().path()).unwrap());
     }
-    let holds = |text: &str| stored.windows(text.len()).any(|window| window == text.as_bytes());
-    assert!(holds(&id), "this is where sessions are");
-    assert!(!holds(&session), "the cookie is there");
+    let contains = |text: &str| stored.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(contains(&id), "the session's id is not in these files");
+    assert!(!contains(&session), "the cookie is stored");
     for part in id_token.split('.') {
-        assert!(!holds(part), "the ID token is there");
+        assert!(!contains(part), "the ID token is stored");
     }
 }

@@ -1,4 +1,4 @@
-//! A browser as far as signing in goes: it keeps cookies, and takes them and redirects where it is told to.
+//! A browser for the sign-in: it keeps cookies, and returns the redirects that it gets.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::support::{AUDIENCE, Reply, Request, Setup, TestApp, client};
 
 pub const KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
 pub const OTHER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-/// A sibling whose pages act with the cookie.
+/// A sibling origin whose pages may use the cookie.
 pub const APP: &str = "https://app.example.com";
 
-/// A service at which people sign in, before it starts.
+/// The setup of a service with browser sign-in.
 pub fn setup() -> Setup {
     settings().into_iter().fold(TestApp::setup(), |setup, (name, value)| setup.var(name, value))
 }
@@ -29,12 +29,12 @@ fn settings() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-/// A service at which people sign in.
+/// A service with browser sign-in.
 pub async fn spawn() -> TestApp {
     setup().spawn().await
 }
 
-/// Another replica of the service: the same database, public URL, provider and clock. Returns where it listens.
+/// Starts another replica of the service with the same database, public URL, provider and clock. Returns its address.
 pub async fn replica_of(app: &TestApp, key: &str) -> String {
     let database = app.database().url();
     let mut vars = vec![
@@ -56,7 +56,7 @@ pub async fn replica_of(app: &TestApp, key: &str) -> String {
 pub struct Browser<'a> {
     pub app: &'a TestApp,
     pub cookies: BTreeMap<String, String>,
-    /// The replica that it happens to reach.
+    /// The replica that the browser connects to.
     pub url: String,
     client: reqwest::Client,
 }
@@ -66,7 +66,7 @@ impl<'a> Browser<'a> {
         Self { app, cookies: BTreeMap::new(), url: app.url().to_owned(), client: client() }
     }
 
-    /// Another one with the same cookies: whoever has stolen them, or the same behind another replica.
+    /// A browser with the same cookies: a thief's, or the same one at another replica.
     pub fn copy(&self) -> Self {
         Self { app: self.app, cookies: self.cookies.clone(), url: self.url.clone(), client: client() }
     }
@@ -78,7 +78,7 @@ impl<'a> Browser<'a> {
         if cookies.is_empty() { request } else { request.header("Cookie", &cookies.join("; ")) }
     }
 
-    /// A request as a script of the service's own pages sends it.
+    /// A request as sent by a script of the service's own pages.
     pub fn scripted(&self, method: Method, path: &str) -> Request {
         self.request(method, path).header("Origin", self.app.url()).header("X-Requested-With", "fetch")
     }
@@ -101,14 +101,14 @@ impl<'a> Browser<'a> {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// Goes to sign in. Returns the provider's page.
+    /// Begins a sign-in. Returns the provider's page.
     pub async fn begin(&mut self, path: &str) -> Url {
         let reply = self.get(path).await;
         assert_eq!(reply.status(), 303, "{}", reply.text());
         location(&reply)
     }
 
-    /// Chooses who to be on the provider's page. Returns where the provider sends it, as a path of the service.
+    /// Chooses a user on the provider's page. Returns the callback to which the provider redirects, as a path of the service.
     pub async fn agree(&self, page: &Url, login: &str) -> String {
         let parameters = page.query_pairs().filter(|(name, _)| name != "login");
         let body = Serializer::new(String::new()).extend_pairs(parameters).append_pair("login", login).finish();
@@ -119,21 +119,21 @@ impl<'a> Browser<'a> {
         back.as_str().strip_prefix(self.app.url()).unwrap_or_else(|| panic!("sent to {back}")).to_owned()
     }
 
-    /// Signs in, and returns where that led.
+    /// Signs in and returns the final location.
     pub async fn sign_in(&mut self, login: &str) -> Url {
         let page = self.begin("/auth/login?return_to=/app").await;
         let back = self.agree(&page, login).await;
         self.arrive(&back).await
     }
 
-    /// Comes back from the provider. Returns where that led.
+    /// Follows the callback. Returns the location that it redirects to.
     pub async fn arrive(&mut self, back: &str) -> Url {
         let reply = self.get(back).await;
         assert_eq!(reply.status(), 303, "{}", reply.text());
         location(&reply)
     }
 
-    /// What the service says of who is signed in.
+    /// The session as the service reports it.
     pub async fn who(&mut self) -> Reply {
         self.get("/auth/session").await
     }
@@ -143,7 +143,7 @@ impl<'a> Browser<'a> {
     }
 }
 
-/// One that is signed in.
+/// A signed-in browser.
 pub async fn signed_in<'a>(app: &'a TestApp, login: &str) -> Browser<'a> {
     let mut browser = Browser::new(app);
     let landed = browser.sign_in(login).await;
@@ -160,7 +160,7 @@ pub fn parameter(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
 }
 
-/// A path and query with one parameter changed, or taken away.
+/// A path and query with one parameter changed or removed.
 pub fn with(path: &str, name: &str, value: Option<&str>) -> String {
     let (path, query) = path.split_once('?').unwrap();
     let pairs = url::form_urlencoded::parse(query.as_bytes()).filter(|(own, _)| own != name);

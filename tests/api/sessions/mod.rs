@@ -1,4 +1,4 @@
-//! Browser sessions: people who sign in here, and act by a cookie from then on.
+//! Browser sessions: users sign in at the service and then authenticate with a cookie.
 
 mod attacks;
 pub mod browser;
@@ -14,10 +14,10 @@ use crate::support::TestApp;
 use browser::{APP, Browser, KEY, OTHER_KEY, location, parameter, replica_of, signed_in, spawn};
 
 #[actix_web::test]
-async fn a_person_signs_in_and_acts_by_the_cookie_alone() {
+async fn user_signs_in_and_authenticates_by_the_cookie_alone() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
-    assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), ["session"], "what was there for the way is gone");
+    assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), ["session"], "the login cookie is left");
 
     let me = browser.get("/api/v1/me").await;
     assert_eq!((me.status(), me.json()["display_name"].as_str()), (200, Some("Bob Baker")), "{}", me.text());
@@ -33,7 +33,7 @@ async fn a_person_signs_in_and_acts_by_the_cookie_alone() {
 }
 
 #[actix_web::test]
-async fn a_session_has_all_the_rights_of_its_person_and_they_change_with_them() {
+async fn session_has_all_permissions_of_its_user_and_follows_their_changes() {
     let app = spawn().await;
     let mut alice = signed_in(&app, "alice").await;
     let access = alice.get("/api/v1/me/access").await.json();
@@ -53,7 +53,7 @@ async fn a_session_has_all_the_rights_of_its_person_and_they_change_with_them() 
 }
 
 #[actix_web::test]
-async fn the_cookie_of_plain_http_is_for_this_machine_alone_and_no_script_reads_it() {
+async fn cookie_over_plain_http_is_host_only_and_hidden_from_scripts() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     let page = browser.begin("/auth/login?return_to=/app").await;
@@ -67,7 +67,7 @@ async fn the_cookie_of_plain_http_is_for_this_machine_alone_and_no_script_reads_
 }
 
 #[actix_web::test]
-async fn signing_out_ends_the_session_here_and_leads_to_the_provider_by_no_script() {
+async fn sign_out_ends_the_session_and_redirects_to_the_provider() {
     let app = browser::setup().var("SESSION_LOGGED_OUT_URL", "http://localhost:5173/bye").spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     let out = browser.send(browser.scripted(Method::POST, "/auth/logout")).await;
@@ -81,14 +81,14 @@ async fn signing_out_ends_the_session_here_and_leads_to_the_provider_by_no_scrip
     assert_eq!(parameter(&next, "client_id").as_deref(), Some("portcullis-session"));
     assert!(parameter(&next, "id_token_hint").is_some_and(|hint| hint.split('.').count() == 3));
     assert!(browser.cookies.is_empty());
-    // The provider takes it.
+    // The provider accepts the sign-out.
     let bye = crate::support::Reply::read(crate::support::client().get(next).send().await.unwrap()).await;
     assert_eq!((bye.status(), bye.header("location")), (303, Some("http://localhost:5173/bye")));
-    assert_eq!(browser.get("/auth/logout").await.problem(), "login-failed", "once");
+    assert_eq!(browser.get("/auth/logout").await.problem(), "login-failed", "the sign-out continues once only");
 }
 
 #[actix_web::test]
-async fn signing_out_twice_or_without_a_session_changes_nothing() {
+async fn repeated_sign_out_or_without_a_session_changes_nothing() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     for _ in 0..2 {
@@ -98,7 +98,7 @@ async fn signing_out_twice_or_without_a_session_changes_nothing() {
 }
 
 #[actix_web::test]
-async fn a_person_sees_their_sessions_and_ends_one_or_all() {
+async fn user_lists_own_sessions_and_ends_one_or_all() {
     let app = spawn().await;
     let (mut here, mut there, mut alice) =
         (signed_in(&app, "bob").await, signed_in(&app, "bob").await, signed_in(&app, "alice").await);
@@ -108,13 +108,13 @@ async fn a_person_sees_their_sessions_and_ends_one_or_all() {
     assert_eq!(sessions[0]["ends_at"], "2030-01-02T15:04:05Z");
     assert_eq!(sessions[0]["idle_ends_at"], "2030-01-02T03:34:05Z");
 
-    // Somebody else's is none.
+    // Ending another user's session has no effect.
     let path = format!("/api/v1/me/sessions/{}", sessions[1]["id"].as_str().unwrap());
     assert_eq!(alice.send(alice.scripted(Method::DELETE, &path)).await.status(), 204);
     assert_eq!(there.who().await.status(), 200);
     assert_eq!(here.send(here.scripted(Method::DELETE, &path)).await.status(), 204);
     assert_eq!(there.who().await.problem(), "session-ended");
-    // By a token as well.
+    // The list by token.
     let listed = app.get("/api/v1/me/sessions", &app.token("bob").sign()).await.json();
     assert_eq!((listed["items"].as_array().unwrap().len(), &listed["items"][0]["current"]), (1, &json!(false)));
 
@@ -133,7 +133,7 @@ async fn a_person_sees_their_sessions_and_ends_one_or_all() {
 }
 
 #[actix_web::test]
-async fn an_idle_session_ends_and_so_does_the_busiest() {
+async fn session_ends_when_idle_and_at_its_absolute_end() {
     let app = browser::setup().var("SESSION_ABSOLUTE_SECONDS", "14400").spawn().await;
     let (mut idle, mut busy) = (signed_in(&app, "bob").await, signed_in(&app, "bob").await);
     for _ in 0..8 {
@@ -146,11 +146,11 @@ async fn an_idle_session_ends_and_so_does_the_busiest() {
     app.pass(1);
     assert_eq!(busy.who().await.problem(), "session-ended");
     let listed = app.get("/api/v1/me/sessions", &app.token("bob").sign()).await;
-    assert_eq!(listed.json(), json!({ "items": [] }), "nor is either of them listed");
+    assert_eq!(listed.json(), json!({ "items": [] }), "ended sessions are listed");
 }
 
 #[actix_web::test]
-async fn revoking_ends_the_sessions_and_signing_in_anew_helps() {
+async fn revocation_ends_the_sessions_and_a_new_sign_in_succeeds() {
     let app = spawn().await;
     let mut bob = signed_in(&app, "bob").await;
     let id = bob.who().await.json()["id"].as_str().unwrap().to_owned();
@@ -163,7 +163,7 @@ async fn revoking_ends_the_sessions_and_signing_in_anew_helps() {
 }
 
 #[actix_web::test]
-async fn a_session_is_not_handed_on_with_the_identity_that_it_began_by() {
+async fn session_ends_when_its_identity_moves_to_another_user() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     let bob = browser.who().await.json()["id"].as_str().unwrap().to_owned();
@@ -176,11 +176,11 @@ async fn a_session_is_not_handed_on_with_the_identity_that_it_began_by() {
     let carol = app.introduce("carol").await;
     let moved = json!({ "issuer": app.idp.url(), "subject": "bob" });
     assert_eq!(app.post(&of(&carol), &app.admin(), moved).await.status(), 201);
-    assert_eq!(browser.who().await.problem(), "session-ended", "it was bob's, and this would be carol");
+    assert_eq!(browser.who().await.problem(), "session-ended", "bob's session must not become carol's");
 }
 
 #[actix_web::test]
-async fn an_authorization_field_decides_alone() {
+async fn authorization_field_takes_precedence_over_the_cookie() {
     let app = spawn().await;
     let mut bob = signed_in(&app, "bob").await;
     let by_token = bob.send(bob.request(Method::GET, "/auth/session").bearer(&app.admin())).await.json();
@@ -189,13 +189,13 @@ async fn an_authorization_field_decides_alone() {
     assert_eq!(forged.problem(), "invalid-token");
     let other_scheme = bob.send(bob.request(Method::GET, "/auth/session").header("Authorization", "Basic YTpi")).await;
     assert_eq!(other_scheme.problem(), "missing-token");
-    // Nor does a token need what a cookie does.
+    // Token requests need no origin.
     let edit = bob.request(Method::PATCH, "/api/v1/me").bearer(&app.admin()).header("If-Match", "*").json(&json!({}));
     assert_eq!(bob.send(edit).await.status(), 200);
 }
 
 #[actix_web::test]
-async fn where_no_client_is_configured_nobody_signs_in() {
+async fn browser_sign_in_is_not_enabled_without_a_client() {
     let app = TestApp::spawn().await;
     for (method, path) in [
         (Method::GET, "/auth/login"),
@@ -213,14 +213,14 @@ async fn where_no_client_is_configured_nobody_signs_in() {
 }
 
 #[actix_web::test]
-async fn a_session_of_one_replica_is_one_of_all_and_keys_can_change_meanwhile() {
+async fn session_is_valid_at_all_replicas_and_during_a_key_change() {
     let app = spawn().await;
     let browser = signed_in(&app, "bob").await;
     let during = replica_of(&app, &format!("{OTHER_KEY},{KEY}")).await;
     let mut elsewhere = browser.copy();
     elsewhere.url = during;
     assert_eq!(elsewhere.who().await.status(), 200);
-    // Signed in while both are known, it outlives the old one.
+    // A session begun while both keys are configured survives the old key.
     elsewhere.cookies.clear();
     elsewhere.sign_in("bob").await;
     let after = replica_of(&app, OTHER_KEY).await;
@@ -228,11 +228,11 @@ async fn a_session_of_one_replica_is_one_of_all_and_keys_can_change_meanwhile() 
     assert_eq!(elsewhere.who().await.status(), 200);
     let mut old = browser.copy();
     old.url = after;
-    assert_eq!(old.who().await.problem(), "session-ended", "what no key opens is no session, and no failure");
+    assert_eq!(old.who().await.problem(), "session-ended", "a cookie that no key decrypts is no error");
 }
 
 #[actix_web::test]
-async fn pages_of_an_allowed_origin_read_answers_to_the_cookie_and_others_do_not() {
+async fn only_pages_of_an_allowed_origin_read_responses_to_the_cookie() {
     let app = browser::setup().var("CORS_ALLOWED_ORIGINS", "https://tokens.example.com").spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     let allowed = browser.send(browser.request(Method::GET, "/auth/session").header("Origin", APP)).await;
@@ -244,11 +244,11 @@ async fn pages_of_an_allowed_origin_read_answers_to_the_cookie_and_others_do_not
         assert_eq!(other.header("access-control-allow-origin").is_some(), is_readable, "{origin}");
     }
     let out = browser.request(Method::POST, "/auth/logout").header("Origin", APP).header("X-Requested-With", "fetch");
-    assert_eq!(browser.send(out).await.status(), 200, "and they act with it");
+    assert_eq!(browser.send(out).await.status(), 200, "pages of an allowed origin make changes");
 }
 
 #[actix_web::test]
-async fn without_a_destination_a_sign_in_ends_at_the_front_page() {
+async fn sign_in_without_a_destination_ends_at_the_front_page() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     let page = browser.begin("/auth/login").await;
@@ -257,7 +257,7 @@ async fn without_a_destination_a_sign_in_ends_at_the_front_page() {
 }
 
 #[actix_web::test]
-async fn three_tabs_sign_in_at_once_each_to_its_own_place() {
+async fn three_tabs_sign_in_concurrently_to_their_own_destinations() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     let mut backs = Vec::new();
@@ -265,7 +265,7 @@ async fn three_tabs_sign_in_at_once_each_to_its_own_place() {
         let page = browser.begin(&format!("/auth/login?return_to=/{tab}")).await;
         backs.push(browser.agree(&page, "bob").await);
     }
-    assert_eq!(browser.get(&backs[0]).await.problem(), "login-failed", "the oldest of four gives way");
+    assert_eq!(browser.get(&backs[0]).await.problem(), "login-failed", "the oldest of four sign-ins is dropped");
     for (tab, back) in backs.iter().enumerate().skip(1) {
         assert_eq!(browser.arrive(back).await.path(), format!("/{tab}"));
     }

@@ -1,4 +1,4 @@
-//! Which pages may send a request by cookie: reads, upgrades and event streams.
+//! Requests by cookie that pages may send: reads, upgrades and event streams.
 
 use portcullis::actix_web::HttpResponse;
 use portcullis::{AUTHENTICATED, Api, Application, op, utoipa};
@@ -8,7 +8,7 @@ use super::browser::{APP, Browser, setup, signed_in};
 use crate::support::{TestApp, raw};
 
 const FOREIGN: &str = "https://foreign.example";
-/// Not listed, but of the same site as [`APP`], so the browser sends the cookie along.
+/// Not allowed, but of the same site as [`APP`], so the browser sends the cookie.
 const SIBLING: &str = "https://blog.example.com";
 
 /// Answers an upgrade, as a WebSocket route does.
@@ -31,7 +31,7 @@ async fn spawn() -> TestApp {
     setup().application(Application::new().routes(register)).spawn().await
 }
 
-/// The spellings of an upgrade that clients and libraries use, one line or more each.
+/// The forms of an upgrade that clients and libraries use.
 const UPGRADES: [&str; 8] = [
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
     "upgrade: WebSocket\r\nconnection: keep-alive, UPGRADE\r\n",
@@ -43,7 +43,7 @@ const UPGRADES: [&str; 8] = [
     "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
 ];
 
-/// The status of a `GET` of `path` with these fields, sent as they are spelt.
+/// The status of a `GET` of `path` with these fields, sent verbatim.
 async fn status(app: &TestApp, path: &str, credential: &str, fields: &str) -> u16 {
     let authority = app.url().strip_prefix("http://").unwrap();
     let close = if fields.to_ascii_lowercase().contains("connection:") { "" } else { "Connection: close\r\n" };
@@ -71,7 +71,7 @@ async fn upgrade_by_cookie_needs_an_allowed_origin_in_every_spelling() {
         format!("Origin: {FOREIGN}\r\nSec-Fetch-Site: same-origin\r\n"),
         "Sec-Fetch-Site: same-site\r\n".to_owned(),
         "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n".to_owned(),
-        // A WebSocket cannot carry it, so it must not stand in for the origin.
+        // A WebSocket cannot send this field, so it must not replace the origin.
         "X-Requested-With: fetch\r\n".to_owned(),
     ];
     for upgrade in UPGRADES {
@@ -117,7 +117,7 @@ async fn event_stream_by_cookie_needs_an_allowed_origin() {
 }
 
 #[actix_web::test]
-async fn read_by_cookie_is_refused_to_other_pages_and_left_to_links() {
+async fn read_by_cookie_is_refused_to_foreign_pages_and_allowed_for_links() {
     let app = spawn().await;
     let browser = signed_in(&app, "bob").await;
     let (origin, site, mode, dest) = ("Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest");

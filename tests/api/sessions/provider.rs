@@ -1,4 +1,4 @@
-//! What goes wrong at the provider ends where the browser wanted to go, with a code; and what the provider says behind its back.
+//! Failures at the provider, which end the sign-in at its destination with an error code; and back-channel logout.
 
 use portcullis::dev::{Algorithm, SESSION_CLIENT, SPA_CLIENT, SigningKey};
 use reqwest::Method;
@@ -10,25 +10,25 @@ use crate::support::scrape::Metrics;
 use crate::support::{Reply, TestApp, start_time};
 
 #[actix_web::test]
-async fn what_the_provider_refuses_ends_at_the_destination_with_its_code() {
+async fn refusal_of_the_provider_ends_at_the_destination_with_its_code() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
-    for (error, told) in [
+    for (error, expected) in [
         ("access_denied", "access_denied"),
         ("login_required", "login_required"),
         ("server_error", "server_error"),
         ("temporarily_unavailable", "temporarily_unavailable"),
-        // About us, not about the person; and what nobody knows.
+        // Errors about this client rather than the user, and unknown ones.
         ("invalid_scope", "login-failed"),
         ("<script>", "login-failed"),
     ] {
         let page = browser.begin("/auth/login?return_to=/app?a=b").await;
         let back = with(&browser.agree(&page, "").await, "error", Some(error));
         let landed = browser.arrive(&back).await;
-        assert_eq!(landed.as_str(), format!("{}/app?a=b&error={told}", app.url()));
+        assert_eq!(landed.as_str(), format!("{}/app?a=b&error={expected}", app.url()));
         assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
     }
-    // In earnest: the person changes their mind; and nobody is to be asked.
+    // Genuine errors: the user cancels; and a sign-in page is needed with prompt=none.
     let page = browser.begin("/auth/login?return_to=/app").await;
     let back = browser.agree(&page, "").await;
     assert_eq!(browser.arrive(&back).await.query(), Some("error=access_denied"));
@@ -38,25 +38,25 @@ async fn what_the_provider_refuses_ends_at_the_destination_with_its_code() {
 }
 
 #[actix_web::test]
-async fn while_the_provider_is_down_nobody_is_sent_there() {
+async fn sign_in_is_refused_while_the_provider_is_unavailable() {
     let app = setup().spawn_after(|idp| idp.discovery().fail(500)).await;
     let mut browser = Browser::new(&app);
     let refused = browser.get("/auth/login?return_to=/app").await;
     assert_eq!((refused.status(), refused.problem().as_str()), (503, "provider-unavailable"));
     assert!(refused.header("retry-after").is_some());
     app.idp.discovery().reset();
-    // The keys are asked for again after a pause.
+    // The metadata is fetched again after a pause.
     app.pass(31);
     browser.sign_in("bob").await;
-    assert_eq!(browser.who().await.status(), 200, "and it heals by itself");
+    assert_eq!(browser.who().await.status(), 200, "the sign-in recovers by itself");
 }
 
 #[actix_web::test]
-async fn a_provider_that_fails_at_the_last_step_ends_the_sign_in_and_not_in_a_loop() {
+async fn failure_of_the_token_endpoint_ends_the_sign_in_at_its_destination() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     let refusal = json!({ "error": "invalid_client", "error_description": "a secret of the provider" }).to_string();
-    for (spoil, told) in [
+    for (spoil, expected) in [
         (Box::new(|app: &TestApp| app.idp.token_endpoint().fail(500)) as Box<dyn Fn(&TestApp)>, "provider-unavailable"),
         (Box::new(|app: &TestApp| app.idp.token_endpoint().fail(401)), "provider-unavailable"),
         (Box::new(|app: &TestApp| app.idp.token_endpoint().serve("<html>")), "provider-unavailable"),
@@ -67,14 +67,14 @@ async fn a_provider_that_fails_at_the_last_step_ends_the_sign_in_and_not_in_a_lo
         let back = browser.agree(&page, "bob").await;
         spoil(&app);
         let landed = browser.arrive(&back).await;
-        assert_eq!(landed.as_str(), format!("{}/app?error={told}", app.url()));
+        assert_eq!(landed.as_str(), format!("{}/app?error={expected}", app.url()));
         assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
         app.idp.token_endpoint().reset();
     }
 }
 
 #[actix_web::test]
-async fn somebody_who_is_not_let_in_is_told_why() {
+async fn refused_user_returns_with_the_reason() {
     let app = spawn().await;
     let bob = app.introduce("bob").await;
     app.post(&format!("/api/v1/users/{bob}/disable"), &app.admin(), json!({})).await;
@@ -90,16 +90,16 @@ async fn somebody_who_is_not_let_in_is_told_why() {
     assert_eq!(browser.sign_in("bob").await.query(), Some("error=principal-pending"));
 }
 
-async fn tell(app: &TestApp, logout_token: &str) -> Reply {
+async fn send_logout_token(app: &TestApp, logout_token: &str) -> Reply {
     let body = format!("logout_token={logout_token}");
     let request = app.request(Method::POST, "/auth/backchannel-logout");
     request.body("application/x-www-form-urlencoded", &body).send().await
 }
 
-/// What the provider calls the session of this browser.
+/// The `sid` of this browser's session.
 async fn sid_of(browser: &Browser<'_>) -> String {
     let mut copy = browser.copy();
-    // Ends the copy's row and so the browser's; what it is called stays.
+    // Ends the session of both; the `sid` stays the same.
     copy.send(copy.scripted(Method::POST, "/auth/logout")).await;
     let next = location(&copy.get("/auth/logout").await);
     let hint = parameter(&next, "id_token_hint").unwrap();
@@ -107,7 +107,7 @@ async fn sid_of(browser: &Browser<'_>) -> String {
     serde_json::from_slice::<serde_json::Value>(&claims).unwrap()["sid"].as_str().unwrap().to_owned()
 }
 
-/// A browser of bob's, whose session the provider calls so.
+/// A browser in which bob is signed in, with this `sid`.
 async fn signed_in_as<'a>(app: &'a TestApp, sid: &str) -> Browser<'a> {
     let mut browser = Browser::new(app);
     let page = browser.begin("/auth/login?return_to=/app").await;
@@ -124,25 +124,25 @@ async fn signed_in_as<'a>(app: &'a TestApp, sid: &str) -> Browser<'a> {
 }
 
 #[actix_web::test]
-async fn the_provider_calls_a_session_by_a_name_and_ends_it_by_that() {
+async fn logout_token_with_a_sid_ends_only_that_session() {
     let app = spawn().await;
     let sid = sid_of(&signed_in(&app, "bob").await).await;
     assert!(sid.len() > 20);
     let (mut one, mut other) = (signed_in_as(&app, "one").await, signed_in_as(&app, "other").await);
-    let told = tell(&app, &app.idp.logout_token().claim("sid", "one").sign()).await;
-    assert_eq!((told.status(), told.text()), (200, ""));
-    assert_eq!(told.header("cache-control"), Some("no-store"));
+    let reply = send_logout_token(&app, &app.idp.logout_token().claim("sid", "one").sign()).await;
+    assert_eq!((reply.status(), reply.text()), (200, ""));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(one.who().await.problem(), "session-ended");
     assert_eq!(other.who().await.status(), 200);
-    // A name of another person's session ends nothing.
-    tell(&app, &app.idp.logout_token().claim("sid", "other").subject("alice").sign()).await;
+    // The `sid` of another user's session ends nothing.
+    send_logout_token(&app, &app.idp.logout_token().claim("sid", "other").subject("alice").sign()).await;
     assert_eq!(other.who().await.status(), 200);
-    tell(&app, &app.idp.logout_token().claim("sid", "other").subject("bob").sign()).await;
+    send_logout_token(&app, &app.idp.logout_token().claim("sid", "other").subject("bob").sign()).await;
     assert_eq!(other.who().await.problem(), "session-ended");
 }
 
 #[actix_web::test]
-async fn the_provider_ends_every_session_of_a_person_and_the_tokens_of_that_time() {
+async fn logout_token_with_a_subject_ends_every_session_and_earlier_token_of_the_user() {
     let app = spawn().await;
     let (mut one, mut other, mut alice) =
         (signed_in(&app, "bob").await, signed_in(&app, "bob").await, signed_in(&app, "alice").await);
@@ -150,18 +150,18 @@ async fn the_provider_ends_every_session_of_a_person_and_the_tokens_of_that_time
     assert_eq!(app.get("/api/v1/me", &token).await.status(), 200);
     app.pass(5);
     let logout_token = app.idp.logout_token().subject("bob").sign();
-    assert_eq!(tell(&app, &logout_token).await.status(), 200);
+    assert_eq!(send_logout_token(&app, &logout_token).await.status(), 200);
     for browser in [&mut one, &mut other] {
         assert_eq!(browser.who().await.problem(), "session-ended");
     }
     assert_eq!(app.get("/api/v1/me", &token).await.problem(), "invalid-token");
     assert_eq!(alice.who().await.status(), 200);
 
-    // Whoever signs in after that stays signed in, however often it is told.
+    // A later sign-in stays valid, however often the logout token is repeated.
     app.pass(1);
     one.sign_in("bob").await;
     let fresh = app.token("bob").sign();
-    assert_eq!(tell(&app, &logout_token).await.status(), 200);
+    assert_eq!(send_logout_token(&app, &logout_token).await.status(), 200);
     assert_eq!(one.who().await.status(), 200);
     assert_eq!(app.get("/api/v1/me", &fresh).await.status(), 200);
     let bob = app.introduce("bob").await;
@@ -171,19 +171,19 @@ async fn the_provider_ends_every_session_of_a_person_and_the_tokens_of_that_time
 }
 
 #[actix_web::test]
-async fn a_logout_token_that_was_captured_does_not_end_what_begins_later_under_the_same_name() {
+async fn replayed_logout_token_does_not_end_a_later_session_with_the_same_sid() {
     let app = spawn().await;
     let mut before = signed_in_as(&app, "one").await;
     let logout_token = app.idp.logout_token().claim("sid", "one").sign();
     app.pass(1);
     let mut after = signed_in_as(&app, "one").await;
-    assert_eq!(tell(&app, &logout_token).await.status(), 200);
+    assert_eq!(send_logout_token(&app, &logout_token).await.status(), 200);
     assert_eq!(before.who().await.problem(), "session-ended");
     assert_eq!(after.who().await.status(), 200);
 }
 
 #[actix_web::test]
-async fn a_logout_token_that_is_none_for_us_ends_nothing() {
+async fn invalid_logout_token_ends_nothing() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     let good = || app.idp.logout_token().subject("bob");
@@ -191,37 +191,37 @@ async fn a_logout_token_that_is_none_for_us_ends_nothing() {
     let foreign = SigningKey::generate(Algorithm::Es256);
     for (case, token) in [
         ("for another client", good().audience(SPA_CLIENT)),
-        ("for another client too, and not said which acts", good().audience(json!([SESSION_CLIENT, SPA_CLIENT]))),
+        ("for another client too, without azp", good().audience(json!([SESSION_CLIENT, SPA_CLIENT]))),
         ("with a nonce", good().claim("nonce", "n")),
         ("without an event", good().without("events")),
         ("with another event", good().claim("events", json!({ "http://schemas.openid.net/event/other": {} }))),
-        ("with an event that is no object", good().claim("events", json!({ event: true }))),
-        ("that names nobody", app.idp.logout_token()),
+        ("with an event that is not an object", good().claim("events", json!({ event: true }))),
+        ("without sub and sid", app.idp.logout_token()),
         ("without an id", good().without("jti")),
         ("that has expired", good().expires_in(-60)),
         ("without an end", good().without("exp")),
         ("without a time", good().without("iat")),
         ("of another issuer", good().issuer("https://foreign.example")),
-        ("signed by somebody else", good().signed_by(&foreign)),
-        ("of the kind of access tokens", good().header("typ", "at+jwt")),
+        ("with a foreign signature", good().signed_by(&foreign)),
+        ("with the type of access tokens", good().header("typ", "at+jwt")),
         ("that is an access token", app.token("bob")),
         ("that is an ID token", app.idp.token().subject("bob").audience(SESSION_CLIENT).header("typ", "JWT")),
     ] {
-        let told = tell(&app, &token.sign()).await;
-        assert_eq!((told.status(), told.problem().as_str()), (400, "bad-logout-token"), "{case}");
+        let reply = send_logout_token(&app, &token.sign()).await;
+        assert_eq!((reply.status(), reply.problem().as_str()), (400, "bad-logout-token"), "{case}");
         assert_eq!(browser.who().await.status(), 200, "{case}");
     }
     for body in ["", "logout_token=", "logout_token=a&logout_token=b", "other=a"] {
         let request = app.request(Method::POST, "/auth/backchannel-logout");
-        let told = request.body("application/x-www-form-urlencoded", body).send().await;
-        assert_eq!(told.status(), 400, "{body}");
+        let reply = request.body("application/x-www-form-urlencoded", body).send().await;
+        assert_eq!(reply.status(), 400, "{body}");
     }
-    assert_eq!(tell(&app, &good().sign()).await.status(), 200, "while the right one does");
+    assert_eq!(send_logout_token(&app, &good().sign()).await.status(), 200, "a valid logout token is refused");
     assert_eq!(browser.who().await.problem(), "session-ended");
 }
 
 #[actix_web::test]
-async fn sign_ins_share_one_failed_look_up_of_the_provider() {
+async fn concurrent_sign_ins_share_one_failed_fetch_of_the_metadata() {
     let app = spawn().await;
     app.introduce("bob").await;
     let before = app.idp.discovery().requests();
@@ -239,13 +239,13 @@ async fn sign_ins_share_one_failed_look_up_of_the_provider() {
     }
     assert_eq!(app.idp.discovery().requests(), before + 1);
     app.idp.discovery().reset();
-    assert_eq!(Browser::new(&app).get("/auth/login").await.status(), 503, "the provider is left alone for a while");
+    assert_eq!(Browser::new(&app).get("/auth/login").await.status(), 503, "a failed fetch is not repeated at once");
     app.pass(5);
     assert_eq!(Browser::new(&app).get("/auth/login").await.status(), 303);
 }
 
 #[actix_web::test]
-async fn sign_in_page_that_moves_is_found_without_a_restart() {
+async fn moved_sign_in_page_is_found_without_a_restart() {
     let app = spawn().await;
     let path = async || Browser::new(&app).begin("/auth/login").await.path().to_owned();
     assert_eq!(path().await, "/authorize");
@@ -259,7 +259,7 @@ async fn sign_in_page_that_moves_is_found_without_a_restart() {
 }
 
 #[actix_web::test]
-async fn lifetime_that_is_no_time_ends_with_the_session() {
+async fn oversized_token_lifetime_is_limited_to_the_session() {
     let app = spawn().await;
     for expires_in in [9_223_372_036_854_775_u64, 9_007_199_254_740_993, u64::MAX, 400_000_000_000] {
         let mut browser = Browser::new(&app);
@@ -277,16 +277,16 @@ async fn lifetime_that_is_no_time_ends_with_the_session() {
     }
 }
 
-/// How often a principal had to be read.
+/// The number of reads of principals.
 async fn principals_read(app: &TestApp) -> f64 {
     Metrics::of(app).await.count("portcullis_cache_misses_total", &[("cache", "principals")])
 }
 
 #[actix_web::test]
-async fn logout_token_makes_nobody_be_read_anew_but_whom_it_names() {
+async fn logout_token_invalidates_only_the_user_it_names() {
     let app = setup().var("SERVER_MANAGEMENT_BIND", "127.0.0.1:0").spawn().await;
     if app.database().is_server() {
-        // There all who changed lately are read anew once more when the poll comes round, whatever happens in between.
+        // With a server, all principals that changed recently are read once more after the next poll.
         return;
     }
     let others: Vec<_> = ["alice", "carol", "dave", "erin"].map(|name| app.token(name).sign()).into();
@@ -298,17 +298,17 @@ async fn logout_token_makes_nobody_be_read_anew_but_whom_it_names() {
         principals_read(&app).await - before
     };
     app.introduce("bob").await;
-    // They come for the first time, are read, and are known from then on.
+    // The first request provisions them; later ones find them in the cache.
     for _ in 0..2 {
         reads_of_others().await;
     }
     assert_eq!(reads_of_others().await, 0.0);
 
-    assert_eq!(tell(&app, &app.idp.logout_token().subject("stranger").sign()).await.status(), 200);
-    assert_eq!(reads_of_others().await, 0.0, "nobody is known by that name");
+    assert_eq!(send_logout_token(&app, &app.idp.logout_token().subject("stranger").sign()).await.status(), 200);
+    assert_eq!(reads_of_others().await, 0.0, "an unknown subject invalidates no cache entry");
     let logout_token = app.idp.logout_token().subject("bob").sign();
-    assert_eq!(tell(&app, &logout_token).await.status(), 200);
-    // One may by chance share a place with bob among those that are told apart; four never do.
+    assert_eq!(send_logout_token(&app, &logout_token).await.status(), 200);
+    // One of the four may share a slot of the cache with bob; all four never do.
     assert!(reads_of_others().await <= 2.0);
 
     app.pass(1);
@@ -317,18 +317,18 @@ async fn logout_token_makes_nobody_be_read_anew_but_whom_it_names() {
         assert_eq!(app.get("/api/v1/me", &bob).await.status(), 200);
     }
     let before = principals_read(&app).await;
-    // The same once more, and another that says the same.
-    for told in [logout_token, app.idp.logout_token().subject("bob").issued_at(start_time()).sign()] {
-        assert_eq!(tell(&app, &told).await.status(), 200);
+    // The same token again, and another one with the same content.
+    for logout_token in [logout_token, app.idp.logout_token().subject("bob").issued_at(start_time()).sign()] {
+        assert_eq!(send_logout_token(&app, &logout_token).await.status(), 200);
         assert_eq!(app.get("/api/v1/me", &bob).await.status(), 200);
     }
     assert_eq!(reads_of_others().await, 0.0);
-    assert_eq!(principals_read(&app).await, before, "it changes nothing");
+    assert_eq!(principals_read(&app).await, before, "a repeated logout token invalidates a cache entry");
 }
 
 #[cfg(feature = "postgres")]
 #[actix_web::test]
-async fn logout_token_undoes_no_edit_that_is_under_way() {
+async fn logout_token_does_not_overwrite_a_concurrent_edit() {
     use portcullis::diesel::connection::SimpleConnection;
     use portcullis::diesel::{Connection, PgConnection};
 
@@ -349,8 +349,8 @@ async fn logout_token_undoes_no_edit_that_is_under_way() {
         }
         edit.batch_execute("COMMIT").unwrap();
     };
-    let (told, ()) = futures_util::future::join(tell(&app, &logout_token), commit).await;
-    assert_eq!(told.status(), 200, "{}", told.text());
+    let (reply, ()) = futures_util::future::join(send_logout_token(&app, &logout_token), commit).await;
+    assert_eq!(reply.status(), 200, "{}", reply.text());
     assert_eq!(app.database().count(&format!("principals WHERE id = '{bob}' AND locale = 'fr'")), 1);
     assert_eq!(app.database().count(&format!("principals WHERE id = '{bob}' AND not_before IS NOT NULL")), 1);
 }

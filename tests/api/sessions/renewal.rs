@@ -1,4 +1,4 @@
-//! The provider is asked again whether it stands by a session: seldom, once over all replicas, and without losing anything.
+//! The refresh of sessions at the provider: seldom, once for all replicas, and without losing a session.
 
 use portcullis::dev::SESSION_CLIENT;
 use serde_json::json;
@@ -8,33 +8,33 @@ use crate::support::TestApp;
 
 const TEN_MINUTES: u64 = 600;
 
-fn asked(app: &TestApp) -> usize {
+fn token_requests(app: &TestApp) -> usize {
     app.idp.token_endpoint().requests()
 }
 
 #[actix_web::test]
-async fn the_provider_is_asked_every_ten_minutes_and_not_more_often() {
+async fn session_is_refreshed_every_ten_minutes_and_not_more_often() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
-    let before = asked(&app);
+    let before = token_requests(&app);
     app.pass(TEN_MINUTES - 1);
     assert_eq!(browser.who().await.status(), 200);
-    assert_eq!(asked(&app), before);
+    assert_eq!(token_requests(&app), before);
     for more in 1..4 {
         app.pass(TEN_MINUTES);
         for _ in 0..3 {
             assert_eq!(browser.who().await.status(), 200);
         }
-        assert_eq!(asked(&app), before + more);
+        assert_eq!(token_requests(&app), before + more);
     }
 }
 
 #[actix_web::test]
-async fn two_replicas_at_once_ask_once_and_both_go_on() {
+async fn two_replicas_refresh_a_session_once_and_both_continue() {
     let app = spawn().await;
     let browser = signed_in(&app, "bob").await;
     let second = replica_of(&app, KEY).await;
-    let before = asked(&app);
+    let before = token_requests(&app);
     app.pass(TEN_MINUTES);
     app.idp.token_endpoint().hold();
     let mut all: Vec<Browser> = (0..6).map(|_| browser.copy()).collect();
@@ -42,7 +42,7 @@ async fn two_replicas_at_once_ask_once_and_both_go_on() {
     let answers = futures_util::future::join_all(all.iter_mut().map(Browser::who));
     let release = async {
         app.idp.token_endpoint().wait_for_requests(before + 1).await;
-        // Whoever does not ask is answered meanwhile.
+        // Requests that do not refresh are answered meanwhile.
         let mut other = browser.copy();
         other.url.clone_from(&second);
         assert_eq!(other.who().await.status(), 200);
@@ -50,29 +50,29 @@ async fn two_replicas_at_once_ask_once_and_both_go_on() {
     };
     let (answers, ()) = futures_util::future::join(answers, release).await;
     assert!(answers.iter().all(|answer| answer.status() == 200), "{answers:?}");
-    assert_eq!(asked(&app), before + 1);
-    // A refresh token that was shown twice would have ended what comes of it.
+    assert_eq!(token_requests(&app), before + 1);
+    // If a refresh token had been used twice, the provider would have revoked its successors.
     app.pass(TEN_MINUTES);
     assert_eq!(browser.copy().who().await.status(), 200);
-    assert_eq!(asked(&app), before + 2);
+    assert_eq!(token_requests(&app), before + 2);
 }
 
 #[actix_web::test]
-async fn what_the_provider_takes_back_ends() {
+async fn session_that_the_provider_revokes_ends() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
-    // Signed out at the provider, without a word to us.
+    // Signed out at the provider, without a back-channel logout.
     let hint = hint_of(&app, &mut browser.copy()).await;
     let mut again = signed_in(&app, "bob").await;
     let url = format!("{}/logout?id_token_hint={hint}", app.idp.url());
     assert_eq!(crate::support::client().get(url).send().await.unwrap().status(), 200);
-    assert_eq!(again.who().await.status(), 200, "nobody has asked yet");
+    assert_eq!(again.who().await.status(), 200, "the session has not been refreshed yet");
     app.pass(TEN_MINUTES);
     assert_eq!(again.who().await.problem(), "session-ended");
     assert_eq!(browser.who().await.problem(), "session-ended");
 }
 
-/// Signs out here, and returns the ID token that leads to the provider.
+/// Signs out and returns the ID token hint of the redirect to the provider.
 async fn hint_of(_app: &TestApp, browser: &mut Browser<'_>) -> String {
     let out = browser.scripted(reqwest::Method::POST, "/auth/logout");
     assert_eq!(browser.send(out).await.status(), 200);
@@ -81,7 +81,7 @@ async fn hint_of(_app: &TestApp, browser: &mut Browser<'_>) -> String {
 }
 
 #[actix_web::test]
-async fn an_outage_of_the_provider_keeps_a_session_for_an_hour_and_no_longer() {
+async fn session_survives_an_outage_of_the_provider_for_an_hour_and_no_longer() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     app.pass(TEN_MINUTES);
@@ -90,9 +90,10 @@ async fn an_outage_of_the_provider_keeps_a_session_for_an_hour_and_no_longer() {
         assert_eq!(browser.who().await.status(), 200, "{status}");
         app.pass(60);
     }
-    let failed = asked(&app);
+    let failed = token_requests(&app);
     assert_eq!(browser.who().await.status(), 200);
-    assert_eq!((browser.who().await.status(), asked(&app)), (200, failed + 1), "it is left alone for a while");
+    assert_eq!(browser.who().await.status(), 200);
+    assert_eq!(token_requests(&app), failed + 1, "a failed refresh is not repeated at once");
     for _ in 0..2 {
         app.pass(28 * 60);
         assert_eq!(browser.who().await.status(), 200);
@@ -102,7 +103,7 @@ async fn an_outage_of_the_provider_keeps_a_session_for_an_hour_and_no_longer() {
 }
 
 #[actix_web::test]
-async fn a_session_outlives_an_outage_that_ends_in_time() {
+async fn session_survives_an_outage_that_ends_in_time() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     app.pass(TEN_MINUTES);
@@ -116,32 +117,32 @@ async fn a_session_outlives_an_outage_that_ends_in_time() {
 }
 
 #[actix_web::test]
-async fn a_browser_that_goes_away_meanwhile_loses_nothing() {
+async fn refresh_completes_after_its_browser_has_disconnected() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
-    let before = asked(&app);
+    let before = token_requests(&app);
     app.pass(TEN_MINUTES);
     app.idp.token_endpoint().hold();
     let (leaving, mut staying) = (browser.copy(), browser.copy());
     let request = leaving.request(reqwest::Method::GET, "/auth/session").send();
     let asking = app.idp.token_endpoint().wait_for_requests(before + 1);
-    // The request is dropped, and its connection closed, once the provider was asked.
+    // The request is dropped, and its connection closed, once the provider has received the refresh.
     futures_util::future::select(Box::pin(request), Box::pin(asking)).await;
     app.idp.token_endpoint().release();
-    // The answer is kept without anybody who waits for it.
+    // The result of the refresh is stored although no request waits for it.
     while staying.who().await.json()["session"]["confirmed_at"] != "2030-01-02T03:14:05Z" {}
     for more in 2..4 {
         app.pass(TEN_MINUTES);
         assert_eq!(browser.who().await.status(), 200);
-        assert_eq!(asked(&app), before + more);
+        assert_eq!(token_requests(&app), before + more);
     }
 }
 
 #[actix_web::test]
-async fn a_session_that_was_ended_while_the_provider_was_asked_stays_ended() {
+async fn session_ended_during_its_refresh_stays_ended() {
     let app = spawn().await;
     let browser = signed_in(&app, "bob").await;
-    let before = asked(&app);
+    let before = token_requests(&app);
     app.pass(TEN_MINUTES);
     app.idp.token_endpoint().hold();
     let (mut asking, mut leaving) = (browser.copy(), browser.copy());
@@ -157,7 +158,7 @@ async fn a_session_that_was_ended_while_the_provider_was_asked_stays_ended() {
 }
 
 #[actix_web::test]
-async fn without_a_refresh_token_a_session_ends_with_the_access_token() {
+async fn session_without_a_refresh_token_ends_with_the_access_token() {
     let app = spawn().await;
     let mut browser = Browser::new(&app);
     let page = browser.begin("/auth/login?return_to=/app").await;
@@ -180,7 +181,7 @@ async fn without_a_refresh_token_a_session_ends_with_the_access_token() {
 }
 
 #[actix_web::test]
-async fn a_session_never_becomes_somebody_elses() {
+async fn session_never_changes_its_user() {
     let app = spawn().await;
     let mut browser = signed_in(&app, "bob").await;
     app.pass(TEN_MINUTES);
@@ -188,12 +189,12 @@ async fn a_session_never_becomes_somebody_elses() {
     let answer = json!({ "access_token": "opaque", "token_type": "Bearer", "id_token": id_token.sign() });
     app.idp.token_endpoint().serve(answer.to_string());
     assert_eq!(browser.who().await.problem(), "session-ended");
-    let people = app.get("/api/v1/users", &app.admin()).await.json();
-    assert_eq!(people["items"].as_array().unwrap().len(), 2, "nobody but bob and alice has come in: {people}");
+    let users = app.get("/api/v1/users", &app.admin()).await.json();
+    assert_eq!(users["items"].as_array().unwrap().len(), 2, "only bob and alice are provisioned: {users}");
 }
 
-/// A session of bob's that began with a role from the provider, which then answers each refresh with `answer`. Returns how many
-/// times ten minutes it lasted, up to seven.
+/// The number of ten-minute periods, at most seven, for which a session of bob lasts that began with roles from the provider. The provider
+/// answers each refresh with `answer`.
 async fn tens_of_minutes(app: &TestApp, roles: serde_json::Value, answer: impl Fn() -> serde_json::Value) -> u32 {
     let mut browser = Browser::new(app);
     let page = browser.begin("/auth/login?return_to=/app").await;
@@ -220,13 +221,16 @@ async fn tens_of_minutes(app: &TestApp, roles: serde_json::Value, answer: impl F
 }
 
 #[actix_web::test]
-async fn roles_that_the_provider_no_longer_tells_end_the_session_after_an_hour() {
+async fn session_with_provider_roles_ends_an_hour_after_the_last_confirmation() {
     let app = super::browser::setup().var("OIDC_ROLES_CLAIM", "roles").spawn().await;
-    let silent = || json!({ "access_token": "opaque", "token_type": "Bearer" });
-    let telling = || json!({ "access_token": app.token("bob").claim("roles", json!(["auditor"])).sign(), "token_type": "Bearer" });
-    assert_eq!(tens_of_minutes(&app, json!(["auditor"]), silent).await, 5, "the sixth is after an hour");
-    assert_eq!(tens_of_minutes(&app, json!([]), silent).await, 7, "what was given here is read anew each time");
-    assert_eq!(tens_of_minutes(&app, json!(["auditor"]), telling).await, 7);
-    let patient = super::browser::setup().var("OIDC_ROLES_CLAIM", "roles").var("SESSION_ROLES_SECONDS", "7200");
-    assert_eq!(tens_of_minutes(&patient.spawn().await, json!(["auditor"]), silent).await, 7);
+    let without_roles = || json!({ "access_token": "opaque", "token_type": "Bearer" });
+    let with_roles = || {
+        let access_token = app.token("bob").claim("roles", json!(["auditor"])).sign();
+        json!({ "access_token": access_token, "token_type": "Bearer" })
+    };
+    assert_eq!(tens_of_minutes(&app, json!(["auditor"]), without_roles).await, 5, "the sixth refresh is after an hour");
+    assert_eq!(tens_of_minutes(&app, json!([]), without_roles).await, 7, "local roles are read each time");
+    assert_eq!(tens_of_minutes(&app, json!(["auditor"]), with_roles).await, 7);
+    let longer = super::browser::setup().var("OIDC_ROLES_CLAIM", "roles").var("SESSION_ROLES_SECONDS", "7200");
+    assert_eq!(tens_of_minutes(&longer.spawn().await, json!(["auditor"]), without_roles).await, 7);
 }

@@ -1,4 +1,4 @@
-//! What the tokens that come with a sign-in have to be, and what they bring.
+//! The tokens of a sign-in: their validation, and the roles in them.
 
 use portcullis::dev::{Algorithm, Issuer, SESSION_CLIENT, SESSION_SECRET, SPA_CLIENT, SigningKey, TokenBuilder};
 use serde_json::{Value, json};
@@ -8,15 +8,15 @@ use super::browser::{Browser, KEY, parameter, setup, spawn, with};
 use crate::support::issuers_file::{IssuersFile, another_issuer, block};
 use crate::support::{ALL_SCOPES, TestApp};
 
-/// The right ID token for a sign-in that was begun.
+/// A valid ID token for a sign-in that was begun.
 pub fn id_token(issuer: &Issuer, page: &Url) -> TokenBuilder {
     let nonce = parameter(page, "nonce").unwrap();
     let token = issuer.token().audience(SESSION_CLIENT).without("client_id").without("scope");
     token.claim("nonce", nonce).header("typ", "JWT")
 }
 
-/// Has `browser` sign in as bob at `issuer`, which answers with this access token, and with what `spoil` makes of the right ID token.
-/// Returns the error that the browser ends with, if there is one.
+/// Signs in as bob at `issuer`, which returns this access token and an ID token changed by `spoil`. Returns the error code at the
+/// destination, if any.
 async fn sign_in(
     browser: &mut Browser<'_>,
     issuer: &Issuer,
@@ -35,7 +35,7 @@ async fn sign_in(
     parameter(&landed, "error")
 }
 
-/// What the issuer calls its key for ES256.
+/// The id of the issuer's ES256 key.
 fn key_id(issuer: &Issuer) -> String {
     let keys = issuer.key_set();
     let key = keys["keys"].as_array().unwrap().iter().find(|key| key["alg"] == "ES256").unwrap();
@@ -43,7 +43,7 @@ fn key_id(issuer: &Issuer) -> String {
 }
 
 #[actix_web::test]
-async fn an_id_token_that_is_not_the_answer_to_this_sign_in_signs_nobody_in() {
+async fn id_token_that_does_not_match_the_sign_in_is_refused() {
     let app = spawn().await;
     let (foreign, kid) = (SigningKey::generate(Algorithm::Es256), key_id(&app.idp));
     let claimed = foreign.clone();
@@ -52,16 +52,16 @@ async fn an_id_token_that_is_not_the_answer_to_this_sign_in_signs_nobody_in() {
         ("another nonce", Box::new(|token| token.claim("nonce", "another"))),
         ("no nonce", Box::new(|token| token.without("nonce"))),
         ("for another client", Box::new(|token| token.audience(SPA_CLIENT))),
-        ("for several, and none said to act", Box::new(|token| token.audience(json!([SESSION_CLIENT, SPA_CLIENT])))),
-        ("another acts", Box::new(|token| token.claim("azp", SPA_CLIENT))),
+        ("for several, without azp", Box::new(|token| token.audience(json!([SESSION_CLIENT, SPA_CLIENT])))),
+        ("azp of another client", Box::new(|token| token.claim("azp", SPA_CLIENT))),
         ("another issuer's", Box::new(|token| token.issuer("https://foreign.example"))),
-        ("a key that nobody published", Box::new(move |token| token.signed_by(&foreign))),
-        ("somebody else's signature", Box::new(move |token| token.signed_by(&claimed).kid(&kid))),
+        ("an unpublished key", Box::new(move |token| token.signed_by(&foreign))),
+        ("a foreign signature", Box::new(move |token| token.signed_by(&claimed).kid(&kid))),
         ("expired", Box::new(|token| token.expires_in(-60))),
         ("without a subject", Box::new(|token| token.without("sub"))),
         ("an access token", Box::new(|token| token.header("typ", "at+jwt"))),
-        ("an access token, as Amazon says it", Box::new(|token| token.claim("token_use", "access"))),
-        ("an access token, as Keycloak says it", Box::new(|token| token.claim("typ", "Bearer"))),
+        ("an access token of Amazon", Box::new(|token| token.claim("token_use", "access"))),
+        ("an access token of Keycloak", Box::new(|token| token.claim("typ", "Bearer"))),
         ("a logout token", Box::new(|token| token.claim("events", json!({})))),
         ("unsigned", Box::new(|token| token.header("alg", "none"))),
     ];
@@ -70,11 +70,11 @@ async fn an_id_token_that_is_not_the_answer_to_this_sign_in_signs_nobody_in() {
         assert_eq!(error.as_deref(), Some("login-failed"), "{case}");
     }
     for (case, spoil) in [
-        ("as it is", Box::new(|token| token) as Spoil),
-        ("an ID token, as Amazon says it", Box::new(|token| token.claim("token_use", "id"))),
-        ("an ID token, as Keycloak says it", Box::new(|token| token.claim("typ", "ID"))),
+        ("unchanged", Box::new(|token| token) as Spoil),
+        ("an ID token of Amazon", Box::new(|token| token.claim("token_use", "id"))),
+        ("an ID token of Keycloak", Box::new(|token| token.claim("typ", "ID"))),
         (
-            "for several, and this one acts",
+            "for several, with azp of this client",
             Box::new(|token| token.audience(json!([SESSION_CLIENT, SPA_CLIENT])).claim("azp", SESSION_CLIENT)),
         ),
     ] {
@@ -83,7 +83,7 @@ async fn an_id_token_that_is_not_the_answer_to_this_sign_in_signs_nobody_in() {
 }
 
 #[actix_web::test]
-async fn an_id_token_is_signed_by_an_algorithm_that_its_issuer_is_trusted_with() {
+async fn id_token_is_signed_with_an_allowed_algorithm() {
     let app = setup().var("OIDC_ALGORITHMS", "ES256").spawn().await;
     let mut browser = Browser::new(&app);
     let by = |algorithm| move |token: TokenBuilder| token.algorithm(algorithm);
@@ -93,7 +93,7 @@ async fn an_id_token_is_signed_by_an_algorithm_that_its_issuer_is_trusted_with()
 }
 
 #[actix_web::test]
-async fn another_issuer_s_id_token_is_no_answer_though_it_is_trusted_and_has_the_same_key() {
+async fn id_token_of_another_trusted_issuer_with_the_same_key_is_refused() {
     let second = another_issuer().await;
     let file = IssuersFile::new(&block(&second, "second", ""));
     let app = setup().var("OIDC_ISSUERS_FILE", file.path().to_str().unwrap()).spawn().await;
@@ -102,10 +102,10 @@ async fn another_issuer_s_id_token_is_no_answer_though_it_is_trusted_and_has_the
     let mut browser = Browser::new(&app);
     assert_eq!(sign_in(&mut browser, &app.idp, "opaque", theirs).await.as_deref(), Some("login-failed"));
     let access_token = second.token().subject("bob").scope(ALL_SCOPES).sign();
-    assert_eq!(app.get("/api/v1/me", &access_token).await.status(), 200, "while it is trusted with people's tokens");
+    assert_eq!(app.get("/api/v1/me", &access_token).await.status(), 200, "access tokens of that issuer are accepted");
 }
 
-/// What the session of this browser may do.
+/// The permissions of this browser's session.
 async fn permissions(browser: &mut Browser<'_>) -> Vec<Value> {
     let who = browser.who().await;
     assert_eq!(who.status(), 200, "{}", who.text());
@@ -113,7 +113,7 @@ async fn permissions(browser: &mut Browser<'_>) -> Vec<Value> {
 }
 
 #[actix_web::test]
-async fn the_access_token_brings_roles_where_it_is_the_same_person_s() {
+async fn access_token_adds_roles_only_for_the_same_user() {
     let app = setup().var("OIDC_ROLES_CLAIM", "roles").spawn().await;
     let of = |subject: &str| app.token(subject).claim("roles", json!(["auditor"])).sign();
     for (subject, expected) in [("bob", true), ("carol", false)] {
@@ -124,54 +124,54 @@ async fn the_access_token_brings_roles_where_it_is_the_same_person_s() {
     }
 }
 
-/// The block of the issuer at which people sign in.
+/// The block of the issuer for browser sign-in.
 fn login_block(issuer: &Issuer, name: &str, lines: &str) -> String {
     let client = format!("client_id = '{SESSION_CLIENT}'\nclient_secret = '{SESSION_SECRET}'\n{lines}");
     block(issuer, name, &client)
 }
 
-/// A service that trusts nobody but whom the file names.
+/// A service that trusts only the issuers of the file.
 async fn serve(file: &IssuersFile) -> TestApp {
-    let nobody = ["OIDC_ISSUER", "OIDC_AUDIENCE", "BOOTSTRAP_ADMIN"].into_iter();
-    let setup = nobody.fold(TestApp::setup(), |setup, name| setup.var(name, ""));
+    let unset = ["OIDC_ISSUER", "OIDC_AUDIENCE", "BOOTSTRAP_ADMIN"].into_iter();
+    let setup = unset.fold(TestApp::setup(), |setup, name| setup.var(name, ""));
     setup.var("SESSION_KEY", KEY).var("OIDC_ISSUERS_FILE", file.path().to_str().unwrap()).spawn().await
 }
 
 #[actix_web::test]
-async fn what_is_required_of_access_tokens_is_required_of_whoever_signs_in() {
+async fn requirements_of_access_tokens_apply_to_sign_ins() {
     let issuer = another_issuer().await;
     let lines = "[[issuer.required]]\nwhen = \"claims.department == 'it'\"\nmessage = 'Only for IT.'";
     let app = serve(&IssuersFile::new(&login_block(&issuer, "only", lines))).await;
     let mut browser = Browser::new(&app);
     let of = |department: &str| issuer.token().subject("bob").scope(ALL_SCOPES).claim("department", department).sign();
     let in_department = |department| move |token: TokenBuilder| token.claim("department", department);
-    // The access token decides where there is one for this service; else the ID token stands in for it.
-    for (access_token, department, is_let_in) in
+    // An access token for this service decides; without one the ID token does.
+    for (access_token, department, is_accepted) in
         [("opaque", "it", true), ("opaque", "sales", false), (&*of("it"), "it", true), (&*of("sales"), "it", false)]
     {
         let error = sign_in(&mut browser.copy(), &issuer, access_token, in_department(department)).await;
-        assert_eq!(error.as_deref(), (!is_let_in).then_some("requirement-unmet"), "{department} {access_token}");
+        assert_eq!(error.as_deref(), (!is_accepted).then_some("requirement-unmet"), "{department} {access_token}");
     }
     assert_eq!(sign_in(&mut browser, &issuer, "opaque", |token| token).await.as_deref(), Some("requirement-unmet"));
 }
 
 #[actix_web::test]
-async fn sign_ins_and_sessions_end_when_people_sign_in_elsewhere() {
+async fn sign_ins_and_sessions_end_when_the_login_issuer_changes() {
     let (before, after) = (another_issuer().await, another_issuer().await);
     let file = IssuersFile::new(&login_block(&before, "before", ""));
     let app = serve(&file).await;
-    let (mut signed_in, mut on_the_way) = (Browser::new(&app), Browser::new(&app));
+    let (mut signed_in, mut pending) = (Browser::new(&app), Browser::new(&app));
     signed_in.sign_in("bob").await;
     assert_eq!(signed_in.who().await.status(), 200);
-    let page = on_the_way.begin("/auth/login?return_to=/app").await;
-    let back = on_the_way.agree(&page, "bob").await;
+    let page = pending.begin("/auth/login?return_to=/app").await;
+    let back = pending.agree(&page, "bob").await;
 
     file.write(&(block(&before, "before", "") + &login_block(&after, "after", "")));
     app.issuers.reload().unwrap();
     assert_eq!(signed_in.who().await.problem(), "session-ended");
-    // Neither as it came, nor dressed up as the new one's: a code is shown to nobody but whoever gave it out.
+    // Refused with the old issuer and with the new one: a code is sent only to the issuer that issued it.
     for issuer in [before.url(), after.url()] {
-        let mut copy = on_the_way.copy();
+        let mut copy = pending.copy();
         assert_eq!(copy.arrive(&with(&back, "iss", Some(issuer))).await.query(), Some("error=login-failed"));
     }
     assert_eq!(after.token_endpoint().requests(), 0);

@@ -1,4 +1,4 @@
-//! Several replicas over one PostgreSQL, whose connections a test can cut, and a clock that is the system's.
+//! Several replicas over one PostgreSQL database, whose connections a test can cut, with the system clock.
 
 use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
 use portcullis::{Application, Clock, Config};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::proxy::Proxy;
 use super::{ALL_SCOPES, AUDIENCE, Reply, Request, TestDatabase, client};
 
-/// A fleet, which ends with this value.
+/// Replicas that stop when this value is dropped.
 pub struct Fleet {
     pub idp: Issuer,
     pub database: TestDatabase,
@@ -24,16 +24,16 @@ pub struct Replica {
     client: reqwest::Client,
 }
 
-/// How replicas reach their database.
+/// The connection of replicas to their database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Through the proxy that can be cut.
+    /// Through a proxy whose connections can be cut.
     Proxy,
-    /// Through PgBouncer in transaction mode, and directly to listen.
+    /// Through PgBouncer in transaction mode, and directly for LISTEN.
     PgBouncer,
 }
 
-/// Where PgBouncer is: host and port.
+/// Host and port of PgBouncer.
 pub fn pooler() -> String {
     let pooler = std::env::var("PORTCULLIS_TEST_PGBOUNCER").unwrap_or_default();
     assert!(!pooler.is_empty(), "install PgBouncer; scripts/test does");
@@ -41,7 +41,7 @@ pub fn pooler() -> String {
 }
 
 impl Fleet {
-    /// Needs a server: SQLite is one machine's alone.
+    /// Needs a server: SQLite supports one machine only.
     pub async fn start(replicas: usize, way: Way, vars: &[(&str, &str)]) -> Self {
         let database = TestDatabase::migrated();
         assert!(database.is_server(), "run by scripts/with-postgres");
@@ -56,7 +56,7 @@ impl Fleet {
             ("SERVER_BIND", "127.0.0.1:0".to_owned()),
             ("DATABASE_URL", url),
             ("DATABASE_POOL_SIZE", "4".to_owned()),
-            // Tests ask until the answer changes, and what they ask with is refused until then.
+            // Tests repeat refused requests until the response changes.
             ("RATE_LIMIT_DISABLED", "true".to_owned()),
             ("OIDC_ISSUER", idp.url().to_owned()),
             ("OIDC_AUDIENCE", AUDIENCE.to_owned()),
@@ -87,7 +87,7 @@ impl Fleet {
         &self.replicas
     }
 
-    /// A valid token in the making, with every scope.
+    /// A builder of a valid token with every scope.
     pub fn token(&self, subject: &str) -> TokenBuilder {
         self.idp.token().subject(subject).scope(ALL_SCOPES)
     }
@@ -97,7 +97,7 @@ impl Fleet {
         self.token("alice").sign()
     }
 
-    /// Makes the first contact of `subject` at a replica and returns their principal's id.
+    /// Provisions `subject` by a first request to a replica and returns the id of its principal.
     pub async fn introduce(&self, replica: usize, subject: &str) -> String {
         let me = self.replica(replica).get("/api/v1/me", &self.token(subject).sign()).await;
         assert_eq!(me.status(), 200, "{}", me.text());
@@ -126,11 +126,11 @@ impl Replica {
         self.request(Method::POST, path).bearer(token).json(&body).send().await
     }
 
-    /// Gives a role, or takes it.
-    pub async fn grant(&self, user: &str, role: &str, token: &str, is_given: bool) -> Reply {
+    /// Grants or revokes a role.
+    pub async fn grant(&self, user: &str, role: &str, token: &str, is_granted: bool) -> Reply {
         let path = format!("/api/v1/users/{user}/roles/{role}");
-        let request = self.request(if is_given { Method::PUT } else { Method::DELETE }, &path).bearer(token);
-        if is_given { request.json(&json!({})).send().await } else { request.send().await }
+        let request = self.request(if is_granted { Method::PUT } else { Method::DELETE }, &path).bearer(token);
+        if is_granted { request.json(&json!({})).send().await } else { request.send().await }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Several issuers, and the file that makes a service trust them.
+//! Several issuers, and an issuers file that makes a service trust them.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{AUDIENCE, start_time};
 
-/// An issuers' file.
+/// An issuers file.
 pub struct IssuersFile(TempDir);
 
 impl IssuersFile {
@@ -27,7 +27,7 @@ impl IssuersFile {
     }
 }
 
-/// An issuer beside the service's own.
+/// An issuer in addition to the service's own.
 pub async fn another_issuer() -> Issuer {
     let clock = Clock::manual(start_time());
     Issuer::start(IssuerOptions { clock, ..IssuerOptions::new(AUDIENCE) }).await.unwrap()

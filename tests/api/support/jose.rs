@@ -1,4 +1,4 @@
-//! Tokens taken apart and put together again, for what no issuer would sign.
+//! Tokens taken apart and reassembled, for tokens that no issuer would sign.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
@@ -28,13 +28,13 @@ pub fn signed_with(token: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     format!("{signed_text}.{}", encode(sign(signed_text.as_bytes())))
 }
 
-/// The token with other octets for its signature.
+/// The token with another signature.
 pub fn with_signature(token: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
     let changed = change(signature(token));
     signed_with(token, |_| changed)
 }
 
-/// These texts with the signature of `key`, whatever the texts say.
+/// These segments with a signature of `key`, whatever they contain.
 pub fn sign_segments(header: &str, payload: &str, key: &SigningKey) -> String {
     let signed_text = format!("{header}.{payload}");
     let signature = key.sign(signed_text.as_bytes());
@@ -46,7 +46,7 @@ pub fn sign_octets(header: &[u8], payload: &[u8], key: &SigningKey) -> String {
     sign_segments(&encode(header), &encode(payload), key)
 }
 
-/// What RSASSA-PKCS1-v1_5 with SHA-256 signs, for a modulus of 2,048 bits (RFC 8017 section 9.2): with e = 1 it is the signature.
+/// The encoded message of RSASSA-PKCS1-v1_5 with SHA-256 for a modulus of 2,048 bits (RFC 8017 section 9.2): with e = 1, the signature.
 pub fn padded_digest(message: &[u8]) -> Vec<u8> {
     const SHA256_INFO: [u8; 19] = [
         0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04,
@@ -56,7 +56,7 @@ pub fn padded_digest(message: &[u8]) -> Vec<u8> {
     [&[0, 1], [0xff; 202].as_slice(), &[0], &SHA256_INFO, digest.as_ref()].concat()
 }
 
-/// An ECDSA signature in ASN.1, as X.509 has it, of one in the fixed form that JOSE has.
+/// An ECDSA signature in ASN.1, as in X.509, from the fixed form of JOSE.
 pub fn to_asn1(fixed: &[u8]) -> Vec<u8> {
     let integer = |octets: &[u8]| {
         let zeros = octets.iter().take_while(|octet| **octet == 0).count();
@@ -69,7 +69,7 @@ pub fn to_asn1(fixed: &[u8]) -> Vec<u8> {
     [vec![0x30, content.len() as u8], content].concat()
 }
 
-/// A modulus of 2,048 bits with the exponent 65,537 as PEM, as it is handed out for other libraries.
+/// A modulus of 2,048 bits with the exponent 65,537 as PEM, the public form that other libraries use.
 pub fn public_key_pem(modulus: &[u8]) -> String {
     const BEFORE: [u8; 33] = [
         0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05,

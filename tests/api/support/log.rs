@@ -1,18 +1,18 @@
-//! What the services of this process log, at every level.
+//! The log of the services of this process, at every level.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static RECORDED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Records from now on.
+/// Starts recording.
 pub fn record() {
     let levels = "info,portcullis=trace,actix_http=trace,actix_web=trace";
     let recorder = tracing_subscriber::fmt().with_env_filter(levels).with_ansi(false).with_writer(|| Recorder);
-    recorder.try_init().expect("one test of this process records");
+    recorder.try_init().expect("only one test of this process may record");
 }
 
-/// All that was recorded.
+/// Everything recorded so far.
 pub fn recorded() -> String {
     String::from_utf8_lossy(&buffer()).into_owned()
 }

@@ -1,4 +1,4 @@
-//! A real service on a free port, with a fresh database, the development issuer as its provider and a clock that the test moves.
+//! A real service on a free port with a fresh database, the development issuer as its provider, and a clock that the test moves.
 
 #[path = "../../../src/database/testing.rs"]
 pub mod database;
@@ -27,19 +27,19 @@ use portcullis::dev::{Issuer, IssuerOptions, TokenBuilder};
 use portcullis::{Application, Clock, Config, ExternalChanges, IssuerReload};
 use reqwest::Method;
 
-/// What the service under test calls itself in `aud`.
+/// The audience of the service under test.
 pub const AUDIENCE: &str = "https://api.example.test";
 
-/// Every permission of the service as scopes: what a token delegates unless a test says less.
+/// Every permission of the service as scopes: the default of tokens.
 pub const ALL_SCOPES: &str = "profile:read profile:write users:read users:write identities:write roles:read roles:write \
                               roles:assign service-accounts:read service-accounts:write audit:read";
 
-/// A running service with all that it needs.
+/// A running service with its provider and database.
 pub struct TestApp {
     pub idp: Issuer,
     pub clock: Clock,
     pub issuers: IssuerReload,
-    outside: ExternalChanges,
+    external_changes: ExternalChanges,
     management: Option<std::net::SocketAddr>,
     url: String,
     handle: portcullis::actix_web::dev::ServerHandle,
@@ -47,20 +47,20 @@ pub struct TestApp {
     database: TestDatabase,
 }
 
-/// What a test sets before the service starts.
+/// Settings of a service before its start.
 pub struct Setup {
     application: Application,
     vars: Vec<(String, String)>,
 }
 
 impl Setup {
-    /// Sets a variable of the service.
+    /// Sets an environment variable of the service.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Serves another application than the plain one.
+    /// Serves this application instead of the default one.
     pub fn application(mut self, application: Application) -> Self {
         self.application = application;
         self
@@ -71,22 +71,22 @@ impl Setup {
         self.spawn_after(|_| {}).await
     }
 
-    /// As [`spawn`](Self::spawn), with something done to the issuer before the service first asks it.
+    /// As [`spawn`](Self::spawn), after `prepare` has changed the issuer.
     pub async fn spawn_after(self, prepare: impl FnOnce(&Issuer)) -> TestApp {
         let clock = Clock::manual(start_time());
         let idp = Issuer::start(IssuerOptions { clock: clock.clone(), ..IssuerOptions::new(AUDIENCE) }).await.unwrap();
         prepare(&idp);
-        self.spawn_beside(idp, clock, TestDatabase::migrated()).await
+        self.spawn_with(idp, clock, TestDatabase::migrated()).await
     }
 
-    /// As [`spawn`](Self::spawn), over this database and by the machine's own clock.
+    /// As [`spawn`](Self::spawn), with this database and the system clock.
     #[cfg(feature = "postgres")]
     pub async fn spawn_over(self, database: TestDatabase) -> TestApp {
         let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
-        self.spawn_beside(idp, Clock::system(), database).await
+        self.spawn_with(idp, Clock::system(), database).await
     }
 
-    async fn spawn_beside(self, idp: Issuer, clock: Clock, database: TestDatabase) -> TestApp {
+    async fn spawn_with(self, idp: Issuer, clock: Clock, database: TestDatabase) -> TestApp {
         let mut vars = vec![
             ("SERVER_BIND".to_owned(), "127.0.0.1:0".to_owned()),
             ("SERVER_MANAGEMENT_BIND".to_owned(), "off".to_owned()),
@@ -98,46 +98,46 @@ impl Setup {
             ("BOOTSTRAP_ADMIN".to_owned(), format!("{} alice", idp.url())),
         ];
         if database.is_server() {
-            // Many tests share what the server lets in.
+            // Many tests share the server's limit of connections.
             vars.push(("DATABASE_POOL_SIZE".to_owned(), "4".to_owned()));
         }
         vars.retain(|(name, _)| self.vars.iter().all(|(own, _)| own != name));
         vars.extend(self.vars);
         let config = Config::from_vars(vars).unwrap();
         let service = self.application.start(config, clock.clone()).await.unwrap();
-        // Where it listens, which is not always what it is called.
+        // The address where it listens may differ from its public URL.
         let (address, handle, issuers) = (service.address(), service.handle(), service.issuer_reload());
-        let (outside, management) = (service.external_changes(), service.management_address());
+        let (external_changes, management) = (service.external_changes(), service.management_address());
         portcullis::actix_web::rt::spawn(service.wait());
         let url = format!("http://{address}");
-        TestApp { idp, clock, issuers, outside, management, url, handle, client: client(), database }
+        TestApp { idp, clock, issuers, external_changes, management, url, handle, client: client(), database }
     }
 }
 
 /// A client that follows no redirects and knows no proxy.
 pub fn client() -> reqwest::Client {
     let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-    // The service closes a connection that nobody has used for 5 seconds: a request must not be sent on one just then.
+    // The service closes a connection that is idle for 5 seconds: a request must not be sent just then.
     builder.pool_idle_timeout(Duration::from_secs(1)).build().unwrap()
 }
 
-/// The same moment for every test, so that no test depends on the day.
+/// The same start time in every test, so that no test depends on the date.
 pub fn start_time() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2030, 1, 2, 3, 4, 5).unwrap()
 }
 
 impl TestApp {
-    /// What there is to set before a start.
+    /// The default settings before a start.
     pub fn setup() -> Setup {
         Setup { application: Application::new(), vars: Vec::new() }
     }
 
-    /// The service as most tests want it.
+    /// Starts a service with default settings.
     pub async fn spawn() -> Self {
         Self::setup().spawn().await
     }
 
-    /// A service whose provider fails whatever it is asked.
+    /// A service whose provider fails every request.
     pub async fn with_broken_provider() -> Self {
         Self::setup()
             .spawn_after(|idp| {
@@ -147,11 +147,11 @@ impl TestApp {
             .await
     }
 
-    /// Stops the service and starts it anew over the same database, beside the same provider.
+    /// Stops the service and starts it again with the same database and provider.
     pub async fn restart(self) -> Self {
         let Self { idp, clock, handle, database, .. } = self;
         handle.stop(true).await;
-        Self::setup().spawn_beside(idp, clock, database).await
+        Self::setup().spawn_with(idp, clock, database).await
     }
 
     /// The service's URL, without a slash at the end.
@@ -164,22 +164,22 @@ impl TestApp {
         &self.database
     }
 
-    /// Has the service see what another process changed in the database, which it looks for twice a second.
+    /// Polls for changes by other processes, which the service does twice a second.
     pub async fn notice_external_changes(&self) {
-        self.outside.notice().await;
+        self.external_changes.notice().await;
     }
 
-    /// Where the metrics are, if the test has set `SERVER_MANAGEMENT_BIND`.
+    /// The address of the metrics, if the test has set `SERVER_MANAGEMENT_BIND`.
     pub fn management_url(&self) -> String {
         format!("http://{}", self.management.unwrap())
     }
 
-    /// A valid token in the making: `subject`'s, with every scope of the service.
+    /// A builder of a valid token of `subject`, with every scope of the service.
     pub fn token(&self, subject: &str) -> TokenBuilder {
         self.idp.token().subject(subject).scope(ALL_SCOPES)
     }
 
-    /// A valid token of the machine `client_id`, with every scope of the service.
+    /// A builder of a valid token of the service account `client_id`, with every scope of the service.
     pub fn machine_token(&self, client_id: &str) -> TokenBuilder {
         self.idp.token().machine(client_id).scope(ALL_SCOPES)
     }
@@ -189,14 +189,14 @@ impl TestApp {
         self.token("alice").sign()
     }
 
-    /// Lets time pass for the service and its provider.
+    /// Advances the clock of the service and its provider.
     pub fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// Returns once the service has asked for the keys anew, and says what it answered to the token of an unknown key that made it ask.
+    /// Returns once the service has fetched the keys again, with its response to the token with an unknown key that caused the fetch.
     pub async fn refetch_keys(&self) -> Reply {
-        // The first fetch may still be under way; who lacks a key waits for it.
+        // The first fetch may still be running; a request with an unknown key waits for it.
         self.get_with_unknown_key().await;
         self.pass(31);
         let fetches = self.idp.discovery().requests();
@@ -205,12 +205,12 @@ impl TestApp {
         reply
     }
 
-    /// What the service answers to a token that is right in all but that nobody publishes its key.
+    /// The response to a token that is valid, except that its key is not published.
     pub async fn get_with_unknown_key(&self) -> Reply {
-        self.get("/api/v1/me", &self.token("bob").kid("published-by-nobody").sign()).await
+        self.get("/api/v1/me", &self.token("bob").kid("unpublished").sign()).await
     }
 
-    /// A request in the making.
+    /// A request builder.
     pub fn request(&self, method: Method, path: &str) -> Request {
         Request::new(&self.client, method, &format!("{}{path}", self.url))
     }
@@ -235,14 +235,14 @@ impl TestApp {
         self.request(Method::DELETE, path).bearer(token).send().await
     }
 
-    /// Makes the first contact of `subject` and returns their principal's id.
+    /// Provisions `subject` by a first request and returns the id of its principal.
     pub async fn introduce(&self, subject: &str) -> String {
         let me = self.get("/api/v1/me", &self.token(subject).sign()).await;
         assert_eq!(me.status(), 200, "{}", me.text());
         me.json()["id"].as_str().unwrap().to_owned()
     }
 
-    /// Makes a role as alice would.
+    /// Creates a role as alice.
     pub async fn make_role(&self, name: &str, permissions: &[&str]) {
         let request = self.request(Method::PUT, &format!("/api/v1/roles/{name}")).bearer(&self.admin());
         let body = serde_json::json!({ "summary": "Made for a test.", "permissions": permissions });
@@ -250,7 +250,7 @@ impl TestApp {
         assert_eq!(made.status(), 201, "{}", made.text());
     }
 
-    /// Registers a machine as alice would, with these roles, and returns its principal's id.
+    /// Registers a service account with these roles as alice and returns the id of its principal.
     pub async fn register_machine(&self, client_id: &str, roles: &[&str]) -> String {
         let body = serde_json::json!({ "issuer": self.idp.url(), "client_id": client_id, "roles": roles });
         let account = self.post("/api/v1/service-accounts", &self.admin(), body).await;
@@ -259,7 +259,7 @@ impl TestApp {
     }
 }
 
-/// A request in the making; each method adds one thing.
+/// A request builder.
 pub struct Request(reqwest::RequestBuilder);
 
 impl Request {
@@ -271,7 +271,7 @@ impl Request {
         self.header("Authorization", &format!("Bearer {token}"))
     }
 
-    /// Adds a field; a second one of the same name stands beside the first.
+    /// Adds a header field; fields of the same name are kept.
     pub fn header(self, name: &str, value: &str) -> Self {
         Self(self.0.header(name, value))
     }
@@ -288,7 +288,7 @@ impl Request {
         self.try_send().await.unwrap()
     }
 
-    /// As [`send`](Self::send), for a service that may be gone.
+    /// As [`send`](Self::send), for a service that may have stopped.
     pub async fn try_send(self) -> reqwest::Result<Reply> {
         Reply::try_read(self.0.send().await?).await
     }

@@ -1,4 +1,4 @@
-//! A program run as an operator runs it: in a folder of its own, with nothing in its environment but what the test sets.
+//! A program run as an operator runs it: in its own folder, with only the environment that the test sets.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::{AUDIENCE, TestApp};
 
-/// A program, not yet run.
+/// A program that has not been started.
 pub struct Program {
     path: PathBuf,
     folder: TempDir,
@@ -25,73 +25,73 @@ impl Program {
         Self::at(env!("CARGO_BIN_EXE_portcullis").into())
     }
 
-    /// The command on the database of a running service.
-    pub fn beside(app: &TestApp) -> Self {
+    /// The command with the database of a running service.
+    pub fn on_database_of(app: &TestApp) -> Self {
         Self::portcullis().var("DATABASE_URL", &app.database().url())
     }
 
-    /// An example of this package. `cargo test` builds it beside the tests; `cargo test --test api` does not.
+    /// An example of this package. `cargo test` builds it with the tests; `cargo test --test api` does not.
     pub fn example(name: &str) -> Self {
         let test = std::env::current_exe().unwrap();
         let path = test.parent().and_then(Path::parent).unwrap().join("examples").join(name);
-        assert!(path.is_file(), "{} is not there: run `cargo build --example {name}` first", path.display());
+        assert!(path.is_file(), "{} is missing: run `cargo build --example {name}` first", path.display());
         Self::at(path)
     }
 
     fn at(path: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let working_folder = folder.path().to_owned();
-        // The usual address of the metrics is one for the machine, and tests run beside each other.
+        // The default address of the metrics exists once per machine, and tests run concurrently.
         let vars = vec![("SERVER_MANAGEMENT_BIND".to_owned(), "off".to_owned())];
         Self { path, folder, working_folder, vars }
     }
 
-    /// Leaves a variable of its environment as it is without this program's tests.
+    /// Removes a variable that this type sets by default.
     pub fn unset(mut self, name: &str) -> Self {
         self.vars.retain(|(set, _)| set != name);
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Trusts this issuer, and makes its database as it starts.
+    /// Trusts this issuer, and migrates its database at the start.
     pub fn trusting(self, issuer: &Issuer) -> Self {
         let program = self.var("DATABASE_MIGRATE", "true");
         program.var("OIDC_ISSUER", issuer.url()).var("OIDC_AUDIENCE", AUDIENCE)
     }
 
-    /// Runs it in a folder below the one that it would run in.
+    /// Runs in a subfolder of its folder.
     pub fn below(mut self, name: &str) -> Self {
         self.working_folder = self.working_folder.join(name);
         std::fs::create_dir(&self.working_folder).unwrap();
         self
     }
 
-    /// The folder that it runs in.
+    /// The folder in which it runs.
     pub fn folder(&self) -> &Path {
         &self.working_folder
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
         Outcome(self.command(arguments).output().unwrap())
     }
 
-    /// Runs it to its end, with this on its standard input.
+    /// Runs the program to its end, with this standard input.
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
         let mut command = self.command(arguments);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
-        // A program that refuses its arguments ends without reading.
+        // A program that refuses its arguments exits without reading.
         let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
         Outcome(process.wait_with_output().unwrap())
     }
 
-    /// Starts its service on a free port and returns once that listens.
+    /// Starts the service on a free port and returns once it listens.
     pub fn serve(self) -> Service {
         let program = self.var("SERVER_BIND", "127.0.0.1:0").var("LOG_FORMAT", "json");
         program.start(&["serve"], |line| {
@@ -101,7 +101,7 @@ impl Program {
         })
     }
 
-    /// As [`serve`](Self::serve), with what it has logged until it listened.
+    /// As [`serve`](Self::serve), with the log up to the moment when it listens.
     pub fn serve_with_log(self) -> (Service, String) {
         let log = std::cell::RefCell::new(String::new());
         let program = self.var("SERVER_BIND", "127.0.0.1:0").var("LOG_FORMAT", "json");
@@ -123,15 +123,15 @@ impl Program {
         })
     }
 
-    /// Starts it, and returns once it has printed a line of which `listening` makes the addresses that it listens on.
+    /// Starts the program and returns once it has printed a line from which `listening` extracts its addresses.
     fn start(self, arguments: &[&str], listening: impl Fn(&str) -> Option<Vec<String>>) -> Service {
         let mut process = Process(self.command(arguments).stdout(Stdio::piped()).spawn().unwrap());
         let mut output = BufReader::new(process.0.stdout.take().unwrap());
-        let (urls, told_before) = addresses(&mut output, listening);
+        let (urls, startup_output) = addresses(&mut output, listening);
         // Read on, so that a full pipe never stops the service.
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(|line| drop(tell.send(line))));
-        Service { urls, told_before, output: told, process, folder: self.folder }
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        Service { urls, startup_output, output: lines, process, folder: self.folder }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -142,44 +142,44 @@ impl Program {
     }
 }
 
-/// The addresses, and what was printed before the line that tells them.
+/// The addresses, and the output before the line that contains them.
 fn addresses(
     output: &mut BufReader<ChildStdout>,
     listening: impl Fn(&str) -> Option<Vec<String>>,
 ) -> (Vec<String>, String) {
-    let mut told = String::new();
+    let mut output_before = String::new();
     for line in output.lines() {
         let line = line.unwrap();
         if let Some(urls) = listening(&line) {
-            return (urls, told);
+            return (urls, output_before);
         }
-        told.push_str(&line);
+        output_before.push_str(&line);
     }
-    panic!("the service ended before it listened: {told}")
+    panic!("the service ended before it listened: {output_before}")
 }
 
-/// How a program ended.
+/// The outcome of a program.
 pub struct Outcome(Output);
 
 impl Outcome {
-    /// What it printed, when it did what it was told.
+    /// Its standard output. Panics if the program failed.
     pub fn printed(&self) -> &str {
         assert!(self.0.status.success(), "failed: {}", text(&self.0.stderr));
         text(&self.0.stdout)
     }
 
-    /// Whether it did what it was told.
+    /// Whether the program succeeded.
     pub fn succeeded(&self) -> bool {
         self.0.status.success()
     }
 
-    /// What it printed, whether it succeeded or not.
+    /// Its standard output, whether it succeeded or failed.
     pub fn output(&self) -> &str {
         text(&self.0.stdout)
     }
 
-    /// What it said on standard error, when it did not.
-    pub fn complaint(&self) -> &str {
+    /// Its standard error. Panics if the program succeeded.
+    pub fn stderr(&self) -> &str {
         assert!(!self.0.status.success(), "succeeded: {}", text(&self.0.stdout));
         text(&self.0.stderr)
     }
@@ -189,10 +189,10 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// A service in a process of its own, which ends with this value.
+/// A service in its own process, which ends with this value.
 pub struct Service {
     urls: Vec<String>,
-    told_before: String,
+    startup_output: String,
     output: mpsc::Receiver<String>,
     process: Process,
     folder: TempDir,
@@ -204,17 +204,17 @@ impl Service {
         &self.urls[0]
     }
 
-    /// What it printed before it listened.
-    pub fn told_before(&self) -> &str {
-        &self.told_before
+    /// The output before it listened.
+    pub fn startup_output(&self) -> &str {
+        &self.startup_output
     }
 
-    /// The URL of the issuer beside it.
+    /// The URL of the development issuer.
     pub fn issuer_url(&self) -> &str {
         &self.urls[1]
     }
 
-    /// The first line from here on that is an event of which `is_it` holds, and all lines up to it, with it.
+    /// The next logged event for which `is_it` is true, and all lines up to and including it.
     pub fn logged(&self, is_it: impl Fn(&Value) -> bool) -> (Value, String) {
         let mut lines = String::new();
         for line in self.output.iter() {
@@ -225,17 +225,17 @@ impl Service {
                 return (event, lines);
             }
         }
-        panic!("the service ended before it logged what is waited for: {lines}")
+        panic!("the service ended before it logged the expected event: {lines}")
     }
 
-    /// The most that its process has had in memory so far, in KiB.
+    /// The peak memory of its process so far, in KiB.
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         peak.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Tells its process to terminate.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal("-TERM");
     }
@@ -245,13 +245,13 @@ impl Service {
         assert!(sent.success());
     }
 
-    /// Waits for its process to end by itself: its exit code, what it logged until then, and its folder.
+    /// Waits for the process to exit: its exit code, the rest of its log, and its folder.
     pub fn end(mut self) -> (Option<i32>, String, TempDir) {
         let log = self.output.iter().fold(String::new(), |log, line| log + &line + "\n");
         (self.process.0.wait().unwrap().code(), log, self.folder)
     }
 
-    /// Tells it to hang up, and returns once it has logged this.
+    /// Sends SIGHUP, and returns once this message is logged.
     pub fn hang_up(&self, message: &str) {
         self.signal("-HUP");
         let is_it = |line: String| serde_json::from_str::<Value>(&line).unwrap_or_default()["message"] == message;
@@ -259,12 +259,12 @@ impl Service {
     }
 }
 
-/// Ends with its value, also where a test fails half-way.
+/// A process that is killed when this value is dropped, also when a test fails.
 struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Fails only where it has ended already.
+        // Fails only if the process has exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,6 +1,6 @@
-//! What stands between a service and its database, and can fail: it passes everything on, cuts connections, takes none, or falls silent.
+//! A proxy in front of a database: it forwards, cuts connections, refuses them, or stalls.
 //!
-//! It runs on a thread of its own: a service that starts blocks the thread that it is started on while it speaks with its database.
+//! It has its own thread, because a starting service blocks its thread while it waits for the database.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as BlockingListener};
 
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
-/// It ends with this value, with every connection through it.
+/// A proxy that ends with this value, and its connections with it.
 pub struct Proxy {
     address: SocketAddr,
     state: watch::Sender<State>,
@@ -26,7 +26,7 @@ enum Mode {
 #[derive(Clone, Copy)]
 struct State {
     mode: Mode,
-    /// How often all connections were cut.
+    /// The number of times that all connections were cut.
     cuts: u64,
 }
 
@@ -50,22 +50,22 @@ impl Proxy {
         self.address.to_string()
     }
 
-    /// Closes every connection. New ones are served.
+    /// Closes every connection. New connections are accepted.
     pub fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
     }
 
-    /// Closes every connection, and whichever comes.
+    /// Closes every connection, and every new one.
     pub fn refuse(&self) {
         self.state.send_modify(|state| *state = State { mode: Mode::Refuse, cuts: state.cuts + 1 });
     }
 
-    /// Takes connections and closes none, and passes nothing on.
+    /// Keeps and accepts connections but forwards nothing.
     pub fn stall(&self) {
         self.state.send_modify(|state| state.mode = Mode::Stall);
     }
 
-    /// Passes everything on, that also which waited.
+    /// Forwards again, including the data held back.
     pub fn pass(&self) {
         self.state.send_modify(|state| state.mode = Mode::Pass);
     }
@@ -77,19 +77,19 @@ async fn serve(listener: BlockingListener, server: String, seen: watch::Receiver
     loop {
         let client = tokio::select! {
             client = listener.accept() => client.unwrap().0,
-            // Fails, which ends the waiting, when the proxy is dropped.
+            // Fails when the proxy is dropped, which ends the loop.
             _ = end.wait_for(|_| false) => return,
         };
         let now = *seen.borrow();
         if now.mode != Mode::Refuse {
-            tokio::spawn(carry(client, server.clone(), now.cuts, seen.clone()));
+            tokio::spawn(forward(client, server.clone(), now.cuts, seen.clone()));
         }
     }
 }
 
-async fn carry(mut client: TcpStream, server: String, cuts: u64, seen: watch::Receiver<State>) {
+async fn forward(mut client: TcpStream, server: String, cuts: u64, seen: watch::Receiver<State>) {
     let mut cut = seen.clone();
-    let carried = async {
+    let forwarding = async {
         let Ok(mut server) = TcpStream::connect(server).await else { return };
         client.set_nodelay(true).and(server.set_nodelay(true)).unwrap();
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
@@ -99,7 +99,7 @@ async fn carry(mut client: TcpStream, server: String, cuts: u64, seen: watch::Re
         }
     };
     tokio::select! {
-        () = carried => (),
+        () = forwarding => (),
         _ = cut.wait_for(|state| state.cuts != cuts) => (),
     }
 }

@@ -1,9 +1,9 @@
-//! Requests as bytes, for what a client library would not send.
+//! Requests as bytes, which a client library would not send.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The first answer to these bytes, as text; the connection is half closed after them.
+/// The response to these bytes as text. The connection is half closed after them.
 pub async fn answer(authority: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(authority).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -13,7 +13,7 @@ pub async fn answer(authority: &str, request: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// The status of the first answer to these bytes.
+/// The status of the first response to these bytes.
 pub async fn status(authority: &str, request: &str) -> u16 {
     let answer = answer(authority, request).await;
     let status = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).map(str::parse);

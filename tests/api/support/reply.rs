@@ -1,9 +1,9 @@
-//! An answer, read whole.
+//! A response, read completely.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// Status, fields and body of an answer.
+/// Status, header fields and body of a response.
 #[derive(Debug)]
 pub struct Reply {
     status: u16,
@@ -16,7 +16,7 @@ impl Reply {
         Self::try_read(response).await.unwrap()
     }
 
-    /// As [`read`](Self::read), from a service that may be gone before the end.
+    /// As [`read`](Self::read), from a service that may stop before the end.
     pub async fn try_read(response: reqwest::Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Ok(Self { status, headers, body: response.text().await? })
@@ -34,7 +34,7 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 
-    /// The one value of a field.
+    /// The only value of a field. Panics if there are several.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next()?;
@@ -47,7 +47,7 @@ impl Reply {
         self.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
     }
 
-    /// The problem's code, after checking that the body is a whole problem of this status.
+    /// The problem's code, after checking that the body is a complete problem of this status.
     pub fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let body = self.json();
@@ -60,7 +60,7 @@ impl Reply {
         kind.strip_prefix("urn:portcullis:problem:").unwrap_or_else(|| panic!("type {kind}")).to_owned()
     }
 
-    /// The challenge's scheme-less parameters, in order; `None` without a challenge.
+    /// The parameters of the Bearer challenge, in order; `None` without a challenge.
     pub fn challenge(&self) -> Option<Vec<(String, String)>> {
         let text = self.header("www-authenticate")?.strip_prefix("Bearer ").expect("a Bearer challenge");
         let parameter = |text: &str| {

@@ -1,4 +1,4 @@
-//! The routes of the service as `portcullis routes` prints them, and for each a request that an allowed caller gets through.
+//! The routes of the service as `portcullis routes` prints them, and a request to each that succeeds for an authorized caller.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,7 +25,7 @@ impl RouteLine {
         Self { method: method.to_owned(), path: path.to_owned(), access: access.to_owned() }
     }
 
-    /// The permission that it asks for.
+    /// The permission that the route requires.
     pub fn permission(&self) -> Option<&str> {
         self.access.contains(':').then_some(&self.access)
     }
@@ -42,21 +42,21 @@ pub fn registered() -> Vec<RouteLine> {
     table.lines().skip(1).map(RouteLine::parse).collect()
 }
 
-/// A request to the route whose targets nobody has touched, so that the order of requests does not matter.
+/// A request to the route with new targets, so that the order of requests does not matter.
 pub async fn fresh_request(app: &TestApp, method: &str, path: &str) -> Request {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("target-{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let mut target = path.replace("{file:.*}", "").replace("{path:.*}", "elsewhere");
     if target.contains("{role}") {
-        // Granting needs what the role grants; taking it away needs less.
+        // Granting a role requires its permissions; revoking requires fewer.
         if method == "PUT" {
             app.make_role(&name, &[]).await;
         }
         target = target.replace("{role}", if method == "PUT" { &name } else { "auditor" });
     }
     if target.contains("{id}") {
-        let is_program = path.contains("/service-accounts/");
-        let id = if is_program { app.register_machine(&name, &[]).await } else { app.introduce(&name).await };
+        let is_service_account = path.contains("/service-accounts/");
+        let id = if is_service_account { app.register_machine(&name, &[]).await } else { app.introduce(&name).await };
         target = target.replace("{id}", &id);
         if target.contains("{identity_id}") {
             let identity = json!({ "issuer": app.idp.url(), "subject": format!("{name}-too") });

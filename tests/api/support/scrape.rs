@@ -1,4 +1,4 @@
-//! What Prometheus reads of a service, read as Prometheus would.
+//! The metrics of a service, parsed as Prometheus parses them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ impl Metrics {
         Self::parse(&Self::text(app).await)
     }
 
-    /// The same, as it is served.
+    /// The text of a scrape.
     pub async fn text(app: &TestApp) -> String {
         client().get(format!("{}/metrics", app.management_url())).send().await.unwrap().text().await.unwrap()
     }
@@ -24,7 +24,7 @@ impl Metrics {
         Self(Scrape::parse(text.lines().map(|line| Ok(plain(line)))).unwrap())
     }
 
-    /// The value with these labels, and maybe others: of a histogram, how many were observed. `None` where there is none.
+    /// The value with these labels, and possibly others; for a histogram the number of observations. `None` if the sample is absent.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let has_all = |sample: &&Sample| labels.iter().all(|(name, value)| sample.labels.get(name) == Some(*value));
         let mut found = self.0.samples.iter().filter(|sample| sample.metric == name).filter(has_all);
@@ -33,16 +33,16 @@ impl Metrics {
             Value::Histogram(buckets) => buckets.last().unwrap().count,
             Value::Summary(_) => panic!("{name} is a summary"),
         };
-        assert!(found.next().is_none(), "{name} with {labels:?} is told more than once");
+        assert!(found.next().is_none(), "{name} with {labels:?} occurs more than once");
         Some(value)
     }
 
-    /// The count with these labels, 0 where there is none yet.
+    /// The count with these labels; 0 if it is absent.
     pub fn count(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.value(name, labels).unwrap_or_default()
     }
 
-    /// Every metric by its name, with what it is and which labels it has.
+    /// Every metric by name, with its type and its labels.
     pub fn families(&self) -> BTreeMap<String, (&'static str, BTreeSet<String>)> {
         let mut families: BTreeMap<String, (&str, BTreeSet<String>)> = BTreeMap::new();
         for sample in &self.0.samples {
@@ -51,7 +51,7 @@ impl Metrics {
                 Value::Gauge(_) => "gauge",
                 Value::Histogram(_) => "histogram",
                 Value::Summary(_) => "summary",
-                // What a histogram has beside its buckets.
+                // The additional samples of a histogram.
                 Value::Untyped(_) => continue,
             };
             let (_, labels) = families.entry(sample.metric.clone()).or_insert((kind, BTreeSet::new()));
@@ -61,7 +61,7 @@ impl Metrics {
     }
 }
 
-/// The line with other brackets in its labels: the parser takes the first curly one for the end of them.
+/// The line with other brackets in its labels: the parser ends the labels at the first curly one.
 fn plain(line: &str) -> String {
     let mut is_quoted = false;
     let plain = |c| {

@@ -1,9 +1,9 @@
-//! A PostgreSQL server of a test's own, for what would disturb the tests beside it: it is stopped, starts again and becomes a standby.
+//! A PostgreSQL server for one test that stops and restarts it or makes it a standby, which would disturb other tests.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-/// A server, which ends with this value and all that is in it.
+/// A server that ends with this value, with all its data.
 pub struct OwnServer {
     process: Child,
     url: String,
@@ -11,41 +11,41 @@ pub struct OwnServer {
 }
 
 impl OwnServer {
-    /// Starts one, by the same script as the server of all tests.
+    /// Starts a server with the same script as the server of all tests.
     pub fn start() -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/with-postgres");
-        // It lasts as long as its command, which lasts as long as the pipe that it reads.
-        let tell = r#"printf '%s\n' "$PORTCULLIS_TEST_DATABASE" "$PORTCULLIS_TEST_SERVER"; exec cat >/dev/null"#;
+        // The server runs as long as its command, which runs as long as the pipe that it reads.
+        let print = r#"printf '%s\n' "$PORTCULLIS_TEST_DATABASE" "$PORTCULLIS_TEST_SERVER"; exec cat >/dev/null"#;
         let mut command = Command::new(script);
-        command.args(["sh", "-c", tell]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["sh", "-c", print]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
-        let mut told = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut line = || told.next().expect("the server starts");
+        let mut output = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut line = || output.next().expect("the server starts");
         let (url, control) = (line(), line());
         Self { process, url, control }
     }
 
-    /// The address of its first database, with the right to make others.
+    /// The URL of its first database, with the right to create others.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Stops it as a crash would: whoever is connected loses the connection, whatever was not written is gone.
+    /// Stops it as a crash would: connections are lost, and unwritten data is gone.
     pub fn crash(&self) {
-        self.tell("crash");
+        self.control("crash");
     }
 
     /// Starts it again.
     pub fn start_again(&self) {
-        self.tell("start");
+        self.control("start");
     }
 
-    /// Starts it again as a standby, which can only be read, until `pg_promote` makes a primary of it.
+    /// Starts it again as a read-only standby, until `pg_promote` makes it a primary.
     pub fn start_again_as_standby(&self) {
-        self.tell("start-as-standby");
+        self.control("start-as-standby");
     }
 
-    fn tell(&self, what: &str) {
+    fn control(&self, what: &str) {
         assert!(Command::new(&self.control).arg(what).stdout(Stdio::null()).status().unwrap().success(), "{what}");
     }
 }

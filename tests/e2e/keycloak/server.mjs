@@ -1,5 +1,5 @@
-// Keycloak itself, as `scripts/test` has fetched it: started on a loopback port with the realm of this folder, in
-// development mode, with a database that ends with it.
+// Keycloak itself, as downloaded by `scripts/test`: started on a loopback port with the realm of this folder, in
+// development mode, with a database in memory.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort, listening } from '../process.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-/** Where scripts/test unpacks the distribution. */
+/** The folder into which scripts/test unpacks the distribution. */
 const { KEYCLOAK_HOME, KEYCLOAK_JAVA_HOME } = process.env;
 
 /** Its first start on a machine of two cores takes about a minute and a half. */
@@ -18,7 +18,7 @@ const START_LIMIT = 400_000;
 
 export const REALM = 'team';
 
-/** The realm, where a start looks for it. */
+/** Copies the realm to the folder from which a start imports it. */
 function placeRealm() {
   const folder = join(KEYCLOAK_HOME, 'data', 'import');
   mkdirSync(folder, { recursive: true });
@@ -26,8 +26,8 @@ function placeRealm() {
 }
 
 /**
- * Starts Keycloak under two addresses: `issuer`, which is what its tokens say, and `internal`, which is how a service
- * beside it reaches it.
+ * Starts Keycloak with two addresses: `issuer`, which its tokens name, and `internal`, at which a service of the same
+ * network reaches it.
  */
 export async function startKeycloak() {
   const port = await freePort();
@@ -42,10 +42,10 @@ export async function startKeycloak() {
     '--cache=local',
     '--health-enabled=false',
     `--hostname=http://localhost:${port}`,
-    // Who asks by another address is told to stay there.
+    // Responses to requests at another address name that address.
     '--hostname-backchannel-dynamic=true',
   ], {
-    // A group of its own, which ends whole: kc.sh and its Java.
+    // A separate process group, which is killed as a whole: kc.sh and its Java.
     detached: true,
     env: { ...process.env, JAVA_HOME: KEYCLOAK_JAVA_HOME },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -54,7 +54,7 @@ export async function startKeycloak() {
     try {
       process.kill(-child.pid, 'SIGKILL');
     } catch {
-      // It has ended already.
+      // The process has exited already.
     }
   };
   process.once('exit', kill);

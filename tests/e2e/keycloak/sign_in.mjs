@@ -1,4 +1,4 @@
-// How a person signs in at Keycloak: code + PKCE, and its own login page filled in as a browser would.
+// A user's sign-in at Keycloak: code + PKCE, with its login form filled in as by a browser.
 
 import { createHash, randomBytes } from 'node:crypto';
 
@@ -11,14 +11,14 @@ function cookiesOf(response) {
   return response.headers.getSetCookie().map((cookie) => cookie.split(';', 1)[0]).join('; ');
 }
 
-/** Where the login page sends its form: HTML spells `&` as an entity. */
+/** The action of the login form: HTML writes `&` as an entity. */
 function formAction(page) {
   const action = /<form[^>]*id="kc-form-login"[^>]*action="([^"]+)"/.exec(page)?.[1];
   if (!action) throw new Error('Keycloak showed no login form');
   return action.replaceAll('&amp;', '&');
 }
 
-/** `{ access_token, id_token, refresh_token }` of a person of the realm. */
+/** `{ access_token, id_token, refresh_token }` of a user of the realm. */
 export async function signInAtKeycloak(issuer, username, scope, client = 'webapp') {
   const endpoint = `${issuer}/protocol/openid-connect`;
   const [verifier, state, nonce] = [random(), random(), random()];
@@ -53,7 +53,7 @@ export async function signInAtKeycloak(issuer, username, scope, client = 'webapp
   });
 }
 
-/** An access token of a program of the realm. */
+/** An access token of a service account of the realm. */
 export async function keycloakMachineToken(issuer, { id, secret }, scope) {
   const basic = Buffer.from(`${id}:${secret}`).toString('base64');
   const token = await tokenRequest(

@@ -1,19 +1,19 @@
-//! The caller cache: once a change is acknowledged, nobody is let in by what was read before it.
+//! The caller cache: once a change is acknowledged, no entry that was read before it is served.
 //!
-//! A reader does what `PrincipalCache` has it do: it takes the version, reads, looks whether the version is still good, and inserts; whoever finds
-//! the entry looks again. The database is a number with no order of its own, the weakest that there is: so the order comes from `Invalidations` alone.
+//! A reader follows `PrincipalCache`: it takes the version, reads, checks that the version is still valid, and inserts; a lookup checks the
+//! version again. The database is an atomic with relaxed ordering, the weakest possible, so the order comes from `Invalidations` alone.
 
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-use crate::database::{self, Invalidations, Version, Invalidates, subject};
+use crate::database::{self, Invalidations, Version, Invalidates, key};
 
 struct World {
     changes: Invalidations,
-    /// A row: how often it was changed.
+    /// A row: the number of changes to it.
     row: AtomicU64,
-    /// What is remembered of it, and the version.
+    /// The cached row and its version.
     cache: Mutex<Option<(u64, Version)>>,
 }
 
@@ -22,44 +22,44 @@ impl World {
         Arc::new(Self { changes: database::changes(), row: AtomicU64::new(0), cache: Mutex::new(None) })
     }
 
-    /// A request that knows nothing: `PrincipalService::resolve`, then `PrincipalCache::keep`.
-    fn read(&self, is_good: impl Fn(&Invalidations, Version) -> bool) {
+    /// A request without a cache entry: `PrincipalService::resolve`, then `PrincipalCache::keep`.
+    fn read(&self, is_valid: impl Fn(&Invalidations, Version) -> bool) {
         let version = self.changes.version();
         let row = self.row.load(Ordering::Relaxed);
-        if is_good(&self.changes, version) {
+        if is_valid(&self.changes, version) {
             *self.cache.lock().unwrap() = Some((row, version));
         }
     }
 
-    /// A change, which is acknowledged once this returns: `Database::write`.
+    /// A change, acknowledged when this returns: `Database::write`.
     fn write(&self, invalidates: Invalidates) {
         self.row.fetch_add(1, Ordering::Relaxed);
         self.changes.note(invalidates);
     }
 
     /// `PrincipalCache::find`.
-    fn find(&self, is_good: impl Fn(&Invalidations, Version) -> bool) -> Option<u64> {
+    fn find(&self, is_valid: impl Fn(&Invalidations, Version) -> bool) -> Option<u64> {
         let (row, version) = (*self.cache.lock().unwrap())?;
-        is_good(&self.changes, version).then_some(row)
+        is_valid(&self.changes, version).then_some(row)
     }
 }
 
-fn of_subject(changes: &Invalidations, version: Version) -> bool {
-    changes.is_unchanged(subject(), version)
+fn is_valid_for_key(changes: &Invalidations, version: Version) -> bool {
+    changes.is_unchanged(key(), version)
 }
 
-fn of_all(changes: &Invalidations, version: Version) -> bool {
+fn is_valid_for_all(changes: &Invalidations, version: Version) -> bool {
     changes.is_all_unchanged(version)
 }
 
-/// A reader beside changes; whoever comes after all of them is served none of what they replaced.
-fn changes_beside_a_reader(invalidates: &[Invalidates], is_good: fn(&Invalidations, Version) -> bool) {
+/// Runs changes concurrently with a reader, and asserts that a lookup after all changes finds no entry from before them.
+fn changes_with_concurrent_reader(invalidates: &[Invalidates], is_valid: fn(&Invalidations, Version) -> bool) {
     let world = World::new();
     let reader = {
         let world = Arc::clone(&world);
-        thread::spawn(move || world.read(is_good))
+        thread::spawn(move || world.read(is_valid))
     };
-    // One of them by this thread itself: every thread more multiplies the orders.
+    // This thread makes the last change itself: every further thread multiplies the orders.
     let (own, others) = invalidates.split_last().expect("a change");
     let writers: Vec<_> = others
         .iter()
@@ -71,42 +71,42 @@ fn changes_beside_a_reader(invalidates: &[Invalidates], is_good: fn(&Invalidatio
     world.write(own.clone());
     writers.into_iter().for_each(|writer| writer.join().unwrap());
     let written = invalidates.len() as u64;
-    // The reader may be anywhere: at its start, or about to insert what it read long ago.
+    // The reader may be at any point: at its start, or about to insert an old row.
     assert!(
-        world.find(is_good).is_none_or(|row| row == written),
-        "served as before the change, while a reader is slow"
+        world.find(is_valid).is_none_or(|row| row == written),
+        "an old row is served while a reader is slow"
     );
     reader.join().unwrap();
-    assert!(world.find(is_good).is_none_or(|row| row == written), "put back as before the change");
+    assert!(world.find(is_valid).is_none_or(|row| row == written), "a slow reader has inserted an old row");
 }
 
 pub(crate) fn one_change() {
-    changes_beside_a_reader(&[Invalidates::One(subject())], of_subject);
+    changes_with_concurrent_reader(&[Invalidates::One(key())], is_valid_for_key);
 }
 
 pub(crate) fn two_changes() {
-    changes_beside_a_reader(&[Invalidates::One(subject()), Invalidates::One(subject())], of_subject);
+    changes_with_concurrent_reader(&[Invalidates::One(key()), Invalidates::One(key())], is_valid_for_key);
 }
 
-pub(crate) fn everyone() {
-    changes_beside_a_reader(&[Invalidates::Everything], of_subject);
+pub(crate) fn everything() {
+    changes_with_concurrent_reader(&[Invalidates::Everything], is_valid_for_key);
 }
 
 pub(crate) fn all_changes() {
-    changes_beside_a_reader(&[Invalidates::One(subject())], of_all);
+    changes_with_concurrent_reader(&[Invalidates::One(key())], is_valid_for_all);
 }
 
-/// An identity that nobody has is cached as refused until anything can have made it known: here a row of another replica.
+/// The refusal of an unknown identity is cached until a change may have added the identity: here a row written by another replica.
 pub(crate) fn unknown_identity() {
-    let is_good = |changes: &Invalidations, version| changes.is_nothing_new(version);
+    let is_valid = |changes: &Invalidations, version| changes.is_nothing_new(version);
     let world = World::new();
     let reader = {
         let world = Arc::clone(&world);
-        thread::spawn(move || world.read(is_good))
+        thread::spawn(move || world.read(is_valid))
     };
     world.row.fetch_add(1, Ordering::Relaxed);
     world.changes.note_rows();
-    assert!(world.find(is_good).is_none_or(|row| row == 1), "served as before the change, while a reader is slow");
+    assert!(world.find(is_valid).is_none_or(|row| row == 1), "an old row is served while a reader is slow");
     reader.join().unwrap();
-    assert!(world.find(is_good).is_none_or(|row| row == 1), "put back as before the change");
+    assert!(world.find(is_valid).is_none_or(|row| row == 1), "a slow reader has inserted an old row");
 }

@@ -1,4 +1,4 @@
-//! `src/database/invalidations.rs` as it is.
+//! Includes `src/database/invalidations.rs`.
 
 #[path = "../../../src/database/invalidations.rs"]
 #[allow(dead_code)]
@@ -6,13 +6,13 @@ mod invalidations;
 
 pub(crate) use invalidations::{Invalidations, Version, InvalidationKey, Invalidates};
 
-/// Few places: each is one more thing whose orders are tried.
+/// Invalidations with two slots: each further slot multiplies the orders.
 pub(crate) fn changes() -> Invalidations {
-    Invalidations::with_places(2)
+    Invalidations::with_slots(2)
 }
 
-/// A principal that has a place of its own there.
-pub(crate) fn subject() -> InvalidationKey {
-    let has_place = |subject: &InvalidationKey| matches!(Invalidates::One(*subject).to_notice().as_deref(), Some("0" | "1"));
-    (0..).map(|id: u32| InvalidationKey::of(&id)).find(has_place).expect("some id has the place")
+/// The key of a principal that has one of these slots.
+pub(crate) fn key() -> InvalidationKey {
+    let has_slot = |key: &InvalidationKey| matches!(Invalidates::One(*key).to_notice().as_deref(), Some("0" | "1"));
+    (0..).map(|id: u32| InvalidationKey::of(&id)).find(has_slot).expect("some id has the slot")
 }

@@ -1,4 +1,4 @@
-//! Key editions and issuer status: a token that was proved by a key is known again for no longer than the key is used.
+//! Key editions and issuer status: a cached verdict on a token lasts no longer than the key that verified it.
 
 use chrono::{DateTime, Utc};
 use loom::sync::Arc;
@@ -13,7 +13,7 @@ fn closes_at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(NOW + seconds * 1_000_000).expect("a time")
 }
 
-/// The keys at hand, by their edition: weaker than the `ArcSwap` of `KeySet`, and replaced in the order of its `publish`.
+/// The current keys, as their edition: weaker than the `ArcSwap` of `KeySet`, and replaced in the order of its `publish`.
 struct Keys {
     snapshot: AtomicU32,
     issuer: Issuer,
@@ -32,8 +32,8 @@ impl Keys {
         self.issuer.publish(u64::from(edition), closes_at(60));
     }
 
-    /// `Examination::of_jwt`: the edition that a verdict is remembered for, and that of the key.
-    fn prove(&self) -> (Option<u32>, u32) {
+    /// `Examination::verify_jwt`: the edition that the verdict is cached for, and the edition of the key.
+    fn verify(&self) -> (Option<u32>, u32) {
         let before = self.issuer.edition(NOW);
         let key = self.snapshot.load(Ordering::Relaxed);
         let is_same = self.issuer.edition(NOW) == before;
@@ -41,26 +41,26 @@ impl Keys {
     }
 }
 
-/// The first edition has a key that the second has not. What it proved is not known again once the second is published.
+/// The second edition lacks a key of the first. A token verified by that key is not served from the cache once the second is published.
 pub(crate) fn withdrawn_key() {
     let keys = Keys::new();
-    let prover = {
+    let verifier = {
         let keys = Arc::clone(&keys);
-        thread::spawn(move || keys.prove())
+        thread::spawn(move || keys.verify())
     };
     let refresher = {
         let keys = Arc::clone(&keys);
         thread::spawn(move || keys.publish(2))
     };
     refresher.join().unwrap();
-    let (remembered_for, key) = prover.join().unwrap();
-    if let Some(edition) = remembered_for {
-        assert!(key >= edition, "remembered as proved by a later key than it was");
-        assert!(key == 2 || !keys.issuer.still_trusts_key(edition, NOW), "a withdrawn key is vouched for");
+    let (cached_for, key) = verifier.join().unwrap();
+    if let Some(edition) = cached_for {
+        assert!(key >= edition, "cached for a later edition than that of the key");
+        assert!(key == 2 || !keys.issuer.still_trusts_key(edition, NOW), "a withdrawn key is still trusted");
     }
 }
 
-/// An edition is never seen with another one's end: the second has ended already, and no mixture of the two is open.
+/// An edition is never read with the end of another: the second has already ended, and no mixture of the two is open.
 pub(crate) fn edition_and_end() {
     let issuer = Issuer::new();
     issuer.publish(1, closes_at(60));
@@ -73,7 +73,7 @@ pub(crate) fn edition_and_end() {
     assert_eq!(issuer.edition(NOW), None);
 }
 
-/// A table that is replaced: what the former one proves meanwhile is not known again once that is acknowledged.
+/// A reload that drops an issuer: once it is acknowledged, no token of that issuer is served from the cache.
 pub(crate) fn dismissed_issuer() {
     let keys = Keys::new();
     let acknowledged = Arc::new(AtomicU32::new(0));
@@ -85,7 +85,7 @@ pub(crate) fn dismissed_issuer() {
         })
     };
     let is_acknowledged = acknowledged.load(Ordering::Acquire) == 1;
-    let is_admitted = keys.prove().0.is_some_and(|edition| keys.issuer.still_trusts_key(edition, NOW));
+    let is_admitted = keys.verify().0.is_some_and(|edition| keys.issuer.still_trusts_key(edition, NOW));
     assert!(!is_admitted || !is_acknowledged, "admitted after the issuer was dismissed");
     reload.join().unwrap();
     assert!(!keys.issuer.still_trusts_key(1, NOW));

@@ -1,11 +1,11 @@
-//! The log: when the writer goes to sleep and nobody has to wake it, no line is left in a buffer, also of a thread that has ended.
+//! The log: when the writer sleeps and no wake-up is pending, no buffer holds a line, not even one of a thread that has ended.
 
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use crate::telemetry::Lines;
 
-/// `thread::park` and `unpark` as the standard library promises them. (Loom's own forgets an `unpark` while the thread waits for a lock.)
+/// `thread::park` and `unpark` with the guarantees of the standard library. (Loom's loses an `unpark` while the thread waits for a lock.)
 #[derive(Default)]
 struct Parker {
     token: Mutex<bool>,
@@ -27,14 +27,14 @@ impl Parker {
     }
 }
 
-/// One line of each of two threads. With a third loom tries an order that there is not: it lets a `swap` read what an earlier `swap` has
-/// replaced already, as if a store had come between the two.
+/// One line from each of two threads. With three threads loom explores an impossible order: a `swap` reads a value that an earlier `swap`
+/// has already replaced, as if a store had come between the two.
 pub(crate) fn none_is_left() {
     const LINES: usize = 2;
     let (lines, parker) = (Arc::new(Lines::new()), Arc::new(Parker::default()));
     let writer = {
         let (lines, parker) = (Arc::clone(&lines), Arc::clone(&parker));
-        // As `run` does it, until all lines are there: where one is left behind nobody wakes it, which loom reports as a deadlock.
+        // As `run`, until all lines are written: a line left behind wakes no writer, which loom reports as a deadlock.
         thread::spawn(move || {
             let mut output = Vec::new();
             while output.len() < LINES {

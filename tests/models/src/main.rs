@@ -1,8 +1,8 @@
-//! What threads of the service share without a lock, in every order that the memory model allows (loom).
+//! Models of the lock-free code, checked by loom in every order that the memory model allows.
 //!
-//! The files under test are the service's own, included from `src/`; what they have from `crate::sync` is loom's here. The parts that
-//! loom can't run (the database, the caches' maps, `ArcSwap`) are stood in for by the weakest thing that does what is asked of them.
-//! `scripts/models` runs them, and with `--weakened` shows that each model fails once the code is weaker.
+//! The files under test are included from `src/`; their `crate::sync` is loom's here. Parts that loom can't run (the database, the maps of
+//! the caches, `ArcSwap`) are replaced by the weakest implementation of their contract. `scripts/models` runs the models, and with
+//! `--weakened` checks that each model fails when a rule is removed from the code.
 
 mod callers;
 mod database;
@@ -11,7 +11,7 @@ mod lines;
 mod oidc;
 mod telemetry;
 
-/// What `src/sync.rs` is in the service.
+/// The counterpart of `src/sync.rs`.
 mod sync {
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, atomic};
     pub(crate) use std::sync::PoisonError;
@@ -22,21 +22,21 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How often a thread is stopped in the middle, at the most.
+/// The most preemptions per execution.
 const PREEMPTIONS: usize = 3;
 
-/// What holds in every order.
+/// A name, and a function that asserts an invariant.
 type Model = (&'static str, fn());
 
 const MODELS: [Model; 9] = [
     ("caller-cache: one change", callers::one_change),
     ("caller-cache: two changes of one principal", callers::two_changes),
-    ("caller-cache: a change of everyone", callers::everyone),
-    ("caller-cache: whoever depends on all changes", callers::all_changes),
-    ("caller-cache: an identity that nobody has", callers::unknown_identity),
+    ("caller-cache: a change of everything", callers::everything),
+    ("caller-cache: entry that depends on all changes", callers::all_changes),
+    ("caller-cache: an unknown identity", callers::unknown_identity),
     ("key-edition: a withdrawn key", keys::withdrawn_key),
     ("key-edition: edition and end are one", keys::edition_and_end),
-    ("issuer-status: an issuer that is dismissed", keys::dismissed_issuer),
+    ("issuer-status: a dismissed issuer", keys::dismissed_issuer),
     ("log-writer: no line is left behind", lines::none_is_left),
 ];
 
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         let counted = Arc::clone(&orders);
         let run = || {
             let mut models = loom::model::Builder::new();
-            // More than three threads that are stopped in the middle find nothing that fewer do not, and take hours.
+            // More preemptions find nothing that fewer do not, and take hours.
             models.preemption_bound = Some(PREEMPTIONS);
             models.check(move || {
                 counted.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,6 @@
-//! `src/oidc/issuer_status.rs` as it is.
+//! Includes `src/oidc/issuer_status.rs`.
 
-/// Counters, which nothing rests on.
+/// Stands in for the counters, which the models do not use.
 mod report {
     #[derive(Debug, Default)]
     pub(crate) struct Verdicts;
@@ -13,7 +13,7 @@ mod issuer_status;
 use crate::sync::Arc;
 use chrono::{DateTime, Utc};
 
-/// The doors that the service's own room has.
+/// The interface of the module in the service.
 #[derive(Clone)]
 pub(crate) struct Issuer {
     keys: Arc<issuer_status::KeyEdition>,

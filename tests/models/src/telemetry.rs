@@ -1,4 +1,4 @@
-//! `src/telemetry/line_writer/shared.rs` as it is.
+//! Includes `src/telemetry/line_writer/shared.rs`.
 
 #[path = "../../../src/telemetry/line_writer/shared.rs"]
 #[allow(dead_code)]
@@ -7,7 +7,7 @@ mod shared;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicBool;
 
-/// The doors that the service's own room has.
+/// The interface of the module in the service.
 pub(crate) struct Lines(shared::Shared);
 
 impl Lines {
@@ -19,7 +19,7 @@ impl Lines {
         })
     }
 
-    /// What a thread does that logs this line and ends. Calls `unpark` where the writer has to be woken.
+    /// Logs a line as a thread that then ends. Calls `unpark` if the writer has to be woken.
     pub(crate) fn log(&self, line: &[u8], unpark: impl Fn()) {
         let own = self.0.buffer();
         assert!(shared::append(&own, line, usize::MAX));

@@ -6,7 +6,7 @@ CREATE TABLE notes (
 
 CREATE INDEX notes_by_owner ON notes (owner, id);
 
--- Everybody who may keep a profile here may keep notes: roles are sets of permissions, and `member` is what new people get.
+-- Every user may keep notes: new users get the role `member`.
 INSERT INTO role_permissions (role, permission)
 VALUES
     ('member', 'notes:read'),
