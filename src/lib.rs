@@ -41,6 +41,7 @@
 mod api_types;
 mod app;
 mod auth;
+mod cache;
 mod cli;
 mod clock;
 mod config;
@@ -52,33 +53,37 @@ mod error_chain;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hit_counter;
-mod interner;
+mod jose;
+mod limits;
+mod metrics;
+mod middleware;
 mod models;
-mod name;
 mod oidc;
 mod redacted;
 mod repositories;
 mod request_id;
 mod routes;
+mod routing;
 mod schema;
 mod scope;
 mod services;
 mod sync;
 mod telemetry;
+mod text;
 
 /// For `benches/`.
 #[cfg(feature = "dev")]
 #[doc(hidden)]
 pub use app::Steps;
 pub use app::{Application, ExternalChanges, IssuerReload, RunningService, StartError};
-pub use auth::{AUTHENTICATED, Access, Api, Caller, Operation, PUBLIC, RegistrationError, RegistrationFault};
+pub use auth::{AUTHENTICATED, Access, Caller, PUBLIC};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Fault};
 pub use database::{Database, DatabaseError, DbConnection};
 pub use error::Error;
 pub use models::PrincipalId;
 pub use models::permission::Permission;
+pub use routing::{Api, Operation, RegistrationError, RegistrationFault};
 pub use telemetry::{LogGuard, init_telemetry};
 
 /// The crates whose types appear in the public API, in the versions that this crate uses.

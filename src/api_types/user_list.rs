@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::page::{default_limit, limit};
 use super::rfc3339;
 use crate::models::{ClientTime, PeopleFilter, PeopleOrder, PeoplePlace, PrincipalId, PrincipalStatus};
-use crate::name::{is_line, normalized};
+use crate::text::name::{is_line, normalized};
 
 /// The filters, the order and the page of a list of users.
 #[derive(Deserialize, IntoParams)]

@@ -2,34 +2,28 @@
 //!
 //! It turns a configuration into a running server, and is the only module that knows all the parts.
 
-mod answer;
-mod cors;
 mod daily_purge;
 mod external_changes;
-mod hosts;
 mod issuer_reload;
 mod key_set_store;
-mod limits;
-mod metrics;
-mod observe;
 mod shutdown;
 mod start;
+mod start_error;
 mod state;
 #[cfg(feature = "dev")]
 mod steps;
 
-use std::process::ExitCode;
-
 use diesel_migrations::EmbeddedMigrations;
 
-use crate::auth::catalogue::Catalogue;
-use crate::auth::{Api, RegistrationError, RegistrationFault};
 use crate::models::permission::{DeclaredPermissions, Permission};
-use crate::{cli, routes};
+use crate::routes;
+use crate::routing::catalogue::Catalogue;
+use crate::routing::{Api, RegistrationError, RegistrationFault};
 
 pub use external_changes::ExternalChanges;
 pub use issuer_reload::IssuerReload;
-pub use start::{RunningService, StartError};
+pub use start::RunningService;
+pub use start_error::StartError;
 #[cfg(feature = "dev")]
 pub use steps::Steps;
 
@@ -83,11 +77,6 @@ impl Application {
     pub fn migrations(mut self, migrations: EmbeddedMigrations) -> Self {
         self.migrations.push(migrations);
         self
-    }
-
-    /// Runs the subcommand of the command line, by default `serve`. Meant to be the whole body of `main`.
-    pub fn run(self) -> ExitCode {
-        cli::run(self)
     }
 
     pub(crate) fn declared_permissions(&self) -> Result<DeclaredPermissions, RegistrationError> {

@@ -10,21 +10,22 @@ use actix_web::{App, HttpServer, web};
 use futures_util::future::{Either, select};
 use tokio::task::AbortHandle;
 
-use super::answer::Answer;
-use super::cors;
 use super::daily_purge;
 use super::external_changes::ExternalChanges;
 use super::issuer_reload::IssuerReload;
-use super::metrics;
-use super::observe::Observe;
 use super::shutdown::{Shutdown, Signals};
+use super::start_error::StartError;
 use super::state::{Parts, State};
 use super::{Application, collect};
 use crate::Clock;
-use crate::auth::RegistrationError;
 use crate::config::{Config, Limits, Management};
-use crate::database::{Closed, Database, DatabaseError};
+use crate::database::{Closed, Database};
+use crate::metrics;
+use crate::middleware::cors;
+use crate::middleware::request_span::Observe;
+use crate::middleware::responses::Answer;
 use crate::routes::DocsSignIn;
+use crate::routing::router::Router;
 use crate::services::{MySessionService, PurgeService, ReadinessService};
 
 /// The setting of the service's listen address.
@@ -34,48 +35,6 @@ const MANAGEMENT_BIND: &str = "SERVER_MANAGEMENT_BIND";
 
 /// How long a stopped service waits for the last database handle to be dropped.
 const CLOSING: Duration = Duration::from_secs(2);
-
-/// An error that prevents the start of the service.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// No issuer is configured.
-    #[error(
-        "no issuer is configured: set OIDC_ISSUER and OIDC_AUDIENCE, or OIDC_ISSUERS_FILE for several issuers{}",
-        if cfg!(feature = "dev") { "; `portcullis dev` runs without an identity provider" } else { "" }
-    )]
-    NoIssuer,
-    /// The registered routes are inconsistent.
-    #[error(transparent)]
-    Registration(#[from] RegistrationError),
-    /// The database cannot be used.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// The schema of the database is older than this build.
-    #[error("the database lacks {}: run `portcullis migrate`, or set DATABASE_MIGRATE=true", count_of_migrations(.0))]
-    PendingMigrations(Vec<String>),
-    /// The JSON library was built with a feature that would make every token invalid.
-    #[error(
-        "serde_json is built with the feature `arbitrary_precision`, which makes every token invalid: disable it in the \
-         dependency that `cargo tree -e features -i serde_json` shows"
-    )]
-    ArbitraryPrecision,
-    /// Two metrics have the same name.
-    #[error("two metrics have the same name")]
-    Metrics(#[source] prometheus::Error),
-    /// The HTTP client for the identity provider could not be created.
-    #[error("failed to create the HTTP client for the identity provider")]
-    ProviderClient(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The service cannot listen on the address.
-    #[error("{variable} {address}: {cause}")]
-    Bind {
-        /// The setting of the address.
-        variable: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// The error of the operating system.
-        cause: std::io::Error,
-    },
-}
 
 /// A listening service. After a drop it keeps running until the process or its runtime ends.
 pub struct RunningService {
@@ -270,7 +229,7 @@ impl Application {
             // Actix runs the wrap that is registered last first: trace, CORS, answer; then the router and the guard.
             App::new()
                 .configure(|services| state.register(services))
-                .default_service(api.into_router(state.authenticator.clone()))
+                .default_service(Router::new(api.into_routes(), state.authenticator.clone()))
                 .wrap(Answer)
                 .wrap(Condition::new(cors, state.cors.layer()))
                 .wrap(Condition::new(cors, from_fn(cors::finish)))
@@ -315,11 +274,6 @@ fn listen_for_metrics(management: Management) -> Result<Option<(TcpListener, Soc
             }
         },
     }
-}
-
-/// Returns the number with its noun, such as "1 migration".
-fn count_of_migrations(names: &[String]) -> String {
-    format!("{} migration{}", names.len(), if names.len() == 1 { "" } else { "s" })
 }
 
 fn bind_error(variable: &'static str, address: SocketAddr) -> impl Fn(std::io::Error) -> StartError {

@@ -4,23 +4,24 @@ use std::sync::Arc;
 
 use actix_web::web;
 
-use super::answer::AnswerRules;
-use super::cors::CorsRule;
-use super::hosts::Hosts;
-use super::limits::RequestLimits;
-use super::metrics::{Metrics, Readings};
-use super::start::StartError;
+use super::start_error::StartError;
 use crate::Clock;
-use crate::auth::catalogue::Catalogue;
+use crate::auth::Authenticator;
 use crate::auth::resource::ProtectedResource;
 use crate::auth::session::{BrowserSessions, Cookies, Origins};
-use crate::auth::{Authenticator, EditBudget, RateLimits, TrustedProxies};
 use crate::config::{Config, SessionConfig};
 use crate::database::Database;
 use crate::error::{body_config, json_config, path_config, query_config};
+use crate::limits::hosts::Hosts;
+use crate::limits::request_limits::RequestLimits;
+use crate::limits::{EditBudget, RateLimits, TrustedProxies};
+use crate::metrics::{Metrics, Readings};
+use crate::middleware::cors::CorsRule;
+use crate::middleware::responses::AnswerRules;
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{LoginClient, TokenVerifier, TrustedIssuers};
 use crate::routes::{CALLBACK_PATH, DocsSignIn};
+use crate::routing::catalogue::Catalogue;
 use crate::services::{
     AuditService, MeService, MySessionService, PrincipalService, ReadinessService, RoleService, ServiceAccountService,
     SessionService, SessionSettings, UserService,

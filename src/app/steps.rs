@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 
 use super::{Application, IssuerReload, StartError};
 use crate::Clock;
-use crate::auth::{Access, Authenticator, Caller, RateLimits, TrustedProxies};
+use crate::auth::{Access, Authenticator, Caller};
 use crate::config::Config;
 use crate::error::Error;
+use crate::limits::{RateLimits, TrustedProxies};
 use crate::oidc::{TokenVerifier, TrustedIssuers};
 use crate::services::PrincipalService;
 

@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
 
+use super::bearer;
 use super::session::{CookieKind, Cookies, Origins};
-use super::{TrustedProxies, bearer};
+use crate::limits::TrustedProxies;
 
 /// The input is refused.
 #[derive(Debug, PartialEq, Eq)]

@@ -10,10 +10,10 @@ use tracing::Instrument;
 use super::access::Access;
 use super::bearer::{self, Credential};
 use super::caller::Caller;
-use super::rate_limit::RateLimits;
 use super::session::{BrowserSessions, CookieKind};
 use crate::Clock;
 use crate::error::Error;
+use crate::limits::rate_limit::RateLimits;
 use crate::oidc::{Claims, TokenVerifier};
 use crate::services::{Decision, Failure, Need, PrincipalService, SessionHolder};
 
@@ -49,7 +49,7 @@ impl Authenticator {
     }
 
     /// Fast path: authorizes a cached caller, or refuses a cached refused one, synchronously and without allocating a future.
-    pub(super) fn try_cached(&self, access: Access, request: &ServiceRequest) -> CacheLookup {
+    pub(crate) fn try_cached(&self, access: Access, request: &ServiceRequest) -> CacheLookup {
         match self.cached_caller(access, request) {
             Ok(caller) => CacheLookup::Decided(self.authorize(access, caller)),
             Err(claims) => match claims.as_ref().and_then(|claims| self.cached_refusal(access, request, claims)) {
@@ -63,7 +63,7 @@ impl Authenticator {
     /// field, by its session cookie. `claims` are those of a cached token.
     ///
     /// The budget of the address is checked before any expensive step. A request without a credential does not count against it.
-    pub(super) async fn authenticate(
+    pub(crate) async fn authenticate(
         &self,
         access: Access,
         request: &ServiceRequest,
@@ -187,7 +187,7 @@ impl Access {
 }
 
 /// The result of the cache lookup.
-pub(super) enum CacheLookup {
+pub(crate) enum CacheLookup {
     /// The caller is cached, and authorized or refused.
     Decided(Result<Caller, Error>),
     /// The caller must be [authenticated](Authenticator::authenticate), with these claims if the token is cached.

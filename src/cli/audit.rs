@@ -5,10 +5,11 @@ use std::io::{self, BufWriter, Write};
 use chrono::{NaiveDate, NaiveTime};
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{CommandError, counted};
 use crate::Clock;
 use crate::api_types::AuditEventResponse;
 use crate::app::Application;
+use crate::cli::error::CommandError;
+use crate::cli::table::counted;
 use crate::config::Config;
 use crate::models::{AuditFilter, AuditOrder, ClientTime, Moment};
 use crate::services::{Actor, AuditService};

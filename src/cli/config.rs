@@ -1,6 +1,7 @@
 //! `portcullis config`: prints the effective value and the source of each setting.
 
-use super::{CommandError, table};
+use super::error::CommandError;
+use super::table;
 use crate::config::{self, Config};
 
 /// Prints every variable, with secrets masked. An invalid configuration is printed too and then fails with its faults.

@@ -9,10 +9,10 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 
-use super::CommandError;
 use crate::app::Application;
+use crate::cli::error::{CommandError, DevError};
 use crate::config::Config;
-use crate::dev::{Issuer, IssuerOptions, MACHINE_CLIENT, SESSION_CLIENT, SESSION_SECRET, SPA_CLIENT, StartError};
+use crate::dev::{Issuer, IssuerOptions, MACHINE_CLIENT, SESSION_CLIENT, SESSION_SECRET, SPA_CLIENT};
 use crate::services::{Actor, Failure, NewServiceAccount, ServiceAccountService};
 use crate::{Clock, telemetry};
 
@@ -62,25 +62,6 @@ enum TestSubject {
     Bob,
     /// A service account with the role `auditor`.
     Reporter,
-}
-
-/// Why `portcullis dev` failed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum DevError {
-    #[error(transparent)]
-    Issuer(#[from] StartError),
-    #[error("no development issuer is running on 127.0.0.1:{port}: start one with `portcullis dev`")]
-    NoIssuer {
-        port: u16,
-        #[source]
-        cause: reqwest::Error,
-    },
-    #[error("the development issuer responded with {status}: check that it knows every scope in `--scope`")]
-    TokenRefused { status: reqwest::StatusCode },
-    #[error("the system provides no randomness for a session key")]
-    NoRandomness,
-    #[error("failed to create an HTTP client")]
-    Client(#[source] reqwest::Error),
 }
 
 pub(super) async fn run(application: Application, arguments: Arguments) -> Result<(), CommandError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::CommandError;
+use crate::cli::error::{CommandError, HealthError};
 use crate::config::Config;
 
 /// Longer than any check takes. Container engines usually apply a shorter timeout of their own.
@@ -27,21 +27,6 @@ enum Check {
     Live,
     /// Startup is complete.
     Startup,
-}
-
-/// Why the service is not healthy.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum HealthError {
-    #[error("no response from {address}")]
-    NoAnswer {
-        address: SocketAddr,
-        #[source]
-        cause: reqwest::Error,
-    },
-    #[error("{address} responded with {status}")]
-    Unhealthy { address: SocketAddr, status: reqwest::StatusCode },
-    #[error("failed to create an HTTP client")]
-    Client(#[source] reqwest::Error),
 }
 
 pub(super) async fn run(config: &Config, arguments: Arguments) -> Result<(), CommandError> {

@@ -2,9 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use super::{CommandError, counted};
 use crate::Clock;
 use crate::app::Application;
+use crate::cli::error::CommandError;
+use crate::cli::table::counted;
 use crate::config::Config;
 use crate::services::{Actor, IssuerRename, IssuerService};
 

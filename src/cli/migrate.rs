@@ -1,7 +1,7 @@
 //! `portcullis migrate`: applies pending migrations.
 
-use super::CommandError;
 use crate::app::Application;
+use crate::cli::error::CommandError;
 use crate::config::Config;
 use crate::database::Database;
 

@@ -5,6 +5,7 @@ mod config;
 #[cfg(feature = "dev")]
 mod dev;
 mod doctor;
+mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod health;
@@ -24,13 +25,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::{Application, StartError};
-use crate::auth::RegistrationError;
-use crate::config::{Config, ConfigError};
-use crate::database::DatabaseError;
+use crate::app::Application;
+use crate::config::Config;
 use crate::error_chain::error_chain;
-use crate::services::Failure;
 use crate::telemetry;
+
+use error::CommandError;
 
 #[derive(Parser)]
 #[command(
@@ -77,57 +77,21 @@ enum Command {
     Users(users::Arguments),
 }
 
-/// Why a subcommand failed.
-#[derive(Debug, thiserror::Error)]
-enum CommandError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Registration(#[from] RegistrationError),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error(transparent)]
-    Refused(#[from] Failure),
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    #[error(transparent)]
-    Health(#[from] health::HealthError),
-    #[error(
-        "command-line arguments are visible to every user of this machine: pass the token on standard input, as in `portcullis doctor --token - < token.txt`"
-    )]
-    TokenInArguments,
-    #[error("{} found", counted(.0, "fault"))]
-    ChecksFailed(usize),
-    #[error("cannot write the output")]
-    Output(#[from] serde_json::Error),
-    #[error(transparent)]
-    Import(#[from] users_import::ImportError),
-    #[error("cannot write the output")]
-    Print(#[source] std::io::Error),
-    #[error("the server stopped")]
-    Server(#[from] std::io::Error),
-    #[cfg(feature = "dev")]
-    #[error(transparent)]
-    Dev(#[from] dev::DevError),
-}
-
-/// Parses the command line and runs the subcommand. A failure is reported on standard error.
-pub(crate) fn run(application: Application) -> ExitCode {
-    let command = Arguments::parse().command.unwrap_or(Command::Serve);
-    let outcome = actix_web::rt::System::new().block_on(dispatch(application, command));
-    telemetry::finish();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("portcullis: {}", error_chain(&error).trim_end());
-            ExitCode::FAILURE
+impl Application {
+    /// Runs the subcommand on the command line, or `serve` if there is none. A failure is printed to standard error. Intended to be the
+    /// whole body of `main`.
+    pub fn run(self) -> ExitCode {
+        let command = Arguments::parse().command.unwrap_or(Command::Serve);
+        let outcome = actix_web::rt::System::new().block_on(dispatch(self, command));
+        telemetry::finish();
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("portcullis: {}", error_chain(&error).trim_end());
+                ExitCode::FAILURE
+            }
         }
     }
-}
-
-/// The number with its noun, which is plural unless the number is one.
-fn counted(number: &usize, noun: &str) -> String {
-    if *number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 async fn dispatch(application: Application, command: Command) -> Result<(), CommandError> {

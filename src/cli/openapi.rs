@@ -1,7 +1,7 @@
 //! `portcullis openapi`: prints the OpenAPI document.
 
-use super::CommandError;
 use crate::app::Application;
+use crate::cli::error::CommandError;
 use crate::config::{Config, OidcConfig};
 
 pub(super) fn run(application: &Application, config: &Config) -> Result<(), CommandError> {

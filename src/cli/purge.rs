@@ -1,8 +1,9 @@
 //! `portcullis purge`: runs on demand what the running service does once a day.
 
-use super::{CommandError, counted};
 use crate::Clock;
 use crate::app::Application;
+use crate::cli::error::CommandError;
+use crate::cli::table::counted;
 use crate::config::Config;
 use crate::services::PurgeService;
 

@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 
-use super::{CommandError, table};
+use super::error::CommandError;
+use super::table;
 use crate::Clock;
 use crate::api_types::RoleResponse;
 use crate::app::Application;

@@ -1,6 +1,7 @@
 //! `portcullis routes`: lists every route with its access.
 
-use super::{CommandError, table};
+use super::error::CommandError;
+use super::table;
 use crate::app::Application;
 
 pub(super) fn run(application: &Application) -> Result<(), CommandError> {

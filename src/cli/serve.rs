@@ -1,7 +1,7 @@
 //! `portcullis serve`: runs the service until it is stopped.
 
-use super::CommandError;
 use crate::app::Application;
+use crate::cli::error::CommandError;
 use crate::config::{self, Config};
 use crate::{Clock, telemetry};
 

@@ -2,11 +2,11 @@
 
 use clap::{Args, Subcommand};
 
-use super::CommandError;
 use super::table::{self, printable};
 use crate::Clock;
 use crate::api_types::ServiceAccountResponse;
 use crate::app::Application;
+use crate::cli::error::CommandError;
 use crate::config::Config;
 use crate::services::{Actor, NewServiceAccount, ServiceAccount, ServiceAccountService};
 

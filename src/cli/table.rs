@@ -18,3 +18,8 @@ pub(super) fn print<const N: usize>(headings: [&str; N], rows: impl IntoIterator
 pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
+
+/// The number with its noun, which is plural unless the number is one.
+pub(super) fn counted(number: &usize, noun: &str) -> String {
+    if *number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

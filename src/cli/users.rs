@@ -4,8 +4,9 @@ use std::io::{self, BufWriter, Write};
 
 use clap::{Args, Subcommand};
 
+use super::error::CommandError;
 use super::table::{self, printable};
-use super::{CommandError, users_import};
+use super::users_import;
 use crate::Clock;
 use crate::api_types::{AuditEventResponse, UserDetailResponse, UserExportResponse, UserResponse, rfc3339};
 use crate::app::Application;

@@ -11,7 +11,7 @@ use csv::{Position, Reader, StringRecord};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
-use super::{CommandError, counted};
+use crate::cli::error::{CommandError, ImportError};
 use crate::models::{ClientTime, ProfileField};
 use crate::services::{Actor, ImportMode, Imported, NewIdentity, NewUser, ProfileEdit, UserService};
 
@@ -43,19 +43,6 @@ pub(super) struct Arguments {
     /// Print a JSON object instead of text.
     #[arg(long)]
     json: bool,
-}
-
-/// Why an import failed as a whole or in part.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ImportError {
-    #[error("cannot read the CSV file")]
-    Unreadable(#[from] csv::Error),
-    #[error("cannot read the CSV file")]
-    File(#[from] std::io::Error),
-    #[error("the first line must name the columns: subject and any of {}", COLUMNS.join(", "))]
-    Columns,
-    #[error("{} rejected", counted(.0, "line"))]
-    LinesRefused(usize),
 }
 
 /// One line of the file.
@@ -172,7 +159,7 @@ pub(super) fn columns<R: Read>(reader: &mut Reader<R>) -> Result<StringRecord, I
     if columns.iter().all(is_known) && columns.iter().any(|column| column == "subject") {
         Ok(columns)
     } else {
-        Err(ImportError::Columns)
+        Err(ImportError::Columns(&COLUMNS))
     }
 }
 

@@ -14,20 +14,8 @@ use super::connection::DbConnection;
 #[cfg(feature = "postgres")]
 use super::postgres::{self, PostgresOpener};
 use super::sqlite::{self, SqliteOpener};
+use super::transaction_mode::TransactionMode;
 use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
-
-/// The mode of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Queries only: the database rejects every change.
-    Read,
-    /// Any change, one transaction at a time across all replicas.
-    Exclusive,
-    /// Changes to rows that the transaction has locked or inserts, concurrently with others where the database allows it.
-    Concurrent,
-    /// Changes to the schema, one process at a time.
-    Migrate,
-}
 
 /// A pooled connection, and whether it was marked as broken.
 pub(super) struct ManagedConnection {
@@ -42,13 +30,13 @@ impl ManagedConnection {
     }
 
     /// Begins a transaction. After a failure no transaction is open, or the connection is marked as broken.
-    pub(super) fn begin(&mut self, purpose: Purpose, config: &DatabaseConfig) -> QueryResult<()> {
+    pub(super) fn begin(&mut self, mode: TransactionMode, config: &DatabaseConfig) -> QueryResult<()> {
         #[cfg(not(feature = "postgres"))]
         let _ = config;
         match &mut self.connection {
-            DbConnection::Sqlite(sqlite) => sqlite::begin(sqlite, purpose),
+            DbConnection::Sqlite(sqlite) => sqlite::begin(sqlite, mode),
             #[cfg(feature = "postgres")]
-            DbConnection::Postgres(postgres) => postgres::begin(postgres, purpose, config).inspect_err(|_| {
+            DbConnection::Postgres(postgres) => postgres::begin(postgres, mode, config).inspect_err(|_| {
                 // If only a part failed, such as the wait for a lock, the connection stays usable.
                 self.is_marked_broken = postgres::roll_back(postgres).is_err();
             }),
@@ -97,10 +85,14 @@ pub(super) enum Manager {
 }
 
 impl Manager {
-    /// The manager for the database at `url`. A SQLite connection has one purpose; a PostgreSQL connection serves all.
-    pub(super) fn new(url: &DatabaseUrl, config: &DatabaseConfig, purpose: Purpose) -> Result<Self, DatabaseError> {
+    /// The manager for the database at `url`. A SQLite connection has one mode; a PostgreSQL connection serves all.
+    pub(super) fn new(
+        url: &DatabaseUrl,
+        config: &DatabaseConfig,
+        mode: TransactionMode,
+    ) -> Result<Self, DatabaseError> {
         match &url.0 {
-            DatabaseLocation::Sqlite(file) => Ok(Self::Sqlite(SqliteOpener::new(file, config, purpose)?)),
+            DatabaseLocation::Sqlite(file) => Ok(Self::Sqlite(SqliteOpener::new(file, config, mode)?)),
             #[cfg(feature = "postgres")]
             DatabaseLocation::Postgres(url) => Ok(Self::Postgres(PostgresOpener::new(url, config))),
         }

@@ -12,7 +12,7 @@ use diesel::sql_types::Bool;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{DbConnection, MultiBackend};
-use super::manager::Purpose;
+use super::transaction_mode::TransactionMode;
 use super::{Database, DatabaseError};
 
 pub(super) const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -46,7 +46,7 @@ impl Database {
     /// Returns the names of the migrations that [`migrate`](Self::migrate) would apply. Read-only: the service's database role may lack the
     /// right to create tables.
     pub fn pending_migrations(&self, extra: &[EmbeddedMigrations]) -> Result<Vec<String>, DatabaseError> {
-        self.0.readers.transaction_here(Purpose::Read, |conn| Ok(names(&pending(conn, extra)?)))
+        self.0.readers.transaction_here(TransactionMode::Read, |conn| Ok(names(&pending(conn, extra)?)))
     }
 }
 

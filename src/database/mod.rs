@@ -27,6 +27,7 @@ mod sqlite;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod transaction_mode;
 mod transaction_pool;
 mod usage;
 
@@ -44,8 +45,8 @@ pub(crate) use connection::directly;
 pub use connection::{DbConnection, MultiBackend};
 pub use error::DatabaseError;
 pub use invalidations::{Invalidates, InvalidationKey, Invalidations, Version};
-use manager::Purpose;
 use outside::LastExternalVersion;
+use transaction_mode::TransactionMode;
 use transaction_pool::{Deadline, TransactionPool};
 pub use usage::PoolUsage;
 
@@ -103,9 +104,9 @@ impl TransactionPools {
     fn migrate<T>(&self, work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
         let url = self.config.url_for_migrations()?;
         if *url == self.config.url {
-            self.writer.transaction_here(Purpose::Migrate, work)
+            self.writer.transaction_here(TransactionMode::Migrate, work)
         } else {
-            transaction_pool::transaction_on_new_connection(url, &self.config, Purpose::Migrate, work)
+            transaction_pool::transaction_on_new_connection(url, &self.config, TransactionMode::Migrate, work)
         }
     }
 }
@@ -115,12 +116,12 @@ impl Database {
     pub fn open(config: &DatabaseConfig) -> Result<Self, DatabaseError> {
         let config = Arc::new(config.clone());
         let (readers, writer) = if config.url.is_server() {
-            let both = TransactionPool::open(&config, Purpose::Exclusive, config.pool_size, "all")?;
+            let both = TransactionPool::open(&config, TransactionMode::Exclusive, config.pool_size, "all")?;
             (both.clone(), both)
         } else {
             // The writer first: it enables the write-ahead log.
-            let writer = TransactionPool::open(&config, Purpose::Exclusive, 1, "write")?;
-            (TransactionPool::open(&config, Purpose::Read, config.pool_size, "read")?, writer)
+            let writer = TransactionPool::open(&config, TransactionMode::Exclusive, 1, "write")?;
+            (TransactionPool::open(&config, TransactionMode::Read, config.pool_size, "read")?, writer)
         };
         Ok(Self(Arc::new(TransactionPools {
             config,
@@ -141,7 +142,7 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.0.readers.transaction(Purpose::Read, Deadline::Caller, work, || None, || ()).await
+        self.0.readers.transaction(TransactionMode::Read, Deadline::Caller, work, || None, || ()).await
     }
 
     /// Runs `work` in an exclusive write transaction: one at a time across all replicas. Commits if it returns `Ok`, and rolls back
@@ -166,7 +167,7 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<(T, Invalidates), E> + Send + 'static,
     {
-        self.transaction(Purpose::Exclusive, Deadline::Caller, work).await
+        self.transaction(TransactionMode::Exclusive, Deadline::Caller, work).await
     }
 
     /// As [`write`](Self::write), for maintenance `work` of many statements: it has no overall deadline, only the limit of each statement.
@@ -176,7 +177,8 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
     {
-        self.transaction(Purpose::Exclusive, Deadline::None, |conn| Ok((work(conn)?, Invalidates::Everything))).await
+        self.transaction(TransactionMode::Exclusive, Deadline::None, |conn| Ok((work(conn)?, Invalidates::Everything)))
+            .await
     }
 
     /// As [`write_invalidating`](Self::write_invalidating), but concurrently with other writers on PostgreSQL, and in a group commit with
@@ -187,10 +189,10 @@ impl Database {
         E: From<DatabaseError> + Send + 'static,
         W: FnOnce(&mut DbConnection) -> Result<(T, Invalidates), E> + Send + 'static,
     {
-        self.transaction(Purpose::Concurrent, Deadline::Caller, work).await
+        self.transaction(TransactionMode::Concurrent, Deadline::Caller, work).await
     }
 
-    async fn transaction<T, E, W>(&self, purpose: Purpose, deadline: Deadline, work: W) -> Result<T, E>
+    async fn transaction<T, E, W>(&self, mode: TransactionMode, deadline: Deadline, work: W) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
@@ -208,10 +210,10 @@ impl Database {
         let changes = Arc::clone(&self.0.changes);
         // Also after a failed commit: its outcome can be in doubt.
         let note = move || invalidated.get().into_iter().for_each(|invalidates| changes.note(invalidates.clone()));
-        if purpose == Purpose::Concurrent && !self.is_shared() {
+        if mode == TransactionMode::Concurrent && !self.is_shared() {
             return self.0.writer.shared_transaction(work, note).await;
         }
-        self.0.writer.transaction(purpose, deadline, work, notice, note).await
+        self.0.writer.transaction(mode, deadline, work, notice, note).await
     }
 
     /// The usage of each connection pool: `read` and `write` on SQLite, `all` on PostgreSQL.

@@ -10,18 +10,18 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 
-use super::manager::Purpose;
 use super::private_file;
+use super::transaction_mode::TransactionMode;
 use super::{DatabaseConfig, DatabaseError, Synchronous};
 
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Opens connections of one purpose to one file.
+/// Opens connections of one mode to one file.
 pub(super) struct SqliteOpener {
     file: PathBuf,
     synchronous: Synchronous,
-    purpose: Purpose,
+    mode: TransactionMode,
     opened: Arc<AtomicU64>,
 }
 
@@ -35,7 +35,7 @@ impl SqliteOpener {
     /// Creates the file if it does not exist, and warns if users other than its owner have access.
     ///
     /// Fails if the file cannot be created, with the reason: SQLite would only report that it cannot open the file.
-    pub(super) fn new(file: &Path, config: &DatabaseConfig, purpose: Purpose) -> Result<Self, DatabaseError> {
+    pub(super) fn new(file: &Path, config: &DatabaseConfig, mode: TransactionMode) -> Result<Self, DatabaseError> {
         // SQLite gives some names a special meaning (`file:…`, `:memory:`); an absolute path is none of them.
         let file =
             std::path::absolute(file).map_err(|_| DatabaseError::Open("the path of the file cannot be resolved"))?;
@@ -47,12 +47,12 @@ impl SqliteOpener {
         }
         private_file::create(&file)
             .map_err(|_| DatabaseError::Open("the file cannot be created; check the permissions of its folder"))?;
-        if purpose != Purpose::Read {
+        if mode != TransactionMode::Read {
             for file in private_file::open_to_others(&file) {
                 tracing::warn!(file = %file.display(), "users other than the owner have access to a database file; run `chmod 600` on it");
             }
         }
-        Ok(Self { file, synchronous: config.synchronous, purpose, opened: Arc::default() })
+        Ok(Self { file, synchronous: config.synchronous, mode, opened: Arc::default() })
     }
 
     /// The number of connections opened so far.
@@ -74,8 +74,8 @@ impl SqliteOpener {
         enable_wal(connection)?;
         connection.batch_execute(&format!("PRAGMA synchronous = {}", self.synchronous.pragma()))?;
         connection.batch_execute("PRAGMA foreign_keys = ON")?;
-        match self.purpose {
-            Purpose::Read => connection.batch_execute("PRAGMA query_only = ON"),
+        match self.mode {
+            TransactionMode::Read => connection.batch_execute("PRAGMA query_only = ON"),
             // Keeps the undo journal of savepoints in memory: in a file it would double what is written.
             _ => connection.batch_execute("PRAGMA temp_store = MEMORY"),
         }
@@ -106,9 +106,9 @@ fn is_wal(connection: &mut SqliteConnection) -> QueryResult<bool> {
     Ok(mode.journal_mode == "wal")
 }
 
-pub(super) fn begin(connection: &mut SqliteConnection, purpose: Purpose) -> QueryResult<()> {
-    let statement = match purpose {
-        Purpose::Read => "BEGIN DEFERRED",
+pub(super) fn begin(connection: &mut SqliteConnection, mode: TransactionMode) -> QueryResult<()> {
+    let statement = match mode {
+        TransactionMode::Read => "BEGIN DEFERRED",
         // A deferred transaction whose snapshot is outdated when it first writes fails at once, without waiting.
         _ => "BEGIN IMMEDIATE",
     };

@@ -76,7 +76,7 @@ async fn panicking_work_is_rolled_back_and_the_next_write_succeeds() {
             let outcome: Result<(), DatabaseError> = database
                 .write(|conn| {
                     add(conn, 1)?;
-                    panic!("on purpose");
+                    panic!("on mode");
                 })
                 .await;
             outcome
@@ -119,7 +119,7 @@ async fn commit_after_a_failed_statement_is_reported_as_an_error() {
     let outcome: Result<(), DatabaseError> = database
         .write(|conn| {
             add(conn, 1)?;
-            // The error is ignored on purpose.
+            // The error is ignored on mode.
             let _ = add(conn, 1);
             Ok(())
         })

@@ -18,8 +18,9 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::connection::DbConnection;
 use super::group_commit::{self, Queue};
-use super::manager::{LogRefusedConnections, ManagedConnection, Manager, Purpose};
+use super::manager::{LogRefusedConnections, ManagedConnection, Manager};
 use super::outside::ExternalVersion;
+use super::transaction_mode::TransactionMode;
 use super::usage::{PoolUsage, Waiting};
 use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 use crate::scope::Surroundings;
@@ -57,15 +58,15 @@ pub(super) struct TransactionPool {
 impl TransactionPool {
     /// Opens one connection at once, so that a database that cannot be opened fails the start with its cause.
     ///
-    /// A SQLite connection serves `purpose` and less privileged ones; a PostgreSQL connection serves every purpose.
+    /// A SQLite connection serves `mode` and less privileged ones; a PostgreSQL connection serves every mode.
     pub(super) fn open(
         config: &Arc<DatabaseConfig>,
-        purpose: Purpose,
+        mode: TransactionMode,
         connections: u32,
         name: &'static str,
     ) -> Result<Self, DatabaseError> {
-        check_server(&mut Manager::new(&config.url, config, purpose)?.connect()?)?;
-        let manager = Manager::new(&config.url, config, purpose)?;
+        check_server(&mut Manager::new(&config.url, config, mode)?.connect()?)?;
+        let manager = Manager::new(&config.url, config, mode)?;
         let opened = match &manager {
             Manager::Sqlite(opener) => opener.opened(),
             #[cfg(feature = "postgres")]
@@ -120,7 +121,7 @@ impl TransactionPool {
     /// outcome of the transaction is unknown.
     pub(super) async fn transaction<T, E, W>(
         &self,
-        purpose: Purpose,
+        mode: TransactionMode,
         deadline: Deadline,
         work: W,
         notice: impl FnOnce() -> Option<String> + Send + 'static,
@@ -133,7 +134,7 @@ impl TransactionPool {
     {
         self.on_blocking_thread(deadline, move |pool, end| {
             let outcome =
-                pool.begin(purpose, end).map_err(E::from).and_then(|connection| finish(connection, work, notice));
+                pool.begin(mode, end).map_err(E::from).and_then(|connection| finish(connection, work, notice));
             after();
             outcome
         })
@@ -177,7 +178,7 @@ impl TransactionPool {
             let _permit = permit;
             let works = pool.queue.next_group();
             if !works.is_empty() {
-                group_commit::run_group(pool.begin(Purpose::Concurrent, end), works);
+                group_commit::run_group(pool.begin(TransactionMode::Concurrent, end), works);
             }
         });
     }
@@ -240,10 +241,10 @@ impl TransactionPool {
     /// Runs `work` as one transaction on the current thread, for use outside the async runtime.
     pub(super) fn transaction_here<T>(
         &self,
-        purpose: Purpose,
+        mode: TransactionMode,
         work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        finish(self.begin(purpose, Instant::now() + self.config.pool_wait)?, work, || None)
+        finish(self.begin(mode, Instant::now() + self.config.pool_wait)?, work, || None)
     }
 
     async fn acquire_permit(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
@@ -259,12 +260,12 @@ impl TransactionPool {
 
     /// Returns a connection with an open transaction. A pooled connection that was lost while idle fails only here, before any work was
     /// done, so the next one is tried, at most as often as the pool has connections.
-    fn begin(&self, purpose: Purpose, end: Instant) -> Result<PooledConnection<Manager>, DatabaseError> {
+    fn begin(&self, mode: TransactionMode, end: Instant) -> Result<PooledConnection<Manager>, DatabaseError> {
         let mut tries = self.pool.max_size();
         loop {
             let wait = end.saturating_duration_since(Instant::now());
             let mut connection = self.pool.get_timeout(wait).map_err(DatabaseError::unavailable)?;
-            match connection.begin(purpose, &self.config) {
+            match connection.begin(mode, &self.config) {
                 Ok(()) => {
                     self.begun.fetch_add(1, Ordering::Relaxed);
                     return Ok(connection);
@@ -296,11 +297,11 @@ fn is_lost(error: &DieselError) -> bool {
 pub(super) fn transaction_on_new_connection<T>(
     url: &DatabaseUrl,
     config: &DatabaseConfig,
-    purpose: Purpose,
+    mode: TransactionMode,
     work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>,
 ) -> Result<T, DatabaseError> {
-    let mut connection = Manager::new(url, config, purpose)?.connect()?;
-    connection.begin(purpose, config)?;
+    let mut connection = Manager::new(url, config, mode)?.connect()?;
+    connection.begin(mode, config)?;
     finish(&mut connection, work, || None)
 }
 

@@ -13,8 +13,10 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::provider::IDENTITY_SCOPES;
 use super::signing_key::Algorithm;
+
+/// The scopes for an ID token and its claims (OpenID Connect Core section 5.4) and for a refresh token, which is issued in any case.
+pub(super) const IDENTITY_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// Members of later specifications: RFC 8414 (PKCE), RP-Initiated Logout, RFC 9207.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -7,11 +7,8 @@ use serde_json::Value;
 use super::endpoint::Endpoint;
 use super::grants::Grants;
 use super::key_ring::KeyRing;
-use super::metadata;
+use super::metadata::{self, IDENTITY_SCOPES};
 use crate::Clock;
-
-/// The scopes for an ID token and its claims (OpenID Connect Core section 5.4) and for a refresh token, which is issued in any case.
-pub(super) const IDENTITY_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// The state of one issuer. It is kept in memory only.
 pub(super) struct Provider {

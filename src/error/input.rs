@@ -2,11 +2,12 @@
 //!
 //! Parser messages repeat parts of the request. Only the expected type and the position are kept from them.
 
-use actix_web::error::{JsonPayloadError, PayloadError, QueryPayloadError};
+use actix_web::error::{JsonPayloadError, QueryPayloadError};
 use actix_web::web::{JsonConfig, PathConfig, PayloadConfig, QueryConfig};
 use serde_json::error::Category;
 
 use super::Error;
+use super::body_time::is_too_slow;
 
 /// Returns the configuration for JSON bodies of at most `limit` bytes.
 pub(crate) fn json_config(limit: usize) -> JsonConfig {
@@ -16,11 +17,6 @@ pub(crate) fn json_config(limit: usize) -> JsonConfig {
 /// Returns the configuration for other bodies of at most `limit` bytes.
 pub(crate) fn body_config(limit: usize) -> PayloadConfig {
     PayloadConfig::new(limit)
-}
-
-/// Whether the body timed out. [`app`](crate::app) reports this to the reader as an I/O error.
-pub(super) fn is_too_slow(error: &PayloadError) -> bool {
-    matches!(error, PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut)
 }
 
 /// Returns the configuration for path parameters.

@@ -4,6 +4,7 @@
 //! It repeats nothing from a token, an SQL statement or a provider.
 
 mod body;
+mod body_time;
 mod cross_site;
 mod input;
 mod limited;
@@ -119,7 +120,7 @@ pub enum Error {
 impl From<&actix_web::Error> for Error {
     /// Converts an error of a library, or of a handler with another error type: keeps its status, and its text for the log only.
     fn from(error: &actix_web::Error) -> Self {
-        if error.as_error::<PayloadError>().is_some_and(input::is_too_slow) {
+        if error.as_error::<PayloadError>().is_some_and(body_time::is_too_slow) {
             return Self::BodyTooSlow;
         }
         let status = error.as_response_error().status_code();

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::search::fold;
+use super::fold::fold;
 use super::{
     ClaimRoles, DisabledBy, EditedFields, EmailState, Moment, Origin, PrincipalId, PrincipalKind, PrincipalStatus,
     ProfileField, ProviderProfile,

@@ -1,16 +1,10 @@
 //! Search terms of a user: case-folded names, user name and e-mail address, and the range of terms for a prefix.
-//!
-//! Case is folded only here, so that both databases, which compare bytes, give the same results.
 
 use std::collections::BTreeMap;
 
 use super::Principal;
+use super::fold::fold;
 use crate::redacted::redact_debug;
-
-/// Returns the case-folded text.
-pub fn fold(text: &str) -> String {
-    text.to_lowercase()
-}
 
 /// The search terms of a principal, each with a flag: whether it is the whole e-mail address.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::JitMode;
-use super::issuer_status::IssuerStatus;
+use super::keys::issuer_status::IssuerStatus;
 use super::texts::Texts;
-use crate::interner::SharedSets;
+use crate::cache::interner::SharedSets;
 
 /// Whether a token was issued to a user or to a service account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +52,7 @@ impl fmt::Debug for Profile<'_> {
 
 /// The settings that apply to all tokens of one canonical issuer, shared by their claims.
 #[derive(Clone)]
-pub(super) struct IssuerPolicy {
+pub(crate) struct IssuerPolicy {
     /// The canonical issuer.
     pub(super) issuer: Box<str>,
     pub(super) issuer_name: Box<str>,

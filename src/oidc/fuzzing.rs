@@ -7,12 +7,13 @@ use futures_util::future::{BoxFuture, ready};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use super::key_document::KeyDocument;
+use super::keys::key_document::KeyDocument;
 use super::{
-    Algorithm, IntrospectionClient, IssuerSettings, KeySet, KeySetStore, ProviderClient, StoreError, StoredKeySet,
-    TokenVerifier, TrustedIssuers, introspection, strict_json,
+    IntrospectionClient, IssuerSettings, KeySet, KeySetStore, ProviderClient, StoreError, StoredKeySet, TokenVerifier,
+    TrustedIssuers, introspection,
 };
 use crate::Clock;
+use crate::jose::{Algorithm, unique_json};
 
 pub(crate) fn unique_json(text: &[u8]) -> Option<Value> {
     serde_json::to_value(strict_json::parse_object(text)?).ok()

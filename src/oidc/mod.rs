@@ -12,73 +12,40 @@
 //!   caches the rest of the issuer's metadata.
 //! - `report` collects the counters.
 
-mod algorithm;
-mod audience;
-mod base64url;
-mod check;
-mod claim_mapping;
-mod claim_path;
 mod claims;
-mod compact;
-mod discovered;
-mod extra_authorities;
-mod fetch;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod header;
 mod introspection;
-mod issuer_status;
-mod jwk;
-mod key_document;
-mod key_set;
-mod login;
+pub(crate) mod keys;
 mod mapping;
-mod opaque;
-mod plain_http;
-mod preset;
-mod provider;
-mod refresher;
 mod rejection;
-mod relaxed_checks;
-mod report;
-mod rule;
+pub(crate) mod relying_party;
 mod settings;
-mod sign_in;
-mod store;
-mod strict_json;
-mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 mod texts;
-mod token_cache;
-mod token_kind;
-mod trusted_issuer;
-mod trusted_issuers;
-mod unusable_claims;
-mod validity;
-mod verifier;
+pub(crate) mod verification;
 
-pub use algorithm::Algorithm;
-pub use check::Check;
-pub use claim_mapping::{ClaimMapping, MachineMatcher, Separator};
-pub use claim_path::ClaimPath;
 pub use claims::{Claims, Profile, SubjectKind};
-pub use extra_authorities::ExtraAuthorities;
-pub use fetch::ProviderClient;
 pub(crate) use introspection::Introspector;
 pub use introspection::{AssertionKey, ClientCredential, IntrospectionClient, IntrospectionSettings};
-pub use key_document::has_usable_key;
-pub use key_set::{KeySet, KeySetCondition};
-pub use login::{
+pub use keys::extra_authorities::ExtraAuthorities;
+pub use keys::fetch::ProviderClient;
+pub use keys::key_document::has_usable_key;
+pub use keys::key_set::{KeySet, KeySetCondition};
+pub use keys::plain_http::PlainHttp;
+pub use keys::report::IssuerReport;
+pub use keys::store::{FetchLease, KeySetStore, LeaseEnd, LeaseRequest, StoreError, StoredKeySet};
+pub use mapping::claim_mapping::{ClaimMapping, MachineMatcher, Separator};
+pub use mapping::claim_path::ClaimPath;
+pub use mapping::preset::Preset;
+pub use mapping::rule::{Requirement, RoleRule, Rule};
+pub use rejection::Rejection;
+pub use relying_party::docs_login::{SignInEndpoints, SignInPlace};
+pub use relying_party::{
     LoginAnswer, LoginClient, LoginError, LoginSettings, LogoutNotice, PendingLogin, Refreshed, SessionClaims, SignedIn,
 };
-pub use plain_http::PlainHttp;
-pub use preset::Preset;
-pub use rejection::Rejection;
-pub use report::IssuerReport;
-pub use rule::{Requirement, RoleRule, Rule};
 pub use settings::{IssuerSettings, JitMode, ScopeMode, TENANT_PLACE};
-pub use sign_in::{SignInEndpoints, SignInPlace};
-pub use store::{FetchLease, KeySetStore, LeaseEnd, LeaseRequest, StoreError, StoredKeySet};
-pub use trusted_issuers::TrustedIssuers;
-pub use verifier::TokenVerifier;
+pub use verification::check::Check;
+pub use verification::trusted_issuers::TrustedIssuers;
+pub use verification::verifier::TokenVerifier;

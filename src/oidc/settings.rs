@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use super::{
-    Algorithm, ClaimMapping, ExtraAuthorities, IntrospectionSettings, LoginSettings, PlainHttp, ProviderClient,
-    Requirement,
+    ClaimMapping, ExtraAuthorities, IntrospectionSettings, LoginSettings, PlainHttp, ProviderClient, Requirement,
 };
+use crate::jose::Algorithm;
 
 /// The placeholder for the tenant in an issuer template, as Entra publishes it.
 pub const TENANT_PLACE: &str = "{tenantid}";

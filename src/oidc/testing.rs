@@ -16,10 +16,11 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::{
-    Algorithm, ClaimMapping, ClaimPath, IntrospectionClient, IssuerSettings, JitMode, KeySet, KeySetStore, PlainHttp,
-    Preset, ProviderClient, ScopeMode, StoreError, StoredKeySet, base64url,
+    ClaimMapping, ClaimPath, IntrospectionClient, IssuerSettings, JitMode, KeySet, KeySetStore, PlainHttp, Preset,
+    ProviderClient, ScopeMode, StoreError, StoredKeySet,
 };
 use crate::Clock;
+use crate::jose::{Algorithm, base64url};
 
 /// The time of the test clock.
 pub(crate) const NOW: i64 = 1_700_000_000;

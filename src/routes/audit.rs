@@ -4,12 +4,12 @@ use actix_web::http::header::LINK;
 use actix_web::{HttpResponse, web};
 
 use crate::api_types::{AuditCursor, AuditEventResponse, AuditQuery, PageResponse};
-use crate::auth::Api;
 use crate::auth::resource::ProtectedResource;
 use crate::error::Error;
 use crate::models::AuditOrder;
 use crate::models::permission::AUDIT_READ;
 use crate::op;
+use crate::routing::Api;
 use crate::services::AuditService;
 
 const AUDIT_EVENTS: &str = "/api/v1/audit-events";

@@ -12,12 +12,14 @@ use crate::api_types::{
     BackchannelLogoutRequest, CallbackQuery, LoginQuery, LogoutResponse, Prompt, SessionResponse, WhoResponse,
 };
 use crate::auth::session::{BrowserSessions, CookieKind};
-use crate::auth::{AUTHENTICATED, Api, Caller, PUBLIC, RateLimits};
+use crate::auth::{AUTHENTICATED, Caller, PUBLIC};
 use crate::error::Error;
+use crate::limits::RateLimits;
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::LoginAnswer;
 use crate::op;
 use crate::request_id::RequestId;
+use crate::routing::Api;
 use crate::services::{CallbackRequest, Completion, Failure, LoginRefusal, SignedOut};
 
 /// The redirect URI's path.

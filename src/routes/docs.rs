@@ -8,11 +8,12 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType, HeaderName, 
 use actix_web::{HttpResponse, web};
 use utoipa_swagger_ui::{Config, oauth};
 
-use crate::auth::catalogue::Catalogue;
-use crate::auth::{Api, PUBLIC};
+use crate::auth::PUBLIC;
 use crate::error::Error;
 use crate::oidc::SignInPlace;
 use crate::op;
+use crate::routing::Api;
+use crate::routing::catalogue::Catalogue;
 
 /// The document that the page loads if sign-in is configured for it, relative to the page.
 const OWN_DOCUMENT: &str = "openapi.json";

@@ -4,8 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
 use crate::api_types::{CheckResponse, ReadinessResponse, StartupResponse};
-use crate::auth::{Api, PUBLIC};
+use crate::auth::PUBLIC;
 use crate::op;
+use crate::routing::Api;
 use crate::services::ReadinessService;
 
 pub(super) fn register(api: &mut Api) {

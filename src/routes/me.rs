@@ -5,12 +5,14 @@ use actix_web::web;
 use super::json_object::JsonObject;
 use super::preconditions::RequiredVersion;
 use crate::api_types::{self, AccessResponse, MeResponse, PermissionResponse, UpdateMeRequest, Versioned};
-use crate::auth::{AUTHENTICATED, Api, Caller, EditBudget};
+use crate::auth::{AUTHENTICATED, Caller};
 use crate::error::Error;
+use crate::limits::EditBudget;
 use crate::models::ProfileField;
 use crate::models::permission::{DeclaredPermissions, PROFILE_READ, PROFILE_WRITE, Permission};
 use crate::op;
 use crate::request_id::RequestId;
+use crate::routing::Api;
 use crate::services::{Decision, MeService, ProfileEdit};
 
 pub(super) fn register(api: &mut Api) {

@@ -3,11 +3,12 @@
 use actix_web::web;
 
 use crate::api_types::ProtectedResourceResponse;
-use crate::auth::catalogue::Catalogue;
+use crate::auth::PUBLIC;
 use crate::auth::resource::{METADATA_PATH, ProtectedResource};
-use crate::auth::{Api, PUBLIC};
 use crate::error::Error;
 use crate::op;
+use crate::routing::Api;
+use crate::routing::catalogue::Catalogue;
 
 pub(super) fn register(api: &mut Api) {
     api.get(METADATA_PATH, PUBLIC, op!(show)).get(&format!("{METADATA_PATH}/{{path:.*}}"), PUBLIC, op!(show_below));

@@ -15,16 +15,10 @@ mod optional_json;
 mod paging;
 mod preconditions;
 mod roles;
-mod service_account_standing;
 mod service_accounts;
-mod user_export;
-mod user_identities;
-mod user_list;
-mod user_records;
-mod user_views;
 mod users;
 
-use crate::auth::Api;
+use crate::routing::Api;
 
 pub(crate) use auth::CALLBACK_PATH;
 pub(crate) use docs::DocsSignIn;
@@ -39,12 +33,6 @@ pub(crate) fn register(api: &mut Api) {
     metadata::register(api);
     my_sessions::register(api);
     roles::register(api);
-    service_account_standing::register(api);
     service_accounts::register(api);
-    user_export::register(api);
-    user_identities::register(api);
-    user_list::register(api);
-    user_records::register(api);
-    user_views::register(api);
     users::register(api);
 }

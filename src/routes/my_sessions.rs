@@ -3,11 +3,12 @@
 use actix_web::{HttpResponse, web};
 
 use crate::api_types::{SessionResponse, SessionsResponse};
-use crate::auth::{Api, Caller};
+use crate::auth::Caller;
 use crate::error::Error;
 use crate::models::permission::{PROFILE_READ, PROFILE_WRITE};
 use crate::op;
 use crate::request_id::RequestId;
+use crate::routing::Api;
 use crate::services::MySessionService;
 
 const SESSIONS: &str = "/api/v1/me/sessions";

@@ -5,11 +5,12 @@ use actix_web::{HttpResponse, web};
 use super::json_object::JsonObject;
 use super::preconditions::{PutCondition, RequiredVersion};
 use crate::api_types::{DeleteRoleQuery, PutRoleRequest, RoleResponse, RolesResponse, Versioned};
-use crate::auth::{Api, Caller};
+use crate::auth::Caller;
 use crate::error::Error;
 use crate::models::permission::{ROLES_READ, ROLES_WRITE};
 use crate::op;
 use crate::request_id::RequestId;
+use crate::routing::Api;
 use crate::services::{KnownVersion, RoleDraft, RoleService};
 
 pub(super) fn register(api: &mut Api) {

@@ -10,9 +10,10 @@ use crate::models::{AuditAction, AuditEvent, AuditTarget, Moment, PrincipalId};
 use crate::oidc::Claims;
 use crate::repositories::principals;
 
-use super::decision::{Decision, decide};
-use super::held_role::{self, ClaimedRoles};
-use super::{Failure, KnownPrincipal, ResolvedPrincipal, first_contact};
+use super::callers::first_contact;
+use super::roles::decision::{Decision, decide};
+use super::roles::held_role::{self, ClaimedRoles};
+use super::{Failure, KnownPrincipal, ResolvedPrincipal};
 
 /// The actor of a change. The actor of a request holds only the permissions that its token delegates *and* its roles grant.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use crate::clock::Clock;
 use crate::database::{Database, DbConnection};
 use crate::models::{AuditAction, Identity, Moment, PrincipalKind};
-use crate::name::is_line;
 use crate::repositories::{audit_events, identities, key_sets, principals};
+use crate::text::name::is_line;
 
 use super::{Actor, Failure};
 

@@ -1,7 +1,7 @@
 //! Validation of single-line texts and language tags.
 
 use super::Failure;
-use crate::name::{is_plain_line, normalized};
+use crate::text::name::{is_plain_line, normalized};
 
 /// The reason for which [`line`] fails.
 pub(super) const NO_LINE: &str = "must be 1 to 255 characters without control, invisible or unassigned characters";

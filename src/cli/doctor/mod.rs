@@ -9,9 +9,9 @@ mod token;
 
 use clap::Args;
 
-use super::CommandError;
 use crate::Clock;
 use crate::app::Application;
+use crate::cli::error::CommandError;
 use crate::config::Config;
 
 use report::Report;

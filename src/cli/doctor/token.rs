@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::report::Report;
 use crate::Clock;
 use crate::app::Application;
-use crate::cli::CommandError;
+use crate::cli::error::CommandError;
 use crate::config::Config;
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{Claims, SubjectKind, TokenVerifier, TrustedIssuers};

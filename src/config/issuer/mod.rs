@@ -16,7 +16,8 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::faults::Faults;
-use crate::oidc::{self, Algorithm, ExtraAuthorities, IssuerSettings, JitMode, PlainHttp, Preset, ScopeMode};
+use crate::jose::Algorithm;
+use crate::oidc::{self, ExtraAuthorities, IssuerSettings, JitMode, PlainHttp, Preset, ScopeMode};
 
 const URL_RULE: &str =
     "an https URL; http is allowed for loopback while SERVER_PUBLIC_URL is loopback too, and for OIDC_ALLOW_HTTP_HOSTS";

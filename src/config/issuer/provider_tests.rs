@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::config::Config;
+use crate::jose::Algorithm;
 use crate::oidc::testing::{self, MemoryStore, NOW, SigningKey};
 use crate::oidc::{
-    Algorithm, Claims, IssuerSettings, KeySet, Preset, ProviderClient, Rejection, SubjectKind, TokenVerifier,
-    TrustedIssuers,
+    Claims, IssuerSettings, KeySet, Preset, ProviderClient, Rejection, SubjectKind, TokenVerifier, TrustedIssuers,
 };
 
 /// The fixture of a provider, its signing key and a verifier that trusts it.

@@ -16,7 +16,7 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 
 use super::{PostgresOpener, PostgresUrl, begin, roll_back};
-use crate::database::manager::Purpose;
+use crate::database::transaction_mode::TransactionMode;
 use crate::database::{ChangeFeedHealth, DatabaseConfig, DatabaseError, Invalidates, Invalidations};
 use crate::schema::{principals, roles};
 
@@ -130,7 +130,7 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
     /// Reads recently changed rows, and invalidates what no notice has announced.
     fn poll(&self, connection: &mut PgConnection, known: &mut KnownVersions) -> Result<(), DatabaseError> {
         let now = (self.now)();
-        begin(connection, Purpose::Read, &self.config)?;
+        begin(connection, TransactionMode::Read, &self.config)?;
         let found = find(connection, (now - LOOK_BACK).naive_utc());
         let ended = AnsiTransactionManager::rollback_transaction(connection);
         let (principals, roles) = found?;

@@ -16,7 +16,7 @@ use diesel::sql_types::Text;
 pub(super) use listener::{Listener, Listening};
 pub(super) use url::PostgresUrl;
 
-use super::manager::Purpose;
+use super::transaction_mode::TransactionMode;
 use super::{DatabaseConfig, DatabaseError};
 
 /// The first half of the keys of all our advisory locks ("Port"), which keeps them apart from those of other applications.
@@ -70,26 +70,26 @@ impl PostgresOpener {
 }
 
 /// Begins a transaction and sets its limits, in one round trip.
-pub(super) fn begin(connection: &mut PgConnection, purpose: Purpose, config: &DatabaseConfig) -> QueryResult<()> {
+pub(super) fn begin(connection: &mut PgConnection, mode: TransactionMode, config: &DatabaseConfig) -> QueryResult<()> {
     let (lock, statement) = (config.lock_timeout.as_millis(), config.statement_timeout.as_millis());
     // A transaction that goes idle blocks others no longer than a statement could.
     let limits = format!(
         "SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {statement}; \
          SET LOCAL idle_in_transaction_session_timeout = {statement}"
     );
-    let script = match purpose {
+    let script = match mode {
         // One snapshot for the whole transaction.
-        Purpose::Read => format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {limits}"),
+        TransactionMode::Read => format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {limits}"),
         // Each statement sees what was committed before it, so a read after taking a lock sees the rows that the lock protects.
         // Not READ WRITE: it would override an operator's `default_transaction_read_only`, set for an almost full disk for example, and a
         // standby rejects it at once with another error. This way the first change is rejected, as an outage.
-        Purpose::Concurrent => format!("BEGIN ISOLATION LEVEL READ COMMITTED; {limits}"),
+        TransactionMode::Concurrent => format!("BEGIN ISOLATION LEVEL READ COMMITTED; {limits}"),
         // The advisory lock comes before any row lock: its holder never waits for a transaction that waits for it.
-        Purpose::Exclusive => format!(
+        TransactionMode::Exclusive => format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; {limits}; \
              SELECT pg_advisory_xact_lock({LOCK_NAMESPACE}, {EXCLUSIVE_LOCK})"
         ),
-        Purpose::Migrate => format!(
+        TransactionMode::Migrate => format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {}; \
              SELECT pg_advisory_xact_lock({LOCK_NAMESPACE}, {MIGRATION_LOCK}); SET LOCAL lock_timeout = {}",
             MIGRATION_LOCK_WAIT.as_millis(),

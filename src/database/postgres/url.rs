@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// A `postgres://` URL. Has no `Debug` on purpose.
+/// A `postgres://` URL. Has no `Debug` on mode.
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::database) struct PostgresUrl(String);
 

@@ -101,7 +101,7 @@ async fn failed_or_panicking_write_is_rolled_back_alone() {
     let queued = vec![
         held.queue(|conn| add(conn, 1)).await,
         held.queue(|conn| add(conn, 2).and(Err(diesel::result::Error::NotFound.into()))).await,
-        held.queue(|conn| add(conn, 3).map(|()| panic!("on purpose"))).await,
+        held.queue(|conn| add(conn, 3).map(|()| panic!("on mode"))).await,
         held.queue(|conn| add(conn, 4)).await,
         // The second of these violates the primary key.
         held.queue(|conn| add(conn, 5).and_then(|()| add(conn, 1))).await,

@@ -8,7 +8,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
-use super::{given, page};
+use super::page;
+use super::parameter::given;
 use crate::dev::directory::{self, Client};
 use crate::dev::grants::{Binding, Grant, random};
 use crate::dev::provider::Provider;

@@ -5,7 +5,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use super::given;
+use super::parameter::given;
 use super::refusal::Refusal;
 use super::token::{answer, bearer};
 use crate::dev::directory::{self, MACHINE_CLIENT};

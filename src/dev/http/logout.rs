@@ -7,7 +7,8 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use super::{given, page};
+use super::page;
+use super::parameter::given;
 use crate::dev::directory::Client;
 use crate::dev::id_token;
 use crate::dev::provider::Provider;

@@ -8,6 +8,7 @@ mod development_token;
 mod documents;
 mod logout;
 mod page;
+mod parameter;
 mod refusal;
 mod token;
 
@@ -17,7 +18,6 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
-use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::directory::is_loopback;
@@ -64,9 +64,4 @@ pub(super) async fn refuse_foreign_hosts(
         let refusal = HttpResponse::new(StatusCode::MISDIRECTED_REQUEST);
         Ok(request.into_response(refusal).map_into_right_body())
     }
-}
-
-/// Deserializes a parameter. An empty value counts as absent (RFC 6749 sections 3.1 and 3.2).
-fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<String>::deserialize(value)?.filter(|value| !value.is_empty()))
 }

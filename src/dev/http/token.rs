@@ -6,8 +6,9 @@ use openidconnect::core::CoreErrorResponseType;
 use serde::{Deserialize, Serialize};
 
 use super::client_authentication::authenticate;
+use super::documents;
+use super::parameter::given;
 use super::refusal::Refusal;
-use super::{documents, given};
 use crate::dev::directory::Client;
 use crate::dev::grants::{Grant, NotRefreshed, Redemption};
 use crate::dev::id_token::{self, IdToken};

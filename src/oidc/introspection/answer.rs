@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::oidc::compact::UnverifiedToken;
-use crate::oidc::header::UnverifiedHeader;
-use crate::oidc::strict_json::{self, Json, Object};
-use crate::oidc::{Algorithm, KeySet, Rejection, audience, validity};
+use crate::jose::Algorithm;
+use crate::jose::compact::UnverifiedToken;
+use crate::jose::header::UnverifiedHeader;
+use crate::jose::unique_json::{self, Json, Object};
+use crate::oidc::verification::{audience, validity};
+use crate::oidc::{KeySet, Rejection};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The media type of a signed response (RFC 9701 section 10), without `application/`.
@@ -45,7 +47,7 @@ pub(super) async fn read(
     expected: &Expected<'_>,
 ) -> Result<Option<Object<'static>>, BadAnswer> {
     let mut members = if is(media_type, "json") {
-        strict_json::parse_object(body).ok_or(BadAnswer::NotAnAnswer)?.into_owned()
+        unique_json::parse_object(body).ok_or(BadAnswer::NotAnAnswer)?.into_owned()
     } else if is(media_type, SIGNED_TYPE) {
         verify(body, expected).await?
     } else {

@@ -14,7 +14,7 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::oidc::base64url;
+use crate::jose::base64url;
 
 /// The lifetime of an assertion: short, because it is sent at once.
 const LIFETIME_SECONDS: i64 = 60;

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::hit_counter::{Finds, MemoryReading};
-use crate::oidc::strict_json::Object;
-use crate::oidc::{Rejection, validity};
+use crate::cache::hit_counter::{Finds, MemoryReading};
+use crate::jose::unique_json::Object;
+use crate::oidc::Rejection;
+use crate::oidc::verification::validity;
 use aws_lc_rs::hmac;
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::{Cache, EntryAction, EntryResult};

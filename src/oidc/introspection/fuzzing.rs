@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::answer::{self, Expected};
-use crate::oidc::strict_json::Object;
+use crate::jose::unique_json::Object;
 use crate::oidc::{IssuerSettings, KeySet};
 
 /// Parses a response of this issuer to this client: `Some(None)` for an inactive token, `None` if the response is rejected.

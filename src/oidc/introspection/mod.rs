@@ -8,8 +8,10 @@
 mod answer;
 mod assertion_key;
 mod cache;
+mod error;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
+pub(crate) mod opaque;
 mod places;
 mod request;
 mod settings;
@@ -31,17 +33,19 @@ use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::discovered::Discovered;
-use super::fetch::{FETCH_TIMEOUT, FetchError};
-use super::provider::{Provider, ProviderError};
-use super::strict_json::Object;
-use super::{Algorithm, IssuerSettings, KeySet, PlainHttp, ProviderClient, Rejection};
+use super::keys::discovered::Discovered;
+use super::keys::discovery::{Provider, ProviderError};
+use super::keys::fetch::FETCH_TIMEOUT;
+use super::{IssuerSettings, KeySet, PlainHttp, ProviderClient, Rejection};
 use crate::Clock;
-use crate::hit_counter::MemoryReading;
+use crate::cache::hit_counter::MemoryReading;
+use crate::jose::Algorithm;
+use crate::jose::unique_json::Object;
 
-use answer::{BadAnswer, Expected};
+use answer::Expected;
 use cache::VerdictCache;
-use places::{MAX_IN_FLIGHT, RequestPermits};
+use error::IntrospectionError;
+use places::RequestPermits;
 
 /// The introspection client of one issuer.
 pub struct Introspector {
@@ -57,23 +61,6 @@ pub struct Introspector {
     cache: VerdictCache,
     /// The time limit of a caller: for the permit, the endpoint and the response together.
     limit: Duration,
-}
-
-/// The reason why introspection failed. The texts are for the operator.
-#[derive(Debug, thiserror::Error)]
-enum IntrospectionError {
-    #[error(transparent)]
-    Provider(#[from] Arc<ProviderError>),
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    #[error(transparent)]
-    Answer(#[from] BadAnswer),
-    #[error("no permit within the time limit (at most {MAX_IN_FLIGHT} requests are in flight)")]
-    Busy,
-    #[error("the issuer did not respond within {} seconds", .0.as_secs_f32())]
-    TooSlow(Duration),
-    #[error("the client's private key failed to sign the assertion")]
-    Signing,
 }
 
 /// The parts that the introspection of all issuers shares. Cheap to clone.

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
-use super::{ClientCredential, IntrospectionError, IntrospectionSettings};
-use crate::oidc::fetch::FormRequest;
+use super::error::IntrospectionError;
+use super::{ClientCredential, IntrospectionSettings};
+use crate::oidc::keys::fetch::FormRequest;
 
 /// RFC 9701 section 4: prefers a signed response to a plain one.
 const ACCEPT: &str = "application/token-introspection+jwt, application/json;q=0.9";

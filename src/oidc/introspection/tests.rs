@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::assertion_key::UnusableKey;
 use super::*;
-use crate::oidc::base64url;
-use crate::oidc::strict_json::Json;
+use crate::jose::base64url;
+use crate::jose::unique_json::Json;
 use crate::oidc::testing::{MemoryStore, NOW, ScriptedProvider, SigningKey, clock, introspection_client};
 
 const ENDPOINT: &str = "/introspect";

@@ -10,6 +10,7 @@ mod cookie_token;
 mod counts;
 mod ended;
 mod own_sessions;
+mod processed_tokens;
 mod provider_logout;
 mod renewal;
 mod sign_in;
@@ -35,7 +36,7 @@ use super::{Failure, Need, PrincipalService, ResolvedPrincipal};
 use cookie_token::CookieTokens;
 use counts::Counts;
 use ended::EndedSessions;
-use provider_logout::ProcessedTokens;
+use processed_tokens::ProcessedTokens;
 
 /// The longest interval between two updates of the time at which a session was last used.
 const RECORD_USE_EVERY: TimeDelta = TimeDelta::minutes(1);

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
-use quick_cache::sync::Cache;
 
 use crate::database::{DbConnection, Invalidates};
 use crate::models::{AuditAction, AuditEvent, IdentityKey, Moment, PrincipalId};
@@ -13,36 +11,7 @@ use crate::repositories::{audit_events, principals, sessions};
 use crate::services::Failure;
 
 use super::SessionService;
-
-/// The capacity of the cache of processed tokens.
-const MAX_PROCESSED: usize = 10_000;
-
-/// The hashes of processed logout tokens, each with the expiry of the token: a replayed token costs neither a signature check nor a
-/// transaction.
-///
-/// The cache is per process. That is enough, because a replay at another replica changes nothing and invalidates no cache (see [`end`]).
-/// The key is the whole token and not its `jti`, so that two tokens with the same `jti` are both processed.
-pub(super) struct ProcessedTokens(Cache<TokenHash, DateTime<Utc>>);
-
-type TokenHash = [u8; 32];
-
-impl Default for ProcessedTokens {
-    fn default() -> Self {
-        Self(Cache::new(MAX_PROCESSED))
-    }
-}
-
-impl ProcessedTokens {
-    fn contain(&self, token: &TokenHash, now: DateTime<Utc>) -> bool {
-        self.0.get(token).is_some_and(|expires_at| now < expires_at)
-    }
-}
-
-fn hash(token: &str) -> TokenHash {
-    let (mut hash, digest) = (TokenHash::default(), digest(&SHA256, token.as_bytes()));
-    hash.iter_mut().zip(digest.as_ref()).for_each(|(octet, digested)| *octet = *digested);
-    hash
-}
+use super::processed_tokens::hash;
 
 impl SessionService {
     /// Ends the session that a logout token names. Where it names only a subject, ends all sessions of the subject and revokes the tokens
@@ -126,6 +95,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::services::sessions::processed_tokens::ProcessedTokens;
 
     #[test]
     fn processed_token_is_cached_until_it_expires() {

@@ -12,7 +12,8 @@ use crate::database::Invalidates;
 use crate::models::{AuditAction, Moment, PrincipalId, Session};
 use crate::oidc::{LoginAnswer, LoginError, PendingLogin, SignedIn};
 use crate::repositories::{audit_events, principals, sessions};
-use crate::services::{Actor, Failure, Need, ResolvedPrincipal, first_contact};
+use crate::services::callers::first_contact;
+use crate::services::{Actor, Failure, Need, ResolvedPrincipal};
 
 use super::{Secret, SessionService, json};
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Failure;
-use super::super::held_role::RoleSource;
-use super::super::test_support::{World, names};
 use crate::models::{EmailState, GrantSource, PrincipalKind, PrincipalStatus};
 use crate::oidc::{JitMode, Profile};
+use crate::services::Failure;
+use crate::services::roles::held_role::RoleSource;
+use crate::services::test_support::{World, names};
 
 fn alice_profile() -> Profile<'static> {
     Profile {

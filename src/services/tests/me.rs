@@ -1,9 +1,9 @@
 //! Edits of the own profile, and the precedence of edits over the provider.
 
-use super::super::test_support::World;
-use super::super::{Actor, Failure, ProfileEdit};
 use crate::models::{PrincipalId, ProfileField};
 use crate::oidc::Profile;
+use crate::services::test_support::World;
+use crate::services::{Actor, Failure, ProfileEdit};
 
 async fn resolve_alice_as(world: &World, given_name: &str) -> PrincipalId {
     let profile = Profile { given_name: Some(given_name), ..Profile::default() };

@@ -7,9 +7,9 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
 
-use super::super::test_support::World;
 use crate::database::{DatabaseError, DbConnection};
 use crate::oidc::Profile;
+use crate::services::test_support::World;
 
 /// Records the statements of a connection, and those that it keeps prepared.
 #[derive(Clone, Default)]

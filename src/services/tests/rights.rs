@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::test_support::World;
-use super::super::{Actor, Failure, NewServiceAccount, UserEdit};
 use crate::models::permission::{AUDIT_READ, USERS_WRITE};
 use crate::models::{PrincipalId, PrincipalStatus};
+use crate::services::test_support::World;
+use crate::services::{Actor, Failure, NewServiceAccount, UserEdit};
 
 /// Whether the outcome is a refusal that names the administrative permissions of the role `admin` that `user-manager` lacks.
 fn lacks_admin_permissions<T>(outcome: Result<T, Failure>) -> bool {

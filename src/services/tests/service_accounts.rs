@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::test_support::{ISSUER, World, names};
-use super::super::{Failure, NewServiceAccount, ServiceAccountEdit};
 use crate::models::PrincipalKind;
+use crate::services::test_support::{ISSUER, World, names};
+use crate::services::{Failure, NewServiceAccount, ServiceAccountEdit};
 
 fn reporter() -> NewServiceAccount {
     NewServiceAccount {

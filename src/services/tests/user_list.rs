@@ -6,11 +6,11 @@ use diesel::{QueryDsl, RunQueryDsl};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::test_support::World;
 use crate::database::{DatabaseError, DbConnection};
 use crate::models::{PeopleFilter, PeopleOrder, PrincipalId, PrincipalStatus, ProfileField};
 use crate::oidc::Profile;
 use crate::repositories::principals;
+use crate::services::test_support::World;
 
 /// Creates a user with this display name, user name and e-mail address.
 async fn create_user(world: &World, subject: &str, name: &str) -> PrincipalId {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::super::test_support::{ISSUER, World, names};
-use super::super::{Actor, Failure, KnownPrincipal, NewIdentity, NewUser, Once, ProfileEdit, StoredResponse, UserEdit};
 use crate::models::{EmailState, Origin, PrincipalId, PrincipalStatus, ProfileField};
 use crate::oidc::Profile;
 use crate::repositories::identities;
+use crate::services::test_support::{ISSUER, World, names};
+use crate::services::{
+    Actor, Failure, KnownPrincipal, NewIdentity, NewUser, Once, ProfileEdit, StoredResponse, UserEdit,
+};
 
 const A_MONTH: u64 = 30 * 24 * 60 * 60;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Failure;
-use super::super::test_support::{World, names};
 use crate::models::{ADMIN, GrantSource, PrincipalId, PrincipalStatus};
 use crate::oidc::JitMode;
+use crate::services::Failure;
+use crate::services::test_support::{World, names};
 
 #[tokio::test]
 async fn pages_follow_each_other_without_gap_or_repetition() {
@@ -103,7 +103,7 @@ async fn manual_grant_replaces_the_bootstrap_grant() {
     world.users.grant_role(&world.command_line(), root, ADMIN, None, None).await.unwrap();
     let sources: Vec<_> =
         world.user(root).await.roles().iter().filter(|role| role.name == ADMIN).map(|role| role.source).collect();
-    assert_eq!(sources, [super::super::held_role::RoleSource::Grant(GrantSource::Manual)]);
+    assert_eq!(sources, [crate::services::roles::held_role::RoleSource::Grant(GrantSource::Manual)]);
 }
 
 #[tokio::test]

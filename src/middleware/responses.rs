@@ -1,0 +1,225 @@
+//! The middleware that checks the limits of requests and completes responses: a failure gets its body, its challenge and its log line.
+//!
+//! Not built with `from_fn`, which allocates a boxed future per request.
+
+use std::any::Any;
+use std::future::{Future, Ready, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready as ready_or_pending};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::error::InternalError;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::http::{ConnectionType, StatusCode};
+use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web_httpauth::headers::www_authenticate::Challenge;
+use pin_project_lite::pin_project;
+
+use crate::auth::challenge;
+use crate::auth::resource::ProtectedResource;
+use crate::error::{Error, answer_for};
+use crate::error_chain::error_chain;
+use crate::limits::request_limits::{self, IncomingBody, RequestLimits};
+use crate::metrics::Metrics;
+use crate::request_id::{REQUEST_ID, RequestId};
+use crate::services::ReadinessService;
+
+/// The dependencies of responses, shared by all workers and looked up once per request.
+pub(crate) struct AnswerRules {
+    pub(crate) limits: RequestLimits,
+    pub(crate) metrics: web::Data<Metrics>,
+    pub(crate) readiness: web::Data<ReadinessService>,
+    pub(crate) resource: web::Data<ProtectedResource>,
+    /// Whether the public URL is https.
+    pub(crate) is_https: bool,
+}
+
+/// The content security policy of a response that sets none: data that no page may load or embed.
+const CONTENT_SECURITY: &str = "default-src 'none'; frame-ancestors 'none'";
+/// One year, for this host only: its subdomains may belong to other services.
+const TRANSPORT_SECURITY: &str = "max-age=31536000";
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// The reason of a failure, kept with the response for the access log.
+pub(crate) struct Reason(pub(crate) &'static str);
+
+/// Checks the limits of a request, and turns failures and panics into problem responses.
+pub(crate) struct Answer;
+
+impl<S, B> Transform<S, ServiceRequest> for Answer
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = ActixError;
+    type Transform = AnswerMiddleware<S>;
+    type InitError = ();
+    type Future = Ready<Result<AnswerMiddleware<S>, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(AnswerMiddleware { next: service }))
+    }
+}
+
+/// The middleware of [`Answer`].
+pub(crate) struct AnswerMiddleware<S> {
+    next: S,
+}
+
+impl<S, B> Service<ServiceRequest> for AnswerMiddleware<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = ActixError;
+    type Future = AnswerFuture<S::Future>;
+
+    forward_ready!(next);
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let context = ResponseContext::of(request.request());
+        let mut body = None;
+        if let Some(rules) = &context.rules {
+            body = rules.limits.take_body(&mut request);
+            if let Err(refusal) = rules.limits.check_head(&request) {
+                let refused = context.finish(request.error_response(refusal), body);
+                return AnswerFuture::Ready { response: Some(Ok(refused)) };
+            }
+        }
+        match catching(|| self.next.call(request)) {
+            Ok(work) => AnswerFuture::Pending { work, body, context },
+            Err(panicked) => AnswerFuture::Ready { response: Some(Err(context.wrap(&panicked))) },
+        }
+    }
+}
+
+pin_project! {
+    /// The response of [`AnswerMiddleware`].
+    #[project = AnswerProjection]
+    pub(crate) enum AnswerFuture<F> {
+        Ready { response: Option<Result<ServiceResponse<BoxBody>, ActixError>> },
+        Pending { #[pin] work: F, body: Option<IncomingBody>, context: ResponseContext },
+    }
+}
+
+impl<F, B> Future for AnswerFuture<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, ActixError>>,
+    B: MessageBody + 'static,
+{
+    type Output = Result<ServiceResponse<BoxBody>, ActixError>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let (work, body, context) = match self.project() {
+            AnswerProjection::Ready { response } => {
+                return Poll::Ready(response.take().expect("a future is not polled after completion"));
+            }
+            AnswerProjection::Pending { work, body, context } => (work, body, context),
+        };
+        Poll::Ready(match catching(|| work.poll(task)) {
+            Ok(polled) => match ready_or_pending!(polled) {
+                Ok(response) => Ok(context.finish(response.map_into_boxed_body(), body.take())),
+                // The error does not carry the request, so the response is returned as an error as well.
+                Err(error) => Err(context.wrap(&Error::from(&error))),
+            },
+            Err(panicked) => Err(context.wrap(&panicked)),
+        })
+    }
+}
+
+/// Runs `work` and turns a panic into an error.
+fn catching<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
+    let panicked = |_: Box<dyn Any + Send>| Error::Internal("the handler panicked".into());
+    catch_unwind(AssertUnwindSafe(work)).map_err(panicked)
+}
+
+/// Replaces a response by that of `error`, for middleware outside of [`Answer`].
+pub(crate) fn refuse(response: ServiceResponse<BoxBody>, error: &Error) -> ServiceResponse<BoxBody> {
+    let context = ResponseContext::of(response.request());
+    let mut refused = context.failure(error);
+    context.finish_head(&mut refused);
+    response.into_response(refused)
+}
+
+/// The data of a request that its response needs, read before the request is passed on.
+struct ResponseContext {
+    request_id: RequestId,
+    rules: Option<web::Data<AnswerRules>>,
+}
+
+impl ResponseContext {
+    fn of(request: &HttpRequest) -> Self {
+        let id = request.extensions().get::<RequestId>().copied();
+        let request_id = id.unwrap_or_else(RequestId::fresh);
+        Self { request_id, rules: request.app_data().cloned() }
+    }
+
+    fn finish(&self, response: ServiceResponse<BoxBody>, body: Option<IncomingBody>) -> ServiceResponse<BoxBody> {
+        let failure = response.response().error().map(|error| match error.as_error::<Error>() {
+            Some(error) => self.failure(error),
+            None => self.failure(&Error::from(error)),
+        });
+        let mut response = match failure {
+            Some(failure) => response.into_response(failure),
+            None => response,
+        };
+        self.finish_head(response.response_mut());
+        request_limits::hold_unread(body, response)
+    }
+
+    fn wrap(&self, error: &Error) -> ActixError {
+        let mut response = self.failure(error);
+        self.finish_head(&mut response);
+        InternalError::from_response("answered", response).into()
+    }
+
+    fn failure(&self, error: &Error) -> HttpResponse {
+        log(error);
+        if let Some(rules) = &self.rules {
+            rules.metrics.refused(error.reason());
+        }
+        let mut response = answer_for(error, self.request_id.as_str());
+        response.extensions_mut().insert(Reason(error.reason()));
+        let challenge = self.rules.as_ref().and_then(|rules| challenge::of(error, &rules.resource));
+        if let Some(value) = challenge.and_then(|challenge| HeaderValue::from_maybe_shared(challenge.to_bytes()).ok()) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+        response
+    }
+
+    /// Sets the headers of every response, including failures and panics.
+    fn finish_head(&self, response: &mut HttpResponse) {
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+        if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY));
+        }
+        if self.rules.as_ref().is_some_and(|rules| rules.is_https) {
+            headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TRANSPORT_SECURITY));
+        }
+        if let Ok(id) = HeaderValue::from_str(self.request_id.as_str()) {
+            headers.insert(REQUEST_ID, id);
+        }
+        if self.rules.as_ref().is_some_and(|rules| rules.readiness.is_stopping()) {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
+    }
+}
+
+/// Logs a failure of the service with its causes. For other failures the access log has the reason.
+fn log(error: &Error) {
+    if error.problem().status >= StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(reason = error.reason(), cause = error_chain(error), "failed");
+    }
+}

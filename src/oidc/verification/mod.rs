@@ -1,0 +1,11 @@
+//! The verification of a token: the trusted issuers, the checks in their order and the cache of verified tokens.
+
+pub(crate) mod audience;
+pub(crate) mod check;
+pub(crate) mod relaxed_checks;
+pub(crate) mod token_cache;
+pub(crate) mod token_kind;
+pub(crate) mod trusted_issuer;
+pub(crate) mod trusted_issuers;
+pub(crate) mod validity;
+pub(crate) mod verifier;
