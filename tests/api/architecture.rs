@@ -33,15 +33,15 @@ const ROOMS: &[(&str, &str)] = &[
     // Principals are resolved from verified claims.
     ("services", "cache clock database models oidc redacted repositories text"),
     ("repositories", "database models redacted schema"),
+    ("telemetry", "config scope sync"),
+    ("config", "database jose models oidc"),
+    ("dev", "clock models redacted"),
     // Rows implement traits of the database backends.
     ("models", "database redacted schema"),
     // Its threads log within the span of the request that waits for them.
     ("database", "schema scope sync"),
-    ("config", "database jose models oidc"),
     ("oidc", "cache clock error_chain jose redacted sync text"),
     ("jose", "redacted"),
-    ("telemetry", "config scope sync"),
-    ("dev", "clock models redacted"),
     // Hit counts and interned values.
     ("cache", ""),
     // Checked names of users, service accounts and roles.

@@ -9,6 +9,7 @@
 mod cookie_token;
 mod counts;
 mod ended;
+mod lifetime;
 mod own_sessions;
 mod processed_tokens;
 mod provider_logout;
@@ -36,6 +37,7 @@ use super::{Failure, Need, PrincipalService, ResolvedPrincipal};
 use cookie_token::CookieTokens;
 use counts::Counts;
 use ended::EndedSessions;
+use lifetime::is_over;
 use processed_tokens::ProcessedTokens;
 
 /// The longest interval between two updates of the time at which a session was last used.
@@ -262,11 +264,6 @@ impl Secret {
         };
         format!("session/{session}/{name}")
     }
-}
-
-/// Whether the session has ended at `now`.
-fn is_over(session: &Session, idle: TimeDelta, now: DateTime<Utc>) -> bool {
-    now >= session.ends_at.utc() || now >= session.last_used_at.utc() + idle
 }
 
 fn json(value: &impl Serialize) -> Result<SecretString, Failure> {
