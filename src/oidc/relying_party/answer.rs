@@ -2,7 +2,7 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use oauth2::PkceCodeVerifier;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::Secrets;
@@ -53,9 +53,4 @@ impl std::fmt::Debug for PendingLogin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PendingLogin").field("issuer", &self.issuer).finish_non_exhaustive()
     }
-}
-
-/// Returns the code verifier as a secret.
-pub(crate) fn secret(verifier: &PkceCodeVerifier) -> SecretString {
-    SecretString::from(verifier.secret().as_str())
 }

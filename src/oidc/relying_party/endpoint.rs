@@ -20,8 +20,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::answer::secret;
-use super::{LoginError, LoginSettings};
+use super::login_error::LoginError;
+use super::settings::LoginSettings;
 use crate::Clock;
 use crate::oidc::keys::discovered::Discovered;
 use crate::oidc::keys::discovery::{LoginEndpoints, Provider, ProviderError};
@@ -185,6 +185,11 @@ impl RelyingParty {
             None => client,
         })
     }
+}
+
+/// Returns the code verifier as a secret.
+fn secret(verifier: &PkceCodeVerifier) -> SecretString {
+    SecretString::from(verifier.secret().as_str())
 }
 
 fn read_endpoints(provider: Arc<Provider>) -> BoxFuture<'static, Result<LoginEndpoints, ProviderError>> {

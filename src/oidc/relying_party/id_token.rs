@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::login_issuer::LoginIssuer;
 use crate::jose::compact::UnverifiedToken;
 use crate::jose::header::UnverifiedHeader;
 use crate::jose::unique_json::{Json, Object};
 use crate::oidc::claims::IssuerPolicy;
 use crate::oidc::mapping::subject::{self, Subject};
 use crate::oidc::verification::audience;
-use crate::oidc::verification::trusted_issuer::TrustedIssuer;
-use crate::oidc::verification::trusted_issuers::Table;
 use crate::oidc::verification::validity::Validity;
 use crate::oidc::{Claims, Rejection, SubjectKind};
 use chrono::{DateTime, Utc};
@@ -37,14 +36,12 @@ pub(crate) struct VerifiedForClient {
 
 /// Verifies an ID token. `nonce` is that of the authorization request; an ID token from a refresh need not contain it.
 pub(crate) async fn verify(
-    table: &Table,
-    issuer: &TrustedIssuer,
-    client_id: &str,
+    login: &LoginIssuer,
     token: &str,
     nonce: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<VerifiedIdToken, Rejection> {
-    let verified = verify_for_client(table, issuer, client_id, token, "jwt", now).await?;
+    let verified = verify_for_client(login, token, "jwt", now).await?;
     let claims = &verified.claims;
     let text_of = |claim: &str| claims.get(claim).map(Json::as_str);
     let is_id_token = !claims.contains_key("events")
@@ -56,7 +53,7 @@ pub(crate) async fn verify(
     }
     let named = |value: Option<&Json<'_>>| value.and_then(subject::name).map(str::to_owned);
     let provider_subject = named(claims.get("sub")).ok_or(Rejection::BadSubject)?;
-    let subject = named(issuer.settings.mapping.id_token_subject.find(claims)).ok_or(Rejection::BadSubject)?;
+    let subject = named(login.issuer.settings.mapping.id_token_subject.find(claims)).ok_or(Rejection::BadSubject)?;
     let provider_session = named(claims.get("sid"));
     let VerifiedForClient { claims, policy, validity } = verified;
     Ok(VerifiedIdToken { claims, validity, provider_subject, provider_session, policy, subject })
@@ -64,20 +61,20 @@ pub(crate) async fn verify(
 
 /// Verifies that the issuer signed the token for this client, and that it is valid at `now`. `kind` is the accepted `typ`.
 pub(crate) async fn verify_for_client(
-    table: &Table,
-    issuer: &TrustedIssuer,
-    client_id: &str,
+    login: &LoginIssuer,
     token: &str,
     kind: &str,
     now: DateTime<Utc>,
 ) -> Result<VerifiedForClient, Rejection> {
+    let LoginIssuer { table, issuer, .. } = login;
+    let client_id = login.client_id();
     let token = UnverifiedToken::split(token)?;
     let header = token.read_header(|members| UnverifiedHeader::read_of_kind(members, kind))?;
     let payload = token.payload()?;
     let claims = payload.claims()?;
     let (policy, named) = table.issuer_of(&claims)?;
     // A token of another trusted issuer may be valid, but does not belong to this response.
-    if !std::ptr::eq(named, issuer) {
+    if !std::ptr::eq(named, &**issuer) {
         return Err(Rejection::UnknownIssuer);
     }
     if !issuer.settings.algorithms.contains(&header.algorithm) {
@@ -107,9 +104,9 @@ fn check_authorized_party(claims: &Object<'_>, client_id: &str) -> Result<(), Re
 
 impl VerifiedIdToken {
     /// Returns its claims. The client is this service's own, hence first-party; a browser sign-in is always human.
-    pub(crate) fn claims(&self, issuer: &TrustedIssuer, client_id: &str) -> Claims {
-        let subject = Subject { kind: SubjectKind::Human, name: &self.subject, client_id: Some(client_id) };
-        let claims = issuer.interpret(Arc::clone(&self.policy), &self.claims, subject, self.validity);
+    pub(crate) fn claims(&self, login: &LoginIssuer) -> Claims {
+        let subject = Subject { kind: SubjectKind::Human, name: &self.subject, client_id: Some(login.client_id()) };
+        let claims = login.issuer.interpret(Arc::clone(&self.policy), &self.claims, subject, self.validity);
         Claims { first_party: true, ..claims }
     }
 }

@@ -3,11 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::id_token::verify_for_client;
+use super::login_issuer::LoginIssuer;
 use crate::jose::unique_json::Json;
 use crate::oidc::Rejection;
 use crate::oidc::mapping::subject;
-use crate::oidc::verification::trusted_issuer::TrustedIssuer;
-use crate::oidc::verification::trusted_issuers::Table;
 use crate::redacted::redact_debug;
 
 /// The required member of `events`.
@@ -33,14 +32,8 @@ pub struct LogoutNotice {
 redact_debug!(LogoutNotice);
 
 /// Verifies a logout token (section 2.6).
-pub(crate) async fn read(
-    table: &Table,
-    issuer: &TrustedIssuer,
-    client_id: &str,
-    token: &str,
-    now: DateTime<Utc>,
-) -> Result<LogoutNotice, Rejection> {
-    let verified = verify_for_client(table, issuer, client_id, token, "logout+jwt", now).await?;
+pub(crate) async fn read(login: &LoginIssuer, token: &str, now: DateTime<Utc>) -> Result<LogoutNotice, Rejection> {
+    let verified = verify_for_client(login, token, "logout+jwt", now).await?;
     let claims = &verified.claims;
     let has_logout_event =
         claims.get("events").and_then(|events| events.step(EVENT)).is_some_and(|event| event.as_object().is_some());
@@ -56,7 +49,8 @@ pub(crate) async fn read(
     if provider_subject.is_none() && provider_session.is_none() {
         return Err(Rejection::BadSubject);
     }
-    let subject = issuer.settings.mapping.id_token_subject.find(claims).and_then(subject::name).map(str::to_owned);
+    let subject =
+        login.issuer.settings.mapping.id_token_subject.find(claims).and_then(subject::name).map(str::to_owned);
     Ok(LogoutNotice {
         issuer: verified.policy.issuer.to_string(),
         provider_subject,
