@@ -193,10 +193,7 @@ impl Error {
             StatusCode::SERVICE_UNAVAILABLE => {
                 "The request is not at fault. Send it again after `Retry-After` seconds.".to_owned()
             }
-            _ => match self {
-                Self::Refused(failure) => wrong_kind_of_token(failure).map_or_else(|| self.to_string(), str::to_owned),
-                _ => self.to_string(),
-            },
+            _ => self.to_string(),
         }
     }
 
@@ -225,19 +222,6 @@ fn too_large(limit: Option<usize>) -> String {
     match limit {
         Some(limit) => format!("The request body may have at most {limit} bytes."),
         None => "Send a smaller request body: it exceeds the size limit.".to_owned(),
-    }
-}
-
-/// Returns the `detail` for an ID or logout token of the wrong kind. [`Rejection`] words this case for access tokens only.
-fn wrong_kind_of_token(failure: &Failure) -> Option<&'static str> {
-    match failure {
-        Failure::BadLogoutToken(Rejection::NotAnAccessToken | Rejection::WrongType) => {
-            Some("`logout_token` is not a logout token (OpenID Connect Back-Channel Logout section 2.4).")
-        }
-        Failure::BadLogin(Rejection::NotAnAccessToken | Rejection::WrongType) => {
-            Some("The identity provider issued a token of the wrong kind. Sign in again, or inform the operator.")
-        }
-        _ => None,
     }
 }
 

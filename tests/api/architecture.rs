@@ -62,7 +62,8 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("reqwest", "cli oidc telemetry"),
     ("utoipa", "api_types auth error routes"),
     ("clap", "cli"),
-    ("openidconnect", "dev"),
+    // The relying party, and the development issuer.
+    ("openidconnect", "dev oidc"),
 ];
 
 /// Files outside `error` that name HTTP status codes of responses.
@@ -202,6 +203,18 @@ fn each_library_is_named_only_by_its_rooms() {
         for (library, rooms) in LIBRARIES {
             let is_named = source.code.contains(&format!("{library}::")) && source.names(library);
             assert!(!is_named || words(rooms).contains(source.room()), "src/{} names `{library}`", source.path);
+        }
+    }
+}
+
+/// They verify with the `rsa` crate. The keys of this service verify with aws-lc-rs.
+#[test]
+fn keys_of_openidconnect_are_named_only_by_the_development_issuer() {
+    for source in sources().into_iter().filter(|source| source.room() != "dev") {
+        for name in
+            ["CoreJsonWebKey", "CoreJsonWebKeySet", "CoreIdTokenVerifier", "CoreClient", "CoreJwsSigningAlgorithm"]
+        {
+            assert!(!source.names(name), "src/{} names `{name}`", source.path);
         }
     }
 }

@@ -57,6 +57,6 @@ impl RelyingParties {
 impl LoginIssuer {
     /// The client id, which is the audience of the issuer's ID tokens and logout tokens.
     pub(crate) fn client_id(&self) -> &str {
-        &self.party.settings().client_id
+        self.party.client_id()
     }
 }

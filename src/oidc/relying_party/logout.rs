@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::id_token::verify_for_client;
+use super::client_token::{self, Kind, UnverifiedClientToken};
 use super::login_issuer::LoginIssuer;
 use crate::jose::unique_json::Json;
 use crate::oidc::Rejection;
@@ -33,14 +33,17 @@ redact_debug!(LogoutNotice);
 
 /// Verifies a logout token (section 2.6).
 pub(crate) async fn read(login: &LoginIssuer, token: &str, now: DateTime<Utc>) -> Result<LogoutNotice, Rejection> {
-    let verified = verify_for_client(login, token, "logout+jwt", now).await?;
-    let claims = &verified.claims;
+    let UnverifiedClientToken { claims, policy, validity, key, token, .. } =
+        client_token::read(login, token, Kind::Logout, now).await?;
+    if !key.verifies(token.signed_text, &token.signature()?) {
+        return Err(Rejection::BadSignature);
+    }
     let has_logout_event =
         claims.get("events").and_then(|events| events.step(EVENT)).is_some_and(|event| event.as_object().is_some());
     let has_id = claims.get("jti").and_then(Json::as_str).is_some_and(|id| !id.is_empty());
     // A nonce is prohibited, so that an ID token cannot pass as a logout token.
     if !has_logout_event || !has_id || claims.contains_key("nonce") {
-        return Err(Rejection::NotAnAccessToken);
+        return Err(Rejection::NotALogoutToken);
     }
     let named = |claim: &str| {
         claims.get(claim).map(|value| subject::name(value).map(str::to_owned).ok_or(Rejection::BadSubject)).transpose()
@@ -50,13 +53,13 @@ pub(crate) async fn read(login: &LoginIssuer, token: &str, now: DateTime<Utc>) -
         return Err(Rejection::BadSubject);
     }
     let subject =
-        login.issuer.settings.mapping.id_token_subject.find(claims).and_then(subject::name).map(str::to_owned);
+        login.issuer.settings.mapping.id_token_subject.find(&claims).and_then(subject::name).map(str::to_owned);
     Ok(LogoutNotice {
-        issuer: verified.policy.issuer.to_string(),
+        issuer: policy.issuer.to_string(),
         provider_subject,
         subject,
         provider_session,
-        expires_at: verified.validity.expires_at,
-        issued_at: verified.validity.issued_at.ok_or(Rejection::MalformedTime)?,
+        expires_at: validity.expires_at,
+        issued_at: validity.issued_at.ok_or(Rejection::MalformedTime)?,
     })
 }

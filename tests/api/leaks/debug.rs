@@ -54,7 +54,10 @@ const REVIEWED: &[(&str, &str)] = &[
     ("oidc/introspection/settings.rs IntrospectionSettings", OF_OPERATOR),
     ("oidc/jwk/material.rs Material", PUBLIC_KEY),
     ("oidc/key_set.rs KeySetState", "the error of the last fetch"),
-    ("oidc/login/mod.rs LoginError", "known error codes, addresses, and connection errors of the HTTP client"),
+    (
+        "oidc/relying_party/login_error.rs LoginError",
+        "known error codes, addresses, and connection errors of the HTTP client",
+    ),
     ("oidc/login/settings.rs LoginSettings", OF_OPERATOR),
     ("oidc/plain_http.rs PlainHttp", OF_OPERATOR),
     ("oidc/provider.rs ProviderError", OF_PROVIDER),
