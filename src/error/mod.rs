@@ -253,11 +253,11 @@ fn problem_of(failure: &Failure) -> &'static Problem {
         Failure::SessionsOff => &problem::SESSIONS_OFF,
         Failure::BadLogin(rejection) if rejection.is_our_outage() => &problem::PROVIDER_UNAVAILABLE,
         Failure::BadLogin(Rejection::RequirementUnmet(_)) => &problem::REQUIREMENT_UNMET,
-        Failure::LoginFailed | Failure::BadLogin(_) => &problem::LOGIN_FAILED,
+        Failure::LoginFailed | Failure::NotSignedOut | Failure::BadLogin(_) => &problem::LOGIN_FAILED,
         Failure::ProviderUnavailable => &problem::PROVIDER_UNAVAILABLE,
         Failure::BadLogoutToken(rejection) if rejection.is_our_outage() => &problem::KEYS_UNAVAILABLE,
         Failure::BadLogoutToken(_) => &problem::BAD_LOGOUT_TOKEN,
-        Failure::NoRandomness => &problem::INTERNAL,
+        Failure::NoRandomness | Failure::Serialization(_) => &problem::INTERNAL,
         Failure::Database(error) => problem_of_database(error),
     }
 }
