@@ -160,6 +160,7 @@ impl Application {
         let parts = Parts {
             url: url.clone(),
             issuers: issuers.issuers(),
+            relying_parties: issuers.relying_parties(),
             database,
             declared,
             clock,

@@ -19,7 +19,7 @@ use crate::metrics::{Metrics, Readings};
 use crate::middleware::cors::CorsRule;
 use crate::middleware::responses::AnswerRules;
 use crate::models::permission::DeclaredPermissions;
-use crate::oidc::{LoginClient, TokenVerifier, TrustedIssuers};
+use crate::oidc::{LoginClient, RelyingParties, TokenVerifier, TrustedIssuers};
 use crate::routes::{CALLBACK_PATH, DocsSignIn};
 use crate::routing::catalogue::Catalogue;
 use crate::services::{
@@ -32,6 +32,7 @@ pub(super) struct Parts<'a> {
     /// The public URL of the service.
     pub(super) url: String,
     pub(super) issuers: &'a TrustedIssuers,
+    pub(super) relying_parties: &'a RelyingParties,
     pub(super) database: Database,
     pub(super) declared: Arc<DeclaredPermissions>,
     pub(super) clock: Clock,
@@ -72,12 +73,12 @@ pub(super) struct State {
 impl State {
     /// Creates the services from the configuration.
     pub(super) fn new(config: Config, parts: Parts<'_>) -> Result<Self, StartError> {
-        let Parts { url, issuers, database, declared, clock, catalogue, docs, readiness } = parts;
+        let Parts { url, issuers, relying_parties, database, declared, clock, catalogue, docs, readiness } = parts;
         let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
         let principals =
             PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin.clone())
                 .stale_for(config.auth.stale_for);
-        let login = LoginClient::new(issuers.clone(), clock.clone());
+        let login = LoginClient::new(relying_parties.clone(), issuers.clone(), clock.clone());
         let sessions = config.session.as_ref().and_then(|settings| {
             let service =
                 |settings| SessionService::new(database.clone(), clock.clone(), login, principals.clone(), settings);

@@ -5,19 +5,6 @@ use crate::database::DatabaseError;
 use crate::oidc::Rejection;
 use crate::services::Failure;
 
-/// Returns the `detail` for an ID or logout token of the wrong kind. [`Rejection`] words this case for access tokens only.
-pub(super) fn wrong_kind_of_token(failure: &Failure) -> Option<&'static str> {
-    match failure {
-        Failure::BadLogoutToken(Rejection::NotAnAccessToken | Rejection::WrongType) => {
-            Some("`logout_token` is not a logout token (OpenID Connect Back-Channel Logout section 2.4).")
-        }
-        Failure::BadLogin(Rejection::NotAnAccessToken | Rejection::WrongType) => {
-            Some("The identity provider issued a token of the wrong kind. Sign in again, or inform the operator.")
-        }
-        _ => None,
-    }
-}
-
 pub(super) fn problem_of(failure: &Failure) -> &'static Problem {
     match failure {
         Failure::UnknownPrincipal | Failure::UnregisteredProgram => &problem::UNKNOWN_PRINCIPAL,
@@ -46,11 +33,11 @@ pub(super) fn problem_of(failure: &Failure) -> &'static Problem {
         Failure::SessionsOff => &problem::SESSIONS_OFF,
         Failure::BadLogin(rejection) if rejection.is_our_outage() => &problem::PROVIDER_UNAVAILABLE,
         Failure::BadLogin(Rejection::RequirementUnmet(_)) => &problem::REQUIREMENT_UNMET,
-        Failure::LoginFailed | Failure::BadLogin(_) => &problem::LOGIN_FAILED,
+        Failure::LoginFailed | Failure::NotSignedOut | Failure::BadLogin(_) => &problem::LOGIN_FAILED,
         Failure::ProviderUnavailable => &problem::PROVIDER_UNAVAILABLE,
         Failure::BadLogoutToken(rejection) if rejection.is_our_outage() => &problem::KEYS_UNAVAILABLE,
         Failure::BadLogoutToken(_) => &problem::BAD_LOGOUT_TOKEN,
-        Failure::NoRandomness => &problem::INTERNAL,
+        Failure::NoRandomness | Failure::Serialization(_) => &problem::INTERNAL,
         Failure::Database(error) => problem_of_database(error),
     }
 }

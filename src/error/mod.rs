@@ -26,7 +26,7 @@ use crate::models::permission::Permission;
 use crate::oidc::Rejection;
 use crate::services::Failure;
 
-use failures::{problem_of, problem_of_database, wrong_kind_of_token};
+use failures::{problem_of, problem_of_database};
 
 /// A failed request. Handlers return it; the response is `application/problem+json` (RFC 9457).
 #[derive(Debug, thiserror::Error)]
@@ -196,10 +196,7 @@ impl Error {
             StatusCode::SERVICE_UNAVAILABLE => {
                 "The request is not at fault. Send it again after `Retry-After` seconds.".to_owned()
             }
-            _ => match self {
-                Self::Refused(failure) => wrong_kind_of_token(failure).map_or_else(|| self.to_string(), str::to_owned),
-                _ => self.to_string(),
-            },
+            _ => self.to_string(),
         }
     }
 

@@ -223,9 +223,9 @@ async fn logout_at_provider(
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
     let sessions = enabled(sessions)?;
-    let hint = sessions.cookies.read(&request, CookieKind::Logout)?.ok_or(Failure::LoginFailed)?;
+    let hint = sessions.cookies.read(&request, CookieKind::Logout)?.ok_or(Failure::NotSignedOut)?;
     let attempt = limits.begin_once(&request)?;
-    let opened = sessions.service.open_hint(&hint).ok_or_else(|| Error::from(Failure::LoginFailed));
+    let opened = sessions.service.open_hint(&hint).ok_or_else(|| Error::from(Failure::NotSignedOut));
     attempt.settle(&opened);
     let url = match opened {
         Ok(id_token) => sessions.service.provider_logout_url(&id_token).await,

@@ -67,7 +67,8 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("reqwest", "cli oidc telemetry"),
     ("utoipa", "api_types error routes routing"),
     ("clap", "cli"),
-    ("openidconnect", "dev"),
+    // The relying party, and the development issuer.
+    ("openidconnect", "dev oidc"),
 ];
 
 /// Files outside `error` that name HTTP status codes of responses.
@@ -81,6 +82,18 @@ const STATUS_CODES: &[(&str, &str)] = &[
 /// The first folder or file below `src`: `oidc` of `oidc::claims`.
 fn room(module: &Module) -> &str {
     module.first().map_or("lib", String::as_str)
+}
+
+/// They verify with the `rsa` crate. The keys of this service verify with aws-lc-rs.
+#[test]
+fn keys_of_openidconnect_are_named_only_by_the_development_issuer() {
+    for source in sources().into_iter().filter(|source| source.room() != "dev") {
+        for name in
+            ["CoreJsonWebKey", "CoreJsonWebKeySet", "CoreIdTokenVerifier", "CoreClient", "CoreJwsSigningAlgorithm"]
+        {
+            assert!(!source.names(name), "src/{} names `{name}`", source.path);
+        }
+    }
 }
 
 fn words(list: &str) -> BTreeSet<&str> {

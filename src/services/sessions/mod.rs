@@ -267,5 +267,20 @@ impl Secret {
 }
 
 fn json(value: &impl Serialize) -> Result<SecretString, Failure> {
-    serde_json::to_string(value).map(SecretString::from).map_err(|_| Failure::LoginFailed)
+    serde_json::to_string(value).map(SecretString::from).map_err(Failure::Serialization)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn failed_serialization_is_not_blamed_on_the_sign_in() {
+        // The names of a JSON object are strings.
+        let unserializable = BTreeMap::from([(vec![1], 1)]);
+        let failure = json(&unserializable).unwrap_err();
+        assert!(matches!(failure, Failure::Serialization(_)) && !failure.refuses_credential());
+    }
 }

@@ -54,7 +54,10 @@ const REVIEWED: &[(&str, &str)] = &[
     ("oidc/introspection/settings.rs IntrospectionSettings", OF_OPERATOR),
     ("jose/jwk/material.rs Material", PUBLIC_KEY),
     ("oidc/keys/key_set_state.rs KeySetState", "the error of the last fetch"),
-    ("oidc/relying_party/mod.rs LoginError", "known error codes, addresses, and connection errors of the HTTP client"),
+    (
+        "oidc/relying_party/login_error.rs LoginError",
+        "known error codes, addresses, and connection errors of the HTTP client",
+    ),
     ("oidc/relying_party/settings.rs LoginSettings", OF_OPERATOR),
     ("oidc/keys/plain_http.rs PlainHttp", OF_OPERATOR),
     ("oidc/keys/discovery.rs ProviderError", OF_PROVIDER),
