@@ -1,7 +1,5 @@
 //! `BOOTSTRAP_`: the identity of the first administrator.
 
-use std::borrow::Cow;
-
 use super::faults::Faults;
 use super::oidc::OidcConfig;
 use super::section::{NONE, section};
@@ -24,10 +22,7 @@ pub(super) struct Identity {
 
 impl Value for Identity {
     const TYPE: &'static str = "identity";
-
-    fn rule() -> Cow<'static, str> {
-        RULE.into()
-    }
+    const RULE: &'static str = RULE;
 
     fn parse(text: &str) -> Option<Self> {
         let (issuer, subject) = text.split_once(' ')?;

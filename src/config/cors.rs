@@ -1,7 +1,5 @@
 //! `CORS_`: the origins whose pages may read responses.
 
-use std::borrow::Cow;
-
 use url::Url;
 
 use super::section::{NONE, section};
@@ -30,10 +28,8 @@ pub(super) struct Origins(pub(super) Vec<String>);
 
 impl Value for Origins {
     const TYPE: &'static str = "list";
-
-    fn rule() -> Cow<'static, str> {
-        "a list of exact origins as browsers send them, such as https://app.example.com; no wildcard, no `null`".into()
-    }
+    const RULE: &'static str =
+        "a list of exact origins as browsers send them, such as https://app.example.com; no wildcard, no `null`";
 
     fn parse(text: &str) -> Option<Self> {
         let origins = entries(text).map(|(_, entry)| fault_of(entry).is_none().then(|| entry.to_owned()));

@@ -1,7 +1,5 @@
 //! `DATABASE_`: the database connection.
 
-use std::borrow::Cow;
-
 use super::section::{described, section, value};
 use super::value::{Number, Seconds, Value};
 use crate::database::{DatabaseConfig, DatabaseUrl, Synchronous};
@@ -58,10 +56,7 @@ impl DatabaseSettings {
 
 impl Value for DatabaseUrl {
     const TYPE: &'static str = "URL";
-
-    fn rule() -> Cow<'static, str> {
-        "of the form `sqlite://<file>` or `postgres://<user>:<password>@<host>/<database>`".into()
-    }
+    const RULE: &'static str = "of the form `sqlite://<file>` or `postgres://<user>:<password>@<host>/<database>`";
 
     fn parse(text: &str) -> Option<Self> {
         Self::parse(text).ok()
@@ -78,10 +73,7 @@ pub(super) struct ServerUrl(DatabaseUrl);
 
 impl Value for ServerUrl {
     const TYPE: &'static str = "URL";
-
-    fn rule() -> Cow<'static, str> {
-        "of the form `postgres://…`".into()
-    }
+    const RULE: &'static str = "of the form `postgres://…`";
 
     fn parse(text: &str) -> Option<Self> {
         DatabaseUrl::parse(text).ok().filter(DatabaseUrl::is_server).map(Self)
@@ -90,10 +82,7 @@ impl Value for ServerUrl {
 
 impl Value for Synchronous {
     const TYPE: &'static str = "word";
-
-    fn rule() -> Cow<'static, str> {
-        "`normal` or `full`".into()
-    }
+    const RULE: &'static str = "`normal` or `full`";
 
     fn parse(text: &str) -> Option<Self> {
         match text {
@@ -109,10 +98,7 @@ pub(super) struct ApplicationName(String);
 
 impl Value for ApplicationName {
     const TYPE: &'static str = "text";
-
-    fn rule() -> Cow<'static, str> {
-        "1 to 63 printable ASCII characters".into()
-    }
+    const RULE: &'static str = "1 to 63 printable ASCII characters";
 
     fn parse(text: &str) -> Option<Self> {
         let is_name = (1..=63).contains(&text.len()) && text.chars().all(|c| matches!(c, ' '..='~'));

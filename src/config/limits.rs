@@ -1,6 +1,5 @@
 //! `SERVER_` and `RATE_LIMIT_`: limits per request, connection and client.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -87,9 +86,7 @@ impl Limits {
 }
 
 impl Item for IpNet {
-    fn rule() -> Cow<'static, str> {
-        "a comma-separated list of addresses and networks, such as `10.0.0.0/8, 2001:db8::/32`".into()
-    }
+    const RULE: &'static str = "a comma-separated list of addresses and networks, such as `10.0.0.0/8, 2001:db8::/32`";
 
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.into()))

@@ -1,6 +1,5 @@
 //! `LOG_`: log level and log format.
 
-use std::borrow::Cow;
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
@@ -35,10 +34,7 @@ pub(crate) struct LogConfig {
 
 impl Value for LogFormat {
     const TYPE: &'static str = "word";
-
-    fn rule() -> Cow<'static, str> {
-        "`pretty` or `json`".into()
-    }
+    const RULE: &'static str = "`pretty` or `json`";
 
     fn parse(text: &str) -> Option<Self> {
         match text {
@@ -54,11 +50,8 @@ pub(super) struct LogLevel(String);
 
 impl Value for LogLevel {
     const TYPE: &'static str = "filter";
-
-    fn rule() -> Cow<'static, str> {
-        "`error`, `warn`, `info`, `debug`, `trace` or a list of levels by target, such as `info,portcullis=debug`"
-            .into()
-    }
+    const RULE: &'static str =
+        "`error`, `warn`, `info`, `debug`, `trace` or a list of levels by target, such as `info,portcullis=debug`";
 
     fn parse(text: &str) -> Option<Self> {
         EnvFilter::try_new(text).ok().map(|_| Self(text.to_owned()))

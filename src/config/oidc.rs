@@ -1,6 +1,5 @@
 //! `OIDC_`: the trusted issuers and the mapping of their tokens. One issuer is set by variables, any number by a file.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -17,7 +16,7 @@ use crate::oidc::{IssuerSettings, PlainHttp};
 section!("Issuer", "OIDC_", IssuersSection {
     /// Additional or alternative issuers. The file is read again on SIGHUP. See
     /// [identity-providers.md](identity-providers.md#several-issuers).
-    issuers_file: PathBuf => NONE;
+    issuers_file: IssuersFile => NONE;
     /// Internal hosts to which plain http is allowed. Not allowed while `SERVER_PUBLIC_URL` is https.
     allow_http_hosts: List<HostAndPort> => NONE;
 });
@@ -63,7 +62,7 @@ impl OidcConfig {
         let plain_http = plain_http(section.allow_http_hosts, server, faults);
         let docs = docs_client(variables.section(faults), faults);
         let by_variables = by_variables(&variables.0, &plain_http, faults);
-        let source = IssuerSource { by_variables, file: section.issuers_file.good(), plain_http };
+        let source = IssuerSource { by_variables, file: section.issuers_file.good().map(|file| file.0), plain_http };
         let issuers = source.read(faults);
         (!issuers.is_empty()).then_some(Self { issuers, docs, source })
     }
@@ -103,7 +102,7 @@ impl IssuerSource {
         if let Some(path) = &self.file {
             match std::fs::read_to_string(path) {
                 Ok(text) => issuers.extend(self.in_file(&text, faults)),
-                Err(_) => faults.add("OIDC_ISSUERS_FILE", "the path of a readable TOML file in UTF-8"),
+                Err(_) => faults.add("OIDC_ISSUERS_FILE", IssuersFile::RULE),
             }
         }
         reject_duplicates(&issuers, faults);
@@ -165,15 +164,24 @@ fn by_variables(
     issuer::read(Block::of_variables("OIDC_ISSUER", names, values.clone()), plain_http, faults)
 }
 
+/// The path of the issuers file.
+pub(super) struct IssuersFile(PathBuf);
+
+impl Value for IssuersFile {
+    const TYPE: &'static str = "path";
+    const RULE: &'static str = "the path of a readable TOML file in UTF-8";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self(text.into()))
+    }
+}
+
 /// Authorization parameters.
 pub(super) struct Parameters(BTreeMap<String, String>);
 
 impl Value for Parameters {
     const TYPE: &'static str = "text";
-
-    fn rule() -> Cow<'static, str> {
-        "`name=value` pairs, joined by `&`".into()
-    }
+    const RULE: &'static str = "`name=value` pairs, joined by `&`";
 
     fn parse(text: &str) -> Option<Self> {
         let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned();
@@ -195,9 +203,7 @@ fn docs_client(section: DocsSection, faults: &mut Faults) -> Option<DocsClient> 
 pub(super) struct HostAndPort(String);
 
 impl Item for HostAndPort {
-    fn rule() -> Cow<'static, str> {
-        "a comma-separated list of `host:port` entries".into()
-    }
+    const RULE: &'static str = "a comma-separated list of `host:port` entries";
 
     fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;

@@ -1,6 +1,5 @@
 //! `SERVER_`: the listening addresses and the public URL.
 
-use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -92,10 +91,7 @@ impl ServerConfig {
 
 impl Value for SocketAddr {
     const TYPE: &'static str = "address";
-
-    fn rule() -> Cow<'static, str> {
-        "an IP address and port, such as `127.0.0.1:8080` or `[::1]:8080`".into()
-    }
+    const RULE: &'static str = "an IP address and port, such as `127.0.0.1:8080` or `[::1]:8080`";
 
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
@@ -104,10 +100,7 @@ impl Value for SocketAddr {
 
 impl Value for Management {
     const TYPE: &'static str = "address";
-
-    fn rule() -> Cow<'static, str> {
-        "an IP address and port, such as `127.0.0.1:9464`, or `off`".into()
-    }
+    const RULE: &'static str = "an IP address and port, such as `127.0.0.1:9464`, or `off`";
 
     fn parse(text: &str) -> Option<Self> {
         if text == "off" { Some(Self::Off) } else { text.parse().ok().map(Self::At) }
@@ -119,10 +112,8 @@ pub(super) struct PublicUrl(pub(super) Url);
 
 impl Value for PublicUrl {
     const TYPE: &'static str = "URL";
-
-    fn rule() -> Cow<'static, str> {
-        "an http or https URL without user information, query and fragment, such as https://api.example.com".into()
-    }
+    const RULE: &'static str =
+        "an http or https URL without user information, query and fragment, such as https://api.example.com";
 
     fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;

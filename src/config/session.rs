@@ -1,7 +1,5 @@
 //! `SESSION_`: browser sessions.
 
-use std::borrow::Cow;
-
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::DecodePaddingMode;
@@ -98,10 +96,7 @@ pub(super) struct Keys(Vec<SecretSlice<u8>>);
 impl Value for Keys {
     const TYPE: &'static str = "secret";
     const IS_SECRET: bool = true;
-
-    fn rule() -> Cow<'static, str> {
-        KEY_RULE.into()
-    }
+    const RULE: &'static str = KEY_RULE;
 
     fn parse(text: &str) -> Option<Self> {
         let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -122,10 +117,7 @@ pub(super) struct ConfidentialOrigins(Vec<String>);
 
 impl Value for ConfidentialOrigins {
     const TYPE: &'static str = "list";
-
-    fn rule() -> Cow<'static, str> {
-        "a list of exact https origins; http is allowed for loopback only".into()
-    }
+    const RULE: &'static str = "a list of exact https origins; http is allowed for loopback only";
 
     fn parse(text: &str) -> Option<Self> {
         let is_confidential =
@@ -144,10 +136,7 @@ pub(super) struct PageUrl(Url);
 
 impl Value for PageUrl {
     const TYPE: &'static str = "URL";
-
-    fn rule() -> Cow<'static, str> {
-        "an http or https URL".into()
-    }
+    const RULE: &'static str = "an http or https URL";
 
     fn parse(text: &str) -> Option<Self> {
         Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")).map(Self)

@@ -1,7 +1,5 @@
 //! `OTEL_`: the export of traces. OpenTelemetry's other variables (headers, samplers, batches) are read by its SDK.
 
-use std::borrow::Cow;
-
 use url::Url;
 
 use super::section::{NONE, section, value};
@@ -23,11 +21,7 @@ pub(super) struct Collector(Url);
 
 impl Value for Collector {
     const TYPE: &'static str = "URL";
-
-    fn rule() -> Cow<'static, str> {
-        "the http or https URL of an OTLP collector, without user information, query and fragment, such as http://127.0.0.1:4318"
-            .into()
-    }
+    const RULE: &'static str = "the http or https URL of an OTLP collector, without user information, query and fragment, such as http://127.0.0.1:4318";
 
     fn parse(text: &str) -> Option<Self> {
         let PublicUrl(mut url) = PublicUrl::parse(text)?;

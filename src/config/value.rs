@@ -1,7 +1,6 @@
 //! The types of settings: what a value must be, and how its text is parsed.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -12,11 +11,15 @@ pub(super) trait Value: Sized {
     const TYPE: &'static str;
     /// Whether `portcullis config` masks the value.
     const IS_SECRET: bool = false;
+    /// A rule without parameters. A type with parameters has `rule` instead.
+    const RULE: &'static str = "";
     /// Whether the issuers file may name a file with the value, by the suffix `_file`.
     const MAY_BE_IN_FILE: bool = false;
 
     /// What a value must be, as the end of the sentence "… must be …".
-    fn rule() -> Cow<'static, str>;
+    fn rule() -> Cow<'static, str> {
+        Self::RULE.into()
+    }
 
     /// The value; `None` if the text breaks a rule.
     fn parse(text: &str) -> Option<Self>;
@@ -39,10 +42,7 @@ pub(super) trait Value: Sized {
 
 impl Value for String {
     const TYPE: &'static str = "text";
-
-    fn rule() -> Cow<'static, str> {
-        "a string".into()
-    }
+    const RULE: &'static str = "a string";
 
     fn parse(text: &str) -> Option<Self> {
         Some(text.to_owned())
@@ -51,10 +51,7 @@ impl Value for String {
 
 impl Value for bool {
     const TYPE: &'static str = "flag";
-
-    fn rule() -> Cow<'static, str> {
-        "`true` or `false`".into()
-    }
+    const RULE: &'static str = "`true` or `false`";
 
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
@@ -65,26 +62,11 @@ impl Value for bool {
     }
 }
 
-impl Value for PathBuf {
-    const TYPE: &'static str = "path";
-
-    fn rule() -> Cow<'static, str> {
-        "the path of a readable TOML file in UTF-8".into()
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Some(text.into())
-    }
-}
-
 impl Value for SecretString {
     const TYPE: &'static str = "secret";
     const IS_SECRET: bool = true;
     const MAY_BE_IN_FILE: bool = true;
-
-    fn rule() -> Cow<'static, str> {
-        "a non-empty string".into()
-    }
+    const RULE: &'static str = "a non-empty string";
 
     fn parse(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| text.into())
@@ -141,19 +123,16 @@ impl<const MIN: u64, const MAX: u64> Value for Seconds<MIN, MAX> {
 pub(super) trait Item: Sized {
     /// The type of the list as the documentation names it.
     const TYPE: &'static str = "list";
+    /// What the whole list must be.
+    const RULE: &'static str;
     /// The smallest number of entries of a list that is set.
     const AT_LEAST: usize = 0;
-
-    /// What the whole list must be.
-    fn rule() -> Cow<'static, str>;
 
     fn parse(text: &str) -> Option<Self>;
 }
 
 impl Item for String {
-    fn rule() -> Cow<'static, str> {
-        "a list of strings".into()
-    }
+    const RULE: &'static str = "a list of strings";
 
     fn parse(text: &str) -> Option<Self> {
         Some(text.to_owned())
@@ -165,10 +144,7 @@ pub(super) struct List<T>(pub(super) Vec<T>);
 
 impl<T: Item> Value for List<T> {
     const TYPE: &'static str = T::TYPE;
-
-    fn rule() -> Cow<'static, str> {
-        T::rule()
-    }
+    const RULE: &'static str = T::RULE;
 
     fn parse(text: &str) -> Option<Self> {
         Self::of_entries(&split(text).collect::<Vec<_>>())

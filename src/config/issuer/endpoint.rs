@@ -1,7 +1,5 @@
 //! The endpoints of an issuer, which are reached by https unless the configuration allows plain http.
 
-use std::borrow::Cow;
-
 use url::Url;
 
 use crate::config::block::Block;
@@ -18,10 +16,7 @@ pub(in crate::config) struct Endpoint(Url);
 
 impl Value for Endpoint {
     const TYPE: &'static str = "URL";
-
-    fn rule() -> Cow<'static, str> {
-        URL_RULE.into()
-    }
+    const RULE: &'static str = URL_RULE;
 
     fn parse(text: &str) -> Option<Self> {
         Url::parse(text).ok().map(Self)

@@ -1,7 +1,5 @@
 //! Token introspection at an issuer: which tokens, and with which credential.
 
-use std::borrow::Cow;
-
 use secrecy::{ExposeSecret, SecretString};
 
 use super::endpoint::{self, Endpoint};
@@ -45,10 +43,7 @@ pub(super) enum Introspect {
 
 impl Value for Introspect {
     const TYPE: &'static str = "word";
-
-    fn rule() -> Cow<'static, str> {
-        "`always` (JWTs too) or `opaque` (only tokens that are not JWTs, if `opaque` is true)".into()
-    }
+    const RULE: &'static str = "`always` (JWTs too) or `opaque` (only tokens that are not JWTs, if `opaque` is true)";
 
     fn parse(text: &str) -> Option<Self> {
         match text {
@@ -64,10 +59,7 @@ pub(super) struct OpaquePrefix(String);
 
 impl Value for OpaquePrefix {
     const TYPE: &'static str = "text";
-
-    fn rule() -> Cow<'static, str> {
-        "the prefix of every opaque token of the issuer in visible ASCII, such as `ory_at_`".into()
-    }
+    const RULE: &'static str = "the prefix of every opaque token of the issuer in visible ASCII, such as `ory_at_`";
 
     fn parse(text: &str) -> Option<Self> {
         (!text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())).then(|| Self(text.to_owned()))
@@ -83,10 +75,7 @@ pub(super) enum Method {
 
 impl Value for Method {
     const TYPE: &'static str = "word";
-
-    fn rule() -> Cow<'static, str> {
-        "`client_secret_basic`, `client_secret_post` or `private_key_jwt`".into()
-    }
+    const RULE: &'static str = "`client_secret_basic`, `client_secret_post` or `private_key_jwt`";
 
     fn parse(text: &str) -> Option<Self> {
         match text {
@@ -105,10 +94,7 @@ impl Value for PrivateKey {
     const TYPE: &'static str = "secret";
     const IS_SECRET: bool = true;
     const MAY_BE_IN_FILE: bool = true;
-
-    fn rule() -> Cow<'static, str> {
-        "one PKCS#8 private key in PEM: RSA of at least 2048 bits, P-256 or Ed25519".into()
-    }
+    const RULE: &'static str = "one PKCS#8 private key in PEM: RSA of at least 2048 bits, P-256 or Ed25519";
 
     fn parse(text: &str) -> Option<Self> {
         AssertionKey::from_pem(text, None).ok().map(|_| Self(text.into()))

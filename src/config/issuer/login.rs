@@ -23,10 +23,7 @@ pub(super) struct Scopes(Vec<String>);
 
 impl Value for Scopes {
     const TYPE: &'static str = "text";
-
-    fn rule() -> std::borrow::Cow<'static, str> {
-        "scopes separated by spaces, including `openid`".into()
-    }
+    const RULE: &'static str = "scopes separated by spaces, including `openid`";
 
     fn parse(text: &str) -> Option<Self> {
         Some(Self(text.split_whitespace().map(str::to_owned).collect()))

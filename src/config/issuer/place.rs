@@ -1,7 +1,5 @@
 //! The identity of an issuer and its endpoints.
 
-use std::borrow::Cow;
-
 use url::Url;
 
 use super::endpoint;
@@ -87,10 +85,7 @@ struct ShortName(String);
 
 impl Value for ShortName {
     const TYPE: &'static str = "text";
-
-    fn rule() -> Cow<'static, str> {
-        "a short name of at most 64 bytes".into()
-    }
+    const RULE: &'static str = "a short name of at most 64 bytes";
 
     fn parse(text: &str) -> Option<Self> {
         let is_short = !text.is_empty() && text.len() <= 64 && !text.chars().any(char::is_control);

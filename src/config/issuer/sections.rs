@@ -91,9 +91,7 @@ impl Value for Preset {
 pub(super) struct Tenant(pub(super) String);
 
 impl Item for Tenant {
-    fn rule() -> Cow<'static, str> {
-        "tenant ids of letters, digits, `-`, `.` and `_`".into()
-    }
+    const RULE: &'static str = "tenant ids of letters, digits, `-`, `.` and `_`";
 
     fn parse(text: &str) -> Option<Self> {
         let is_tenant = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
@@ -103,10 +101,8 @@ impl Item for Tenant {
 
 impl Item for Algorithm {
     const AT_LEAST: usize = 1;
-
-    fn rule() -> Cow<'static, str> {
-        "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA; never none, never HS*".into()
-    }
+    const RULE: &'static str =
+        "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA; never none, never HS*";
 
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
@@ -119,10 +115,7 @@ pub(super) struct Authorities(pub(super) ExtraAuthorities);
 impl Value for Authorities {
     const TYPE: &'static str = "PEM";
     const MAY_BE_IN_FILE: bool = true;
-
-    fn rule() -> Cow<'static, str> {
-        "CA certificates in PEM".into()
-    }
+    const RULE: &'static str = "CA certificates in PEM";
 
     fn parse(text: &str) -> Option<Self> {
         ExtraAuthorities::from_pem(text).ok().map(Self)
@@ -131,10 +124,7 @@ impl Value for Authorities {
 
 impl Value for ClaimPath {
     const TYPE: &'static str = "claim";
-
-    fn rule() -> Cow<'static, str> {
-        "the name of a claim, or a JSON Pointer (RFC 6901) such as `/realm_access/roles`".into()
-    }
+    const RULE: &'static str = "the name of a claim, or a JSON Pointer (RFC 6901) such as `/realm_access/roles`";
 
     fn parse(text: &str) -> Option<Self> {
         Some(text).filter(|text| !text.is_empty()).and_then(|text| text.parse().ok())
@@ -143,10 +133,7 @@ impl Value for ClaimPath {
 
 impl Item for ClaimPath {
     const TYPE: &'static str = "claim";
-
-    fn rule() -> Cow<'static, str> {
-        <Self as Value>::rule()
-    }
+    const RULE: &'static str = <Self as Value>::RULE;
 
     fn parse(text: &str) -> Option<Self> {
         <Self as Value>::parse(text)
@@ -155,10 +142,7 @@ impl Item for ClaimPath {
 
 impl Value for Separator {
     const TYPE: &'static str = "word";
-
-    fn rule() -> Cow<'static, str> {
-        "`space`, `comma`, `semicolon` or `pipe`".into()
-    }
+    const RULE: &'static str = "`space`, `comma`, `semicolon` or `pipe`";
 
     fn parse(text: &str) -> Option<Self> {
         Self::from_word(text)
@@ -167,10 +151,8 @@ impl Value for Separator {
 
 impl Value for ScopeMode {
     const TYPE: &'static str = "word";
-
-    fn rule() -> Cow<'static, str> {
-        "`intersect` (scopes and roles) or `roles-only` (the provider does not delegate by scope)".into()
-    }
+    const RULE: &'static str =
+        "`intersect` (scopes and roles) or `roles-only` (the provider does not delegate by scope)";
 
     fn parse(text: &str) -> Option<Self> {
         Self::from_word(text)
@@ -179,10 +161,7 @@ impl Value for ScopeMode {
 
 impl Value for JitMode {
     const TYPE: &'static str = "word";
-
-    fn rule() -> Cow<'static, str> {
-        "`active`, `pending` or `off`, for users on first contact".into()
-    }
+    const RULE: &'static str = "`active`, `pending` or `off`, for users on first contact";
 
     fn parse(text: &str) -> Option<Self> {
         Self::from_word(text)
