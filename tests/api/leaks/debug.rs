@@ -23,7 +23,7 @@ const REVIEWED: &[(&str, &str)] = &[
     ("auth/session/origins.rs Origins", OF_OPERATOR),
     ("auth/challenge.rs BearerChallenge", "content of the response: scopes and the service's own URL"),
     ("config/cors.rs CorsConfig", OF_OPERATOR),
-    ("config/effective.rs Setting", "settings of the operator, with secrets replaced by asterisks"),
+    ("config/effective.rs EffectiveSetting", "settings of the operator, with secrets replaced by asterisks"),
     ("config/faults.rs Fault", "names of variables and their rules; never their values"),
     ("config/log.rs LogConfig", OF_OPERATOR),
     ("config/oidc.rs DocsClient", OF_OPERATOR),
