@@ -65,7 +65,6 @@ mod request_id;
 mod routes;
 mod routing;
 mod schema;
-mod scope;
 mod services;
 mod sync;
 mod telemetry;

@@ -13,27 +13,23 @@ mod json_lines;
 mod line_writer;
 mod parent;
 mod redaction;
+mod request;
+mod targets;
 #[cfg(feature = "otel")]
 mod traces;
 
 pub(crate) use connection_errors::connection_errors;
 pub(crate) use line_writer::dropped_lines;
 pub(crate) use parent::TraceParent;
+pub(crate) use request::{record_response, request_span};
+pub(crate) use targets::ACCESS;
 
-use tracing::Span;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, LogConfig, LogFormat};
-use filter::RequestSpans;
 use json_lines::{JsonLines, JsonMembers};
 use line_writer::LineWriter;
 use redaction::Redacted;
-
-/// The target of the access log, one line per request; `LOG_LEVEL=info,portcullis::access=off` turns it off.
-pub(crate) const ACCESS: &str = "portcullis::access";
-
-/// The target of the span around each request.
-pub(crate) const REQUEST: &str = "portcullis::request";
 
 /// Starts logging to standard output, as the command line does, and exporting traces if configured. For programs that start the
 /// application themselves. Does nothing if a global subscriber is already installed.
@@ -86,11 +82,11 @@ fn start_without_traces(config: &LogConfig) {
         LogFormat::Json => {
             let subscriber =
                 subscriber.fmt_fields(JsonMembers).event_format(Redacted::new(JsonLines, &config.level)).finish();
-            filter::start(subscriber, &config.level, RequestSpans::WhereNamed)
+            filter::start(subscriber, &config.level)
         }
         LogFormat::Pretty => {
             let subscriber = subscriber.map_event_format(|format| Redacted::new(format, &config.level)).finish();
-            filter::start(subscriber, &config.level, RequestSpans::Always)
+            filter::start(subscriber, &config.level)
         }
     };
 }
@@ -126,18 +122,4 @@ fn start_with_traces(config: &Config) -> Result<bool, Cause> {
         return Err("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this build lacks the feature `otel`".into());
     }
     Ok(false)
-}
-
-/// Makes `parent`, from the request, the parent of the request's span, if traces are exported. Has to be called before the span is entered.
-#[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "this build exports no traces"))]
-pub(crate) fn continue_trace(span: &Span, parent: &TraceParent<'_>) {
-    #[cfg(feature = "otel")]
-    traces::continue_trace(span, parent);
-}
-
-/// Records the response on the span of its request, if traces are exported. `route` and `method` are from closed sets.
-#[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "this build exports no traces"))]
-pub(crate) fn record_response(span: &Span, method: &'static str, route: &str, status: u16) {
-    #[cfg(feature = "otel")]
-    traces::record_response(span, method, route, status);
 }
