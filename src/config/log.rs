@@ -6,26 +6,10 @@ use tracing_subscriber::EnvFilter;
 
 use super::environment::RawLog;
 use super::faults::Faults;
+use crate::telemetry::{LogConfig, LogFormat};
 
 /// Actix logs each start in several lines; the service logs one line of its own.
 const DEFAULT_LEVEL: &str = "info,actix_server=warn";
-
-/// The format of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    /// For people.
-    Pretty,
-    /// For programs: one JSON object per line.
-    Json,
-}
-
-/// Log level and log format.
-#[derive(Clone, Debug)]
-pub(crate) struct LogConfig {
-    pub(crate) format: LogFormat,
-    /// A validated filter directive.
-    pub(crate) level: String,
-}
 
 impl LogConfig {
     pub(super) fn parse(raw: RawLog, faults: &mut Faults) -> Option<Self> {

@@ -4,19 +4,11 @@ use url::Url;
 
 use super::environment::RawOtel;
 use super::faults::Faults;
+use crate::telemetry::TraceConfig;
 
 /// The path of the traces endpoint below the collector's address (OTLP/HTTP).
 const TRACES_PATH: &str = "v1/traces";
 const SERVICE_NAME: &str = "portcullis";
-
-/// The endpoint of the collector and the service name in traces.
-#[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "traces are not exported in this build"))]
-pub(crate) struct TraceConfig {
-    /// The full URL that spans are posted to.
-    pub(crate) endpoint: Url,
-    pub(crate) service_name: String,
-}
 
 impl TraceConfig {
     /// Returns `Some(None)` if traces are not exported, `None` if a fault was added.

@@ -26,11 +26,11 @@ use super::received::Received;
 use crate::auth::challenge;
 use crate::auth::resource::ProtectedResource;
 use crate::error::{Error, answer_for};
-use crate::error_chain::error_chain;
 use crate::limits::request_limits::{self, IncomingBody, RequestLimits};
 use crate::metrics::{Metrics, method_label};
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::services::ReadinessService;
+use crate::telemetry::error_chain;
 
 /// The dependencies of responses, shared by all workers and looked up once per request.
 pub(crate) struct AnswerRules {
