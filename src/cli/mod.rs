@@ -36,7 +36,7 @@ use error::CommandError;
     name = "portcullis",
     version,
     about,
-    after_help = "Without a subcommand, the API is served. Settings are environment variables; see README.md."
+    after_help = "Without a subcommand, the API is served. Settings are environment variables; see docs/configuration.md."
 )]
 struct Arguments {
     #[command(subcommand)]

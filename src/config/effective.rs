@@ -5,8 +5,8 @@ use std::ffi::{OsStr, OsString};
 
 use super::environment::{FILE_SUFFIX, variables};
 
-/// Its table of variables has each default. A test checks the defaults against the code.
-const DOCUMENTATION: &str = include_str!("../../README.md");
+/// Its tables of variables have each default. A test checks the defaults against the code.
+const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
 
 /// The mask of a secret.
 const STARS: &str = "********";
@@ -74,11 +74,11 @@ pub(super) fn settings(vars: impl Iterator<Item = (OsString, OsString)>, own: &H
     variables().map(setting).collect()
 }
 
-/// The documented default of each variable.
+/// The documented default of each variable: the third column of its row.
 fn defaults() -> BTreeMap<&'static str, &'static str> {
     let rows = DOCUMENTATION.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split(" | ");
-        Some((cells.next()?.strip_suffix('`')?, cells.next()?))
+        Some((cells.next()?.strip_suffix('`')?, cells.nth(1)?))
     });
     rows.collect()
 }

@@ -116,7 +116,7 @@ section!(RawBootstrap, "BOOTSTRAP_", { admin: "ADMIN" });
 section!(RawLog, "LOG_", { format: "FORMAT", level: "LEVEL" });
 section!(RawOtel, "OTEL_", { exporter_otlp_endpoint: "EXPORTER_OTLP_ENDPOINT", service_name: "SERVICE_NAME" });
 
-/// Every variable, by section. `.env.sample` and the README are tested against this list.
+/// Every variable, by section. `.env.sample` and docs/configuration.md are tested against this list.
 const VARIABLES: &[&[&str]] = &[
     RawServer::VARIABLES,
     RawRateLimit::VARIABLES,
@@ -259,13 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_is_in_the_sample_and_the_readme() {
+    fn every_variable_is_in_the_sample_and_the_documentation() {
         let sample = include_str!("../../.env.sample");
-        let readme = include_str!("../../README.md");
+        let documentation = include_str!("../../docs/configuration.md");
         for name in VARIABLES.iter().flat_map(|section| section.iter()) {
             let starts_line = |line: &str| line.trim_start_matches(['#', ' ']).starts_with(&format!("{name}="));
             assert!(sample.lines().any(starts_line), "{name} is not in .env.sample");
-            assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README's table");
+            assert!(documentation.contains(&format!("| `{name}` |")), "{name} is not in docs/configuration.md");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Where every variable is documented.
-const DOCUMENTED_IN: &str = "README.md, \"Environment\"";
+const DOCUMENTED_IN: &str = "docs/configuration.md";
 
 /// One fault: the variable and what it must be. Never contains the value.
 #[derive(Clone, Debug, PartialEq, Eq)]

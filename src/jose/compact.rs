@@ -5,8 +5,8 @@ use std::fmt;
 use memchr::memchr_iter;
 
 use super::base64url;
+use super::fault::FormFault;
 use super::unique_json::{self, Object};
-use crate::oidc::Rejection;
 use crate::redacted::redact_debug;
 
 /// The longest accepted token.
@@ -29,13 +29,13 @@ impl fmt::Debug for UnverifiedToken<'_> {
 }
 
 impl<'a> UnverifiedToken<'a> {
-    pub(crate) fn split(token: &'a str) -> Result<Self, Rejection> {
+    pub(crate) fn split(token: &'a str) -> Result<Self, FormFault> {
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(Rejection::TooLong);
+            return Err(FormFault::TooLong);
         }
         let mut dots = memchr_iter(b'.', token.as_bytes());
         let (Some(first), Some(last), None) = (dots.next(), dots.next(), dots.next()) else {
-            return Err(Rejection::NotASignedJwt);
+            return Err(FormFault::NotASignedJwt);
         };
         let segment = |from, to| token.get(from..to).unwrap_or_default();
         Ok(Self {
@@ -47,18 +47,18 @@ impl<'a> UnverifiedToken<'a> {
     }
 
     /// Decodes the header and passes its members to `read`.
-    pub(crate) fn read_header<T>(&self, read: impl FnOnce(Object<'_>) -> Result<T, Rejection>) -> Result<T, Rejection> {
-        let text = base64url::decode(self.header).ok_or(Rejection::BadEncoding)?;
-        read(unique_json::parse_object(&text).ok_or(Rejection::MalformedHeader)?)
+    pub(crate) fn read_header<T>(&self, read: impl FnOnce(Object<'_>) -> Result<T, FormFault>) -> Result<T, FormFault> {
+        let text = base64url::decode(self.header).ok_or(FormFault::BadEncoding)?;
+        read(unique_json::parse_object(&text).ok_or(FormFault::MalformedHeader)?)
     }
 
     /// Decodes the payload.
-    pub(crate) fn payload(&self) -> Result<UnverifiedPayload, Rejection> {
-        base64url::decode(self.payload).map(UnverifiedPayload).ok_or(Rejection::BadEncoding)
+    pub(crate) fn payload(&self) -> Result<UnverifiedPayload, FormFault> {
+        base64url::decode(self.payload).map(UnverifiedPayload).ok_or(FormFault::BadEncoding)
     }
 
-    pub(crate) fn signature(&self) -> Result<Vec<u8>, Rejection> {
-        base64url::decode(self.signature).ok_or(Rejection::BadEncoding)
+    pub(crate) fn signature(&self) -> Result<Vec<u8>, FormFault> {
+        base64url::decode(self.signature).ok_or(FormFault::BadEncoding)
     }
 }
 
@@ -68,8 +68,8 @@ pub(crate) struct UnverifiedPayload(Vec<u8>);
 redact_debug!(UnverifiedPayload);
 
 impl UnverifiedPayload {
-    pub(crate) fn claims(&self) -> Result<Object<'_>, Rejection> {
-        unique_json::parse_object(&self.0).ok_or(Rejection::MalformedClaims)
+    pub(crate) fn claims(&self) -> Result<Object<'_>, FormFault> {
+        unique_json::parse_object(&self.0).ok_or(FormFault::MalformedClaims)
     }
 }
 
@@ -82,24 +82,24 @@ mod tests {
         let token = UnverifiedToken::split("aa.bb.cc").unwrap();
         assert_eq!((token.signed_text, token.header, token.payload, token.signature), ("aa.bb", "aa", "bb", "cc"));
         for text in ["", "opaque", "a.b", "a.b.c.d", "a.b.c.d.e", "...."] {
-            assert_eq!(UnverifiedToken::split(text).unwrap_err(), Rejection::NotASignedJwt, "{text}");
+            assert_eq!(UnverifiedToken::split(text).unwrap_err(), FormFault::NotASignedJwt, "{text}");
         }
     }
 
     #[test]
     fn length_is_checked_first() {
-        assert_eq!(UnverifiedToken::split(&"a".repeat(MAX_TOKEN_BYTES)).unwrap_err(), Rejection::NotASignedJwt);
-        assert_eq!(UnverifiedToken::split(&".".repeat(MAX_TOKEN_BYTES + 1)).unwrap_err(), Rejection::TooLong);
+        assert_eq!(UnverifiedToken::split(&"a".repeat(MAX_TOKEN_BYTES)).unwrap_err(), FormFault::NotASignedJwt);
+        assert_eq!(UnverifiedToken::split(&".".repeat(MAX_TOKEN_BYTES + 1)).unwrap_err(), FormFault::TooLong);
     }
 
     #[test]
     fn segments_are_decoded_strictly() {
         let token = UnverifiedToken::split("e30=.e3 0.YQ==").unwrap();
-        assert_eq!(token.read_header(|_| Ok(())), Err(Rejection::BadEncoding));
-        assert_eq!(token.payload().unwrap_err(), Rejection::BadEncoding);
-        assert_eq!(token.signature().unwrap_err(), Rejection::BadEncoding);
+        assert_eq!(token.read_header(|_| Ok(())), Err(FormFault::BadEncoding));
+        assert_eq!(token.payload().unwrap_err(), FormFault::BadEncoding);
+        assert_eq!(token.signature().unwrap_err(), FormFault::BadEncoding);
         let token = UnverifiedToken::split("e30.W10.").unwrap();
         assert_eq!(token.read_header(|members| Ok(members == Object::default())), Ok(true));
-        assert_eq!(token.payload().unwrap().claims().unwrap_err(), Rejection::MalformedClaims);
+        assert_eq!(token.payload().unwrap().claims().unwrap_err(), FormFault::MalformedClaims);
     }
 }

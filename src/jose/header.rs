@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Algorithm;
+use super::fault::FormFault;
 use super::unique_json::{Json, Object};
-use crate::oidc::Rejection;
 use quick_cache::sync::Cache;
 
 /// The longest accepted key id, in bytes; key sets have the same limit.
@@ -36,7 +36,7 @@ impl fmt::Debug for UnverifiedHeader {
 
 impl UnverifiedHeader {
     /// Reads the header of a token that is not a credential: an ID token or one of type `kind`. `typ` may also be absent or `JWT`.
-    pub(crate) fn read_of_kind(mut members: Object<'_>, kind: &str) -> Result<Self, Rejection> {
+    pub(crate) fn read_of_kind(mut members: Object<'_>, kind: &str) -> Result<Self, FormFault> {
         let is_of_kind = members.get("typ").and_then(Json::as_str).is_some_and(|typ| {
             let typ = typ.to_ascii_lowercase();
             typ.strip_prefix("application/").unwrap_or(&typ) == kind
@@ -45,12 +45,12 @@ impl UnverifiedHeader {
             members.remove("typ");
         }
         let header = Self::read(members)?;
-        if header.is_at_jwt { Err(Rejection::WrongType) } else { Ok(header) }
+        if header.is_at_jwt { Err(FormFault::WrongType) } else { Ok(header) }
     }
 
-    pub(crate) fn read(mut members: Object<'_>) -> Result<Self, Rejection> {
+    pub(crate) fn read(mut members: Object<'_>) -> Result<Self, FormFault> {
         if UNSUPPORTED_EXTENSIONS.iter().any(|name| members.contains_key(name)) {
-            return Err(Rejection::UnsupportedExtension);
+            return Err(FormFault::UnsupportedExtension);
         }
         Ok(Self {
             is_at_jwt: is_at_jwt(members.get("typ"))?,
@@ -89,29 +89,29 @@ impl HeaderCache {
     }
 }
 
-fn algorithm(alg: Option<&Json<'_>>) -> Result<Algorithm, Rejection> {
-    let name = alg.and_then(Json::as_str).ok_or(Rejection::MalformedHeader)?;
-    name.parse().map_err(|_| Rejection::AlgorithmNotAllowed)
+fn algorithm(alg: Option<&Json<'_>>) -> Result<Algorithm, FormFault> {
+    let name = alg.and_then(Json::as_str).ok_or(FormFault::MalformedHeader)?;
+    name.parse().map_err(|_| FormFault::AlgorithmNotAllowed)
 }
 
 /// Media types are case-insensitive, and `application/` may be omitted (RFC 7515 section 4.1.9).
-fn is_at_jwt(typ: Option<&Json<'_>>) -> Result<bool, Rejection> {
+fn is_at_jwt(typ: Option<&Json<'_>>) -> Result<bool, FormFault> {
     let Some(typ) = typ else { return Ok(false) };
-    let typ = typ.as_str().ok_or(Rejection::MalformedHeader)?;
+    let typ = typ.as_str().ok_or(FormFault::MalformedHeader)?;
     if typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt") {
         Ok(true)
     } else if typ.eq_ignore_ascii_case("JWT") {
         Ok(false)
     } else {
-        Err(Rejection::WrongType)
+        Err(FormFault::WrongType)
     }
 }
 
-fn key_id(kid: Option<Json<'_>>) -> Result<Option<String>, Rejection> {
+fn key_id(kid: Option<Json<'_>>) -> Result<Option<String>, FormFault> {
     match kid {
         None => Ok(None),
         Some(Json::Text(kid)) if kid.len() <= MAX_KEY_ID_BYTES => Ok(Some(kid.into_owned())),
-        Some(_) => Err(Rejection::MalformedHeader),
+        Some(_) => Err(FormFault::MalformedHeader),
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    fn read(header: Value) -> Result<UnverifiedHeader, Rejection> {
+    fn read(header: Value) -> Result<UnverifiedHeader, FormFault> {
         UnverifiedHeader::read(Object::of(&header))
     }
 
@@ -142,10 +142,10 @@ mod tests {
     #[test]
     fn other_types_are_rejected() {
         for typ in ["logout+jwt", "dpop+jwt", "secevent+jwt", "JWE", "", "at+jwt ", "application/jwt", "text/at+jwt"] {
-            assert_eq!(read(json!({ "alg": "RS256", "typ": typ })), Err(Rejection::WrongType), "{typ}");
+            assert_eq!(read(json!({ "alg": "RS256", "typ": typ })), Err(FormFault::WrongType), "{typ}");
         }
         for typ in [json!(null), json!(["at+jwt"]), json!(1)] {
-            assert_eq!(read(json!({ "alg": "RS256", "typ": typ })), Err(Rejection::MalformedHeader));
+            assert_eq!(read(json!({ "alg": "RS256", "typ": typ })), Err(FormFault::MalformedHeader));
         }
     }
 
@@ -159,17 +159,17 @@ mod tests {
             ("zip", json!("DEF")),
             ("enc", json!("A128GCM")),
         ] {
-            assert_eq!(read(json!({ "alg": "RS256", name: value })), Err(Rejection::UnsupportedExtension), "{name}");
+            assert_eq!(read(json!({ "alg": "RS256", name: value })), Err(FormFault::UnsupportedExtension), "{name}");
         }
     }
 
     #[test]
     fn unsupported_or_malformed_algorithm_is_rejected() {
         for alg in ["none", "HS256", "rs256", "RSA-OAEP", ""] {
-            assert_eq!(read(json!({ "alg": alg })), Err(Rejection::AlgorithmNotAllowed), "{alg}");
+            assert_eq!(read(json!({ "alg": alg })), Err(FormFault::AlgorithmNotAllowed), "{alg}");
         }
         for header in [json!({}), json!({ "alg": null }), json!({ "alg": ["RS256"] }), json!({ "alg": 256 })] {
-            assert_eq!(read(header), Err(Rejection::MalformedHeader));
+            assert_eq!(read(header), Err(FormFault::MalformedHeader));
         }
     }
 
@@ -178,7 +178,7 @@ mod tests {
         let longest = "k".repeat(MAX_KEY_ID_BYTES);
         assert_eq!(read(json!({ "alg": "ES256", "kid": longest })).unwrap().key_id, Some(longest.clone()));
         for kid in [json!(null), json!(1), json!(["a"]), json!(longest + "k")] {
-            assert_eq!(read(json!({ "alg": "ES256", "kid": kid })), Err(Rejection::MalformedHeader));
+            assert_eq!(read(json!({ "alg": "ES256", "kid": kid })), Err(FormFault::MalformedHeader));
         }
     }
 

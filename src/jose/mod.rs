@@ -5,6 +5,7 @@
 pub(crate) mod algorithm;
 pub(crate) mod base64url;
 pub(crate) mod compact;
+pub(crate) mod fault;
 pub(crate) mod header;
 pub(crate) mod jwk;
 pub(crate) mod unique_json;

@@ -32,7 +32,8 @@ pub use introspection::{AssertionKey, ClientCredential, IntrospectionClient, Int
 pub use keys::extra_authorities::ExtraAuthorities;
 pub use keys::fetch::ProviderClient;
 pub use keys::key_document::has_usable_key;
-pub use keys::key_set::{KeySet, KeySetCondition};
+pub use keys::key_set::KeySet;
+pub use keys::key_set_state::KeySetCondition;
 pub use keys::plain_http::PlainHttp;
 pub use keys::report::IssuerReport;
 pub use keys::store::{FetchLease, KeySetStore, LeaseEnd, LeaseRequest, StoreError, StoredKeySet};

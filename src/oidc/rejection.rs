@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::jose::fault::FormFault;
+
 /// The reason for which a token is refused.
 ///
 /// Its text is a fixed sentence, and its [`code`](Self::code) a fixed word for logs and metrics; neither contains token content.
@@ -131,5 +133,20 @@ impl Rejection {
     /// Whether keys or introspection were unavailable: an outage on our side, not the client's fault.
     pub const fn is_our_outage(&self) -> bool {
         matches!(self, Self::KeysUnavailable | Self::IntrospectionUnavailable)
+    }
+}
+
+impl From<FormFault> for Rejection {
+    fn from(fault: FormFault) -> Self {
+        match fault {
+            FormFault::TooLong => Self::TooLong,
+            FormFault::NotASignedJwt => Self::NotASignedJwt,
+            FormFault::BadEncoding => Self::BadEncoding,
+            FormFault::MalformedHeader => Self::MalformedHeader,
+            FormFault::UnsupportedExtension => Self::UnsupportedExtension,
+            FormFault::WrongType => Self::WrongType,
+            FormFault::AlgorithmNotAllowed => Self::AlgorithmNotAllowed,
+            FormFault::MalformedClaims => Self::MalformedClaims,
+        }
     }
 }

@@ -51,5 +51,6 @@ mod texts;
 mod times;
 #[cfg(feature = "otel")]
 mod traces;
-mod user_records;
+mod user_lifecycle;
 mod users;
+mod words;

@@ -15,13 +15,10 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 
-use super::{PostgresOpener, PostgresUrl, begin, roll_back};
+use super::{CHANNEL, PostgresOpener, PostgresUrl, begin, roll_back};
 use crate::database::transaction_mode::TransactionMode;
 use crate::database::{ChangeFeedHealth, DatabaseConfig, DatabaseError, Invalidates, Invalidations};
 use crate::schema::{principals, roles};
-
-/// The channel of the replicas' notices.
-pub(super) const CHANNEL: &str = "portcullis";
 
 /// The interval between reads of notices.
 const TICK: Duration = Duration::from_millis(20);

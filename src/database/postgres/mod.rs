@@ -19,6 +19,8 @@ pub(super) use url::PostgresUrl;
 use super::transaction_mode::TransactionMode;
 use super::{DatabaseConfig, DatabaseError};
 
+/// The channel of the replicas' notices.
+const CHANNEL: &str = "portcullis";
 /// The first half of the keys of all our advisory locks ("Port"), which keeps them apart from those of other applications.
 const LOCK_NAMESPACE: i32 = 0x506f_7274;
 /// Held while migrations run.
@@ -105,7 +107,7 @@ pub(super) fn begin(connection: &mut PgConnection, mode: TransactionMode, config
 pub(super) fn commit(connection: &mut PgConnection, notice: Option<&str>) -> QueryResult<()> {
     let script = match notice {
         // Contains only hexadecimal digits, a space, and numbers with commas or a star, so it needs no escaping.
-        Some(notice) => format!("SELECT pg_notify('{}', '{notice}'); COMMIT", listener::CHANNEL),
+        Some(notice) => format!("SELECT pg_notify('{}', '{notice}'); COMMIT", CHANNEL),
         None => "SELECT 1; COMMIT".to_owned(),
     };
     connection.batch_execute(&script).inspect_err(|_| {

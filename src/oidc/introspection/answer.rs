@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::jose::Algorithm;
 use crate::jose::compact::UnverifiedToken;
+use crate::jose::fault::FormFault;
 use crate::jose::header::UnverifiedHeader;
 use crate::jose::unique_json::{self, Json, Object};
 use crate::oidc::verification::{audience, validity};
@@ -99,7 +100,7 @@ fn read_header(token: &UnverifiedToken<'_>) -> Option<UnverifiedHeader> {
         let typ = members.remove("typ");
         let typ = typ.as_ref().and_then(Json::as_str).unwrap_or_default();
         let name = typ.strip_prefix("application/").unwrap_or(typ);
-        if name.eq_ignore_ascii_case(SIGNED_TYPE) { UnverifiedHeader::read(members) } else { Err(Rejection::WrongType) }
+        if name.eq_ignore_ascii_case(SIGNED_TYPE) { UnverifiedHeader::read(members) } else { Err(FormFault::WrongType) }
     });
     header.ok()
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::report::Verdicts;
+use super::verdicts::Verdicts;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -14,7 +14,7 @@ use futures_util::future::{Either, select};
 use super::discovery::{Provider, ProviderError};
 use super::fetch::FETCH_TIMEOUT;
 use super::key_document::{KeyDocument, Reasons};
-use super::key_set::{Attempt, Shared, Snapshot, closes_at};
+use super::key_set_state::{Attempt, Shared, Snapshot, closes_at};
 use crate::jose::jwk::Inadmissible;
 use crate::oidc::{FetchLease, KeySetStore, LeaseEnd, LeaseRequest, StoredKeySet};
 

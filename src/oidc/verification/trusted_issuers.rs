@@ -10,8 +10,9 @@ use super::trusted_issuer::TrustedIssuer;
 use crate::cache::hit_counter::MemoryReading;
 use crate::jose::unique_json::{Json, Object};
 use crate::oidc::claims::IssuerPolicy;
-use crate::oidc::keys::key_set::KeySetState;
-use crate::oidc::keys::report::{IssuerReport, Verdicts};
+use crate::oidc::keys::key_set_state::KeySetState;
+use crate::oidc::keys::report::IssuerReport;
+use crate::oidc::keys::verdicts::Verdicts;
 use crate::oidc::relying_party::RelyingParty;
 use crate::oidc::{IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection};
 

@@ -15,6 +15,7 @@ use super::{audience, token_kind};
 use crate::Clock;
 use crate::cache::hit_counter::MemoryReading;
 use crate::jose::compact::{MAX_TOKEN_BYTES, UnverifiedToken};
+use crate::jose::fault::FormFault;
 use crate::jose::header::{HeaderCache, ParsedHeader, UnverifiedHeader};
 use crate::jose::unique_json::Object;
 use crate::oidc::claims::IssuerPolicy;
@@ -107,8 +108,8 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         match UnverifiedToken::split(unverified_token) {
             Ok(token) => self.verify_jwt(unverified_token, token).await,
             // The rare case is boxed to keep the future of the common case small.
-            Err(Rejection::NotASignedJwt) => Box::pin(self.verify_opaque(unverified_token)).await,
-            Err(rejection) => Err(rejection),
+            Err(FormFault::NotASignedJwt) => Box::pin(self.verify_opaque(unverified_token)).await,
+            Err(fault) => Err(fault.into()),
         }
     }
 

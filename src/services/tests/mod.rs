@@ -6,6 +6,6 @@ mod me;
 mod queries;
 mod rights;
 mod service_accounts;
+mod user_lifecycle;
 mod user_list;
-mod user_records;
 mod users;

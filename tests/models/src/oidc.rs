@@ -1,7 +1,7 @@
 //! Includes `src/oidc/keys/issuer_status.rs`.
 
 /// Stands in for the counters, which the models do not use.
-mod report {
+mod verdicts {
     #[derive(Debug, Default)]
     pub(crate) struct Verdicts;
 }

@@ -3,8 +3,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 
+use chrono::TimeDelta;
+
 use super::*;
 use crate::oidc::StoredKeySet;
+use crate::oidc::keys::key_set_state::{KeySetCondition, choose};
 use crate::oidc::testing::{MemoryStore, ScriptedProvider, SigningKey, clock, key_document};
 
 const ES: Algorithm = Algorithm::Es256;
