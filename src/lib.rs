@@ -49,7 +49,6 @@ mod database;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
-mod error_chain;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -65,7 +64,6 @@ mod request_id;
 mod routes;
 mod routing;
 mod schema;
-mod scope;
 mod services;
 mod sync;
 mod telemetry;
@@ -75,7 +73,7 @@ mod text;
 #[cfg(feature = "dev")]
 #[doc(hidden)]
 pub use app::Steps;
-pub use app::{Application, ExternalChanges, IssuerReload, RunningService, StartError};
+pub use app::{Application, ExternalChanges, IssuerReload, RunningService, StartError, init_telemetry};
 pub use auth::{AUTHENTICATED, Access, Caller, PUBLIC};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Fault};
@@ -84,7 +82,7 @@ pub use error::Error;
 pub use models::PrincipalId;
 pub use models::permission::Permission;
 pub use routing::{Api, Operation, RegistrationError, RegistrationFault};
-pub use telemetry::{LogGuard, init_telemetry};
+pub use telemetry::LogGuard;
 
 /// The crates whose types appear in the public API, in the versions that this crate uses.
 pub use {actix_web, diesel, diesel_migrations, utoipa};

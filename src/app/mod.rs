@@ -15,10 +15,12 @@ mod steps;
 
 use diesel_migrations::EmbeddedMigrations;
 
+use crate::config::Config;
 use crate::models::permission::{DeclaredPermissions, Permission};
 use crate::routes;
 use crate::routing::catalogue::Catalogue;
 use crate::routing::{Api, RegistrationError, RegistrationFault};
+use crate::telemetry::{self, LogGuard};
 
 pub use external_changes::ExternalChanges;
 pub use issuer_reload::IssuerReload;
@@ -95,6 +97,12 @@ impl Application {
     pub(crate) fn own_migrations(&self) -> &[EmbeddedMigrations] {
         &self.migrations
     }
+}
+
+/// Starts logging to standard output, as the command line does, and exporting traces if configured. For programs that start the
+/// application themselves. Does nothing if a global subscriber is already installed.
+pub fn init_telemetry(config: &Config) -> LogGuard {
+    telemetry::start(&config.log, config.traces.as_ref())
 }
 
 /// Returns every route of these registrars.

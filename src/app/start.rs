@@ -9,6 +9,7 @@ use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer, web};
 use futures_util::future::{Either, select};
 use tokio::task::AbortHandle;
+use tracing_actix_web::TracingLogger;
 
 use super::daily_purge;
 use super::external_changes::ExternalChanges;
@@ -22,7 +23,7 @@ use crate::config::{Config, Limits, Management};
 use crate::database::{Closed, Database};
 use crate::metrics;
 use crate::middleware::cors;
-use crate::middleware::request_span::Observe;
+use crate::middleware::request_span::RequestSpan;
 use crate::middleware::responses::Answer;
 use crate::routes::DocsSignIn;
 use crate::routing::router::Router;
@@ -227,14 +228,16 @@ impl Application {
         let server = HttpServer::new(move || {
             let api = collect(&registrars);
             let cors = state.cors.is_needed();
-            // Actix runs the wrap that is registered last first: trace, CORS, answer; then the router and the guard.
+            let metrics = state.metrics.of_worker();
+            // Actix runs the wrap that is registered last first: span, metrics, CORS, answer; then the router and the guard.
             App::new()
                 .configure(|services| state.register(services))
                 .default_service(Router::new(api.into_routes(), state.authenticator.clone()))
                 .wrap(Answer)
                 .wrap(Condition::new(cors, state.cors.layer()))
                 .wrap(Condition::new(cors, from_fn(cors::finish)))
-                .wrap(Observe)
+                .wrap_fn(move |request, next| metrics.measure(request, next))
+                .wrap(TracingLogger::<RequestSpan>::new())
         });
         // Signals are handled by `shutdown`.
         let server = server.disable_signals().shutdown_timeout(shutdown.as_secs());

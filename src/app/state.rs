@@ -155,7 +155,6 @@ impl State {
             .app_data(self.edits.clone())
             .app_data(self.issuers.clone())
             .app_data(self.me.clone())
-            .app_data(self.metrics.of_worker())
             .app_data(self.rates.clone())
             .app_data(self.readiness.clone())
             .app_data(self.my_sessions.clone())

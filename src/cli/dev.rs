@@ -9,12 +9,12 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 
-use crate::app::Application;
+use crate::Clock;
+use crate::app::{Application, init_telemetry};
 use crate::cli::error::{CommandError, DevError};
 use crate::config::Config;
 use crate::dev::{Issuer, IssuerOptions, MACHINE_CLIENT, SESSION_CLIENT, SESSION_SECRET, SPA_CLIENT};
 use crate::services::{Actor, Failure, NewServiceAccount, ServiceAccountService};
-use crate::{Clock, telemetry};
 
 /// The default port of the development issuer.
 const ISSUER_PORT: u16 = 8081;
@@ -75,7 +75,7 @@ async fn serve(application: Application, port: u16, issuer_port: u16) -> Result<
     let issuer = start_issuer(&application, issuer_port).await?;
     let issuer_port = issuer.address().port();
     let config = config(port, issuer.url(), &database_url(issuer_port))?;
-    telemetry::start(&config);
+    let _log = init_telemetry(&config);
     register_machine(&application, &config, issuer.url()).await?;
     let service = application.start(config, Clock::system()).await?;
     print_welcome(service.url(), issuer.url(), issuer_port);

@@ -27,8 +27,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::Application;
 use crate::config::Config;
-use crate::error_chain::error_chain;
-use crate::telemetry;
+use crate::telemetry::error_chain;
 
 use error::CommandError;
 
@@ -83,7 +82,6 @@ impl Application {
     pub fn run(self) -> ExitCode {
         let command = Arguments::parse().command.unwrap_or(Command::Serve);
         let outcome = actix_web::rt::System::new().block_on(dispatch(self, command));
-        telemetry::finish();
         match outcome {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

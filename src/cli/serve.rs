@@ -1,12 +1,12 @@
 //! `portcullis serve`: runs the service until it is stopped.
 
-use crate::app::Application;
+use crate::Clock;
+use crate::app::{Application, init_telemetry};
 use crate::cli::error::CommandError;
 use crate::config::{self, Config};
-use crate::{Clock, telemetry};
 
 pub(super) async fn run(application: Application, config: Config) -> Result<(), CommandError> {
-    telemetry::start(&config);
+    let _log = init_telemetry(&config);
     for variable in config::unknown_variables() {
         tracing::warn!("{variable}");
     }

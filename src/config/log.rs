@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::section::{described, section, value};
 use super::value::Value;
+use crate::telemetry::{LogConfig, LogFormat};
 
 section!("Log", "LOG_", LogSection {
     /// The format of the log.
@@ -14,23 +15,6 @@ section!("Log", "LOG_", LogSection {
     // Actix logs each start in several lines; the service logs one line of its own.
     level: LogLevel => value("info,actix_server=warn");
 });
-
-/// The format of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    /// For people.
-    Pretty,
-    /// For programs: one JSON object per line.
-    Json,
-}
-
-/// Log level and log format.
-#[derive(Clone, Debug)]
-pub(crate) struct LogConfig {
-    pub(crate) format: LogFormat,
-    /// A validated filter directive.
-    pub(crate) level: String,
-}
 
 impl Value for LogFormat {
     const TYPE: &'static str = "word";

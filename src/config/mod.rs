@@ -34,12 +34,10 @@ pub(crate) use cors::CorsConfig;
 pub(crate) use database::DatabaseSettings;
 pub(crate) use effective::EffectiveSetting;
 pub(crate) use limits::{Limits, RateLimitConfig};
-pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use misspelt::unknown_variables;
 pub(crate) use oidc::OidcConfig;
 pub(crate) use server::{Management, ServerConfig};
 pub(crate) use session::SessionConfig;
-pub(crate) use traces::TraceConfig;
 
 use std::ffi::OsString;
 
@@ -47,6 +45,7 @@ use chrono::TimeDelta;
 
 use crate::models::IdentityKey;
 use crate::oidc::IssuerSettings;
+use crate::telemetry::{LogConfig, TraceConfig};
 
 use faults::Faults;
 

@@ -5,6 +5,7 @@ use url::Url;
 use super::section::{NONE, section, value};
 use super::server::PublicUrl;
 use super::value::Value;
+use crate::telemetry::TraceConfig;
 
 /// The path of the traces endpoint below the collector's address (OTLP/HTTP).
 const TRACES_PATH: &str = "v1/traces";
@@ -29,15 +30,6 @@ impl Value for Collector {
         url.set_path(&path);
         Some(Self(url))
     }
-}
-
-/// The endpoint of the collector and the service name in traces.
-#[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "traces are not exported in this build"))]
-pub(crate) struct TraceConfig {
-    /// The full URL that spans are posted to.
-    pub(crate) endpoint: Url,
-    pub(crate) service_name: String,
 }
 
 impl TraceConfig {

@@ -15,11 +15,11 @@ use std::thread;
 use diesel::Connection;
 use diesel::connection::TransactionManager;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::DatabaseError;
 use super::connection::DbConnection;
 use super::manager::ManagedConnection;
-use crate::scope::Surroundings;
 
 /// The most writes in one group, which bounds how long a caller waits for the others.
 const MAX_GROUP_SIZE: usize = 32;
@@ -48,7 +48,7 @@ pub(super) type Ended<T, E> = thread::Result<Result<T, E>>;
 type Lost = Arc<dyn Error + Send + Sync>;
 
 impl Queue {
-    /// Appends `work` to the queue. `after` runs once the transaction has ended. Both run in the caller's tracing context.
+    /// Appends `work` to the queue. `after` runs once the transaction has ended. Both run in the caller's span.
     pub(super) fn join<T, E>(
         &self,
         work: impl FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -59,7 +59,7 @@ impl Queue {
         E: From<DatabaseError> + Send + 'static,
     {
         let (caller, reply) = oneshot::channel();
-        let work = Work { surroundings: Surroundings::current(), work: Some(work), ended: None, after, caller };
+        let work = Work { span: Span::current(), work: Some(work), ended: None, after, caller };
         let mut waiting = self.lock();
         waiting.latest += 1;
         let number = waiting.latest;
@@ -108,7 +108,7 @@ pub(super) trait QueuedWork: Send {
 }
 
 struct Work<T, E, W, A> {
-    surroundings: Surroundings,
+    span: Span,
     work: Option<W>,
     ended: Option<Ended<T, E>>,
     after: A,
@@ -125,7 +125,7 @@ where
     fn run(&mut self, connection: &mut DbConnection) -> bool {
         let Some(work) = self.work.take() else { return false };
         // After a panic the savepoint rolls back what was half done.
-        let ended = self.surroundings.enter(|| catch_unwind(AssertUnwindSafe(|| work(connection))));
+        let ended = self.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| work(connection))));
         matches!(self.ended.insert(ended), Ok(Ok(_)))
     }
 
@@ -134,7 +134,7 @@ where
     }
 
     fn reply(self: Box<Self>, lost: Option<&Lost>) {
-        let Self { surroundings, ended, after, caller, .. } = *self;
+        let Self { span, ended, after, caller, .. } = *self;
         let ended = match (ended, lost) {
             (Some(Err(panic)), _) => Err(panic),
             // Replaces an error of the work as well: it may depend on another write of the group that was lost.
@@ -142,7 +142,7 @@ where
             (Some(ended), None) => ended,
             (None, None) => Ok(Err(DatabaseError::unavailable("the work was not started").into())),
         };
-        surroundings.enter(after);
+        span.in_scope(after);
         // Fails if the caller no longer waits.
         let _ = caller.send(ended);
     }

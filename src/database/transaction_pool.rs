@@ -14,6 +14,7 @@ use diesel::sql_types::BigInt;
 use futures_util::future::{Either, select};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
+use tracing::Span;
 
 use super::connection::DbConnection;
 use super::group_commit::{self, Queue};
@@ -23,7 +24,6 @@ use super::transaction::{check_server, finish, is_lost};
 use super::transaction_mode::TransactionMode;
 use super::usage::{PoolUsage, Waiting};
 use super::{DatabaseConfig, DatabaseError};
-use crate::scope::Surroundings;
 
 /// The maximum lifetime and idle time of a connection to a server.
 const SERVER_LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -210,12 +210,12 @@ impl TransactionPool {
     {
         let end = Instant::now() + self.config.pool_wait;
         let permit = self.acquire_permit().await?;
-        let (pool, surroundings) = (self.clone(), Surroundings::current());
+        let (pool, span) = (self.clone(), Span::current());
         let task = tokio::task::spawn_blocking(move || {
             // The permit outlives the connection, so the next holder finds the connection back in the pool.
             let _permit = permit;
-            // The caller's tracing context, which has the request id, with a child span for traces.
-            surroundings.enter(|| tracing::debug_span!("database", pool = pool.name).in_scope(|| work(&pool, end)))
+            // The caller's span, which has the request id, with a child span for traces.
+            span.in_scope(|| tracing::debug_span!("database", pool = pool.name).in_scope(|| work(&pool, end)))
         });
         match self.join(deadline, task).await? {
             Ok(outcome) => outcome,

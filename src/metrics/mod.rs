@@ -8,7 +8,7 @@ mod readings;
 mod requests;
 
 pub(crate) use readings::Readings;
-pub(crate) use requests::{RequestLabels, RequestMetrics};
+pub(crate) use requests::{OTHER_METHOD, RequestMetrics, method_label};
 
 use std::net::TcpListener;
 

@@ -6,8 +6,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use actix_web::Error as ActixError;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use futures_util::FutureExt;
 use prometheus::core::Collector;
 use prometheus::proto::{self, MetricFamily, MetricType};
 use prometheus::{Histogram, HistogramOpts};
@@ -21,18 +25,45 @@ const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 const NAME: &str = "portcullis_http_request_duration_seconds";
 const HELP: &str = "Duration of requests, by route pattern, method and status.";
 
+/// The method of a request whose method is not one of the standard ones.
+pub(crate) const OTHER_METHOD: &str = "other";
+
+/// Returns the method's name, or [`OTHER_METHOD`], so that the values are a closed set.
+pub(crate) fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => OTHER_METHOD,
+    }
+}
+
 /// The labels of a request, all from closed sets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RequestLabels {
+struct RequestLabels {
     /// `None` if no route has the path, or if the response does not come from a route.
-    pub(crate) route: Option<RoutePattern>,
-    pub(crate) method: &'static str,
-    pub(crate) status: u16,
+    route: Option<RoutePattern>,
+    method: &'static str,
+    status: u16,
 }
 
 impl RequestLabels {
+    fn new<B>(method: &'static str, outcome: &Result<ServiceResponse<B>, ActixError>) -> Self {
+        match outcome {
+            Ok(response) => {
+                Self { route: response.request().app_data().cloned(), method, status: response.status().as_u16() }
+            }
+            // The error does not carry the request.
+            Err(error) => Self { route: None, method, status: error.as_response_error().status_code().as_u16() },
+        }
+    }
+
     /// The value of the label `route`.
-    pub(crate) fn route(&self) -> &str {
+    fn route(&self) -> &str {
         self.route.as_ref().map_or(RoutePattern::UNKNOWN, RoutePattern::as_str)
     }
 }
@@ -51,8 +82,23 @@ impl RequestMetrics {
         Self(Rc::new(Worker { known: RefCell::default(), all }))
     }
 
-    /// Records one request.
-    pub(crate) fn observe(&self, labels: RequestLabels, duration: Duration) {
+    /// The middleware: records the duration of `request`, for `App::wrap_fn`. It allocates nothing per request.
+    pub(crate) fn measure<S, B>(
+        &self,
+        request: ServiceRequest,
+        next: &S,
+    ) -> impl Future<Output = Result<ServiceResponse<B>, ActixError>> + use<S, B>
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
+    {
+        let (started, method, metrics) = (Instant::now(), method_label(request.method()), self.clone());
+        next.call(request).map(move |outcome| {
+            metrics.observe(RequestLabels::new(method, &outcome), started.elapsed());
+            outcome
+        })
+    }
+
+    fn observe(&self, labels: RequestLabels, duration: Duration) {
         let mut known = self.0.known.borrow_mut();
         let histogram = known.entry(labels).or_insert_with_key(|labels| self.0.all.add(labels));
         if let Some(histogram) = histogram {

@@ -3,31 +3,34 @@
 //! Not built with `from_fn`, which allocates a boxed future per request.
 
 use std::any::Any;
+use std::cell::Cell;
+use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready as ready_or_pending};
+use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::error::InternalError;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     TryIntoHeaderPair, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{ConnectionType, StatusCode};
-use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use actix_web_httpauth::headers::www_authenticate::WwwAuthenticate;
 use pin_project_lite::pin_project;
 
+use super::received::Received;
 use crate::auth::challenge;
 use crate::auth::resource::ProtectedResource;
 use crate::error::{Error, answer_for};
-use crate::error_chain::error_chain;
 use crate::limits::request_limits::{self, IncomingBody, RequestLimits};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, method_label};
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::services::ReadinessService;
+use crate::telemetry::error_chain;
 
 /// The dependencies of responses, shared by all workers and looked up once per request.
 pub(crate) struct AnswerRules {
@@ -152,14 +155,20 @@ pub(crate) fn refuse(response: ServiceResponse<BoxBody>, error: &Error) -> Servi
 /// The data of a request that its response needs, read before the request is passed on.
 struct ResponseContext {
     request_id: RequestId,
+    received: Received,
+    method: &'static str,
     rules: Option<web::Data<AnswerRules>>,
 }
 
 impl ResponseContext {
     fn of(request: &HttpRequest) -> Self {
-        let id = request.extensions().get::<RequestId>().copied();
-        let request_id = id.unwrap_or_else(RequestId::fresh);
-        Self { request_id, rules: request.app_data().cloned() }
+        let extensions = request.extensions();
+        Self {
+            request_id: extensions.get().copied().unwrap_or_else(RequestId::fresh),
+            received: extensions.get().copied().unwrap_or_else(|| Received(Instant::now())),
+            method: method_label(request.method()),
+            rules: request.app_data().cloned(),
+        }
     }
 
     fn finish(&self, response: ServiceResponse<BoxBody>, body: Option<IncomingBody>) -> ServiceResponse<BoxBody> {
@@ -178,7 +187,7 @@ impl ResponseContext {
     fn wrap(&self, error: &Error) -> ActixError {
         let mut response = self.failure(error);
         self.finish_head(&mut response);
-        InternalError::from_response("answered", response).into()
+        LostRequest::new(self.method, self.received, response).into()
     }
 
     fn failure(&self, error: &Error) -> HttpResponse {
@@ -214,6 +223,43 @@ impl ResponseContext {
         if self.rules.as_ref().is_some_and(|rules| rules.readiness.is_stopping()) {
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
+    }
+}
+
+/// A response without its request, as an error: the request was lost with the future that failed.
+pub(super) struct LostRequest {
+    pub(super) method: &'static str,
+    pub(super) received: Received,
+    status: StatusCode,
+    response: Cell<Option<HttpResponse>>,
+}
+
+impl LostRequest {
+    pub(super) fn new(method: &'static str, received: Received, response: HttpResponse) -> Self {
+        Self { method, received, status: response.status(), response: Cell::new(Some(response)) }
+    }
+}
+
+impl ResponseError for LostRequest {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The response. Actix asks for it once, when it sends it.
+    fn error_response(&self) -> HttpResponse {
+        self.response.take().unwrap_or_else(|| HttpResponse::new(self.status))
+    }
+}
+
+impl fmt::Display for LostRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("answered")
+    }
+}
+
+impl fmt::Debug for LostRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LostRequest").field("status", &self.status).finish_non_exhaustive()
     }
 }
 

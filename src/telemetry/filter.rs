@@ -8,38 +8,29 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-use super::REQUEST;
-
-/// Whether requests have a span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RequestSpans {
-    Always,
-    /// Only if the filter can refer to spans; otherwise a [`Scope`](crate::scope::Scope) identifies the request.
-    WhereNamed,
-}
+use super::targets::REQUEST;
 
 /// Installs `subscriber` as the global one, with the filter `level`. Fails if one is installed already.
 ///
 /// [`EnvFilter`] supports more than levels by target, but takes two locks shared by all threads, several times per span. So it is used only
 /// for filters that need it.
-pub(super) fn start(
-    subscriber: impl Subscriber + Send + Sync + 'static,
-    level: &str,
-    spans: RequestSpans,
-) -> Result<(), TryInitError> {
+pub(super) fn start(subscriber: impl Subscriber + Send + Sync + 'static, level: &str) -> Result<(), TryInitError> {
     match by_target(level) {
-        Some(targets) if spans == RequestSpans::WhereNamed => {
-            subscriber.with(targets.with_target(REQUEST, LevelFilter::OFF)).try_init()
-        }
         Some(targets) => subscriber.with(targets).try_init(),
         None => subscriber.with(EnvFilter::new(level)).try_init(),
     }
 }
 
-/// Parses `level` as levels by target; `None` if it needs an [`EnvFilter`].
+/// Parses `level` as levels by target; `None` if it needs an [`EnvFilter`]. The spans of requests are enabled together with any event, so
+/// that its line carries the request id.
 fn by_target(level: &str) -> Option<Targets> {
-    let needs_env_filter = level.contains(|c: char| matches!(c, '[' | '{') || c.is_whitespace());
-    Targets::from_str(level).ok().filter(|_| !needs_env_filter)
+    if level.contains(|c: char| matches!(c, '[' | '{') || c.is_whitespace()) {
+        return None;
+    }
+    let targets = Targets::from_str(level).ok()?;
+    let levels = targets.iter().map(|(_, level)| level).chain(targets.default_level());
+    let is_silent = levels.max().unwrap_or(LevelFilter::OFF) == LevelFilter::OFF;
+    Some(if is_silent { targets } else { targets.with_target(REQUEST, LevelFilter::ERROR) })
 }
 
 #[cfg(test)]
@@ -56,6 +47,15 @@ mod tests {
         assert!(!targets.would_enable("actix_server::builder", &Level::INFO));
         assert!(!targets.would_enable("portcullis::access", &Level::ERROR));
         assert!(!by_target("portcullis=debug").unwrap().would_enable("actix_server", &Level::ERROR));
+    }
+
+    #[test]
+    fn span_of_a_request_is_enabled_unless_nothing_is_logged() {
+        for (level, is_enabled) in
+            [("info", true), ("actix_http=debug", true), ("off", false), ("portcullis=off", false)]
+        {
+            assert_eq!(by_target(level).unwrap().would_enable(REQUEST, &Level::ERROR), is_enabled, "{level}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One flat JSON object per line: time, level, target, message, the fields of the event and of its spans, and the request.
+//! One flat JSON object per line: time, level, target, message, the fields of the event and of its spans.
 //!
 //! The JSON format of `tracing-subscriber` builds a tree and formats the time for each line. That costs more than the rest of a request,
 //! which is too much for a line per request.
@@ -16,7 +16,6 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFi
 use tracing_subscriber::registry::LookupSpan;
 
 use super::redaction;
-use crate::scope;
 
 /// Formats the fields of a span as further members of a JSON object, each with a comma before it.
 pub(super) struct JsonMembers;
@@ -62,7 +61,6 @@ where
                 writer.write_str(&members.fields)?;
             }
         }
-        scope::write_current(&mut writer)?;
         writer.write_str("}\n")
     }
 }

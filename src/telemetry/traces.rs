@@ -13,15 +13,18 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, SpanData};
 use tracing::{Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::{Cause, TraceParent};
-use crate::config::TraceConfig;
+use super::parent::TraceParent;
+use super::settings::TraceConfig;
+
+/// Why traces could not be started.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// The timeout of an export.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,25 +33,29 @@ const LAST_EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
-/// Returns the layer that exports spans to the collector.
-pub(super) fn layer<S>(config: &TraceConfig) -> Result<impl Layer<S>, Cause>
-where
-    S: Subscriber + for<'span> LookupSpan<'span>,
-{
+/// Starts to export spans to the collector.
+pub(super) fn tracer(config: &TraceConfig) -> Result<SdkTracer, Cause> {
     let resource = Resource::builder()
         .with_service_name(config.service_name.clone())
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .build();
     let exporter = ServerSpans(exporter(config)?);
     let provider = SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build();
-    let tracer = PROVIDER.get_or_init(|| provider).tracer("portcullis");
+    Ok(PROVIDER.get_or_init(|| provider).tracer("portcullis"))
+}
+
+/// Returns the layer that records spans.
+pub(super) fn layer<S>(tracer: SdkTracer) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
     let layer = tracing_opentelemetry::layer()
         .with_tracer(tracer)
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false);
     // Only spans of this crate: events carry log texts, and spans of libraries carry unknown data.
-    Ok(layer.with_filter(filter_fn(|metadata| metadata.is_span() && is_own_target(metadata.target()))))
+    layer.with_filter(filter_fn(|metadata| metadata.is_span() && is_own_target(metadata.target())))
 }
 
 fn is_own_target(target: &str) -> bool {

@@ -13,13 +13,13 @@ const ROOMS: &[(&str, &str)] = &[
     // Entry points for the fuzz targets.
     ("fuzzing", "api_types auth cli clock config oidc routes"),
     // The doctor contacts the issuers and passes a token through the verifier as the service does.
-    ("cli", "api_types app clock config database dev error_chain models oidc routing services telemetry"),
+    ("cli", "api_types app clock config database dev models oidc routing services telemetry"),
     // Wires the other rooms together; no other room imports all of them.
     (
         "app",
-        "auth clock config database error limits metrics middleware models oidc repositories routes routing services",
+        "auth clock config database error limits metrics middleware models oidc repositories routes routing services telemetry",
     ),
-    ("middleware", "auth config error error_chain limits metrics request_id routing scope services telemetry"),
+    ("middleware", "auth config error limits metrics request_id routing services telemetry"),
     ("metrics", "auth cache clock database limits oidc routing telemetry"),
     // The sign-in of the documentation page uses the issuer's endpoints.
     ("routes", "api_types auth error limits models oidc request_id routing services"),
@@ -33,28 +33,26 @@ const ROOMS: &[(&str, &str)] = &[
     // Principals are resolved from verified claims.
     ("services", "cache clock database models oidc redacted repositories text"),
     ("repositories", "database models redacted schema"),
-    ("telemetry", "config scope sync"),
-    ("config", "database jose models oidc"),
+    ("config", "database jose models oidc telemetry"),
     ("dev", "clock models redacted"),
     // Rows implement traits of the database backends.
     ("models", "database redacted schema"),
     // Its threads log within the span of the request that waits for them.
-    ("database", "schema scope sync"),
-    ("oidc", "cache clock error_chain jose redacted sync text"),
+    ("database", "schema sync"),
+    ("oidc", "cache clock jose redacted sync telemetry text"),
     ("jose", "redacted"),
+    // Any room may log an error with its causes.
+    ("telemetry", ""),
     // Hit counts and interned values.
     ("cache", ""),
     // Checked names of users, service accounts and roles.
     ("text", ""),
     // Set by the middleware; routes pass it to the audit trail.
     ("request_id", ""),
-    // The request that a thread works for.
-    ("scope", "request_id"),
     // Synchronization primitives, replaced by loom in the concurrency models.
     ("sync", ""),
     // A `Debug` that redacts values.
     ("redacted", ""),
-    ("error_chain", ""),
     ("clock", ""),
     ("schema", ""),
 ];

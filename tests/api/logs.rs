@@ -76,15 +76,18 @@ async fn every_line_of_a_request_has_its_id_once_whether_or_not_the_filter_names
     let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
     for level in ["info", "info,portcullis=debug", "info,[request]=debug"] {
         let idp = Issuer::start(IssuerOptions::new(AUDIENCE)).await.unwrap();
-        let (service, before) =
-            trusting_proxy(Program::portcullis()).trusting(&idp).var("LOG_LEVEL", level).serve_with_log();
-        let bearer = format!("Bearer {}", idp.token().subject("bob").scope(ALL_SCOPES).sign());
+        let program = trusting_proxy(Program::portcullis()).trusting(&idp).var("OIDC_ROLES_CLAIM", "/roles");
+        let (service, before) = program.var("LOG_LEVEL", level).serve_with_log();
+        let token = idp.token().subject("bob").scope(ALL_SCOPES).claim("roles", json!(["admin"]));
+        let bearer = format!("Bearer {}", token.sign());
         let fields = [("Authorization", &*bearer), ("traceparent", &*parent)];
         let (_, log) = ask(&service, "request-0001", reqwest::Method::GET, "/api/v1/me", &fields).await;
         let lines = |word: &str| log.lines().filter(|line| line.contains(word)).map(str::to_owned).collect::<Vec<_>>();
         let (contact, answered) = (lines("first contact"), lines("\"portcullis::access\""));
         assert_eq!((contact.len(), answered.len()), (1, 1), "{level}: {log}");
-        for line in contact.iter().chain(&answered) {
+        let on_database_thread = lines("ignoring administrative role");
+        assert!(!on_database_thread.is_empty(), "{level}: {log}");
+        for line in contact.iter().chain(&answered).chain(&on_database_thread) {
             assert_eq!(line.matches("\"request_id\":\"request-0001\"").count(), 1, "{level}: {line}");
             assert_eq!(line.matches(&format!("\"trace_id\":\"{TRACE}\"")).count(), 1, "{level}: {line}");
         }

@@ -6,8 +6,8 @@ use reqwest::{Certificate, RequestBuilder, Response, StatusCode, header, redirec
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::error_chain::error_chain;
 use crate::oidc::PlainHttp;
+use crate::telemetry::error_chain;
 
 /// The size limit of a response body.
 const MAX_DOCUMENT_BYTES: usize = 512 * 1024;

@@ -7,14 +7,11 @@
 mod callers;
 mod database;
 mod keys;
-mod lines;
 mod oidc;
-mod telemetry;
 
 /// The counterpart of `src/sync.rs`.
 mod sync {
-    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, atomic};
-    pub(crate) use std::sync::PoisonError;
+    pub(crate) use loom::sync::{Arc, atomic};
 }
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,7 +25,7 @@ const PREEMPTIONS: usize = 3;
 /// A name, and a function that asserts an invariant.
 type Model = (&'static str, fn());
 
-const MODELS: [Model; 9] = [
+const MODELS: [Model; 8] = [
     ("caller-cache: one change", callers::one_change),
     ("caller-cache: two changes of one principal", callers::two_changes),
     ("caller-cache: a change of everything", callers::everything),
@@ -37,7 +34,6 @@ const MODELS: [Model; 9] = [
     ("key-edition: a withdrawn key", keys::withdrawn_key),
     ("key-edition: edition and end are one", keys::edition_and_end),
     ("issuer-status: a dismissed issuer", keys::dismissed_issuer),
-    ("log-writer: no line is left behind", lines::none_is_left),
 ];
 
 fn main() -> ExitCode {
