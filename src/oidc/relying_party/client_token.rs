@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::login_issuer::LoginIssuer;
 use crate::jose::compact::UnverifiedToken;
+use crate::jose::fault::FormFault;
 use crate::jose::header::UnverifiedHeader;
 use crate::jose::jwk::VerificationKey;
 use crate::jose::unique_json::{Json, Object};
@@ -63,9 +64,9 @@ pub(crate) async fn read<'t>(
     let LoginIssuer { table, issuer, .. } = login;
     let token = UnverifiedToken::split(token)?;
     let header = token.read_header(|members| UnverifiedHeader::read_of_kind(members, kind.header_type()));
-    let header = header.map_err(|rejection| match rejection {
-        Rejection::WrongType => kind.mismatch(),
-        other => other,
+    let header = header.map_err(|fault| match fault {
+        FormFault::WrongType => kind.mismatch(),
+        fault => fault.into(),
     })?;
     let payload = token.payload()?;
     let claims = payload.claims()?;

@@ -137,7 +137,7 @@ impl LoginClient {
     }
 
     /// Refreshes a sign-in at the provider. Claims that the response does not repeat stay unchanged; their age is
-    /// [`SessionClaims::roles_told_at`].
+    /// [`SessionClaims::roles_received_at`].
     pub async fn refresh(&self, before: &SessionClaims, refresh_token: &SecretString) -> Result<Refreshed, LoginError> {
         let login = self.parties.current()?;
         let (tokens, now) = (login.party.refresh(refresh_token).await?, self.clock.now());
