@@ -53,6 +53,19 @@ fn permissions(routes: &[RouteLine]) -> BTreeSet<String> {
     routes.iter().filter_map(RouteLine::permission).map(str::to_owned).collect()
 }
 
+#[test]
+fn documentation_lists_exactly_the_registered_routes() {
+    let has_method = |line: &&str| {
+        METHODS.iter().any(|method| line.strip_prefix(&method.to_uppercase()).is_some_and(|rest| rest.starts_with(' ')))
+    };
+    let lines = include_str!("../../docs/routes.md").lines().map(str::trim_start).filter(has_method);
+    let documented: BTreeSet<Vec<&str>> = lines.map(|line| line.split_whitespace().collect()).collect();
+    let registered = routes::registered();
+    let registered: BTreeSet<Vec<&str>> =
+        registered.iter().map(|route| vec![&*route.method, &*route.path, &*route.access]).collect();
+    assert_eq!(documented, registered, "left: docs/routes.md, right: the registered routes");
+}
+
 #[actix_web::test]
 async fn the_document_has_the_routes_of_the_table_with_the_same_access() {
     let app = TestApp::spawn().await;

@@ -1,15 +1,15 @@
--- Who changed what. Rows outlive what they name, hence no foreign keys; nobody changes or removes them.
+-- The audit trail. Events outlive their targets, so there are no foreign keys. They cannot be changed or removed.
 CREATE TABLE audit_events (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     at TIMESTAMP NOT NULL,
-    -- NULL: the command line or the service itself.
+    -- NULL: the command line or the service.
     actor TEXT COLLATE "C",
     client TEXT COLLATE "C",
     action TEXT COLLATE "C" NOT NULL,
     target TEXT COLLATE "C" NOT NULL,
     outcome TEXT COLLATE "C" NOT NULL CHECK (outcome IN ('done', 'refused')),
     request_id TEXT COLLATE "C",
-    -- A JSON object; nothing personal in it.
+    -- A JSON object without personal data.
     changes TEXT COLLATE "C" NOT NULL
 );
 

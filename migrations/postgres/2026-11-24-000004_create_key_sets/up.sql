@@ -1,4 +1,4 @@
--- The last good key set of each issuer, so that a restart while the issuer is down still verifies.
+-- The last valid key set of each issuer, so that tokens can be verified after a restart during an outage of the issuer.
 CREATE TABLE key_sets (
     issuer TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     document TEXT COLLATE "C" NOT NULL,

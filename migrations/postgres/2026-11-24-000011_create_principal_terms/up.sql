@@ -1,15 +1,16 @@
--- What people and programs are found by: names, user name and e-mail address, folded by the service. Searched by range, never by LIKE.
+-- Search terms of principals: names, user name and e-mail address, case-folded by the service. Searched by range, never with LIKE.
 CREATE TABLE principal_terms (
     term TEXT COLLATE "C" NOT NULL,
     principal_id TEXT COLLATE "C" NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
-    -- Whether the term is the whole e-mail address, perhaps among other things.
+    -- Whether the term is the whole e-mail address; it can be another term too.
     is_email BOOLEAN NOT NULL,
     PRIMARY KEY (term, principal_id)
 );
 
 CREATE INDEX principal_terms_by_principal ON principal_terms (principal_id, term);
 
--- Whoever is here already. SQL folds not quite as the service does, which writes a principal's terms anew with its next change, be it that it was seen.
+-- The terms of existing principals. The case folding of SQL differs from that of the service, which rewrites the terms with the next change
+-- of the principal, such as an update of the time at which it was last seen.
 INSERT INTO principal_terms (term, principal_id, is_email)
 SELECT lower(email), id, TRUE FROM principals WHERE email <> '';
 

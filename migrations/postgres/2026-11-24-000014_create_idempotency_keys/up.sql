@@ -1,11 +1,11 @@
--- Answers to requests that carried an Idempotency-Key, kept for a day, so that a repetition is answered and not done again.
+-- Responses to requests with an Idempotency-Key, stored for a day, so that a repeated request is answered without being executed again.
 CREATE TABLE idempotency_keys (
     caller TEXT COLLATE "C" NOT NULL,
     operation TEXT COLLATE "C" NOT NULL,
     key TEXT COLLATE "C" NOT NULL,
-    -- SHA-256 of the request's body, as read.
+    -- SHA-256 of the request body, as received.
     request_hash TEXT COLLATE "C" NOT NULL,
-    -- What was made, and the answer that told so.
+    -- The created principal, and the response.
     created_id TEXT COLLATE "C" NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
     version BIGINT NOT NULL,
     answer TEXT COLLATE "C" NOT NULL,

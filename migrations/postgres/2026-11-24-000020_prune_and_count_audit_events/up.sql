@@ -1,11 +1,11 @@
--- The trail is read from its newest end, whole or by who, on what, and what.
+-- The trail is read from the newest event, as a whole or filtered by actor, target or action.
 DROP INDEX audit_events_by_target;
 CREATE INDEX audit_events_by_time ON audit_events (at, id);
 CREATE INDEX audit_events_by_actor ON audit_events (actor, at, id);
 CREATE INDEX audit_events_by_target ON audit_events (target, at, id);
 CREATE INDEX audit_events_by_action ON audit_events (action, at, id);
 
--- Before when an event of pruning says that it pruned; NULL where it says nothing that is a time.
+-- The time before which a prune event has pruned; NULL if the event contains no valid time.
 CREATE FUNCTION audit_pruned_before(changes TEXT) RETURNS TIMESTAMP LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN timezone('UTC', date_trunc('second', (changes::json ->> 'before')::timestamptz));
@@ -15,8 +15,8 @@ EXCEPTION
 END;
 $$;
 
--- An event may go once another says that everything before a later time was pruned: nothing is removed without a trace, and the trace,
--- being no older than the time that it names, can't remove itself.
+-- An event can be removed only if a prune event names a later time. So every removal leaves a trace, and a prune event, which is not older
+-- than the time that it names, cannot cover its own removal.
 CREATE FUNCTION audit_events_refuse_delete() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
@@ -36,7 +36,7 @@ DROP TRIGGER audit_events_refuse_delete ON audit_events;
 CREATE TRIGGER audit_events_refuse_delete BEFORE DELETE ON audit_events
 FOR EACH ROW EXECUTE FUNCTION audit_events_refuse_delete();
 
--- How often an act was refused again within a minute of the event that tells of it. The events themselves can't be changed.
+-- How often an action was refused again within a minute of its refusal event. Kept in a separate table, because events cannot be changed.
 CREATE TABLE audit_repetitions (
     event_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     times BIGINT NOT NULL CHECK (times > 0)

@@ -1,10 +1,10 @@
--- People and programs known here. Ids are UUIDs of version 7 in text, so their order is the order of arrival.
--- Times are UTC, cut to microseconds. Text compares by bytes.
+-- Users and service accounts. Ids are UUIDs of version 7 as text, so they sort by creation.
+-- Times are in UTC, truncated to microseconds. Text compares bytes.
 CREATE TABLE principals (
     id TEXT NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL CHECK (kind IN ('human', 'machine')),
     display_name TEXT,
-    -- The display name folded for sorting and searching; empty where there is none.
+    -- The case-folded display name, for sorting and searching; empty if there is none.
     display_name_ci TEXT NOT NULL,
     given_name TEXT,
     family_name TEXT,
@@ -12,19 +12,19 @@ CREATE TABLE principals (
     email TEXT,
     email_state TEXT NOT NULL CHECK (email_state IN ('verified', 'unverified', 'unknown')),
     locale TEXT,
-    -- What the provider last said of the names and the locale (JSON object): what a field shows again when its edit is taken back.
+    -- The names and the locale as last received from the provider (JSON object). A field gets this value when its edit is reverted.
     provider_profile TEXT NOT NULL,
-    -- Which of them were edited here (JSON array of field names) and therefore no longer follow the provider.
+    -- The fields that were edited here (JSON array of names) and no longer follow the provider.
     edited_fields TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('pending', 'active', 'disabled', 'deleted')),
     disabled_by TEXT CHECK (disabled_by IN ('admin', 'scim', 'policy')),
     disabled_reason TEXT,
     origin TEXT NOT NULL CHECK (origin IN ('first-contact', 'manual', 'scim')),
     external_id TEXT,
-    -- The role names of the last token (JSON array), for display only.
+    -- The role names in the last token (JSON array), for display only.
     claim_roles TEXT NOT NULL,
     claim_roles_at TIMESTAMP,
-    -- Whole seconds: tokens issued before this are refused.
+    -- In whole seconds: tokens issued before this time are refused.
     not_before TIMESTAMP,
     expires_at TIMESTAMP,
     deleted_at TIMESTAMP,
@@ -39,7 +39,7 @@ CREATE TABLE principals (
 
 CREATE INDEX principals_by_kind ON principals (kind, id);
 
--- How providers know a principal: always looked up by all three of issuer, kind and subject.
+-- The identities of principals at providers, always looked up by issuer, kind and subject together.
 CREATE TABLE identities (
     id TEXT NOT NULL PRIMARY KEY,
     principal_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,

@@ -1,5 +1,5 @@
--- Roles are named sets of permissions. What `admin` and `auditor` hold follows from the permissions that are declared (all of them, and those
--- that read), so none is listed for them.
+-- Roles are named sets of permissions. The permissions of `admin` (all declared ones) and `auditor` (all that read) are computed, so none is
+-- listed here.
 CREATE TABLE roles (
     name TEXT NOT NULL PRIMARY KEY,
     summary TEXT NOT NULL,
@@ -9,20 +9,20 @@ CREATE TABLE roles (
     updated_at TIMESTAMP NOT NULL
 );
 
--- A permission that no build declares means nothing.
+-- A permission that the running build does not declare has no effect.
 CREATE TABLE role_permissions (
     role TEXT NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
     permission TEXT NOT NULL,
     PRIMARY KEY (role, permission)
 ) WITHOUT ROWID;
 
--- Who was given which role, by whom. `source_ref` says which group of the source; empty where there is but one.
+-- Role grants. `source_ref` identifies the group within the source; empty if the source has no groups.
 CREATE TABLE role_grants (
     principal_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
     role TEXT NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
     source TEXT NOT NULL CHECK (source IN ('manual', 'scim', 'bootstrap')),
     source_ref TEXT NOT NULL,
-    -- NULL: the command line or the service itself.
+    -- NULL: the command line or the service.
     granted_by TEXT,
     granted_at TIMESTAMP NOT NULL,
     expires_at TIMESTAMP,

@@ -1,15 +1,15 @@
--- Who changed what. Rows outlive what they name, hence no foreign keys; nobody changes or removes them.
+-- The audit trail. Events outlive their targets, so there are no foreign keys. They cannot be changed or removed.
 CREATE TABLE audit_events (
     id TEXT NOT NULL PRIMARY KEY,
     at TIMESTAMP NOT NULL,
-    -- NULL: the command line or the service itself.
+    -- NULL: the command line or the service.
     actor TEXT,
     client TEXT,
     action TEXT NOT NULL,
     target TEXT NOT NULL,
     outcome TEXT NOT NULL CHECK (outcome IN ('done', 'refused')),
     request_id TEXT,
-    -- A JSON object; nothing personal in it.
+    -- A JSON object without personal data.
     changes TEXT NOT NULL
 );
 

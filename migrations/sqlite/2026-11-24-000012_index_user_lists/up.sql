@@ -1,4 +1,4 @@
--- One index for each order of a list, and for each order within a status: a page costs the same wherever it lies.
+-- One index per sort order of a list, and per sort order within a status: every page of a list costs the same.
 CREATE INDEX principals_by_name ON principals (kind, display_name_ci, id);
 CREATE INDEX principals_by_last_seen ON principals (kind, last_seen_at, id);
 CREATE INDEX principals_by_status ON principals (kind, status, id);

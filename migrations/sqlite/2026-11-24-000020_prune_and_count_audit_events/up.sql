@@ -1,19 +1,19 @@
--- The trail is read from its newest end, whole or by who, on what, and what.
+-- The trail is read from the newest event, as a whole or filtered by actor, target or action.
 DROP INDEX audit_events_by_target;
 CREATE INDEX audit_events_by_time ON audit_events (at, id);
 CREATE INDEX audit_events_by_actor ON audit_events (actor, at, id);
 CREATE INDEX audit_events_by_target ON audit_events (target, at, id);
 CREATE INDEX audit_events_by_action ON audit_events (action, at, id);
 
--- REPLACE would remove a row without asking the trigger on DELETE.
+-- REPLACE would remove a row without firing the DELETE trigger.
 CREATE TRIGGER audit_events_refuse_replace BEFORE INSERT ON audit_events
 WHEN EXISTS (SELECT 1 FROM audit_events WHERE id = NEW.id)
 BEGIN
     SELECT RAISE(ABORT, 'audit events are append only');
 END;
 
--- An event may go once another says that everything before a later time was pruned: nothing is removed without a trace, and the trace,
--- being no older than the time that it names, can't remove itself.
+-- An event can be removed only if a prune event names a later time. So every removal leaves a trace, and a prune event, which is not older
+-- than the time that it names, cannot cover its own removal.
 DROP TRIGGER audit_events_refuse_delete;
 CREATE TRIGGER audit_events_refuse_delete BEFORE DELETE ON audit_events
 WHEN NOT EXISTS (
@@ -27,7 +27,7 @@ BEGIN
     SELECT RAISE(ABORT, 'audit events are append only');
 END;
 
--- How often an act was refused again within a minute of the event that tells of it. The events themselves can't be changed.
+-- How often an action was refused again within a minute of its refusal event. Kept in a separate table, because events cannot be changed.
 CREATE TABLE audit_repetitions (
     event_id TEXT NOT NULL PRIMARY KEY,
     times BIGINT NOT NULL CHECK (times > 0)

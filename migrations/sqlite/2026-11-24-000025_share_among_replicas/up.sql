@@ -1,10 +1,10 @@
--- Whose turn it is to fetch an issuer's keys, where several replicas share a database. A file has one; the table is here so that both
--- databases have the same.
+-- The leases to fetch an issuer's keys, for several replicas over one database. A SQLite file has one replica; the table exists so that both
+-- databases have the same schema.
 CREATE TABLE key_set_turns (
     issuer TEXT NOT NULL PRIMARY KEY,
-    -- Until when somebody fetches, or is taken to; in the past, nobody does.
+    -- The end of the lease; a time in the past means that the lease is free.
     taken_until TIMESTAMP NOT NULL,
-    -- When the latest fetch ended that somebody lacked a key for, or that failed.
+    -- The end of the latest fetch that failed, or that a request with an unknown key caused.
     resting_since TIMESTAMP,
     -- Whether the latest fetch failed.
     has_failed BOOLEAN NOT NULL

@@ -1,27 +1,27 @@
--- Browser sessions of people who signed in here. Without its cookie, whose hash alone is kept, and without SESSION_KEY a row opens nothing.
+-- Browser sessions. A row is useless without its cookie, of which only a hash is stored, and without SESSION_KEY.
 CREATE TABLE sessions (
     id TEXT NOT NULL PRIMARY KEY,
-    -- SHA-256 of what the cookie holds.
+    -- SHA-256 of the id in the cookie.
     token_hash TEXT NOT NULL,
     principal_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
-    -- How the provider knows the person and its own session: what a back-channel logout names.
+    -- The user and the session at the provider, as a back-channel logout names them.
     issuer TEXT NOT NULL,
     provider_subject TEXT NOT NULL,
     provider_session TEXT,
-    -- Encrypted under SESSION_KEY.
+    -- Encrypted under SESSION_KEY, like the two tokens below.
     claims TEXT NOT NULL,
     refresh_token TEXT,
     id_token TEXT NOT NULL,
-    -- What the browser called itself.
+    -- The User-Agent of the browser.
     device TEXT,
-    -- By the provider's clock.
+    -- According to the provider's clock.
     signed_in_at TIMESTAMP NOT NULL,
     created_at TIMESTAMP NOT NULL,
     last_used_at TIMESTAMP NOT NULL,
-    -- When the provider last stood by it.
+    -- When the provider last confirmed the session.
     proved_at TIMESTAMP NOT NULL,
     ends_at TIMESTAMP NOT NULL,
-    -- Until when somebody asks the provider about it, so that nobody else does.
+    -- The end of the lease to refresh the session at the provider: only one replica does so at a time.
     leased_until TIMESTAMP
 );
 

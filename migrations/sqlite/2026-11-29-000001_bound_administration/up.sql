@@ -1,7 +1,7 @@
--- Which of an actor's linked identities acted. NULL: before this migration, the command line, or the service itself.
+-- The linked identity with which the actor acted. NULL: an event from before this migration, the command line, or the service.
 ALTER TABLE audit_events ADD COLUMN actor_identity TEXT;
 
--- What user managers could do until now without a permission of its own: grant roles without administrative permissions.
+-- User managers keep what they could do without a separate permission: grant roles without administrative permissions.
 INSERT INTO role_permissions (role, permission)
 SELECT role, 'roles:assign'
 FROM role_permissions
@@ -9,7 +9,7 @@ WHERE role = 'user-manager' AND permission = 'users:write';
 
 UPDATE roles SET version = version + 1, updated_at = CURRENT_TIMESTAMP WHERE name = 'user-manager';
 
--- Shutting out is final: what was issued to those who are shut out by now stays void when they come back.
+-- Principals that are disabled, deleted or expired lose their sessions and tokens permanently: these stay invalid if access is restored.
 DELETE FROM sessions
 WHERE principal_id IN (
     SELECT id FROM principals WHERE status IN ('disabled', 'deleted') OR expires_at <= CURRENT_TIMESTAMP
