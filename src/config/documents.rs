@@ -142,6 +142,21 @@ fn sample_and_documentation_follow_from_the_list() {
     }
 }
 
+/// The README's table has a few settings, in its own words.
+#[test]
+fn readme_gives_the_defaults_of_the_list() {
+    let readme = read("README.md");
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let row = |spec: &Spec| rows.clone().find(|(variable, _)| *variable == spec.variable).map(|(_, rest)| rest);
+    let all = by_title().into_iter().flat_map(|(_, specs)| specs);
+    let documented: Vec<_> = all.filter_map(|spec| Some((spec, row(spec)?))).collect();
+    assert!(documented.len() >= 10, "{}", documented.len());
+    for (spec, rest) in documented {
+        let default = spec.default.value().map(|value| format!("`{value}` | "));
+        assert!(default.is_none_or(|default| rest.starts_with(&default)), "{}: {rest}", spec.variable);
+    }
+}
+
 #[test]
 #[ignore = "writes .env.sample and docs/configuration.md"]
 fn write_sample_and_documentation() {

@@ -77,6 +77,9 @@ pub(super) trait Section: Default + DeserializeOwned {
 
     /// Reports the bad values by their variables.
     fn report(&self, faults: &mut Faults);
+
+    /// The section with the defaults of the list in place of absent values.
+    fn with_defaults(self) -> Self;
 }
 
 /// Declares a section: `field: Type => default, example "…";`, where the documentation of the field is the description of the setting.
@@ -125,6 +128,10 @@ macro_rules! section {
                 fn report(&self, faults: &mut $crate::config::faults::Faults) {
                     $(self.$field.report(concat!($prefix, stringify!([<$field:upper>])), faults);)+
                 }
+
+                fn with_defaults(self) -> Self {
+                    Self { $($field: self.$field.or_default($default.value())),+ }
+                }
             }
         }
     };
@@ -143,25 +150,23 @@ pub(super) use {first, section};
 pub(super) struct Variables(pub(super) BTreeMap<String, String>);
 
 impl Variables {
-    /// The settings of a section. A default of the list applies where a variable is absent. Bad values are reported.
+    /// The settings of a section, with its defaults. Bad values are reported.
     pub(super) fn section<S: Section>(&self, faults: &mut Faults) -> S {
-        let defaults = S::GROUP.settings.iter().filter_map(|spec| Some((spec.variable, spec.default.value()?)));
-        let defaults = defaults.map(|(variable, value)| (variable.to_owned(), value.to_owned()));
-        read(defaults.chain(self.0.clone()).collect(), faults)
+        read::<S>(&self.0, faults).with_defaults()
     }
 }
 
-/// Reads a section of an issuer, from its variables or from its block of the issuers file. Its defaults depend on the preset.
+/// Reads a section of an issuer, from its variables or from its block of the issuers file. Absent settings stay absent.
 pub(super) fn read_issuer<S: Section>(block: &mut Block, faults: &mut Faults) -> S {
     match block.variables() {
-        Some(values) => read(values.clone(), faults),
+        Some(values) => read(values, faults),
         None => S::from_block(block, faults),
     }
 }
 
-fn read<S: Section>(values: BTreeMap<String, String>, faults: &mut Faults) -> S {
+fn read<S: Section>(values: &BTreeMap<String, String>, faults: &mut Faults) -> S {
     // No field fails to deserialize, so neither does the section. If it did, its required settings would be missing.
-    let section: S = envy::prefixed(S::GROUP.prefix).from_iter(values).unwrap_or_default();
+    let section: S = envy::prefixed(S::GROUP.prefix).from_iter(values.clone()).unwrap_or_default();
     section.report(faults);
     section
 }

@@ -26,6 +26,14 @@ impl<T: Value> Setting<T> {
     pub(super) fn of_value(value: Option<T>) -> Self {
         value.map_or_else(|| Self::Bad(vec![T::rule().into_owned()]), Self::Good)
     }
+
+    /// The setting with this default if it is absent. The default is parsed like any other value.
+    pub(super) fn or_default(self, default: Option<&str>) -> Self {
+        match (self, default) {
+            (Self::Absent, Some(text)) => Self::of(text),
+            (setting, _) => setting,
+        }
+    }
 }
 
 impl<T> Setting<T> {
@@ -34,7 +42,7 @@ impl<T> Setting<T> {
         !matches!(self, Self::Absent)
     }
 
-    /// The good value, if there is one. For a setting that has a default in the list, `None` means that it is bad.
+    /// The good value, if there is one. Where the default applies, `None` means that the setting is bad.
     pub(super) fn good(self) -> Option<T> {
         match self {
             Self::Good(value) => Some(value),
@@ -103,6 +111,14 @@ mod tests {
         assert_eq!(sample.text.good().as_deref(), Some("text"));
         assert!(!sample.seconds.is_set() && sample.seconds.optional().unwrap().is_none());
         assert!(sample.number.is_set() && sample.number.optional().is_none());
+    }
+
+    #[test]
+    fn default_applies_to_an_absent_setting_only() {
+        let flag = |setting: Setting<bool>| setting.or_default(Some("true")).good();
+        assert_eq!(flag(Setting::Absent), Some(true));
+        assert_eq!((flag(Setting::of("false")), flag(Setting::of("no"))), (Some(false), None));
+        assert!(!Setting::<bool>::Absent.or_default(None).is_set());
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn mapping(
     faults: &mut Faults,
 ) -> Option<ClaimMapping> {
     let mut mapping = preset.mapping();
-    let allows_admin_role = section.allow_admin_role.or(false);
+    let allows_admin_role = section.allow_admin_role.good();
     let listed = section.administrative_roles.or(List(Vec::new())).map(|list| list.0);
     let admin = (allows_admin_role == Some(true)).then(|| ADMIN.to_owned());
     mapping.administrative_roles = listed.iter().flatten().cloned().chain(admin).collect();

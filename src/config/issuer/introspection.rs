@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::endpoint::{self, Endpoint};
 use crate::config::block::Block;
 use crate::config::faults::Faults;
-use crate::config::section::{NONE, described, read_issuer, section, value};
+use crate::config::section::{NONE, Section, described, read_issuer, section, value};
 use crate::config::value::Value;
 use crate::oidc::{AssertionKey, ClientCredential, IntrospectionSettings, PlainHttp};
 
@@ -107,11 +107,15 @@ pub(super) fn read(
     plain_http: &PlainHttp,
     faults: &mut Faults,
 ) -> Option<Option<IntrospectionSettings>> {
-    let mut section: IntrospectionSection = read_issuer(block, faults);
-    let opaque = std::mem::take(&mut section.opaque).or(false)?;
-    let always = std::mem::take(&mut section.introspect).or(Introspect::Opaque)? == Introspect::Always;
+    let section: IntrospectionSection = read_issuer(block, faults);
+    let unused = settings_of_introspection(&section);
+    let section = section.with_defaults();
+    let (opaque, always) = (section.opaque.good()?, section.introspect.good()? == Introspect::Always);
     if !opaque && !always {
-        return has_no_unused_settings(&section, block, faults).then_some(None);
+        for setting in &unused {
+            faults.add(block.place_of(setting), "absent unless `opaque` is true or `introspect` is `always`");
+        }
+        return unused.is_empty().then_some(None);
     }
     let url = endpoint::read(section.introspection_url, "introspection_url", block, plain_http, faults);
     let client_id = section.introspection_client_id.or(String::new());
@@ -120,7 +124,7 @@ pub(super) fn read(
         None
     });
     let credential = Credential {
-        method: section.introspection_auth.or(Method::SecretBasic),
+        method: section.introspection_auth.good(),
         secret: section.introspection_client_secret.optional(),
         key: section.introspection_private_key.optional(),
         key_id: section.introspection_private_key_id.good().filter(|id| !id.is_empty()),
@@ -133,14 +137,14 @@ pub(super) fn read(
         opaque,
         opaque_prefix: section.opaque_prefix.optional()?.map(|prefix| prefix.0).unwrap_or_default(),
         always,
-        requires_audience: section.introspection_require_aud.or(true)?,
-        trust_active: section.trust_active.or(false)?,
+        requires_audience: section.introspection_require_aud.good()?,
+        trust_active: section.trust_active.good()?,
     }))
 }
 
-/// Whether no introspection setting is present. Each one that is present is a fault.
-fn has_no_unused_settings(section: &IntrospectionSection, block: &Block, faults: &mut Faults) -> bool {
-    let unused = [
+/// The present settings that are valid only if introspection is enabled.
+fn settings_of_introspection(section: &IntrospectionSection) -> Vec<&'static str> {
+    let settings = [
         ("introspection_url", section.introspection_url.is_set()),
         ("introspection_client_id", section.introspection_client_id.is_set()),
         ("introspection_auth", section.introspection_auth.is_set()),
@@ -151,10 +155,7 @@ fn has_no_unused_settings(section: &IntrospectionSection, block: &Block, faults:
         ("opaque_prefix", section.opaque_prefix.is_set()),
         ("trust_active", section.trust_active.is_set()),
     ];
-    for (setting, _) in unused.iter().filter(|(_, is_set)| *is_set) {
-        faults.add(block.place_of(setting), "absent unless `opaque` is true or `introspect` is `always`");
-    }
-    unused.iter().all(|(_, is_set)| !is_set)
+    settings.iter().filter(|(_, is_set)| *is_set).map(|(setting, _)| *setting).collect()
 }
 
 /// The settings of the client's credential; `None` where one is bad.

@@ -34,14 +34,14 @@ pub(super) const ISSUER_SECTIONS: [&Group; 5] = [
 
 /// The settings of a block. Returns `None` if a fault was added.
 pub(super) fn read(mut block: Block, plain_http: &PlainHttp, faults: &mut Faults) -> Option<IssuerSettings> {
-    let mut section: IssuerSection = read_issuer(&mut block, faults);
-    let roles: RolesSection = read_issuer(&mut block, faults);
-    let scopes: ScopesSection = read_issuer(&mut block, faults);
+    let mut section = read_issuer::<IssuerSection>(&mut block, faults).with_defaults();
+    let roles = read_issuer::<RolesSection>(&mut block, faults).with_defaults();
+    let scopes = read_issuer::<ScopesSection>(&mut block, faults).with_defaults();
     let has_jwks_url = section.jwks_url.is_set();
-    let preset = std::mem::take(&mut section.provider).or(Preset::Generic);
+    let preset = std::mem::take(&mut section.provider).good();
     let preset_or_generic = preset.unwrap_or_default();
     let place = place::read(&mut section, &mut block, preset_or_generic, plain_http, faults);
-    let algorithms = section.algorithms.or(List(Algorithm::DEFAULTS.to_vec())).map(|list| list.0);
+    let algorithms = section.algorithms.good().map(|list| list.0);
     let static_keys = static_keys(&mut block, has_jwks_url, algorithms.as_deref(), faults);
     let allowed_clients = set(section.allowed_clients);
     let audiences = audiences(section.audience, allowed_clients.as_ref(), preset_or_generic, &block, faults);
