@@ -27,7 +27,8 @@ pub(crate) struct Provider {
     client: ProviderClient,
 }
 
-/// The metadata members in use. A stricter type would reject valid documents that lack other members.
+/// The metadata members in use. A stricter type, such as openidconnect's `ProviderMetadataWithLogout`, would reject usable documents that
+/// lack other members.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
