@@ -107,7 +107,7 @@ fn serving_without_an_issuer_names_the_missing_settings_in_one_line() {
         let refused = Program::portcullis().run(arguments);
         let message = refused.stderr();
         assert_eq!(message.lines().count(), 1, "{message}");
-        for word in ["OIDC_ISSUER", "OIDC_AUDIENCE", "`portcullis dev` needs nothing"] {
+        for word in ["OIDC_ISSUER", "OIDC_AUDIENCE", "`portcullis dev` runs without"] {
             assert!(message.contains(word), "{word} is not in: {message}");
         }
     }
