@@ -1,7 +1,7 @@
 //! The table of registered paths, which finds the resource of a request.
 //!
-//! `matchit` finds the path: a literal segment takes precedence over a parameter, and a parameter over a tail. Actix's `ResourceDef` then
-//! checks the expression of a parameter and extracts the parameters, so extractors work as usual.
+//! `matchit` finds the path: a literal segment takes precedence over a parameter and over a tail, which cannot share a position. Actix's
+//! `ResourceDef` then checks the expression of a parameter and extracts the parameters, so extractors work as usual.
 
 use actix_web::dev::{ResourceDef, ServiceRequest};
 
@@ -73,17 +73,20 @@ mod tests {
     }
 
     #[test]
-    fn literal_path_takes_precedence_over_a_parameter_and_a_parameter_over_a_tail() {
-        let paths = ["/users/{all:.*}", "/users/{id}", "/users/{id}/roles", "/users/me", "/users"];
+    fn literal_path_takes_precedence_over_a_parameter_and_over_a_tail() {
+        let paths = ["/docs/{file:.*}", "/users/{id}", "/users/{id}/roles", "/users/me", "/users", "/docs/index"];
         for (path, expected) in [
             ("/users", Some(4)),
             ("/users/me", Some(3)),
             ("/users/a.b-c", Some(1)),
             ("/users/a/roles", Some(2)),
             ("/users/me/roles", Some(2)),
-            ("/users/a/b/c", Some(0)),
-            ("/users/", Some(0)),
+            ("/users/a/b", None),
+            ("/users/", None),
             ("/user", None),
+            ("/docs/index", Some(5)),
+            ("/docs/index/a", Some(0)),
+            ("/docs/", Some(0)),
         ] {
             assert_eq!(found(&paths, path), expected, "{path}");
         }
@@ -119,6 +122,8 @@ mod tests {
 
     #[test]
     fn paths_that_match_the_same_requests_are_reported() {
-        assert!(PathTable::new(["/users/{id}", "/users/{user}"]).is_err_and(|(index, _)| index == 1));
+        for other in ["/users/{user}", "/users/{all:.*}"] {
+            assert!(PathTable::new(["/users/{id}", other]).is_err_and(|(index, _)| index == 1), "{other}");
+        }
     }
 }
