@@ -10,7 +10,8 @@ use crate::Clock;
 use crate::config::{ConfigError, OidcConfig};
 use crate::database::Database;
 use crate::oidc::{
-    IntrospectionClient, IssuerSettings, KeySet, KeySetStore, ProviderClient, SignInPlace, TrustedIssuers,
+    IntrospectionClient, IssuerSettings, KeySet, KeySetStore, ProviderClient, RelyingParties, SignInPlace,
+    TrustedIssuers,
 };
 
 /// Reloads the issuers file. Cheap to clone.
@@ -20,6 +21,7 @@ pub struct IssuerReload(Arc<Inner>);
 struct Inner {
     config: OidcConfig,
     issuers: TrustedIssuers,
+    relying_parties: RelyingParties,
     key_sets: KeySetMaker,
     reloading: Mutex<()>,
 }
@@ -35,7 +37,8 @@ impl IssuerReload {
         config.issuers.iter().for_each(log_relaxed_checks);
         let issuers = config.issuers.iter().map(|settings| (settings.clone(), key_sets.make(settings)));
         let issuers = TrustedIssuers::new(issuers, introspection);
-        Ok(Self(Arc::new(Inner { config, issuers, key_sets, reloading: Mutex::default() })))
+        let relying_parties = RelyingParties::new(issuers.clone(), key_sets.client.clone(), clock.clone());
+        Ok(Self(Arc::new(Inner { config, issuers, relying_parties, key_sets, reloading: Mutex::default() })))
     }
 
     /// The sign-in endpoint of the first issuer, for the documentation page.
@@ -49,6 +52,10 @@ impl IssuerReload {
         &self.0.issuers
     }
 
+    pub(super) fn relying_parties(&self) -> &RelyingParties {
+        &self.0.relying_parties
+    }
+
     /// Replaces the trusted issuers with those in the file. An issuer whose key source is unchanged keeps its keys; tokens of a removed
     /// issuer are rejected from now on.
     ///
@@ -60,7 +67,7 @@ impl IssuerReload {
     ///
     /// Outside a Tokio runtime, which is needed to fetch keys.
     pub fn reload(&self) -> Result<(), ConfigError> {
-        let Inner { config, issuers, key_sets, reloading } = &*self.0;
+        let Inner { config, issuers, relying_parties, key_sets, reloading } = &*self.0;
         // Reloads are serialized, so the file that was read last wins.
         let _guard = reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let settings = config.read_again().inspect_err(|error| {
@@ -72,6 +79,7 @@ impl IssuerReload {
         };
         settings.iter().for_each(log_relaxed_checks);
         issuers.replace(settings.into_iter().map(with_keys));
+        relying_parties.reload();
         tracing::info!(issuers = ?issuers.canonical_issuers(), "reloaded the issuers");
         Ok(())
     }

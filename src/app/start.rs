@@ -148,10 +148,7 @@ impl Application {
         let docs = docs.zip(issuers.sign_in_place()).map(|(client, place)| {
             web::Data::new(DocsSignIn::new(client.id, client.parameters.into_iter().collect(), place))
         });
-        let sessions = MySessionService::new(database.clone(), clock.clone(), config.session_idle());
-        let purging = daily_purge::start(PurgeService::new(database.clone(), clock.clone()), sessions, clock.clone());
-        let external_changes = ExternalChanges::new(database.clone());
-        let watching = external_changes.watch(clock.clone())?;
+        let (external_changes, background) = start_background(&config, &database, &clock)?;
         let closed = database.closing();
         let migrations = database.applied_versions().await?;
         let readiness = ReadinessService::new(database.clone(), issuers.issuers().clone(), clock.clone(), migrations);
@@ -161,6 +158,7 @@ impl Application {
         let parts = Parts {
             url: url.clone(),
             issuers: issuers.issuers(),
+            relying_parties: issuers.relying_parties(),
             database,
             declared,
             clock,
@@ -170,11 +168,10 @@ impl Application {
         };
         let state = State::new(config, parts)?;
         let management_address = management.as_ref().map(|(_, address)| *address);
-        let management = management
-            .map(|(listener, address)| {
-                metrics::serve(listener, state.metrics.clone()).map_err(bind_error(MANAGEMENT_BIND, address))
-            })
-            .transpose()?;
+        let serve_metrics = |(listener, address)| {
+            metrics::serve(listener, state.metrics.clone()).map_err(bind_error(MANAGEMENT_BIND, address))
+        };
+        let management = management.map(serve_metrics).transpose()?;
         let server = self.serve(listener, state, shutdown, &limits).map_err(bind_error(SERVER_BIND, address))?;
         Ok(RunningService {
             address,
@@ -188,7 +185,7 @@ impl Application {
             readiness,
             grace,
             closed,
-            background: vec![purging, watching],
+            background,
         })
     }
 
@@ -252,6 +249,19 @@ fn has_arbitrary_precision() -> bool {
     const NUMBER: &str = "1.00000000000000000000000000001";
     let written = serde_json::from_str::<serde_json::Value>(NUMBER).and_then(|number| serde_json::to_string(&number));
     written.is_ok_and(|text| text == NUMBER)
+}
+
+/// Starts the tasks that run as long as the service: the daily purge, and the check for changes by other processes.
+fn start_background(
+    config: &Config,
+    database: &Database,
+    clock: &Clock,
+) -> Result<(ExternalChanges, Vec<AbortHandle>), StartError> {
+    let sessions = MySessionService::new(database.clone(), clock.clone(), config.session_idle());
+    let purging = daily_purge::start(PurgeService::new(database.clone(), clock.clone()), sessions, clock.clone());
+    let external_changes = ExternalChanges::new(database.clone());
+    let watching = external_changes.watch(clock.clone())?;
+    Ok((external_changes, vec![purging, watching]))
 }
 
 /// Listens on `address`, the value of the setting `variable`. Returns the listener and the bound address.

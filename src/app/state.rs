@@ -19,7 +19,7 @@ use crate::metrics::{Metrics, Readings};
 use crate::middleware::cors::CorsRule;
 use crate::middleware::responses::AnswerRules;
 use crate::models::permission::DeclaredPermissions;
-use crate::oidc::{LoginClient, TokenVerifier, TrustedIssuers};
+use crate::oidc::{LoginClient, RelyingParties, TokenVerifier, TrustedIssuers};
 use crate::routes::{CALLBACK_PATH, DocsSignIn};
 use crate::routing::catalogue::Catalogue;
 use crate::services::{
@@ -32,6 +32,7 @@ pub(super) struct Parts<'a> {
     /// The public URL of the service.
     pub(super) url: String,
     pub(super) issuers: &'a TrustedIssuers,
+    pub(super) relying_parties: &'a RelyingParties,
     pub(super) database: Database,
     pub(super) declared: Arc<DeclaredPermissions>,
     pub(super) clock: Clock,
@@ -72,24 +73,9 @@ pub(super) struct State {
 impl State {
     /// Creates the services from the configuration.
     pub(super) fn new(config: Config, parts: Parts<'_>) -> Result<Self, StartError> {
-        let Parts { url, issuers, database, declared, clock, catalogue, docs, readiness } = parts;
-        let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
-        let principals =
-            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin.clone())
-                .stale_for(config.auth.stale_for);
-        let login = LoginClient::new(issuers.clone(), clock.clone());
-        let sessions = config.session.as_ref().and_then(|settings| {
-            let service =
-                |settings| SessionService::new(database.clone(), clock.clone(), login, principals.clone(), settings);
-            browser_sessions(settings, &url, service)
-        });
-        let proxies = Arc::new(TrustedProxies::new(config.limits.trusted_proxies.clone()));
-        let rates = config.rate_limit;
-        let edits = web::Data::new(EditBudget::new(rates.profile_edits, clock.clone()));
-        let rates = RateLimits::new(rates.failures, rates.requests, Arc::clone(&proxies), &clock);
-        let rates = web::Data::new(rates);
-        let authenticator =
-            web::Data::new(Authenticator::new(clock.clone(), verifier, principals, sessions.clone(), rates.clone()));
+        let (proxies, guarded) = Guarded::new(&config, &parts);
+        let Guarded { authenticator, sessions, rates } = guarded;
+        let Parts { url, issuers, database, declared, clock, catalogue, docs, readiness, .. } = parts;
         let readings = Readings {
             clock: clock.clone(),
             issuers: issuers.clone(),
@@ -116,7 +102,7 @@ impl State {
             catalogue: web::Data::new(catalogue),
             cors: web::Data::new(CorsRule::new(&config.cors, config.credentialed_origins())),
             docs,
-            edits,
+            edits: web::Data::new(EditBudget::new(config.rate_limit.profile_edits, clock.clone())),
             issuers: web::Data::new(issuers.clone()),
             me: web::Data::new(MeService::new(database.clone(), clock.clone())),
             metrics,
@@ -167,6 +153,39 @@ impl State {
         if let Some(sessions) = &self.sessions {
             services.app_data(sessions.clone());
         }
+    }
+}
+
+/// The guard and its parts that other services use too.
+struct Guarded {
+    authenticator: web::Data<Authenticator>,
+    /// `None` if browser sign-in is not enabled.
+    sessions: Option<web::Data<BrowserSessions>>,
+    rates: web::Data<RateLimits>,
+}
+
+impl Guarded {
+    /// Creates the guard. Also returns the trusted proxies, from which the client addresses of its budgets come.
+    fn new(config: &Config, parts: &Parts<'_>) -> (Arc<TrustedProxies>, Self) {
+        let Parts { url, issuers, relying_parties, database, declared, clock, .. } = parts;
+        let issuers: &TrustedIssuers = issuers;
+        let verifier = TokenVerifier::new(issuers.clone(), clock.clone());
+        let principals =
+            PrincipalService::new(database.clone(), clock.clone(), declared.clone(), config.bootstrap_admin.clone())
+                .stale_for(config.auth.stale_for);
+        let relying_parties: &RelyingParties = relying_parties;
+        let login = LoginClient::new(relying_parties.clone(), issuers.clone(), clock.clone());
+        let sessions = config.session.as_ref().and_then(|settings| {
+            let service =
+                |settings| SessionService::new(database.clone(), clock.clone(), login, principals.clone(), settings);
+            browser_sessions(settings, url, service)
+        });
+        let proxies = Arc::new(TrustedProxies::new(config.limits.trusted_proxies.clone()));
+        let budgets = &config.rate_limit;
+        let rates = web::Data::new(RateLimits::new(budgets.failures, budgets.requests, Arc::clone(&proxies), clock));
+        let authenticator =
+            web::Data::new(Authenticator::new(clock.clone(), verifier, principals, sessions.clone(), rates.clone()));
+        (proxies, Self { authenticator, sessions, rates })
     }
 }
 

@@ -4,37 +4,16 @@ use std::fmt;
 
 use actix_web::http::header::{HeaderValue, InvalidHeaderValue, TryIntoHeaderValue};
 use actix_web::web::Bytes;
-use actix_web_httpauth::headers::www_authenticate::Challenge;
+use actix_web_httpauth::headers::www_authenticate::{Challenge, bearer};
 
 use super::resource::ProtectedResource;
 use crate::error::{Error, problem};
 use crate::services::Failure;
 
-/// The error codes of RFC 6750 section 3.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ErrorCode {
-    /// The request is malformed.
-    InvalidRequest,
-    /// The token is expired, revoked, malformed or otherwise invalid.
-    InvalidToken,
-    /// The token lacks a scope.
-    InsufficientScope,
-}
-
-impl ErrorCode {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "invalid_request",
-            Self::InvalidToken => "invalid_token",
-            Self::InsufficientScope => "insufficient_scope",
-        }
-    }
-}
-
-/// A `Bearer` challenge. It contains nothing from a token or a request.
+/// A `Bearer` challenge. `actix_web_httpauth` has one too, but joins its parameters without commas (RFC 9110 section 11.2). It contains nothing from a token or a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BearerChallenge {
-    error: Option<(ErrorCode, String)>,
+    error: Option<(bearer::Error, String)>,
     scope: Option<String>,
     resource_metadata: String,
 }
@@ -46,7 +25,7 @@ impl BearerChallenge {
     }
 
     /// Adds the error code and a description for the client's developer.
-    fn with_error(self, code: ErrorCode, description: &str) -> Self {
+    fn with_error(self, code: bearer::Error, description: &str) -> Self {
         Self { error: Some((code, description.to_owned())), ..self }
     }
 
@@ -62,15 +41,15 @@ pub(crate) fn of(error: &Error, resource: &ProtectedResource) -> Option<BearerCh
     match error {
         // No error code for an ended session: the request had no token that could be wrong.
         Error::MissingToken | Error::Refused(Failure::SessionEnded) => Some(bare),
-        Error::MalformedCredential(_) => Some(bare.with_error(ErrorCode::InvalidRequest, &error.detail())),
+        Error::MalformedCredential(_) => Some(bare.with_error(bearer::Error::InvalidRequest, &error.detail())),
         Error::MissingScope { scope, .. } => {
-            Some(bare.with_error(ErrorCode::InsufficientScope, &error.detail()).with_scope(scope.clone()))
+            Some(bare.with_error(bearer::Error::InsufficientScope, &error.detail()).with_scope(scope.clone()))
         }
         Error::Refused(Failure::InsufficientScope { spelled, .. }) => {
-            Some(bare.with_error(ErrorCode::InsufficientScope, &error.detail()).with_scope(spelled.join(" ")))
+            Some(bare.with_error(bearer::Error::InsufficientScope, &error.detail()).with_scope(spelled.join(" ")))
         }
         _ if error.problem() == problem::INVALID_TOKEN => {
-            Some(bare.with_error(ErrorCode::InvalidToken, &error.detail()))
+            Some(bare.with_error(bearer::Error::InvalidToken, &error.detail()))
         }
         _ => None,
     }
@@ -81,7 +60,7 @@ impl fmt::Display for BearerChallenge {
         f.write_str("Bearer ")?;
         if let Some((code, description)) = &self.error {
             let description = Quotable(description);
-            write!(f, "error=\"{}\", error_description=\"{description}\", ", code.as_str())?;
+            write!(f, "error=\"{}\", error_description=\"{description}\", ", code)?;
         }
         if let Some(scope) = &self.scope {
             write!(f, "scope=\"{}\", ", Quotable(scope))?;
@@ -129,7 +108,7 @@ mod tests {
     #[test]
     fn challenge_with_error_has_its_description_and_the_scope() {
         let challenge = BearerChallenge::bare(METADATA)
-            .with_error(ErrorCode::InsufficientScope, "Ask for it.")
+            .with_error(bearer::Error::InsufficientScope, "Ask for it.")
             .with_scope("api/users:read".to_owned());
         assert_eq!(
             challenge.to_string(),

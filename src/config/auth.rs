@@ -2,13 +2,15 @@
 
 use chrono::TimeDelta;
 
-use super::environment::RawAuth;
-use super::faults::Faults;
+use super::section::{section, value};
+use super::value::Seconds;
 
-/// How long cached callers stay valid while the database is unreachable.
-const DEFAULT_STALE: TimeDelta = TimeDelta::seconds(60);
-/// The upper bound: a caller disabled in the meantime must not be admitted for longer.
-const MAX_STALE_SECONDS: i64 = 3_600;
+section!("Cached callers", "AUTH_", AuthSection {
+    /// How long cached callers stay valid while the database is unreachable, counted from the last successful check for changes. Requests
+    /// that need an administrative permission are refused at once. `0`: no cached caller stays valid.
+    // The upper bound: a caller disabled in the meantime must not be admitted for longer.
+    stale_seconds: Seconds<0, 3600> => value("60");
+});
 
 /// The validity of cached callers.
 #[derive(Clone, Copy, Debug)]
@@ -18,12 +20,8 @@ pub(crate) struct AuthConfig {
 }
 
 impl AuthConfig {
-    pub(super) fn parse(raw: RawAuth, faults: &mut Faults) -> Option<Self> {
-        let rule = "a whole number of seconds from 0 to 3600";
-        let stale_for = faults.parse("AUTH_STALE_SECONDS", raw.stale_seconds, DEFAULT_STALE, rule, |text| {
-            text.parse().ok().filter(|seconds| (0..=MAX_STALE_SECONDS).contains(seconds)).map(TimeDelta::seconds)
-        });
-        Some(Self { stale_for: stale_for? })
+    pub(super) fn new(section: AuthSection) -> Option<Self> {
+        Some(Self { stale_for: TimeDelta::from_std(section.stale_seconds.good()?.0).ok()? })
     }
 }
 

@@ -2,8 +2,13 @@
 
 use url::Url;
 
-use super::environment::RawCors;
-use super::faults::Faults;
+use super::section::{NONE, section};
+use super::value::Value;
+
+section!("CORS", "CORS_", CorsSection {
+    /// The origins of pages that may call this service from a browser with a token. See [browser.md](browser.md#cors).
+    allowed_origins: Origins => NONE, example "https://app.example.com";
+});
 
 /// The origins whose pages may read responses.
 #[derive(Clone, Debug, Default)]
@@ -13,22 +18,34 @@ pub(crate) struct CorsConfig {
 }
 
 impl CorsConfig {
-    pub(super) fn parse(raw: RawCors, faults: &mut Faults) -> Self {
-        Self { allowed_origins: origins("CORS_ALLOWED_ORIGINS", raw.allowed_origins.as_deref(), faults) }
+    pub(super) fn new(section: CorsSection) -> Option<Self> {
+        Some(Self { allowed_origins: section.allowed_origins.or(Origins(Vec::new()))?.0 })
     }
 }
 
-/// The origins of a comma-separated list. Each invalid entry is a fault, identified by its position because values are not printed.
-pub(super) fn origins(variable: &str, raw: Option<&str>, faults: &mut Faults) -> Vec<String> {
-    let entries = raw.into_iter().flat_map(|raw| raw.split(',')).map(str::trim).enumerate();
-    let mut origins = Vec::new();
-    for (index, entry) in entries.filter(|(_, entry)| !entry.is_empty()) {
-        match fault_of(entry) {
-            None => origins.push(entry.to_owned()),
-            Some(fault) => faults.add(variable, format!("a list of exact origins; entry {} {fault}", index + 1)),
-        }
+/// A list of exact origins.
+pub(super) struct Origins(pub(super) Vec<String>);
+
+impl Value for Origins {
+    const TYPE: &'static str = "list";
+    const RULE: &'static str =
+        "a list of exact origins as browsers send them, such as https://app.example.com; no wildcard, no `null`";
+
+    fn parse(text: &str) -> Option<Self> {
+        let origins = entries(text).map(|(_, entry)| fault_of(entry).is_none().then(|| entry.to_owned()));
+        origins.collect::<Option<_>>().map(Self)
     }
-    origins
+
+    /// Each invalid entry is a fault, identified by its position because values are not printed.
+    fn broken_rules(text: &str) -> Vec<String> {
+        let faults = entries(text).filter_map(|(index, entry)| Some((index + 1, fault_of(entry)?)));
+        faults.map(|(position, fault)| format!("a list of exact origins; entry {position} {fault}")).collect()
+    }
+}
+
+/// The entries of a comma-separated list with their positions, without empty ones.
+fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split(',').map(str::trim).enumerate().filter(|(_, entry)| !entry.is_empty())
 }
 
 /// Why an entry is not an origin. Browsers send one spelling, which is compared byte for byte: any other would never match.
@@ -53,9 +70,7 @@ mod tests {
     use super::*;
 
     fn parse(list: &str) -> Result<Vec<String>, String> {
-        let mut faults = Faults::default();
-        let origins = origins("CORS_ALLOWED_ORIGINS", Some(list), &mut faults);
-        faults.into_result().map(|()| origins).map_err(|error| error.to_string())
+        Origins::parse(list).map(|origins| origins.0).ok_or_else(|| Origins::broken_rules(list).join("\n"))
     }
 
     #[test]

@@ -1,13 +1,34 @@
 //! `DATABASE_`: the database connection.
 
-use std::time::Duration;
-
-use super::environment::RawDatabase;
-use super::faults::Faults;
+use super::section::{described, section, value};
+use super::value::{Number, Seconds, Value};
 use crate::database::{DatabaseConfig, DatabaseUrl, Synchronous};
 
-/// The default SQLite file.
-const DEFAULT_FILE: &str = "portcullis.db";
+section!("Database", "DATABASE_", DatabaseSection {
+    /// The database: an SQLite file, or a PostgreSQL database with libpq's parameters, such as `?sslmode=verify-full`. See
+    /// [PostgreSQL](configuration.md#postgresql).
+    url: DatabaseUrl => value("sqlite://portcullis.db");
+    /// The server itself, if `DATABASE_URL` leads to a pooler. Migrations behind PgBouncer require it. Without it, changes by other replicas
+    /// are detected by polling every two seconds.
+    direct_url: ServerUrl => described("as `DATABASE_URL`");
+    /// `true` if `DATABASE_URL` leads to PgBouncer in transaction mode: no session state is used.
+    pgbouncer: bool => value("false");
+    /// `true` applies pending migrations at every start; otherwise run `portcullis migrate`.
+    migrate: bool => value("false");
+    /// `full` makes every commit wait for the disk, so that a power failure loses no commit (SQLite).
+    synchronous: Synchronous => value("normal");
+    /// The number of concurrent transactions of one replica; on SQLite, the number of readers in addition to the writer. Multiplied by the
+    /// number of replicas, it must stay below the server's `max_connections`.
+    pool_size: Number<u32, 1, 1000> => value("8");
+    /// How long a request may wait for a connection before it is answered with 503.
+    pool_wait_seconds: Seconds<1, 3600> => value("2");
+    /// The time limit of a statement (PostgreSQL).
+    statement_timeout_seconds: Seconds<1, 3600> => value("10");
+    /// How long a statement may wait for another transaction (PostgreSQL).
+    lock_timeout_seconds: Seconds<1, 3600> => value("5");
+    /// The name of the service in PostgreSQL's list of connections.
+    application_name: ApplicationName => value("portcullis");
+});
 
 /// The database connection, and whether migrations run at startup.
 #[derive(Clone, Debug)]
@@ -16,82 +37,85 @@ pub(crate) struct DatabaseSettings {
     pub(crate) migrate_at_start: bool,
 }
 
-/// The largest connection pool of one replica.
-const MAX_CONNECTIONS: u32 = 1_000;
-/// PostgreSQL truncates longer application names.
-const MAX_NAME_LENGTH: usize = 63;
-
 impl DatabaseSettings {
-    pub(super) fn parse(raw: RawDatabase, faults: &mut Faults) -> Option<Self> {
-        let url = match raw.url.as_deref().map(DatabaseUrl::parse) {
-            None => Some(DatabaseUrl::sqlite(DEFAULT_FILE)),
-            Some(Ok(url)) => Some(url),
-            Some(Err(refusal)) => {
-                let forms = "of the form sqlite://<file> or postgres://<user>:<password>@<host>/<database>";
-                faults.add("DATABASE_URL", format!("{forms} ({refusal})"));
-                None
-            }
-        };
-        let direct_url =
-            faults.parse("DATABASE_DIRECT_URL", raw.direct_url, None, "of the form postgres://…", |text| {
-                DatabaseUrl::parse(text).ok().filter(DatabaseUrl::is_server).map(Some)
-            });
-        let is_pooled = flag(faults, "DATABASE_PGBOUNCER", raw.pgbouncer);
-        let migrate_at_start = flag(faults, "DATABASE_MIGRATE", raw.migrate);
-        let rule = "`normal` or `full`";
-        let synchronous =
-            faults.parse("DATABASE_SYNCHRONOUS", raw.synchronous, Synchronous::Normal, rule, |text| match text {
-                "normal" => Some(Synchronous::Normal),
-                "full" => Some(Synchronous::Full),
-                _ => None,
-            });
-        let defaults = DatabaseConfig::new(url?);
-        let rule = "a whole number from 1 to 1000";
-        let pool_size = faults.parse("DATABASE_POOL_SIZE", raw.pool_size, defaults.pool_size, rule, |text| {
-            text.parse().ok().filter(|size| (1..=MAX_CONNECTIONS).contains(size))
-        });
-        let pool_wait = seconds(faults, "DATABASE_POOL_WAIT_SECONDS", raw.pool_wait_seconds, defaults.pool_wait);
-        let statement_timeout = seconds(
-            faults,
-            "DATABASE_STATEMENT_TIMEOUT_SECONDS",
-            raw.statement_timeout_seconds,
-            defaults.statement_timeout,
-        );
-        let lock_timeout =
-            seconds(faults, "DATABASE_LOCK_TIMEOUT_SECONDS", raw.lock_timeout_seconds, defaults.lock_timeout);
-        let rule = "1 to 63 printable ASCII characters";
-        let application_name = faults.parse(
-            "DATABASE_APPLICATION_NAME",
-            raw.application_name,
-            defaults.application_name.clone(),
-            rule,
-            |text| {
-                let is_name =
-                    (1..=MAX_NAME_LENGTH).contains(&text.len()) && !text.contains(|c: char| !matches!(c, ' '..='~'));
-                is_name.then(|| text.to_owned())
-            },
-        );
+    pub(super) fn new(section: DatabaseSection) -> Option<Self> {
         let connection = DatabaseConfig {
-            direct_url: direct_url?,
-            is_pooled: is_pooled?,
-            synchronous: synchronous?,
-            pool_size: pool_size?,
-            pool_wait: pool_wait?,
-            statement_timeout: statement_timeout?,
-            lock_timeout: lock_timeout?,
-            application_name: application_name?,
-            ..defaults
+            url: section.url.good()?,
+            direct_url: section.direct_url.optional()?.map(|url| url.0),
+            is_pooled: section.pgbouncer.good()?,
+            synchronous: section.synchronous.good()?,
+            pool_size: section.pool_size.good()?.0,
+            pool_wait: section.pool_wait_seconds.good()?.0,
+            statement_timeout: section.statement_timeout_seconds.good()?.0,
+            lock_timeout: section.lock_timeout_seconds.good()?.0,
+            application_name: section.application_name.good()?.0,
         };
-        Some(Self { connection, migrate_at_start: migrate_at_start? })
+        Some(Self { connection, migrate_at_start: section.migrate.good()? })
     }
 }
 
-fn flag(faults: &mut Faults, variable: &str, raw: Option<String>) -> Option<bool> {
-    faults.parse(variable, raw, false, "`true` or `false`", |text| text.parse().ok())
+impl Value for DatabaseUrl {
+    const TYPE: &'static str = "URL";
+    const RULE: &'static str = "of the form `sqlite://<file>` or `postgres://<user>:<password>@<host>/<database>`";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+
+    fn broken_rules(text: &str) -> Vec<String> {
+        let refusal = Self::parse(text).err().map(|refusal| format!("{} ({refusal})", <Self as Value>::rule()));
+        refusal.into_iter().collect()
+    }
 }
 
-fn seconds(faults: &mut Faults, variable: &str, raw: Option<String>, default: Duration) -> Option<Duration> {
-    faults.parse(variable, raw, default, "a whole number of seconds from 1 to 3600", |text| {
-        text.parse().ok().filter(|seconds| (1..=3_600).contains(seconds)).map(Duration::from_secs)
-    })
+/// The URL of a PostgreSQL server.
+pub(super) struct ServerUrl(DatabaseUrl);
+
+impl Value for ServerUrl {
+    const TYPE: &'static str = "URL";
+    const RULE: &'static str = "of the form `postgres://…`";
+
+    fn parse(text: &str) -> Option<Self> {
+        DatabaseUrl::parse(text).ok().filter(DatabaseUrl::is_server).map(Self)
+    }
+}
+
+impl Value for Synchronous {
+    const TYPE: &'static str = "word";
+    const RULE: &'static str = "`normal` or `full`";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "normal" => Some(Self::Normal),
+            "full" => Some(Self::Full),
+            _ => None,
+        }
+    }
+}
+
+/// A name that PostgreSQL does not truncate.
+pub(super) struct ApplicationName(String);
+
+impl Value for ApplicationName {
+    const TYPE: &'static str = "text";
+    const RULE: &'static str = "1 to 63 printable ASCII characters";
+
+    fn parse(text: &str) -> Option<Self> {
+        let is_name = (1..=63).contains(&text.len()) && text.chars().all(|c| matches!(c, ' '..='~'));
+        is_name.then(|| Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn defaults_are_those_of_the_library() {
+        let config = Config::from_vars([("", ""); 0]).unwrap();
+        let expected = DatabaseConfig::new(DatabaseUrl::sqlite("portcullis.db"));
+        assert_eq!(format!("{:?}", config.database.connection), format!("{expected:?}"));
+        assert!(!config.database.migrate_at_start);
+    }
 }

@@ -3,20 +3,17 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 
-use super::environment::{FILE_SUFFIX, variables};
-
-/// Its tables of variables have each default. A test checks the defaults against the code.
-const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
+use super::bootstrap::Identity;
+use super::list::{self, FILE_SUFFIX};
+use super::section::{Fallback, Spec};
+use super::value::Value;
 
 /// The mask of a secret.
 const STARS: &str = "********";
 
-/// Variables whose names end with one of these hold secrets.
-const SECRET_ENDINGS: &[&str] = &["_SECRET", "_KEY", "_KEYS", "_PASSWORD", "_TOKEN", "_HEADERS"];
-
 /// The effective value of one variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Setting {
+pub(crate) struct EffectiveSetting {
     pub(crate) variable: &'static str,
     /// Safe to print: secrets are masked.
     pub(crate) value: String,
@@ -51,41 +48,38 @@ impl std::fmt::Display for Origin {
 }
 
 /// Every known variable. `vars` includes the variables of `.env`; `own` holds the names that were set before `.env` was loaded.
-pub(super) fn settings(vars: impl Iterator<Item = (OsString, OsString)>, own: &HashSet<OsString>) -> Vec<Setting> {
+pub(super) fn settings(
+    vars: impl Iterator<Item = (OsString, OsString)>,
+    own: &HashSet<OsString>,
+) -> Vec<EffectiveSetting> {
     let set: BTreeMap<OsString, OsString> = vars.filter(|(_, value)| !value.is_empty()).collect();
-    let defaults = defaults();
-    let setting = |variable: &'static str| {
+    let setting = |spec: &'static Spec| {
+        let variable = spec.variable;
         let from_file = format!("{variable}{FILE_SUFFIX}");
         if let Some(value) = set.get(OsStr::new(variable)) {
             let origin = if own.contains(OsStr::new(variable)) { Origin::Environment } else { Origin::DotEnv };
-            return Setting { variable, value: shown(variable, &value.to_string_lossy()), origin };
+            return EffectiveSetting { variable, value: shown(spec, &value.to_string_lossy()), origin };
         }
         if let Some(path) = set.get(OsStr::new(&from_file)) {
             let origin = if own.contains(OsStr::new(&from_file)) { Origin::File } else { Origin::FileOfDotEnv };
             let value = match std::fs::read_to_string(path) {
-                Ok(text) => shown(variable, text.trim_end_matches(['\r', '\n'])),
+                Ok(text) => shown(spec, text.trim_end_matches(['\r', '\n'])),
                 Err(_) => "(unreadable)".to_owned(),
             };
-            return Setting { variable, value, origin };
+            return EffectiveSetting { variable, value, origin };
         }
-        let value = defaults.get(variable).copied().unwrap_or("none").replace('`', "");
-        Setting { variable, value, origin: Origin::Default }
+        let value = match spec.default {
+            Fallback::Value(value) => value.to_owned(),
+            Fallback::Described(words) => words.replace('`', ""),
+        };
+        EffectiveSetting { variable, value, origin: Origin::Default }
     };
-    variables().map(setting).collect()
-}
-
-/// The documented default of each variable: the third column of its row.
-fn defaults() -> BTreeMap<&'static str, &'static str> {
-    let rows = DOCUMENTATION.lines().filter_map(|line| {
-        let mut cells = line.strip_prefix("| `")?.split(" | ");
-        Some((cells.next()?.strip_suffix('`')?, cells.nth(1)?))
-    });
-    rows.collect()
+    list::settings().map(setting).collect()
 }
 
 /// The value on one line, with secrets masked.
-fn shown(variable: &str, value: &str) -> String {
-    if SECRET_ENDINGS.iter().any(|ending| variable.ends_with(ending)) || value.contains("PRIVATE KEY") {
+fn shown(spec: &Spec, value: &str) -> String {
+    if spec.is_secret || value.contains("PRIVATE KEY") {
         return STARS.to_owned();
     }
     if value.to_ascii_lowercase().contains("password=") {
@@ -96,7 +90,7 @@ fn shown(variable: &str, value: &str) -> String {
         return format!("{lines} lines");
     }
     // An issuer and a subject: not a URL with credentials.
-    let value = if variable == "BOOTSTRAP_ADMIN" { value.to_owned() } else { without_password(value) };
+    let value = if spec.kind == Identity::TYPE { value.to_owned() } else { without_password(value) };
     value.chars().filter(|c| !c.is_control()).collect()
 }
 
@@ -121,12 +115,12 @@ mod tests {
     use super::*;
     use crate::Config;
 
-    fn of(vars: &[(&str, &str)], own: &[&str]) -> Vec<Setting> {
+    fn of(vars: &[(&str, &str)], own: &[&str]) -> Vec<EffectiveSetting> {
         let vars = vars.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         settings(vars, &own.iter().map(OsString::from).collect())
     }
 
-    fn find<'a>(settings: &'a [Setting], variable: &str) -> (&'a str, Origin) {
+    fn find<'a>(settings: &'a [EffectiveSetting], variable: &str) -> (&'a str, Origin) {
         let setting = settings.iter().find(|setting| setting.variable == variable).unwrap();
         (&setting.value, setting.origin)
     }
@@ -192,13 +186,12 @@ mod tests {
             format!("{:?}", config.unwrap_or_else(|error| panic!("{extra:?}: {error}")))
         };
         let unset = parsed(None);
-        let defaults = defaults();
-        let documented = variables().filter_map(|variable| {
-            let default = defaults[variable].strip_prefix('`')?.strip_suffix('`')?;
+        let documented = list::settings().filter_map(|spec| {
             // These are valid only where introspection is enabled.
             let is_for_introspection =
-                ["OIDC_INTROSPECTION_AUTH", "OIDC_INTROSPECTION_REQUIRE_AUD", "OIDC_TRUST_ACTIVE"].contains(&variable);
-            (!default.contains('`') && !is_for_introspection).then_some((variable, default))
+                ["OIDC_INTROSPECTION_AUTH", "OIDC_INTROSPECTION_REQUIRE_AUD", "OIDC_TRUST_ACTIVE"]
+                    .contains(&spec.variable);
+            Some((spec.variable, spec.default.value()?)).filter(|_| !is_for_introspection)
         });
         let documented: Vec<_> = documented.collect();
         assert!(documented.len() > 15, "{documented:?}");

@@ -35,7 +35,7 @@ impl ConfigError {
         Self { faults }
     }
 
-    /// All faults, in the order of the documentation.
+    /// All faults, section by section.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
@@ -58,23 +58,6 @@ pub(super) struct Faults(Vec<Fault>);
 impl Faults {
     pub(super) fn add(&mut self, variable: impl Into<String>, must_be: impl Into<String>) {
         self.0.push(Fault { variable: variable.into(), must_be: must_be.into() });
-    }
-
-    /// The parsed value of `raw`, or `default` if it is absent. Returns `None` and adds a fault if it does not parse.
-    pub(super) fn parse<T>(
-        &mut self,
-        variable: &str,
-        raw: Option<String>,
-        default: T,
-        must_be: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        let Some(raw) = raw else { return Some(default) };
-        let parsed = parse(raw.trim());
-        if parsed.is_none() {
-            self.add(variable, must_be);
-        }
-        parsed
     }
 
     pub(super) fn into_result(self) -> Result<(), ConfigError> {

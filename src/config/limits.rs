@@ -2,15 +2,55 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::environment::{RawRateLimit, RawServer};
-use super::faults::Faults;
-use super::server::{number, seconds};
+use super::section::{NONE, section, value};
+use super::setting::Setting;
+use super::value::{Bytes, Item, List, Number, Seconds};
 use crate::oidc::TokenVerifier;
+
+/// The longest legitimate header field carries a token.
+const LONGEST_FIELD: u64 = TokenVerifier::MAX_TOKEN_BYTES as u64;
+/// The largest configurable body.
+const LARGEST_BODY: u64 = 64 * 1024 * 1024;
+
+section!("Limits of a request", "SERVER_", LimitsSection {
+    /// The maximum length of a header field.
+    field_bytes: Bytes<1024, LONGEST_FIELD> => value("16384");
+    /// The maximum size of a body.
+    // The largest expected body is a small JSON object.
+    body_bytes: Bytes<1024, LARGEST_BODY> => value("65536");
+    /// The time limit of the head of a connection's first request.
+    head_seconds: Seconds<1, 600> => value("5");
+    /// The time limit of a body, measured from the end of the head.
+    body_seconds: Seconds<1, 3600> => value("15");
+    /// How long a connection may stay idle. It must exceed the idle timeout of the proxy in front, or requests hit closed connections.
+    keep_alive_seconds: Seconds<1, 3600> => value("75");
+    /// The maximum number of concurrent connections of each worker (one per core). Further connections wait.
+    connections: Number<usize, 1, 1_000_000> => value("10000");
+});
+
+section!("Server", "SERVER_", ProxySection {
+    /// The proxies whose `X-Forwarded-For` and `X-Request-Id` are accepted. Without it, all clients behind a proxy share one address and
+    /// one budget.
+    trusted_proxies: List<IpNet> => NONE, example "10.0.0.0/8";
+});
+
+section!("Rate limits", "RATE_LIMIT_", RateLimitSection {
+    /// The number of refused credentials per address and minute, of every kind. When it is used up, only credentials that were accepted
+    /// before are verified.
+    failures_per_minute: Quota => value("300");
+    /// The number of requests per principal and minute.
+    requests_per_minute: Quota => value("6000");
+    /// The number of profile edits per user and hour.
+    profile_edits_per_hour: Quota => value("30");
+    /// `true` disables the three limits, for load tests.
+    disabled: bool => value("false");
+});
+
+type Quota = Number<u32, 1, 1_000_000>;
 
 /// Limits of one request and one connection.
 #[derive(Clone, Debug)]
@@ -31,45 +71,26 @@ pub(crate) struct Limits {
     pub(crate) trusted_proxies: Vec<IpNet>,
 }
 
-/// The largest expected body is a small JSON object.
-const BODY_BYTES: u64 = 64 * 1024;
-
 impl Limits {
-    pub(super) fn parse(raw: &RawServer, faults: &mut Faults) -> Option<Self> {
-        let mut count = |variable, raw: &Option<String>, default, range: RangeInclusive<u64>| {
-            let number = number(variable, raw.clone(), default, range, faults)?;
-            usize::try_from(number).ok()
-        };
-        // The longest legitimate header field carries a token.
-        let longest = u64::try_from(TokenVerifier::MAX_TOKEN_BYTES).unwrap_or(u64::MAX);
-        let field_bytes = count("SERVER_FIELD_BYTES", &raw.field_bytes, longest, 1024..=longest);
-        let body_bytes = count("SERVER_BODY_BYTES", &raw.body_bytes, BODY_BYTES, 1024..=64 * 1024 * 1024);
-        let connections = count("SERVER_CONNECTIONS", &raw.connections, 10_000, 1..=1_000_000);
-        let head = seconds("SERVER_HEAD_SECONDS", raw.head_seconds.clone(), 5, 1..=600, faults);
-        let body = seconds("SERVER_BODY_SECONDS", raw.body_seconds.clone(), 15, 1..=3600, faults);
-        let keep_alive = seconds("SERVER_KEEP_ALIVE_SECONDS", raw.keep_alive_seconds.clone(), 75, 1..=3600, faults);
-        let trusted_proxies = faults.parse(
-            "SERVER_TRUSTED_PROXIES",
-            raw.trusted_proxies.clone(),
-            Vec::new(),
-            "a comma-separated list of addresses and networks, such as 10.0.0.0/8, 2001:db8::/32",
-            networks,
-        );
+    pub(super) fn new(section: LimitsSection, proxies: ProxySection) -> Option<Self> {
         Some(Self {
-            field_bytes: field_bytes?,
-            body_bytes: body_bytes?,
-            head: head?,
-            body: body?,
-            keep_alive: keep_alive?,
-            connections: connections?,
-            trusted_proxies: trusted_proxies?,
+            field_bytes: section.field_bytes.good()?.0,
+            body_bytes: section.body_bytes.good()?.0,
+            head: section.head_seconds.good()?.0,
+            body: section.body_seconds.good()?.0,
+            keep_alive: section.keep_alive_seconds.good()?.0,
+            connections: section.connections.good()?.0,
+            trusted_proxies: proxies.trusted_proxies.or(List(Vec::new()))?.0,
         })
     }
 }
 
-fn networks(list: &str) -> Option<Vec<IpNet>> {
-    let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    entries.map(|entry| entry.parse().ok().or_else(|| Some(entry.parse::<IpAddr>().ok()?.into()))).collect()
+impl Item for IpNet {
+    const RULE: &'static str = "a comma-separated list of addresses and networks, such as `10.0.0.0/8, 2001:db8::/32`";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.into()))
+    }
 }
 
 /// Rate limits; `None` means unlimited.
@@ -84,18 +105,12 @@ pub(crate) struct RateLimitConfig {
 }
 
 impl RateLimitConfig {
-    pub(super) fn parse(raw: RawRateLimit, faults: &mut Faults) -> Option<Self> {
-        let mut quota = |variable, raw, default| {
-            let number = number(variable, raw, default, 1..=1_000_000, faults)?;
-            Some(u32::try_from(number).ok().and_then(NonZeroU32::new))
-        };
-        let failures = quota("RATE_LIMIT_FAILURES_PER_MINUTE", raw.failures_per_minute, 300);
-        let requests = quota("RATE_LIMIT_REQUESTS_PER_MINUTE", raw.requests_per_minute, 6_000);
-        let profile_edits = quota("RATE_LIMIT_PROFILE_EDITS_PER_HOUR", raw.profile_edits_per_hour, 30);
-        let rule = "`true` or `false`";
-        let disabled = faults.parse("RATE_LIMIT_DISABLED", raw.disabled, false, rule, |text| text.parse().ok())?;
-        let (failures, requests, profile_edits) = (failures?, requests?, profile_edits?);
-        Some(if disabled {
+    pub(super) fn new(section: RateLimitSection) -> Option<Self> {
+        let quota = |setting: Setting<Quota>| setting.good().map(|quota| NonZeroU32::new(quota.0));
+        let failures = quota(section.failures_per_minute)?;
+        let requests = quota(section.requests_per_minute)?;
+        let profile_edits = quota(section.profile_edits_per_hour)?;
+        Some(if section.disabled.good()? {
             Self { failures: None, requests: None, profile_edits: None }
         } else {
             Self { failures, requests, profile_edits }
@@ -106,6 +121,11 @@ impl RateLimitConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::value::Value;
+
+    fn networks(text: &str) -> Option<Vec<IpNet>> {
+        List::parse(text).map(|list| list.0)
+    }
 
     #[test]
     fn trusted_proxies_are_addresses_and_networks() {

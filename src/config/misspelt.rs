@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::environment::{FILE_SUFFIX, is_known, prefixes, variables};
+use super::list::{FILE_SUFFIX, known, prefixes, variables};
 
 /// The prefix shared with OpenTelemetry's own variables: only near matches of known settings are reported.
 const STANDARD_PREFIX: &str = "OTEL_";
@@ -34,7 +34,7 @@ pub(crate) fn unknown_variables() -> Vec<UnknownVariable> {
 }
 
 fn unknown(name: String, value: &str) -> Option<UnknownVariable> {
-    if is_known(&name) || OTHERS.contains(&&*name) || is_service_link(&name, value) {
+    if known(&name).is_some() || OTHERS.contains(&&*name) || is_service_link(&name, value) {
         return None;
     }
     let nearest = nearest(&name);
@@ -59,13 +59,13 @@ fn is_service_link(name: &str, value: &str) -> bool {
 
 /// The known variable with the smallest edit distance, and that distance: at most a quarter of its length.
 fn nearest(name: &str) -> Option<(String, usize)> {
-    let files = variables().map(|known| format!("{known}{FILE_SUFFIX}"));
+    let files = variables().map(|variable| format!("{variable}{FILE_SUFFIX}"));
     let candidates = variables().map(str::to_owned).chain(files);
-    let near = candidates.map(|known| {
-        let edits = edits(name, &known);
-        (known, edits)
+    let near = candidates.map(|variable| {
+        let edits = edits(name, &variable);
+        (variable, edits)
     });
-    near.filter(|(known, edits)| edits * 4 <= known.len()).min_by_key(|(_, edits)| *edits)
+    near.filter(|(variable, edits)| edits * 4 <= variable.len()).min_by_key(|(_, edits)| *edits)
 }
 
 /// The Levenshtein distance of two names: the number of insertions, removals and replacements.

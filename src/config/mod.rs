@@ -4,28 +4,35 @@
 //! may name a file that holds the value. All faults are reported at once. A fault names the variable and its rule, never the value.
 
 mod auth;
+mod block;
 mod bootstrap;
 mod cors;
 mod database;
+#[cfg(test)]
+mod documents;
 mod dot_env;
 mod effective;
 mod environment;
 mod faults;
 mod issuer;
 mod limits;
+mod list;
 mod log;
 mod misspelt;
 mod oidc;
+mod section;
 mod server;
 mod session;
+mod setting;
 mod traces;
+mod value;
 
 pub use faults::{ConfigError, Fault};
 
 pub(crate) use auth::AuthConfig;
 pub(crate) use cors::CorsConfig;
 pub(crate) use database::DatabaseSettings;
-pub(crate) use effective::Setting;
+pub(crate) use effective::EffectiveSetting;
 pub(crate) use limits::{Limits, RateLimitConfig};
 pub(crate) use misspelt::unknown_variables;
 pub(crate) use oidc::OidcConfig;
@@ -40,7 +47,6 @@ use crate::models::IdentityKey;
 use crate::oidc::IssuerSettings;
 use crate::telemetry::{LogConfig, TraceConfig};
 
-use environment::Environment;
 use faults::Faults;
 
 /// The complete configuration.
@@ -76,7 +82,7 @@ impl Config {
     }
 
     /// As [`from_env`](Self::from_env), and the effective value of every variable.
-    pub(crate) fn with_origins() -> (Vec<Setting>, Result<Self, ConfigError>) {
+    pub(crate) fn with_origins() -> (Vec<EffectiveSetting>, Result<Self, ConfigError>) {
         // Collected before `.env` is added to the environment.
         let own = std::env::vars_os().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
         let config = Self::from_env();
@@ -120,38 +126,36 @@ impl Config {
     }
 
     fn read(vars: impl Iterator<Item = (OsString, OsString)>, mut faults: Faults) -> Result<Self, ConfigError> {
-        let raw = Environment::collect(vars, &mut faults);
-        let limits = Limits::parse(&raw.server, &mut faults);
-        let rate_limit = RateLimitConfig::parse(raw.rate_limit, &mut faults);
-        let server = ServerConfig::parse(raw.server, &mut faults);
-        let database = DatabaseSettings::parse(raw.database, &mut faults);
-        let auth = AuthConfig::parse(raw.auth, &mut faults);
-        let oidc = OidcConfig::parse(raw.oidc, server.as_ref(), &mut faults);
-        let cors = CorsConfig::parse(raw.cors, &mut faults);
-        let session = SessionConfig::parse(raw.session, oidc.as_ref(), server.as_ref(), &mut faults);
-        let bootstrap_admin = bootstrap::parse(raw.bootstrap, oidc.as_ref(), &mut faults);
-        let log = LogConfig::parse(raw.log, &mut faults);
-        let traces = TraceConfig::parse(raw.otel, &mut faults);
+        let variables = environment::read(vars, &mut faults);
+        let server = ServerConfig::new(variables.section(&mut faults), &mut faults);
+        let limits = Limits::new(variables.section(&mut faults), variables.section(&mut faults));
+        let rate_limit = RateLimitConfig::new(variables.section(&mut faults));
+        let database = DatabaseSettings::new(variables.section(&mut faults));
+        let auth = AuthConfig::new(variables.section(&mut faults));
+        let oidc = OidcConfig::new(&variables, server.as_ref(), &mut faults);
+        let cors = CorsConfig::new(variables.section(&mut faults));
+        let session = SessionConfig::new(variables.section(&mut faults), oidc.as_ref(), server.as_ref(), &mut faults);
+        let bootstrap_admin = bootstrap::admin(variables.section(&mut faults), oidc.as_ref(), &mut faults);
+        let log = LogConfig::new(variables.section(&mut faults));
+        let traces = TraceConfig::new(variables.section(&mut faults));
         faults.into_result()?;
-        match (server, limits, rate_limit, database, auth, log, traces) {
-            (Some(server), Some(limits), Some(rate_limit), Some(database), Some(auth), Some(log), Some(traces)) => {
-                Ok(Self {
-                    server,
-                    limits,
-                    rate_limit,
-                    database,
-                    auth,
-                    oidc,
-                    cors,
-                    session,
-                    bootstrap_admin,
-                    log,
-                    traces,
-                })
-            }
-            // Unreachable: a parser that returns `None` has added a fault, so `into_result` has returned.
-            _ => Err(ConfigError::new(Vec::new())),
-        }
+        let config = || {
+            Some(Self {
+                server: server?,
+                limits: limits?,
+                rate_limit: rate_limit?,
+                database: database?,
+                auth: auth?,
+                oidc,
+                cors: cors?,
+                session,
+                bootstrap_admin,
+                log: log?,
+                traces: traces?,
+            })
+        };
+        // A missing section has added a fault, so `into_result` has returned already.
+        config().ok_or_else(|| ConfigError::new(Vec::new()))
     }
 }
 

@@ -4,47 +4,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::ConfigError;
-use super::environment::RawOidc;
+use super::block::Block;
 use super::faults::Faults;
-use super::issuer::{self, Block, split};
+use super::issuer::{self, ISSUER_SECTIONS};
+use super::section::{NONE, Variables, section};
 use super::server::ServerConfig;
+use super::setting::Setting;
+use super::value::{Item, List, Value};
 use crate::oidc::{IssuerSettings, PlainHttp};
 
-/// The settings of the issuer that is configured by variables, each with its variable.
-const VARIABLES: &[(&str, &str)] = &[
-    ("issuer", "OIDC_ISSUER"),
-    ("preset", "OIDC_PROVIDER"),
-    ("tenants", "OIDC_TENANTS"),
-    ("discovery_url", "OIDC_DISCOVERY_URL"),
-    ("jwks_url", "OIDC_JWKS_URL"),
-    ("audiences", "OIDC_AUDIENCE"),
-    ("allowed_clients", "OIDC_ALLOWED_CLIENTS"),
-    ("algorithms", "OIDC_ALGORITHMS"),
-    ("accept_id_tokens", "OIDC_ACCEPT_ID_TOKENS"),
-    ("roles_claim", "OIDC_ROLES_CLAIM"),
-    ("roles_separator", "OIDC_ROLES_SEPARATOR"),
-    ("allow_admin_role", "OIDC_ALLOW_ADMIN_ROLE"),
-    ("administrative_roles", "OIDC_ADMINISTRATIVE_ROLES"),
-    ("scope_mode", "OIDC_SCOPE_MODE"),
-    ("scope_prefix", "OIDC_SCOPE_PREFIX"),
-    ("jit", "OIDC_JIT"),
-    ("first_party_clients", "OIDC_FIRST_PARTY_CLIENTS"),
-    ("opaque", "OIDC_OPAQUE"),
-    ("opaque_prefix", "OIDC_OPAQUE_PREFIX"),
-    ("introspect", "OIDC_INTROSPECT"),
-    ("introspection_url", "OIDC_INTROSPECTION_URL"),
-    ("introspection_client_id", "OIDC_INTROSPECTION_CLIENT_ID"),
-    ("introspection_auth", "OIDC_INTROSPECTION_AUTH"),
-    ("introspection_client_secret", "OIDC_INTROSPECTION_CLIENT_SECRET"),
-    ("introspection_private_key", "OIDC_INTROSPECTION_PRIVATE_KEY"),
-    ("introspection_private_key_id", "OIDC_INTROSPECTION_PRIVATE_KEY_ID"),
-    ("introspection_require_aud", "OIDC_INTROSPECTION_REQUIRE_AUD"),
-    ("trust_active", "OIDC_TRUST_ACTIVE"),
-    ("extra_ca", "OIDC_EXTRA_CA"),
-    ("client_id", "OIDC_CLIENT_ID"),
-    ("client_secret", "OIDC_CLIENT_SECRET"),
-    ("login_scopes", "OIDC_LOGIN_SCOPES"),
-];
+section!("Issuer", "OIDC_", IssuersSection {
+    /// Additional or alternative issuers. The file is read again on SIGHUP. See
+    /// [identity-providers.md](identity-providers.md#several-issuers).
+    issuers_file: IssuersFile => NONE;
+    /// Internal hosts to which plain http is allowed. Not allowed while `SERVER_PUBLIC_URL` is https.
+    allow_http_hosts: List<HostAndPort> => NONE;
+});
+
+section!("Documentation page", "OIDC_", DocsSection {
+    /// The public client with which `/docs/` signs users in at the first issuer: code and PKCE, with the redirect URI
+    /// `<SERVER_PUBLIC_URL>/docs/oauth2-redirect.html`.
+    docs_client_id: String => NONE;
+    /// Additional authorization parameters of that client, such as `audience=https://api.example.com`. Requires `OIDC_DOCS_CLIENT_ID`.
+    docs_parameters: Parameters => NONE;
+});
 
 /// The issuers, and the source to reload them from.
 #[derive(Clone, Debug)]
@@ -73,13 +56,13 @@ struct IssuerSource {
 }
 
 impl OidcConfig {
-    /// Returns `None` if no issuer is configured, or if a fault was added.
-    pub(super) fn parse(mut raw: RawOidc, server: Option<&ServerConfig>, faults: &mut Faults) -> Option<Self> {
-        let plain_http = plain_http(raw.allow_http_hosts.take(), server, faults);
-        let file = raw.issuers_file.take().map(PathBuf::from);
-        let docs = docs_client(raw.docs_client_id.take(), raw.docs_parameters.take(), faults);
-        let by_variables = by_variables(raw, &plain_http, faults);
-        let source = IssuerSource { by_variables, file, plain_http };
+    /// Returns `None` if no issuer is configured, or if a setting is bad.
+    pub(super) fn new(variables: &Variables, server: Option<&ServerConfig>, faults: &mut Faults) -> Option<Self> {
+        let section: IssuersSection = variables.section(faults);
+        let plain_http = plain_http(section.allow_http_hosts, server, faults);
+        let docs = docs_client(variables.section(faults), faults);
+        let by_variables = by_variables(&variables.0, &plain_http, faults);
+        let source = IssuerSource { by_variables, file: section.issuers_file.good().map(|file| file.0), plain_http };
         let issuers = source.read(faults);
         (!issuers.is_empty()).then_some(Self { issuers, docs, source })
     }
@@ -119,7 +102,7 @@ impl IssuerSource {
         if let Some(path) = &self.file {
             match std::fs::read_to_string(path) {
                 Ok(text) => issuers.extend(self.in_file(&text, faults)),
-                Err(_) => faults.add("OIDC_ISSUERS_FILE", "the path of a readable TOML file in UTF-8"),
+                Err(_) => faults.add("OIDC_ISSUERS_FILE", IssuersFile::RULE),
             }
         }
         reject_duplicates(&issuers, faults);
@@ -165,76 +148,74 @@ fn reject_duplicates(issuers: &[(String, IssuerSettings)], faults: &mut Faults) 
     }
 }
 
-fn by_variables(raw: RawOidc, plain_http: &PlainHttp, faults: &mut Faults) -> Option<IssuerSettings> {
-    let values = [
-        raw.issuer,
-        raw.provider,
-        raw.tenants,
-        raw.discovery_url,
-        raw.jwks_url,
-        raw.audience,
-        raw.allowed_clients,
-        raw.algorithms,
-        raw.accept_id_tokens,
-        raw.roles_claim,
-        raw.roles_separator,
-        raw.allow_admin_role,
-        raw.administrative_roles,
-        raw.scope_mode,
-        raw.scope_prefix,
-        raw.jit,
-        raw.first_party_clients,
-        raw.opaque,
-        raw.opaque_prefix,
-        raw.introspect,
-        raw.introspection_url,
-        raw.introspection_client_id,
-        raw.introspection_auth,
-        raw.introspection_client_secret,
-        raw.introspection_private_key,
-        raw.introspection_private_key_id,
-        raw.introspection_require_aud,
-        raw.trust_active,
-        raw.extra_ca,
-        raw.client_id,
-        raw.client_secret,
-        raw.login_scopes,
-    ];
-    let [issuer, others @ ..] = &values;
-    if issuer.is_none() {
-        if others.iter().any(Option::is_some) {
+fn by_variables(
+    values: &BTreeMap<String, String>,
+    plain_http: &PlainHttp,
+    faults: &mut Faults,
+) -> Option<IssuerSettings> {
+    let specs = || ISSUER_SECTIONS.iter().flat_map(|group| group.settings);
+    if !values.contains_key("OIDC_ISSUER") {
+        if specs().any(|spec| values.contains_key(spec.variable)) {
             faults.add("OIDC_ISSUER", "set when other variables of an issuer are set");
         }
         return None;
     }
-    issuer::read(Block::of_variables(VARIABLES, values), plain_http, faults)
+    let names = specs().map(|spec| (spec.setting, spec.variable));
+    issuer::read(Block::of_variables("OIDC_ISSUER", names, values.clone()), plain_http, faults)
 }
 
-fn docs_client(id: Option<String>, parameters: Option<String>, faults: &mut Faults) -> Option<DocsClient> {
-    let rule = "name=value pairs, joined by `&`";
-    let parameters = faults.parse("OIDC_DOCS_PARAMETERS", parameters, BTreeMap::new(), rule, |text| {
+/// The path of the issuers file.
+pub(super) struct IssuersFile(PathBuf);
+
+impl Value for IssuersFile {
+    const TYPE: &'static str = "path";
+    const RULE: &'static str = "the path of a readable TOML file in UTF-8";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self(text.into()))
+    }
+}
+
+/// Authorization parameters.
+pub(super) struct Parameters(BTreeMap<String, String>);
+
+impl Value for Parameters {
+    const TYPE: &'static str = "text";
+    const RULE: &'static str = "`name=value` pairs, joined by `&`";
+
+    fn parse(text: &str) -> Option<Self> {
         let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned();
         let pairs = pairs.map(|(name, value)| (!name.is_empty() && !value.is_empty()).then_some((name, value)));
-        pairs.collect()
-    })?;
-    if id.is_none() && !parameters.is_empty() {
-        faults.add("OIDC_DOCS_CLIENT_ID", "set when OIDC_DOCS_PARAMETERS is set");
+        pairs.collect::<Option<_>>().map(Self)
     }
-    Some(DocsClient { id: id?, parameters })
 }
 
-fn plain_http(raw: Option<String>, server: Option<&ServerConfig>, faults: &mut Faults) -> PlainHttp {
-    let hosts: BTreeSet<String> = raw.iter().flat_map(|raw| split(raw)).map(str::to_ascii_lowercase).collect();
+fn docs_client(section: DocsSection, faults: &mut Faults) -> Option<DocsClient> {
+    let parameters = section.docs_parameters.optional()?;
+    if !section.docs_client_id.is_set() && parameters.is_some() {
+        faults.add("OIDC_DOCS_CLIENT_ID", "set when OIDC_DOCS_PARAMETERS is set");
+    }
+    let parameters = parameters.map(|parameters| parameters.0).unwrap_or_default();
+    Some(DocsClient { id: section.docs_client_id.good()?, parameters })
+}
+
+/// `host:port` in lower case.
+pub(super) struct HostAndPort(String);
+
+impl Item for HostAndPort {
+    const RULE: &'static str = "a comma-separated list of `host:port` entries";
+
+    fn parse(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let is_host_and_port = !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok();
+        is_host_and_port.then(|| Self(text.to_ascii_lowercase()))
+    }
+}
+
+fn plain_http(setting: Setting<List<HostAndPort>>, server: Option<&ServerConfig>, faults: &mut Faults) -> PlainHttp {
+    let hosts: BTreeSet<String> = setting.good().into_iter().flat_map(|list| list.0).map(|host| host.0).collect();
     if !hosts.is_empty() && server.is_some_and(ServerConfig::is_https) {
         faults.add("OIDC_ALLOW_HTTP_HOSTS", "absent when SERVER_PUBLIC_URL is https");
     }
-    if hosts.iter().any(|host| !is_host_and_port(host)) {
-        faults.add("OIDC_ALLOW_HTTP_HOSTS", "a comma-separated list of host:port entries");
-    }
     PlainHttp { loopback: server.is_some_and(ServerConfig::is_loopback), hosts }
-}
-
-fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok())
 }

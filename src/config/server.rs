@@ -1,13 +1,29 @@
 //! `SERVER_`: the listening addresses and the public URL.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::environment::RawServer;
 use super::faults::Faults;
+use super::section::{described, section, value};
+use super::value::{Seconds, Value};
+
+section!("Server", "SERVER_", ServerSection {
+    /// The listening address.
+    bind: SocketAddr => value("127.0.0.1:8080");
+    /// The address of `/metrics` for Prometheus: a separate listener without authentication. A configured address that is in use stops the
+    /// start. See [operating.md](operating.md#metrics).
+    management_bind: Management => described("`127.0.0.1:9464`; disabled if it is in use"), example "127.0.0.1:9464";
+    /// The URL under which clients reach the service, used in challenges and metadata. It is never derived from a request. Required if
+    /// `SERVER_BIND` is not a loopback address.
+    public_url: PublicUrl => described("on loopback, `http://` and the address"), example "https://api.example.com";
+    /// How long the service continues to accept requests after SIGTERM while `/health/ready` returns 503, so that load balancers stop
+    /// sending requests.
+    grace_seconds: Seconds<0, 600> => value("5");
+    /// How long open requests may run after that. The supervisor must wait for the sum of both before it kills the process.
+    shutdown_seconds: Seconds<0, 3600> => value("20");
+});
 
 /// The listening addresses and the public URL.
 #[derive(Clone, Debug)]
@@ -36,43 +52,22 @@ pub(crate) enum Management {
 impl Management {
     /// Differs from the port of Prometheus, which often runs on the same machine.
     pub(crate) const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
-
-    fn parse(text: &str) -> Option<Self> {
-        if text == "off" { Some(Self::Off) } else { text.parse().ok().map(Self::At) }
-    }
 }
 
 impl ServerConfig {
-    pub(super) fn parse(raw: RawServer, faults: &mut Faults) -> Option<Self> {
-        let bind = faults.parse(
-            "SERVER_BIND",
-            raw.bind,
-            SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
-            "an IP address and port, such as 127.0.0.1:8080 or [::1]:8080",
-            |text| text.parse().ok(),
-        );
-        let management = faults.parse(
-            "SERVER_MANAGEMENT_BIND",
-            raw.management_bind,
-            Management::Usual,
-            "an IP address and port, such as 127.0.0.1:9464, or `off`",
-            Management::parse,
-        );
-        let public_url = faults.parse(
-            "SERVER_PUBLIC_URL",
-            raw.public_url,
-            None,
-            "an http or https URL without user information, query and fragment, such as https://api.example.com",
-            |text| public_url(text).map(Some),
-        );
-        let grace = seconds("SERVER_GRACE_SECONDS", raw.grace_seconds, 5, 0..=600, faults);
-        let shutdown = seconds("SERVER_SHUTDOWN_SECONDS", raw.shutdown_seconds, 20, 0..=3600, faults);
-        let (bind, management, public_url) = (bind?, management?, public_url?);
+    pub(super) fn new(section: ServerSection, faults: &mut Faults) -> Option<Self> {
+        let (bind, public_url) = (section.bind.good()?, section.public_url.optional()?);
         if public_url.is_none() && !bind.ip().is_loopback() {
             faults.add("SERVER_PUBLIC_URL", "set when SERVER_BIND is not a loopback address");
             return None;
         }
-        Some(Self { bind, public_url, management, grace: grace?, shutdown: shutdown? })
+        Some(Self {
+            bind,
+            public_url: public_url.map(|url| url.0),
+            management: section.management_bind.or(Management::Usual)?,
+            grace: section.grace_seconds.good()?.0,
+            shutdown: section.shutdown_seconds.good()?.0,
+        })
     }
 
     /// Whether the public URL is a loopback address.
@@ -94,37 +89,41 @@ impl ServerConfig {
     }
 }
 
-/// A whole number of seconds in `range`.
-pub(super) fn seconds(
-    variable: &str,
-    raw: Option<String>,
-    default: u64,
-    range: RangeInclusive<u64>,
-    faults: &mut Faults,
-) -> Option<Duration> {
-    number(variable, raw, default, range, faults).map(Duration::from_secs)
+impl Value for SocketAddr {
+    const TYPE: &'static str = "address";
+    const RULE: &'static str = "an IP address and port, such as `127.0.0.1:8080` or `[::1]:8080`";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
 }
 
-/// A whole number in `range`.
-pub(super) fn number(
-    variable: &str,
-    raw: Option<String>,
-    default: u64,
-    range: RangeInclusive<u64>,
-    faults: &mut Faults,
-) -> Option<u64> {
-    let rule = format!("a whole number from {} to {}", range.start(), range.end());
-    faults.parse(variable, raw, default, &rule, |text| text.parse().ok().filter(|number| range.contains(number)))
+impl Value for Management {
+    const TYPE: &'static str = "address";
+    const RULE: &'static str = "an IP address and port, such as `127.0.0.1:9464`, or `off`";
+
+    fn parse(text: &str) -> Option<Self> {
+        if text == "off" { Some(Self::Off) } else { text.parse().ok().map(Self::At) }
+    }
 }
 
-pub(super) fn public_url(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let is_bare = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.has_host();
-    (is_bare && matches!(url.scheme(), "http" | "https")).then_some(url)
+/// An address that others call.
+pub(super) struct PublicUrl(pub(super) Url);
+
+impl Value for PublicUrl {
+    const TYPE: &'static str = "URL";
+    const RULE: &'static str =
+        "an http or https URL without user information, query and fragment, such as https://api.example.com";
+
+    fn parse(text: &str) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let is_bare = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.has_host();
+        (is_bare && matches!(url.scheme(), "http" | "https")).then_some(Self(url))
+    }
 }
 
 /// Whether the URL's host is a loopback name or address (RFC 6761 section 6.3, RFC 5735 section 3, RFC 4291 section 2.5.3).

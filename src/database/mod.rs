@@ -27,6 +27,7 @@ mod sqlite;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod transaction_mode;
 mod transaction_pool;
 mod usage;
@@ -106,7 +107,7 @@ impl TransactionPools {
         if *url == self.config.url {
             self.writer.transaction_here(TransactionMode::Migrate, work)
         } else {
-            transaction_pool::transaction_on_new_connection(url, &self.config, TransactionMode::Migrate, work)
+            transaction::transaction_on_new_connection(url, &self.config, TransactionMode::Migrate, work)
         }
     }
 }

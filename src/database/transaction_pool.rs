@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use diesel::RunQueryDsl;
 use diesel::dsl::sql;
 use diesel::r2d2::{ManageConnection, Pool, PooledConnection};
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::BigInt;
 use futures_util::future::{Either, select};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,11 +18,12 @@ use tracing::Span;
 
 use super::connection::DbConnection;
 use super::group_commit::{self, Queue};
-use super::manager::{LogRefusedConnections, ManagedConnection, Manager};
+use super::manager::{LogRefusedConnections, Manager};
 use super::outside::ExternalVersion;
+use super::transaction::{check_server, finish, is_lost};
 use super::transaction_mode::TransactionMode;
 use super::usage::{PoolUsage, Waiting};
-use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
+use super::{DatabaseConfig, DatabaseError};
 
 /// The maximum lifetime and idle time of a connection to a server.
 const SERVER_LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -278,60 +278,5 @@ impl TransactionPool {
                 Err(failure) => return Err(failure.into()),
             }
         }
-    }
-}
-
-/// Whether the connection is lost, as opposed to a rejected statement.
-fn is_lost(error: &DieselError) -> bool {
-    matches!(
-        error,
-        DieselError::BrokenTransactionManager
-            | DieselError::DatabaseError(
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
-                _
-            )
-    )
-}
-
-/// Runs `work` in one transaction on a new connection, which is closed afterwards.
-pub(super) fn transaction_on_new_connection<T>(
-    url: &DatabaseUrl,
-    config: &DatabaseConfig,
-    mode: TransactionMode,
-    work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>,
-) -> Result<T, DatabaseError> {
-    let mut connection = Manager::new(url, config, mode)?.connect()?;
-    connection.begin(mode, config)?;
-    finish(&mut connection, work, || None)
-}
-
-/// Runs `work` in the open transaction of `connection`, and commits it or rolls it back.
-fn finish<T, E: From<DatabaseError>>(
-    mut connection: impl std::ops::DerefMut<Target = ManagedConnection>,
-    work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
-    notice: impl FnOnce() -> Option<String>,
-) -> Result<T, E> {
-    match work(&mut connection) {
-        Ok(value) => match connection.commit(notice().as_deref()) {
-            Ok(()) => Ok(value),
-            Err(not_committed) => Err(DatabaseError::from(not_committed).into()),
-        },
-        Err(failure) => {
-            if let Err(not_rolled_back) = connection.roll_back() {
-                // The pool drops the connection, and the database rolls back the transaction.
-                connection.mark_broken();
-                tracing::warn!(%not_rolled_back, "failed to roll back a transaction");
-            }
-            Err(failure)
-        }
-    }
-}
-
-/// Checks the settings of a server and logs warnings.
-fn check_server(connection: &mut ManagedConnection) -> Result<(), DatabaseError> {
-    match &mut **connection {
-        DbConnection::Sqlite(_) => Ok(()),
-        #[cfg(feature = "postgres")]
-        DbConnection::Postgres(postgres) => Ok(super::postgres::warn_of_other_languages(postgres)?),
     }
 }

@@ -6,6 +6,7 @@
 mod body;
 mod body_time;
 mod cross_site;
+mod failures;
 mod input;
 mod limited;
 pub(crate) mod problem;
@@ -24,6 +25,8 @@ use crate::database::DatabaseError;
 use crate::models::permission::Permission;
 use crate::oidc::Rejection;
 use crate::services::Failure;
+
+use failures::{problem_of, problem_of_database};
 
 /// A failed request. Handlers return it; the response is `application/problem+json` (RFC 9457).
 #[derive(Debug, thiserror::Error)]
@@ -193,10 +196,7 @@ impl Error {
             StatusCode::SERVICE_UNAVAILABLE => {
                 "The request is not at fault. Send it again after `Retry-After` seconds.".to_owned()
             }
-            _ => match self {
-                Self::Refused(failure) => wrong_kind_of_token(failure).map_or_else(|| self.to_string(), str::to_owned),
-                _ => self.to_string(),
-            },
+            _ => self.to_string(),
         }
     }
 
@@ -225,64 +225,6 @@ fn too_large(limit: Option<usize>) -> String {
     match limit {
         Some(limit) => format!("The request body may have at most {limit} bytes."),
         None => "Send a smaller request body: it exceeds the size limit.".to_owned(),
-    }
-}
-
-/// Returns the `detail` for an ID or logout token of the wrong kind. [`Rejection`] words this case for access tokens only.
-fn wrong_kind_of_token(failure: &Failure) -> Option<&'static str> {
-    match failure {
-        Failure::BadLogoutToken(Rejection::NotAnAccessToken | Rejection::WrongType) => {
-            Some("`logout_token` is not a logout token (OpenID Connect Back-Channel Logout section 2.4).")
-        }
-        Failure::BadLogin(Rejection::NotAnAccessToken | Rejection::WrongType) => {
-            Some("The identity provider issued a token of the wrong kind. Sign in again, or inform the operator.")
-        }
-        _ => None,
-    }
-}
-
-fn problem_of(failure: &Failure) -> &'static Problem {
-    match failure {
-        Failure::UnknownPrincipal | Failure::UnregisteredProgram => &problem::UNKNOWN_PRINCIPAL,
-        Failure::NotAPerson => &problem::NOT_A_PERSON,
-        Failure::PrincipalDisabled => &problem::PRINCIPAL_DISABLED,
-        Failure::PrincipalPending => &problem::PRINCIPAL_PENDING,
-        Failure::PrincipalDeleted => &problem::PRINCIPAL_DELETED,
-        Failure::TokenRevoked => &problem::INVALID_TOKEN,
-        Failure::InsufficientPrivilege { .. } => &problem::ABOVE_YOUR_RIGHTS,
-        Failure::InsufficientScope { .. } => &problem::INSUFFICIENT_SCOPE,
-        Failure::OwnRights => &problem::OWN_RIGHTS,
-        Failure::NoSuchUser | Failure::NoSuchIdentity | Failure::NoSuchServiceAccount | Failure::NoSuchRole => {
-            &problem::NOT_FOUND
-        }
-        Failure::Conflict { .. } => &problem::CONFLICT,
-        Failure::LastIdentity => &problem::LAST_IDENTITY,
-        Failure::OwnIdentity => &problem::OWN_IDENTITY,
-        Failure::Tombstoned => &problem::TOMBSTONED,
-        Failure::KeyReused => &problem::KEY_REUSED,
-        Failure::LastAdmin => &problem::LAST_ADMIN,
-        Failure::RoleGranted { .. } => &problem::ROLE_GRANTED,
-        Failure::BuiltInRole { .. } => &problem::BUILT_IN_ROLE,
-        Failure::StaleVersion => &problem::STALE_VERSION,
-        Failure::Invalid { .. } => &problem::INVALID_BODY,
-        Failure::SessionEnded => &problem::SESSION_ENDED,
-        Failure::SessionsOff => &problem::SESSIONS_OFF,
-        Failure::BadLogin(rejection) if rejection.is_our_outage() => &problem::PROVIDER_UNAVAILABLE,
-        Failure::BadLogin(Rejection::RequirementUnmet(_)) => &problem::REQUIREMENT_UNMET,
-        Failure::LoginFailed | Failure::BadLogin(_) => &problem::LOGIN_FAILED,
-        Failure::ProviderUnavailable => &problem::PROVIDER_UNAVAILABLE,
-        Failure::BadLogoutToken(rejection) if rejection.is_our_outage() => &problem::KEYS_UNAVAILABLE,
-        Failure::BadLogoutToken(_) => &problem::BAD_LOGOUT_TOKEN,
-        Failure::NoRandomness => &problem::INTERNAL,
-        Failure::Database(error) => problem_of_database(error),
-    }
-}
-
-fn problem_of_database(error: &DatabaseError) -> &'static Problem {
-    match error {
-        DatabaseError::Unavailable(_) => &problem::DATABASE_UNAVAILABLE,
-        error if error.is_about_nul() => &problem::INVALID_BODY,
-        _ => &problem::INTERNAL,
     }
 }
 

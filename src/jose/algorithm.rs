@@ -4,8 +4,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A JWS `alg` value (RFC 7518 section 3.1, RFC 8037 section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
@@ -26,6 +29,7 @@ pub enum Algorithm {
     /// ECDSA on P-521 with SHA-512.
     Es512,
     /// EdDSA on Ed25519; also accepted under the name `Ed25519` (RFC 9864).
+    #[serde(rename = "EdDSA", alias = "Ed25519")]
     EdDsa,
 }
 

@@ -15,11 +15,11 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    TryIntoHeaderPair, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
-use actix_web_httpauth::headers::www_authenticate::Challenge;
+use actix_web_httpauth::headers::www_authenticate::WwwAuthenticate;
 use pin_project_lite::pin_project;
 
 use super::received::Received;
@@ -198,8 +198,8 @@ impl ResponseContext {
         let mut response = answer_for(error, self.request_id.as_str());
         response.extensions_mut().insert(Reason(error.reason()));
         let challenge = self.rules.as_ref().and_then(|rules| challenge::of(error, &rules.resource));
-        if let Some(value) = challenge.and_then(|challenge| HeaderValue::from_maybe_shared(challenge.to_bytes()).ok()) {
-            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        if let Some(Ok((name, value))) = challenge.map(|challenge| WwwAuthenticate(challenge).try_into_pair()) {
+            response.headers_mut().insert(name, value);
         }
         response
     }

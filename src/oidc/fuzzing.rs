@@ -16,7 +16,7 @@ use crate::Clock;
 use crate::jose::{Algorithm, unique_json};
 
 pub(crate) fn unique_json(text: &[u8]) -> Option<Value> {
-    serde_json::to_value(strict_json::parse_object(text)?).ok()
+    serde_json::to_value(unique_json::parse_object(text)?).ok()
 }
 
 pub(crate) fn key_set(document: &str) -> Vec<(Option<String>, &'static str)> {

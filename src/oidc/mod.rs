@@ -44,7 +44,8 @@ pub use mapping::rule::{Requirement, RoleRule, Rule};
 pub use rejection::Rejection;
 pub use relying_party::docs_login::{SignInEndpoints, SignInPlace};
 pub use relying_party::{
-    LoginAnswer, LoginClient, LoginError, LoginSettings, LogoutNotice, PendingLogin, Refreshed, SessionClaims, SignedIn,
+    LoginAnswer, LoginClient, LoginError, LoginSettings, LogoutNotice, PendingLogin, Refreshed, RelyingParties,
+    SessionClaims, SignedIn,
 };
 pub use settings::{IssuerSettings, JitMode, ScopeMode, TENANT_PLACE};
 pub use verification::check::Check;

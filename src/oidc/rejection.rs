@@ -54,9 +54,21 @@ pub enum Rejection {
     /// `iat` is in the future.
     #[error("The token was issued in the future.")]
     IssuedInTheFuture,
-    /// The token is an ID, refresh, logout or event token, or its claims contradict each other (RFC 8725 section 3.12).
+    /// The token is an ID, refresh, logout or event token instead of an access token, or its claims contradict each other (RFC 8725 section 3.12).
     #[error("The token is not an access token.")]
     NotAnAccessToken,
+    /// A token that is not an ID token came as one in a token response (OIDC Core section 2).
+    #[error("The token is not an ID token.")]
+    NotAnIdToken,
+    /// A token that is not a logout token came as one (OIDC Back-Channel Logout section 2.4).
+    #[error("The token is not a logout token.")]
+    NotALogoutToken,
+    /// `nonce` of an ID token is not that of the sign-in (OIDC Core section 3.1.3.7).
+    #[error("The ID token belongs to another sign-in.")]
+    WrongNonce,
+    /// `at_hash` of an ID token is not the hash of the access token (OIDC Core section 3.1.3.8).
+    #[error("The ID token was issued with another access token.")]
+    WrongTokenHash,
     /// The token has `cnf`: its use requires proof of possession of a key (RFC 7800), which is not supported.
     #[error("Sender-constrained tokens are not supported.")]
     SenderConstrained,
@@ -115,6 +127,10 @@ impl Rejection {
             Self::NotYetValid => "not-yet-valid",
             Self::IssuedInTheFuture => "issued-in-the-future",
             Self::NotAnAccessToken => "not-an-access-token",
+            Self::NotAnIdToken => "not-an-id-token",
+            Self::NotALogoutToken => "not-a-logout-token",
+            Self::WrongNonce => "wrong-nonce",
+            Self::WrongTokenHash => "wrong-token-hash",
             Self::SenderConstrained => "sender-constrained",
             Self::BadSubject => "bad-subject",
             Self::BadClient => "bad-client",

@@ -20,7 +20,8 @@ pub struct IssuerSettings {
     pub issuer: String,
     /// The name in readiness reports and logs.
     pub short_name: String,
-    /// Further accepted values of `iss`; templates if the issuer is a template.
+    /// Further accepted values of `iss`; templates if the issuer is a template. The `iss` of an ID token of a browser sign-in must be a URL
+    /// (OIDC Core section 2).
     pub accepted_issuers: Vec<String>,
     /// The tenants of a template; otherwise empty.
     pub tenants: Vec<String>,

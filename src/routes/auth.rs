@@ -3,11 +3,10 @@
 //! A failed sign-in redirects to `return_to` with a code in `error`. If no sign-in of this browser is known, the response is a problem.
 //! Nothing is retried automatically.
 
-use actix_web::cookie::Cookie;
-use actix_web::http::header::{LOCATION, REFERRER_POLICY, USER_AGENT};
+use actix_web::http::header::USER_AGENT;
 use actix_web::{Error as ActixError, HttpRequest, HttpResponse, web};
-use url::Url;
 
+use super::redirects::{code_of, invalid_return_to, redirect_to, with_error};
 use crate::api_types::{
     BackchannelLogoutRequest, CallbackQuery, LoginQuery, LogoutResponse, Prompt, SessionResponse, WhoResponse,
 };
@@ -20,7 +19,7 @@ use crate::oidc::LoginAnswer;
 use crate::op;
 use crate::request_id::RequestId;
 use crate::routing::Api;
-use crate::services::{CallbackRequest, Completion, Failure, LoginRefusal, SignedOut};
+use crate::services::{CallbackRequest, Completion, Failure, SignedOut};
 
 /// The redirect URI's path.
 pub(crate) const CALLBACK_PATH: &str = "/auth/callback";
@@ -65,12 +64,6 @@ async fn login(request: HttpRequest, query: web::Query<LoginQuery>, sessions: Se
         sessions.service.begin(pending.as_deref(), return_to.transpose()?, prompt.map(Prompt::as_str)).await?;
     let cookie = sessions.cookies.set(CookieKind::Login, started.pending).ok_or_else(invalid_return_to)?;
     Ok(redirect_to(started.url.as_str(), [cookie]))
-}
-
-fn invalid_return_to() -> Error {
-    let sentence = "`return_to` must be a path of this service outside `/auth/`, or a URL of an allowed origin, and short \
-                    enough for a cookie.";
-    Error::InvalidParameter(sentence.to_owned())
 }
 
 /// Completes a sign-in.
@@ -134,34 +127,6 @@ async fn callback(
 /// Returns the `User-Agent` of the browser.
 fn device(request: &HttpRequest) -> Option<String> {
     request.headers().get(USER_AGENT).and_then(|name| name.to_str().ok()).map(str::to_owned)
-}
-
-/// Returns the stable error code: the provider's, or that of the problem.
-fn code_of(refusal: LoginRefusal) -> &'static str {
-    match refusal {
-        LoginRefusal::ByProvider(code) => code,
-        LoginRefusal::Failure(failure) => Error::from(failure).problem().code,
-    }
-}
-
-fn with_error(return_to: &str, code: &str) -> String {
-    match Url::parse(return_to) {
-        Ok(mut url) => {
-            url.query_pairs_mut().append_pair("error", code);
-            url.into()
-        }
-        Err(_) => return_to.to_owned(),
-    }
-}
-
-/// Returns a 303, which makes the browser send a GET without the original body (RFC 9700 section 4.12).
-fn redirect_to<'c>(address: &str, cookies: impl IntoIterator<Item = Cookie<'c>>) -> HttpResponse {
-    let mut response = HttpResponse::SeeOther();
-    response.insert_header((LOCATION, address)).insert_header((REFERRER_POLICY, "no-referrer"));
-    for cookie in cookies {
-        response.cookie(cookie);
-    }
-    response.finish()
 }
 
 /// Returns the authenticated principal, by session or by token.
@@ -258,9 +223,9 @@ async fn logout_at_provider(
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
     let sessions = enabled(sessions)?;
-    let hint = sessions.cookies.read(&request, CookieKind::Logout)?.ok_or(Failure::LoginFailed)?;
+    let hint = sessions.cookies.read(&request, CookieKind::Logout)?.ok_or(Failure::NotSignedOut)?;
     let attempt = limits.begin_once(&request)?;
-    let opened = sessions.service.open_hint(&hint).ok_or_else(|| Error::from(Failure::LoginFailed));
+    let opened = sessions.service.open_hint(&hint).ok_or_else(|| Error::from(Failure::NotSignedOut));
     attempt.settle(&opened);
     let url = match opened {
         Ok(id_token) => sessions.service.provider_logout_url(&id_token).await,

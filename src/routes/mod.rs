@@ -14,6 +14,7 @@ mod my_sessions;
 mod optional_json;
 mod paging;
 mod preconditions;
+mod redirects;
 mod roles;
 mod service_accounts;
 mod users;

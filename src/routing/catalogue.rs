@@ -12,6 +12,7 @@ use actix_web::web::Bytes;
 use utoipa::openapi::OpenApi;
 
 use super::openapi;
+use super::path_table::PathTable;
 use super::registration::{Api, Route};
 use super::route_entry::RouteEntry;
 use crate::auth::access::Access;
@@ -77,6 +78,14 @@ pub enum RegistrationFault {
         method: Method,
         /// The route's path.
         path: String,
+    },
+    /// The router does not support the path, or cannot distinguish it from another one.
+    #[error("{path} cannot be routed: {reason}")]
+    UnroutablePath {
+        /// The path.
+        path: String,
+        /// The reason of the router.
+        reason: String,
     },
 }
 
@@ -169,7 +178,16 @@ fn required(access: Access) -> Option<Permission> {
 
 fn faults(routes: &[Route], declared: &DeclaredPermissions) -> Vec<RegistrationFault> {
     let mut seen = RegisteredPaths::default();
-    routes.iter().flat_map(|route| route_faults(route, declared, &mut seen)).collect()
+    let faults: Vec<_> = routes.iter().flat_map(|route| route_faults(route, declared, &mut seen)).collect();
+    // A fault above is the more exact report of the same conflict.
+    if faults.is_empty() { unroutable_path(routes).into_iter().collect() } else { faults }
+}
+
+fn unroutable_path(routes: &[Route]) -> Option<RegistrationFault> {
+    let paths: BTreeSet<&str> = routes.iter().map(|route| route.path.as_str()).collect();
+    let (index, reason) = PathTable::new(paths.iter().copied()).err()?;
+    let path = paths.into_iter().nth(index)?.to_owned();
+    Some(RegistrationFault::UnroutablePath { path, reason })
 }
 
 /// The routes that precede the checked one.

@@ -2,6 +2,7 @@
 
 pub(crate) mod catalogue;
 pub(crate) mod openapi;
+mod path_table;
 pub(crate) mod registration;
 mod route_entry;
 pub(crate) mod router;

@@ -5,8 +5,8 @@ use crate::oidc::Rejection;
 
 /// The failure of a use case. Each variant starts with who can resolve it.
 ///
-/// The texts are the `detail` of a problem: sentences. [`Database`](Self::Database) and [`NoRandomness`](Self::NoRandomness) reach
-/// the log and the terminal alone, so theirs are fragments.
+/// The texts are the `detail` of a problem: sentences. [`Database`](Self::Database), [`NoRandomness`](Self::NoRandomness) and
+/// [`Serialization`](Self::Serialization) reach the log and the terminal alone, so theirs are fragments.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// Service: the database is unreachable or refused a statement. Never blamed on the caller.
@@ -16,6 +16,10 @@ pub enum Failure {
     /// Service: the system has no randomness for a key.
     #[error("failed to generate a random key")]
     NoRandomness,
+
+    /// Service: a value could not be serialized for storage.
+    #[error("failed to serialize a value of a session")]
+    Serialization(#[source] serde_json::Error),
 
     /// Administrator: no user has the issuer and subject of the token.
     #[error("No account is registered for this token's issuer and subject. Ask an administrator to add it.")]
@@ -51,6 +55,9 @@ pub enum Failure {
     /// Caller: the callback does not answer a sign-in that this browser started, or the provider refused it.
     #[error("The response does not match a sign-in of this browser, or the sign-in has expired. Sign in again.")]
     LoginFailed,
+    /// Caller: the sign-out at the provider does not follow a sign-out here.
+    #[error("This browser has not just signed out. Sign out with `POST /auth/logout` first.")]
+    NotSignedOut,
     /// Provider: a token of the sign-in is not valid, or does not meet a requirement of the operator.
     #[error("A token from the identity provider was rejected. {0}")]
     BadLogin(#[source] Rejection),
@@ -158,7 +165,8 @@ impl Failure {
             | Self::PrincipalDeleted
             | Self::TokenRevoked
             | Self::SessionEnded
-            | Self::LoginFailed => true,
+            | Self::LoginFailed
+            | Self::NotSignedOut => true,
             Self::BadLogin(rejection) | Self::BadLogoutToken(rejection) => !rejection.is_our_outage(),
             _ => false,
         }

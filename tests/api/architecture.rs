@@ -3,6 +3,7 @@
 //! The imports come from the syntax of the sources, without tests ([`graph`]).
 
 mod graph;
+mod sizes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,15 +34,16 @@ const ROOMS: &[(&str, &str)] = &[
     // Principals are resolved from verified claims.
     ("services", "cache clock database models oidc redacted repositories text"),
     ("repositories", "database models redacted schema"),
+    ("config", "database jose models oidc telemetry"),
+    ("dev", "clock models redacted"),
     // Rows implement traits of the database backends.
     ("models", "database redacted schema"),
+    // Its threads log within the span of the request that waits for them.
     ("database", "schema sync"),
-    ("config", "database jose models oidc telemetry"),
     ("oidc", "cache clock jose redacted sync telemetry text"),
     ("jose", "redacted"),
     // Any room may log an error with its causes.
     ("telemetry", ""),
-    ("dev", "clock models redacted"),
     // Hit counts and interned values.
     ("cache", ""),
     // Checked names of users, service accounts and roles.
@@ -64,7 +66,8 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("reqwest", "cli oidc telemetry"),
     ("utoipa", "api_types error routes routing"),
     ("clap", "cli"),
-    ("openidconnect", "dev"),
+    // The relying party, and the development issuer.
+    ("openidconnect", "dev oidc"),
 ];
 
 /// Files outside `error` that name HTTP status codes of responses.
@@ -155,4 +158,41 @@ fn status_codes_are_chosen_in_one_room() {
         .collect();
     let argued: BTreeSet<String> = STATUS_CODES.iter().map(|(path, _)| (*path).to_owned()).collect();
     assert_eq!(named, argued, "left: files that name `StatusCode`, right: those with a reason");
+}
+
+/// The packages that the service stands on. Each does its work in production, not only in the development issuer.
+const PACKAGES: &[&str] = &[
+    "actix_web",
+    "actix_web_httpauth",
+    "diesel",
+    "diesel_migrations",
+    "envy",
+    "openidconnect",
+    "r2d2",
+    "reqwest",
+    "serde",
+    "tracing_actix_web",
+];
+
+#[test]
+fn each_package_that_the_service_stands_on_is_used_in_production() {
+    let graph = Graph::of_src();
+    let production: BTreeSet<&str> = graph
+        .sources()
+        .filter(|(module, _)| room(module) != "dev")
+        .flat_map(|(_, source)| source.words.iter().map(String::as_str))
+        .collect();
+    let unused: Vec<_> = PACKAGES.iter().filter(|package| !production.contains(**package)).collect();
+    assert!(unused.is_empty(), "not used outside `dev`: {unused:?}");
+}
+
+/// These types of openidconnect verify with the `rsa` crate. The keys of this service verify with aws-lc-rs.
+#[test]
+fn keys_of_openidconnect_are_named_only_by_the_development_issuer() {
+    let names = ["CoreJsonWebKey", "CoreJsonWebKeySet", "CoreIdTokenVerifier", "CoreClient", "CoreJwsSigningAlgorithm"];
+    for (_, source) in Graph::of_src().sources().filter(|(module, _)| room(module) != "dev") {
+        for name in names {
+            assert!(!source.words.contains(name), "src/{} names `{name}`", source.path);
+        }
+    }
 }

@@ -2,28 +2,38 @@
 
 use std::collections::BTreeSet;
 
-use super::block::Block;
+use super::sections::RolesSection;
+use crate::config::block::Block;
 use crate::config::faults::Faults;
+use crate::config::value::List;
 use crate::models::ADMIN;
-use crate::oidc::{ClaimMapping, ClaimPath, MachineMatcher, Preset, Requirement, RoleRule, Rule, Separator};
+use crate::oidc::{ClaimMapping, ClaimPath, MachineMatcher, Preset, Requirement, RoleRule, Rule};
 
 /// The preset's mapping, overridden by `roles_claim`, `[issuer.claims]` and `[[issuer.role_rules]]`.
-pub(super) fn mapping(block: &mut Block, preset: Preset, faults: &mut Faults) -> Option<ClaimMapping> {
+pub(super) fn mapping(
+    section: RolesSection,
+    block: &mut Block,
+    preset: Preset,
+    faults: &mut Faults,
+) -> Option<ClaimMapping> {
     let mut mapping = preset.mapping();
-    let allows_admin_role = block.flag("allow_admin_role", false, faults);
-    let listed = block.list("administrative_roles", faults).into_iter().map(|(_, role)| role);
-    mapping.administrative_roles = listed.chain((allows_admin_role == Some(true)).then(|| ADMIN.to_owned())).collect();
-    let separator = |text: &str| Separator::from_word(text).map(Some);
-    let separator = block.parse("roles_separator", None, "`space`, `comma`, `semicolon` or `pipe`", separator, faults);
-    mapping.roles_separator = separator.flatten();
-    replace_all(&mut mapping.roles, block, "roles_claim", faults);
+    let allows_admin_role = section.allow_admin_role.good();
+    let listed = section.administrative_roles.or(List(Vec::new())).map(|list| list.0);
+    let admin = (allows_admin_role == Some(true)).then(|| ADMIN.to_owned());
+    mapping.administrative_roles = listed.iter().flatten().cloned().chain(admin).collect();
+    let separator = section.roles_separator.optional();
+    let roles = section.roles_claim.optional();
+    if let Some(Some(List(roles))) = roles {
+        mapping.roles = roles;
+    }
     for claims in block.blocks("claims", faults) {
         replace(&mut mapping, claims, faults);
     }
     for rule in block.blocks("role_rules", faults) {
         mapping.role_rules.extend(role_rule(rule, &mapping.administrative_roles, faults));
     }
-    (allows_admin_role.is_some() && separator.is_some()).then_some(mapping)
+    mapping.roles_separator = separator?;
+    (allows_admin_role.is_some() && listed.is_some()).then_some(mapping)
 }
 
 /// The requirements of `[[issuer.required]]`. Returns `None` if a fault was added.
@@ -61,22 +71,24 @@ fn replace(mapping: &mut ClaimMapping, mut claims: Block, faults: &mut Faults) {
 
 /// Replaces the paths by those of `setting`. The first path that is present in a token counts.
 fn replace_all(places: &mut Vec<ClaimPath>, block: &mut Block, setting: &str, faults: &mut Faults) {
-    if block.has(setting) {
-        *places = block.list(setting, faults).into_iter().filter_map(|(_, text)| text.parse().ok()).collect();
+    if let Some(List(written)) = block.read(setting, faults).good() {
+        *places = written;
     }
 }
 
 fn one(block: &mut Block, setting: &str, faults: &mut Faults) -> Option<ClaimPath> {
-    let rule = "the name of a claim, or a JSON Pointer (RFC 6901) such as /realm_access/roles";
-    let parse = |text: &str| Some(text).filter(|text| !text.is_empty()).and_then(|text| text.parse().ok()).map(Some);
-    block.parse(setting, None, rule, parse, faults).flatten()
+    block.read(setting, faults).good()
+}
+
+fn text(block: &mut Block, setting: &str, faults: &mut Faults) -> Option<String> {
+    block.read(setting, faults).or(String::new())
 }
 
 /// `{ claim, equals }` or `{ when }`.
 fn machine_matcher(mut block: Block, faults: &mut Faults) -> Option<MachineMatcher> {
     let place = block.place();
     let at = one(&mut block, "claim", faults);
-    let value = block.parse("equals", None, "a string", |text| Some(Some(text.to_owned())), faults)?;
+    let value = block.read("equals", faults).optional()?;
     let has_rule = block.has("when");
     let rule = if has_rule { rule(&mut block, faults).map(MachineMatcher::Rule) } else { None };
     block.finish(faults);
@@ -92,7 +104,7 @@ fn machine_matcher(mut block: Block, faults: &mut Faults) -> Option<MachineMatch
 
 fn role_rule(mut block: Block, administrative: &BTreeSet<String>, faults: &mut Faults) -> Option<RoleRule> {
     let place = block.place_of("role");
-    let role = block.text("role", "", faults)?;
+    let role = text(&mut block, "role", faults)?;
     if role.is_empty() {
         faults.add(place, "the name of a role");
     } else if role == ADMIN && !administrative.contains(ADMIN) {
@@ -105,7 +117,7 @@ fn role_rule(mut block: Block, administrative: &BTreeSet<String>, faults: &mut F
 
 fn requirement(mut block: Block, faults: &mut Faults) -> Option<Requirement> {
     let place = block.place_of("message");
-    let message = block.text("message", "", faults)?;
+    let message = text(&mut block, "message", faults)?;
     if message.is_empty() {
         faults.add(place, "the sentence shown when a token is rejected");
     }
@@ -116,6 +128,6 @@ fn requirement(mut block: Block, faults: &mut Faults) -> Option<Requirement> {
 
 fn rule(block: &mut Block, faults: &mut Faults) -> Option<Rule> {
     let place = block.place_of("when");
-    let source = block.text("when", "", faults)?;
+    let source = text(block, "when", faults)?;
     Rule::compile(&source).inspect_err(|fault| faults.add(place, fault.to_string())).ok()
 }

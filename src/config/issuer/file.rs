@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::block::{Block, Entry, SettingLocation, Written};
+use crate::config::block::{Block, Entry, Written};
 use crate::config::faults::Faults;
 
 const VARIABLE: &str = "OIDC_ISSUERS_FILE";
@@ -41,7 +41,7 @@ impl File<'_> {
             let name = name.into_inner();
             (name.to_string(), self.entry(&name, value))
         });
-        Block::new(SettingLocation::File(place), entries.collect())
+        Block::in_file(place, entries.collect())
     }
 
     /// The setting `name`, or an element of its list.

@@ -1,26 +1,105 @@
 //! Token introspection at an issuer: which tokens, and with which credential.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::block::Block;
-use super::endpoint;
+use super::endpoint::{self, Endpoint};
+use crate::config::block::Block;
 use crate::config::faults::Faults;
+use crate::config::section::{NONE, Section, described, read_issuer, section, value};
+use crate::config::value::Value;
 use crate::oidc::{AssertionKey, ClientCredential, IntrospectionSettings, PlainHttp};
 
-/// The settings that are valid only if introspection is enabled.
-const SETTINGS: &[&str] = &[
-    "introspection_url",
-    "introspection_client_id",
-    "introspection_auth",
-    "introspection_client_secret",
-    "introspection_client_secret_file",
-    "introspection_private_key",
-    "introspection_private_key_file",
-    "introspection_private_key_id",
-    "introspection_require_aud",
-    "opaque_prefix",
-    "trust_active",
-];
+section!("Introspection", "OIDC_", IntrospectionSection {
+    /// `true` accepts opaque tokens, which are introspected at this provider (RFC 7662). At most one issuer can have it.
+    opaque: bool => value("false");
+    /// `always` introspects JWTs as well, for claims that they lack and for revocation.
+    introspect: Introspect => value("opaque");
+    /// Opaque tokens without this prefix are rejected without introspection.
+    opaque_prefix: OpaquePrefix => NONE;
+    /// The introspection endpoint.
+    introspection_url: Endpoint => described("from discovery");
+    /// The client id for introspection. Required for introspection.
+    introspection_client_id: String => NONE;
+    /// The client authentication for introspection.
+    introspection_auth: Method => value("client_secret_basic");
+    /// The client secret. Required unless the authentication is `private_key_jwt`, absent otherwise.
+    introspection_client_secret: SecretString => NONE;
+    /// The private key of the client. Required exactly with `private_key_jwt`.
+    introspection_private_key: PrivateKey => NONE;
+    /// The key id of that key at the provider.
+    introspection_private_key_id: String => NONE;
+    /// `false` accepts a response without an audience if it declares an access token, possibly one for another service.
+    introspection_require_aud: bool => value("true");
+    /// `true` accepts an active response that states neither the kind of the token nor an audience. Refresh tokens may then be accepted.
+    trust_active: bool => value("false");
+});
+
+/// Whether JWTs are introspected too.
+#[derive(PartialEq, Eq)]
+pub(super) enum Introspect {
+    Always,
+    Opaque,
+}
+
+impl Value for Introspect {
+    const TYPE: &'static str = "word";
+    const RULE: &'static str = "`always` (JWTs too) or `opaque` (only tokens that are not JWTs, if `opaque` is true)";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "always" => Some(Self::Always),
+            "opaque" => Some(Self::Opaque),
+            _ => None,
+        }
+    }
+}
+
+/// Visible ASCII, as in tokens.
+pub(super) struct OpaquePrefix(String);
+
+impl Value for OpaquePrefix {
+    const TYPE: &'static str = "text";
+    const RULE: &'static str = "the prefix of every opaque token of the issuer in visible ASCII, such as `ory_at_`";
+
+    fn parse(text: &str) -> Option<Self> {
+        (!text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())).then(|| Self(text.to_owned()))
+    }
+}
+
+/// A client authentication method of OpenID Connect Core section 9.
+pub(super) enum Method {
+    SecretBasic,
+    SecretPost,
+    PrivateKey,
+}
+
+impl Value for Method {
+    const TYPE: &'static str = "word";
+    const RULE: &'static str = "`client_secret_basic`, `client_secret_post` or `private_key_jwt`";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "client_secret_basic" => Some(Self::SecretBasic),
+            "client_secret_post" => Some(Self::SecretPost),
+            "private_key_jwt" => Some(Self::PrivateKey),
+            _ => None,
+        }
+    }
+}
+
+/// A valid private key.
+pub(super) struct PrivateKey(SecretString);
+
+impl Value for PrivateKey {
+    const TYPE: &'static str = "secret";
+    const IS_SECRET: bool = true;
+    const MAY_BE_IN_FILE: bool = true;
+    const RULE: &'static str = "one PKCS#8 private key in PEM: RSA of at least 2048 bits, P-256 or Ed25519";
+
+    fn parse(text: &str) -> Option<Self> {
+        AssertionKey::from_pem(text, None).ok().map(|_| Self(text.into()))
+    }
+}
 
 /// Returns `Some(None)` if introspection is not enabled, `None` if a fault was added.
 pub(super) fn read(
@@ -28,113 +107,84 @@ pub(super) fn read(
     plain_http: &PlainHttp,
     faults: &mut Faults,
 ) -> Option<Option<IntrospectionSettings>> {
-    let opaque = block.flag("opaque", false, faults)?;
-    let rule = "`always` (JWTs too) or `opaque` (only tokens that are not JWTs, if `opaque` is true)";
-    let always = block.parse("introspect", false, rule, always, faults)?;
+    let section: IntrospectionSection = read_issuer(block, faults);
+    let unused = settings_of_introspection(&section);
+    let section = section.with_defaults();
+    let (opaque, always) = (section.opaque.good()?, section.introspect.good()? == Introspect::Always);
     if !opaque && !always {
-        return has_no_unused_settings(block, faults).then_some(None);
+        for setting in &unused {
+            faults.add(block.place_of(setting), "absent unless `opaque` is true or `introspect` is `always`");
+        }
+        return unused.is_empty().then_some(None);
     }
-    let url = endpoint(block, "introspection_url", plain_http, faults);
-    let client_id = client_id(block, faults);
-    let credential = credential(block, faults);
-    let rule = "the prefix of every opaque token of the issuer, such as `ory_at_`";
-    let opaque_prefix = block.parse("opaque_prefix", String::new(), rule, opaque_prefix, faults);
-    let requires_audience = block.flag("introspection_require_aud", true, faults);
-    let trust_active = block.flag("trust_active", false, faults);
+    let url = endpoint::read(section.introspection_url, "introspection_url", block, plain_http, faults);
+    let client_id = section.introspection_client_id.or(String::new());
+    let client_id = client_id.filter(|id| !id.is_empty()).or_else(|| {
+        faults.add(block.place_of("introspection_client_id"), "the client id for token introspection at the issuer");
+        None
+    });
+    let credential = Credential {
+        method: section.introspection_auth.good(),
+        secret: section.introspection_client_secret.optional(),
+        key: section.introspection_private_key.optional(),
+        key_id: section.introspection_private_key_id.good().filter(|id| !id.is_empty()),
+    };
+    let credential = credential.check(block, faults);
     Some(Some(IntrospectionSettings {
         url: url?,
         client_id: client_id?,
         credential: credential?,
         opaque,
-        opaque_prefix: opaque_prefix?,
+        opaque_prefix: section.opaque_prefix.optional()?.map(|prefix| prefix.0).unwrap_or_default(),
         always,
-        requires_audience: requires_audience?,
-        trust_active: trust_active?,
+        requires_audience: section.introspection_require_aud.good()?,
+        trust_active: section.trust_active.good()?,
     }))
 }
 
-fn always(text: &str) -> Option<bool> {
-    match text {
-        "always" => Some(true),
-        "opaque" => Some(false),
-        _ => None,
-    }
+/// The present settings that are valid only if introspection is enabled.
+fn settings_of_introspection(section: &IntrospectionSection) -> Vec<&'static str> {
+    let settings = [
+        ("introspection_url", section.introspection_url.is_set()),
+        ("introspection_client_id", section.introspection_client_id.is_set()),
+        ("introspection_auth", section.introspection_auth.is_set()),
+        ("introspection_client_secret", section.introspection_client_secret.is_set()),
+        ("introspection_private_key", section.introspection_private_key.is_set()),
+        ("introspection_private_key_id", section.introspection_private_key_id.is_set()),
+        ("introspection_require_aud", section.introspection_require_aud.is_set()),
+        ("opaque_prefix", section.opaque_prefix.is_set()),
+        ("trust_active", section.trust_active.is_set()),
+    ];
+    settings.iter().filter(|(_, is_set)| *is_set).map(|(setting, _)| *setting).collect()
 }
 
-/// Visible ASCII, as in tokens.
-fn opaque_prefix(text: &str) -> Option<String> {
-    (!text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())).then(|| text.to_owned())
+/// The settings of the client's credential; `None` where one is bad.
+struct Credential {
+    method: Option<Method>,
+    secret: Option<Option<SecretString>>,
+    key: Option<Option<PrivateKey>>,
+    key_id: Option<String>,
 }
 
-/// Whether no introspection setting is present. Each one that is present is a fault.
-fn has_no_unused_settings(block: &mut Block, faults: &mut Faults) -> bool {
-    let written: Vec<_> = SETTINGS.iter().filter(|setting| block.has(setting)).collect();
-    for setting in &written {
-        faults.add(block.place_of(setting), "absent unless `opaque` is true or `introspect` is `always`");
-        block.drop(setting);
-    }
-    written.is_empty()
-}
-
-fn client_id(block: &mut Block, faults: &mut Faults) -> Option<String> {
-    let place = block.place_of("introspection_client_id");
-    let client_id = block.text("introspection_client_id", "", faults)?;
-    if client_id.is_empty() {
-        faults.add(place, "the client id for token introspection at the issuer");
-        return None;
-    }
-    Some(client_id)
-}
-
-/// A client authentication method of OpenID Connect Core section 9.
-#[derive(Clone, Copy)]
-enum Method {
-    SecretBasic,
-    SecretPost,
-    PrivateKey,
-}
-
-fn credential(block: &mut Block, faults: &mut Faults) -> Option<ClientCredential> {
-    let rule = "`client_secret_basic`, `client_secret_post` or `private_key_jwt`";
-    let method = block.parse("introspection_auth", Method::SecretBasic, rule, method, faults)?;
-    let key_id = block.text("introspection_private_key_id", "", faults)?;
-    let secret = block.text_or_file("introspection_client_secret", faults)?;
-    let key = secret_key(block, key_id, faults)?;
-    match (method, secret, key) {
-        (Method::SecretBasic, Some(secret), None) => Some(ClientCredential::SecretBasic(secret)),
-        (Method::SecretPost, Some(secret), None) => Some(ClientCredential::SecretPost(secret)),
-        (Method::PrivateKey, None, Some(key)) => Some(ClientCredential::PrivateKey(key)),
-        (Method::PrivateKey, ..) => {
-            let place = block.place_of("introspection_private_key");
-            faults.add(place, "set, without a client secret, when `introspection_auth` is `private_key_jwt`");
-            None
-        }
-        _ => {
-            let place = block.place_of("introspection_client_secret");
-            faults.add(place, "set, without a private key, unless `introspection_auth` is `private_key_jwt`");
-            None
-        }
-    }
-}
-
-fn method(text: &str) -> Option<Method> {
-    match text {
-        "client_secret_basic" => Some(Method::SecretBasic),
-        "client_secret_post" => Some(Method::SecretPost),
-        "private_key_jwt" => Some(Method::PrivateKey),
-        _ => None,
-    }
-}
-
-fn secret_key(block: &mut Block, key_id: String, faults: &mut Faults) -> Option<Option<AssertionKey>> {
-    let place = block.place_of("introspection_private_key");
-    let Some(pem) = block.text_or_file("introspection_private_key", faults)? else { return Some(None) };
-    let key_id = Some(key_id).filter(|key_id| !key_id.is_empty());
-    match AssertionKey::from_pem(pem.expose_secret(), key_id) {
-        Ok(key) => Some(Some(key)),
-        Err(_) => {
-            faults.add(place, "one PKCS#8 private key in PEM: RSA of at least 2048 bits, P-256 or Ed25519");
-            None
+impl Credential {
+    /// The credential that the method needs. Any other one is a fault.
+    fn check(self, block: &Block, faults: &mut Faults) -> Option<ClientCredential> {
+        match (self.method?, self.secret?, self.key?) {
+            (Method::SecretBasic, Some(secret), None) => Some(ClientCredential::SecretBasic(secret)),
+            (Method::SecretPost, Some(secret), None) => Some(ClientCredential::SecretPost(secret)),
+            (Method::PrivateKey, None, Some(PrivateKey(pem))) => {
+                AssertionKey::from_pem(pem.expose_secret(), self.key_id).ok().map(ClientCredential::PrivateKey)
+            }
+            (Method::PrivateKey, ..) => {
+                let place = block.place_of("introspection_private_key");
+                faults.add(place, "set, without a client secret, when `introspection_auth` is `private_key_jwt`");
+                None
+            }
+            _ => {
+                let place = block.place_of("introspection_client_secret");
+                faults.add(place, "set, without a private key, unless `introspection_auth` is `private_key_jwt`");
+                None
+            }
         }
     }
 }

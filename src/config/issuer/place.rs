@@ -2,9 +2,12 @@
 
 use url::Url;
 
-use super::block::Block;
-use super::{URL_RULE, endpoint};
+use super::endpoint;
+use super::sections::{Identifier, IssuerSection};
+use crate::config::block::Block;
 use crate::config::faults::Faults;
+use crate::config::setting::Setting;
+use crate::config::value::{List, Value};
 use crate::oidc::{PlainHttp, Preset, TENANT_PLACE};
 
 /// The identity of the issuer and its endpoints.
@@ -19,22 +22,28 @@ pub(super) struct IssuerPlace {
 
 /// Reads the identity and the endpoints. Returns `None` if a fault was added.
 pub(super) fn read(
+    section: &mut IssuerSection,
     block: &mut Block,
     preset: Preset,
     plain_http: &PlainHttp,
     faults: &mut Faults,
 ) -> Option<IssuerPlace> {
-    let tenants = tenants(block, faults);
-    let accepted_issuers = accepted_issuers(block, !tenants.is_empty(), faults);
-    let has_key_source = ["discovery_url", "jwks_url", "static_keys"].iter().any(|setting| block.has(setting));
-    let discovery_url = endpoint(block, "discovery_url", plain_http, faults);
-    let jwks_url = endpoint(block, "jwks_url", plain_http, faults);
-    let name = short_name(block, faults);
-    let issuer_place = block.place_of("issuer");
-    let issuer = issuer(block, plain_http, faults)?;
+    let has_key_source = section.discovery_url.is_set() || section.jwks_url.is_set() || block.has("static_keys");
+    let mut url = |setting, name| endpoint::read(std::mem::take(setting), name, block, plain_http, faults);
+    let discovery_url = url(&mut section.discovery_url, "discovery_url");
+    let jwks_url = url(&mut section.jwks_url, "jwks_url");
+    let accepted_issuers = block.read::<List<String>>("accepted_issuers", faults).or(List(Vec::new()));
+    let name = block.read::<ShortName>("name", faults).optional();
+    let tenants = std::mem::take(&mut section.tenants).or(List(Vec::new()));
+    let issuer = issuer(std::mem::take(&mut section.issuer), block, plain_http, faults);
+    let (tenants, accepted_issuers) = (tenants?.0, accepted_issuers?.0);
+    for _ in accepted_issuers.iter().filter(|accepted| accepted.contains(TENANT_PLACE) == tenants.is_empty()) {
+        faults.add(block.place_of("accepted_issuers"), template_rule());
+    }
+    let issuer = issuer?;
     let is_template = issuer.contains(TENANT_PLACE);
     if is_template == tenants.is_empty() {
-        faults.add(issuer_place, template_rule());
+        faults.add(block.place_of("issuer"), template_rule());
         return None;
     }
     let mut discovery_url = discovery_url?;
@@ -45,7 +54,8 @@ pub(super) fn read(
             faults.add(block.place_of("discovery_url"), rule);
         }
     }
-    let short_name = name?.unwrap_or_else(|| host(&issuer));
+    let short_name = name?.map_or_else(|| host(&issuer), |name| name.0);
+    let tenants = tenants.into_iter().map(|tenant| tenant.0).collect();
     Some(IssuerPlace { issuer, short_name, accepted_issuers, tenants, discovery_url, jwks_url: jwks_url? })
 }
 
@@ -59,45 +69,31 @@ fn keys_of_all_tenants(issuer: &str, preset: Preset) -> Option<Url> {
     if preset == Preset::Entra { Url::parse(&metadata).ok() } else { None }
 }
 
-/// The issuer, unchanged: it is compared byte for byte with the `iss` of tokens.
-fn issuer(block: &mut Block, plain_http: &PlainHttp, faults: &mut Faults) -> Option<String> {
-    // OIDC Discovery section 3, RFC 8414 section 2.
-    let rule = format!("the issuer identifier, without query and fragment: {URL_RULE}");
-    let is_issuer = |url: &Url| url.query().is_none() && url.fragment().is_none() && plain_http.is_fetchable(url);
-    let place = block.place_of("issuer");
-    let parse = |text: &str| Url::parse(text).is_ok_and(|url| is_issuer(&url)).then(|| text.to_owned());
-    let issuer = block.parse("issuer", String::new(), &rule, parse, faults)?;
-    if issuer.is_empty() {
-        faults.add(place, rule);
-        return None;
+/// The issuer. Its requests go to its host, so plain http must be allowed as for an endpoint.
+fn issuer(setting: Setting<Identifier>, block: &Block, plain_http: &PlainHttp, faults: &mut Faults) -> Option<String> {
+    let issuer = setting.optional()?.map(|issuer| issuer.0);
+    let is_fetchable = |issuer: &String| Url::parse(issuer).is_ok_and(|url| plain_http.is_fetchable(&url));
+    let issuer = issuer.filter(is_fetchable);
+    if issuer.is_none() {
+        faults.add(block.place_of("issuer"), Identifier::rule());
     }
-    Some(issuer)
+    issuer
 }
 
-fn short_name(block: &mut Block, faults: &mut Faults) -> Option<Option<String>> {
-    let is_short = |text: &&str| !text.is_empty() && text.len() <= 64 && !text.chars().any(char::is_control);
-    let rule = "a short name of at most 64 bytes";
-    block.parse("name", None, rule, |text| Some(text).filter(is_short).map(|text| Some(text.to_owned())), faults)
+/// The name in readiness reports and logs.
+struct ShortName(String);
+
+impl Value for ShortName {
+    const TYPE: &'static str = "text";
+    const RULE: &'static str = "a short name of at most 64 bytes";
+
+    fn parse(text: &str) -> Option<Self> {
+        let is_short = !text.is_empty() && text.len() <= 64 && !text.chars().any(char::is_control);
+        is_short.then(|| Self(text.to_owned()))
+    }
 }
 
 /// The default short name: the host of the issuer.
 fn host(issuer: &str) -> String {
     Url::parse(issuer).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn tenants(block: &mut Block, faults: &mut Faults) -> Vec<String> {
-    let is_tenant = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
-    let listed = block.list("tenants", faults);
-    for (place, _) in listed.iter().filter(|(_, tenant)| !is_tenant(tenant)) {
-        faults.add(place.clone(), "tenant ids of letters, digits, `-`, `.` and `_`");
-    }
-    listed.into_iter().map(|(_, tenant)| tenant).collect()
-}
-
-fn accepted_issuers(block: &mut Block, has_tenants: bool, faults: &mut Faults) -> Vec<String> {
-    let listed = block.list("accepted_issuers", faults);
-    for (place, _) in listed.iter().filter(|(_, issuer)| issuer.contains(TENANT_PLACE) != has_tenants) {
-        faults.add(place.clone(), template_rule());
-    }
-    listed.into_iter().map(|(_, issuer)| issuer).collect()
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::{Config, ConfigError};
-use crate::oidc::MachineMatcher;
+use crate::oidc::{MachineMatcher, ScopeMode};
 
 /// The issuers of a file with this text; no issuer is set by variables.
 fn read(text: &str) -> Result<Vec<IssuerSettings>, ConfigError> {

@@ -30,8 +30,8 @@ pub(crate) struct VerificationKey {
 
 impl VerificationKey {
     /// Returns whether `signature` is a signature of this key over `text`.
-    pub(crate) fn verifies(&self, text: &str, signature: &[u8]) -> bool {
-        self.parsed.verify_sig(text.as_bytes(), signature).is_ok()
+    pub(crate) fn verifies(&self, text: impl AsRef<[u8]>, signature: &[u8]) -> bool {
+        self.parsed.verify_sig(text.as_ref(), signature).is_ok()
     }
 }
 

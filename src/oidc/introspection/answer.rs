@@ -7,8 +7,8 @@ use crate::jose::compact::UnverifiedToken;
 use crate::jose::fault::FormFault;
 use crate::jose::header::UnverifiedHeader;
 use crate::jose::unique_json::{self, Json, Object};
+use crate::oidc::KeySet;
 use crate::oidc::verification::{audience, validity};
-use crate::oidc::{KeySet, Rejection};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The media type of a signed response (RFC 9701 section 10), without `application/`.

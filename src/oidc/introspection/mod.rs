@@ -82,16 +82,6 @@ impl IntrospectionClient {
         Ok(Self { client, clock, hash_key })
     }
 
-    /// Returns the HTTP client for requests to issuers.
-    pub(super) fn provider_client(&self) -> &ProviderClient {
-        &self.client
-    }
-
-    /// Returns the clock for the times in responses.
-    pub(super) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
     /// Returns the introspector for the issuer of `settings`, whose signed responses `keys` verify; `None` if introspection is not
     /// configured.
     pub(super) fn introspector(&self, settings: &IssuerSettings, keys: &KeySet) -> Option<Introspector> {

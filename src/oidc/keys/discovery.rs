@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use openidconnect::{AuthUrl, EndSessionUrl, TokenUrl};
 use serde::Deserialize;
 use url::Url;
 
@@ -26,7 +27,8 @@ pub(crate) struct Provider {
     client: ProviderClient,
 }
 
-/// The metadata members in use. A stricter type would reject valid documents that lack other members.
+/// The metadata members in use. A stricter type, such as openidconnect's `ProviderMetadataWithLogout`, would reject usable documents that
+/// lack other members.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
@@ -41,9 +43,9 @@ struct Metadata {
 
 /// The endpoints for sign-in and logout (OIDC Discovery section 3, RP-Initiated Logout section 2.1, RFC 9207 section 3).
 pub(crate) struct LoginEndpoints {
-    pub(crate) authorization: Url,
-    pub(crate) token: Url,
-    pub(crate) end_session: Option<Url>,
+    pub(crate) authorization: AuthUrl,
+    pub(crate) token: TokenUrl,
+    pub(crate) end_session: Option<EndSessionUrl>,
     /// Whether every authorization response contains `iss`.
     pub(crate) names_issuer: bool,
 }
@@ -70,10 +72,8 @@ pub(crate) enum ProviderError {
     BadKeyAddress { url: Url, jwks_uri: String },
     #[error("the metadata at {0} has no valid `introspection_endpoint`: set `introspection_url`")]
     NoIntrospection(Url),
-    #[error("the metadata at {0} has no http or https URLs for `authorization_endpoint` and `token_endpoint`")]
-    NoSignIn(Url),
     #[error(
-        "the metadata at {0} has no allowed URLs for `authorization_endpoint` and `token_endpoint`: browser sign-in is unavailable"
+        "the metadata at {0} has no allowed URLs for `authorization_endpoint` and `token_endpoint`: sign-in is unavailable"
     )]
     NoLogin(Url),
     #[error("the metadata was not received within {} seconds", .0.as_secs_f32())]
@@ -138,19 +138,6 @@ impl Provider {
         endpoint.ok_or(ProviderError::NoIntrospection(url))
     }
 
-    /// Returns the published authorization and token endpoints (RFC 8414 section 2).
-    pub(crate) async fn sign_in_endpoints(&self) -> Result<(Url, Url), ProviderError> {
-        let (url, metadata) = self.discover().await?;
-        let address = |endpoint: Option<String>| {
-            // The browser is redirected to it, so a `javascript:` URL must not pass.
-            endpoint.and_then(|text| Url::parse(&text).ok()).filter(|url| matches!(url.scheme(), "https" | "http"))
-        };
-        match (address(metadata.authorization_endpoint), address(metadata.token_endpoint)) {
-            (Some(authorization), Some(token)) => Ok((authorization, token)),
-            _ => Err(ProviderError::NoSignIn(url)),
-        }
-    }
-
     /// Returns the published endpoints for sign-in and logout, as far as they may be fetched.
     pub(crate) async fn login_endpoints(&self) -> Result<LoginEndpoints, ProviderError> {
         let (url, metadata) = self.discover().await?;
@@ -159,9 +146,9 @@ impl Provider {
         };
         match (endpoint(metadata.authorization_endpoint), endpoint(metadata.token_endpoint)) {
             (Some(authorization), Some(token)) => Ok(LoginEndpoints {
-                authorization,
-                token,
-                end_session: endpoint(metadata.end_session_endpoint),
+                authorization: AuthUrl::from_url(authorization),
+                token: TokenUrl::from_url(token),
+                end_session: endpoint(metadata.end_session_endpoint).map(EndSessionUrl::from_url),
                 names_issuer: metadata.authorization_response_iss_parameter_supported,
             }),
             _ => Err(ProviderError::NoLogin(url)),

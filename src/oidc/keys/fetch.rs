@@ -132,12 +132,12 @@ impl ProviderClient {
         Self::send(request, url, plain_http).await
     }
 
-    /// Sends a request of the `oauth2` crate and returns its response. A 4xx response is returned too: it contains the OAuth error.
+    /// Sends a request of openidconnect and returns its response. A 4xx response is returned too: it contains the OAuth error.
     pub(crate) async fn exchange(
         &self,
-        request: oauth2::HttpRequest,
+        request: openidconnect::HttpRequest,
         plain_http: &PlainHttp,
-    ) -> Result<oauth2::HttpResponse, FetchError> {
+    ) -> Result<openidconnect::HttpResponse, FetchError> {
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| FetchError::NoUrl)?;
         let request = self.client_for(&url).request(parts.method, url.clone()).headers(parts.headers).body(body);
@@ -147,7 +147,7 @@ impl ProviderClient {
             return Err(FetchError::Status { url, status });
         }
         let headers = std::mem::take(response.headers_mut());
-        let mut result = oauth2::HttpResponse::new(Self::read(response, &url).await?);
+        let mut result = openidconnect::HttpResponse::new(Self::read(response, &url).await?);
         *result.status_mut() = status;
         *result.headers_mut() = headers;
         Ok(result)

@@ -1,19 +1,16 @@
 //! The state of a sign-in in progress, and the parameters of the authorization response.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use oauth2::PkceCodeVerifier;
-use secrecy::{ExposeSecret, SecretString};
+use openidconnect::{CsrfToken, Nonce, PkceCodeVerifier};
 use serde::{Deserialize, Serialize};
-
-use super::endpoint::Secrets;
 
 /// A sign-in in progress. It must be stored encrypted and bound to its browser: its holder can complete the sign-in.
 #[derive(Serialize, Deserialize)]
 pub struct PendingLogin {
     issuer: String,
-    state: String,
-    nonce: String,
-    verifier: String,
+    state: CsrfToken,
+    nonce: Nonce,
+    verifier: PkceCodeVerifier,
 }
 
 /// The parameters of the authorization response (RFC 6749 section 4.1.2), not verified.
@@ -26,26 +23,26 @@ pub struct LoginAnswer {
 }
 
 impl PendingLogin {
-    pub(crate) fn new(issuer: &str, secrets: Secrets) -> Self {
-        let Secrets { state, nonce, verifier } = secrets;
-        Self { issuer: issuer.to_owned(), state, nonce, verifier: verifier.expose_secret().to_owned() }
+    pub(crate) fn new(issuer: String, state: CsrfToken, nonce: Nonce, verifier: PkceCodeVerifier) -> Self {
+        Self { issuer, state, nonce, verifier }
     }
 
     /// Returns whether a response with this `state` belongs to this sign-in.
     pub fn is_answered_by(&self, state: Option<&str>) -> bool {
-        state.is_some_and(|state| verify_slices_are_equal(state.as_bytes(), self.state.as_bytes()).is_ok())
+        let own = self.state.secret().as_bytes();
+        state.is_some_and(|state| verify_slices_are_equal(state.as_bytes(), own).is_ok())
     }
 
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    pub(crate) fn nonce(&self) -> &str {
+    pub(crate) fn nonce(&self) -> &Nonce {
         &self.nonce
     }
 
     pub(crate) fn verifier(&self) -> PkceCodeVerifier {
-        PkceCodeVerifier::new(self.verifier.clone())
+        PkceCodeVerifier::new(self.verifier.secret().clone())
     }
 }
 
@@ -55,7 +52,29 @@ impl std::fmt::Debug for PendingLogin {
     }
 }
 
-/// Returns the code verifier as a secret.
-pub(crate) fn secret(verifier: &PkceCodeVerifier) -> SecretString {
-    SecretString::from(verifier.secret().as_str())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Replicas of different builds read each other's sign-ins.
+    #[test]
+    fn stored_form_is_stable_across_builds() {
+        let stored = r#"{"issuer":"https://id.example","state":"s","nonce":"n","verifier":"v"}"#;
+        let pending: PendingLogin = serde_json::from_str(stored).unwrap();
+        assert!(pending.is_answered_by(Some("s")) && !pending.is_answered_by(Some("S")));
+        assert_eq!((pending.nonce().secret().as_str(), pending.verifier().secret().as_str()), ("n", "v"));
+        assert_eq!(serde_json::to_string(&pending).unwrap(), stored);
+    }
+
+    #[test]
+    fn debug_output_contains_no_secret() {
+        let pending = PendingLogin::new(
+            "https://id.example".to_owned(),
+            CsrfToken::new("marked".to_owned()),
+            Nonce::new("marked".to_owned()),
+            PkceCodeVerifier::new("marked".to_owned()),
+        );
+        let shown = format!("{pending:?}");
+        assert!(shown.contains("https://id.example") && !shown.contains("marked"), "{shown}");
+    }
 }

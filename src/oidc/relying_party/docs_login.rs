@@ -37,8 +37,42 @@ impl SignInPlace {
 
 fn read(provider: Arc<Provider>) -> BoxFuture<'static, Result<SignInEndpoints, ProviderError>> {
     async move {
-        let (authorization, token) = provider.sign_in_endpoints().await?;
-        Ok(SignInEndpoints { authorization, token })
+        let endpoints = provider.login_endpoints().await?;
+        Ok(SignInEndpoints {
+            authorization: endpoints.authorization.url().clone(),
+            token: endpoints.token.url().clone(),
+        })
     }
     .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::oidc::PlainHttp;
+    use crate::oidc::testing::{ScriptedProvider, clock};
+
+    #[tokio::test]
+    async fn plain_http_endpoint_is_refused_unless_its_host_is_allowed() {
+        let provider = ScriptedProvider::start().await;
+        let endpoints = async |authorization: &str, hosts: &[&str]| {
+            let metadata = json!({
+                "issuer": provider.url, "jwks_uri": format!("{}/jwks", provider.url),
+                "authorization_endpoint": authorization, "token_endpoint": "https://id.example/token",
+            });
+            provider.answer("/.well-known/openid-configuration", 200, &metadata.to_string());
+            let mut settings = provider.settings();
+            settings.plain_http = PlainHttp { hosts: hosts.iter().map(ToString::to_string).collect(), loopback: true };
+            SignInPlace::new(&settings, ProviderClient::new().unwrap(), clock()).endpoints().await
+        };
+        for allowed in ["https://id.example/authorize", "http://127.0.0.1:1/authorize"] {
+            assert_eq!(endpoints(allowed, &[]).await.unwrap().authorization.as_str(), allowed);
+        }
+        assert!(endpoints("http://id.example/authorize", &["id.example:80"]).await.is_some());
+        for refused in ["http://id.example/authorize", "javascript:alert(1)", "https://user@id.example/authorize"] {
+            assert_eq!(endpoints(refused, &[]).await, None, "{refused}");
+        }
+    }
 }

@@ -2,44 +2,41 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
-use chrono::TimeDelta;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use oauth2::basic::{
-    BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
-    BasicTokenType,
+use openidconnect::core::{
+    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreGenderClaim, CoreJweContentEncryptionAlgorithm,
+    CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse,
 };
-use oauth2::{
-    AsyncHttpClient, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+use openidconnect::{
+    AsyncHttpClient, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EmptyAdditionalClaims,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, JsonWebKeySet, LogoutRequest, Nonce,
+    PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl, RedirectUrl, RefreshToken, Scope,
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::answer::secret;
-use super::{LoginError, LoginSettings};
+use super::answer::PendingLogin;
+use super::issuer_key::{IdToken, IssuerKey};
+use super::login_error::LoginError;
+use super::settings::LoginSettings;
+use super::token_response::{TokenError, TokenResponse, Tokens, read};
 use crate::Clock;
 use crate::oidc::keys::discovered::Discovered;
 use crate::oidc::keys::discovery::{LoginEndpoints, Provider, ProviderError};
 use crate::oidc::keys::fetch::FetchError;
 use crate::oidc::{IssuerSettings, PlainHttp, ProviderClient};
-use crate::redacted::redact_debug;
-
-/// The bytes of a nonce: 128 bits are not guessable.
-const NONCE_BYTES: u32 = 16;
 
 /// This service's client at one issuer.
 pub(crate) struct RelyingParty {
+    issuer: IssuerUrl,
     settings: LoginSettings,
     http: HttpClient,
     endpoints: Discovered<LoginEndpoints>,
 }
 
-/// Sends the requests of the `oauth2` crate.
+/// Sends the requests of openidconnect.
 struct HttpClient {
     client: ProviderClient,
     plain_http: PlainHttp,
@@ -54,60 +51,44 @@ impl<'c> AsyncHttpClient<'c> for HttpClient {
     }
 }
 
-/// The tokens of a token response (OIDC Core section 3.1.3.3).
-pub(crate) struct Tokens {
-    pub(crate) access_token: SecretString,
-    pub(crate) id_token: Option<SecretString>,
-    pub(crate) refresh_token: Option<SecretString>,
-    pub(crate) expires_in: Option<TimeDelta>,
-}
-
-/// The values that bind an authorization response to its request.
-pub(crate) struct Secrets {
-    pub(crate) state: String,
-    pub(crate) nonce: String,
-    pub(crate) verifier: SecretString,
-}
-
-/// The field that OpenID Connect adds to a token response.
-#[derive(Serialize, Deserialize)]
-struct IdTokenField {
-    id_token: Option<String>,
-}
-
-redact_debug!(IdTokenField);
-
-impl ExtraTokenFields for IdTokenField {}
-
-type OidcTokenResponse = StandardTokenResponse<IdTokenField, BasicTokenType>;
-
-type OAuthClient = Client<
-    BasicErrorResponse,
-    OidcTokenResponse,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
+/// openidconnect's client with an authorization and a token endpoint.
+type OidcClient = Client<
+    EmptyAdditionalClaims,
+    CoreAuthDisplay,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    IssuerKey,
+    CoreAuthPrompt,
+    TokenError,
+    TokenResponse,
+    CoreTokenIntrospectionResponse,
+    CoreRevocableToken,
+    CoreRevocationErrorResponse,
     EndpointSet,
     EndpointNotSet,
     EndpointNotSet,
     EndpointNotSet,
     EndpointSet,
+    EndpointNotSet,
 >;
 
 impl RelyingParty {
     /// Creates the client of the issuer's settings; `None` if they have none for browser sign-in.
     pub(crate) fn new(settings: &IssuerSettings, client: &ProviderClient, clock: &Clock) -> Option<Self> {
+        let login = settings.login.clone()?;
         let client = settings.client(client);
         let provider = Provider::new(settings, client.clone());
         Some(Self {
-            settings: settings.login.clone()?,
+            // The configuration accepts only URLs.
+            issuer: IssuerUrl::new(settings.issuer.clone()).ok()?,
+            settings: login,
             http: HttpClient { client, plain_http: settings.plain_http.clone() },
             endpoints: Discovered::new(provider, clock.clone(), read_endpoints),
         })
     }
 
-    pub(crate) fn settings(&self) -> &LoginSettings {
-        &self.settings
+    pub(crate) fn client_id(&self) -> &str {
+        &self.settings.client_id
     }
 
     /// Returns whether every authorization response contains `iss` (RFC 9207 section 3).
@@ -115,26 +96,24 @@ impl RelyingParty {
         Ok(self.endpoints().await?.names_issuer)
     }
 
-    /// Returns the URL of the authorization request, and the values that its response must match.
+    /// Returns the URL of the authorization request, and the sign-in that its response must match.
     pub(crate) async fn authorization_url(
         &self,
         redirect_uri: &str,
         prompt: Option<&str>,
-    ) -> Result<(Url, Secrets), LoginError> {
-        let (client, redirect_uri) = (self.oauth_client().await?, parse_redirect_uri(redirect_uri)?);
+    ) -> Result<(Url, PendingLogin), LoginError> {
+        let (client, redirect_uri) = (self.oidc_client().await?, parse_redirect_uri(redirect_uri)?);
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let nonce = CsrfToken::new_random_len(NONCE_BYTES).into_secret();
         let mut request = client
-            .authorize_url(CsrfToken::new_random)
+            .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
             .set_redirect_uri(Cow::Borrowed(&redirect_uri))
             .set_pkce_challenge(challenge)
-            .add_scopes(self.settings.scopes.iter().cloned().map(Scope::new))
-            .add_extra_param("nonce", nonce.clone());
+            .add_scopes(self.settings.scopes.iter().cloned().map(Scope::new));
         if let Some(prompt) = prompt {
-            request = request.add_extra_param("prompt", prompt);
+            request = request.add_prompt(CoreAuthPrompt::Extension(prompt.to_owned()));
         }
-        let (url, state) = request.url();
-        Ok((url, Secrets { state: state.into_secret(), nonce, verifier: secret(&verifier) }))
+        let (url, state, nonce) = request.url();
+        Ok((url, PendingLogin::new(self.issuer.to_string(), state, nonce, verifier)))
     }
 
     /// Exchanges an authorization code for tokens.
@@ -144,7 +123,7 @@ impl RelyingParty {
         verifier: PkceCodeVerifier,
         redirect_uri: &str,
     ) -> Result<Tokens, LoginError> {
-        let (client, redirect_uri) = (self.oauth_client().await?, parse_redirect_uri(redirect_uri)?);
+        let (client, redirect_uri) = (self.oidc_client().await?, parse_redirect_uri(redirect_uri)?);
         let request = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .set_pkce_verifier(verifier)
@@ -154,20 +133,23 @@ impl RelyingParty {
 
     /// Exchanges a refresh token for new tokens.
     pub(crate) async fn refresh(&self, refresh_token: &SecretString) -> Result<Tokens, LoginError> {
-        let client = self.oauth_client().await?;
+        let client = self.oidc_client().await?;
         let refresh_token = RefreshToken::new(refresh_token.expose_secret().to_owned());
         read(client.exchange_refresh_token(&refresh_token).request_async(&self.http).await)
     }
 
     /// Returns the URL of the logout request; `None` if the provider has no logout endpoint or discovery fails.
     pub(crate) async fn end_session_url(&self, id_token: Option<&SecretString>, after: Option<&Url>) -> Option<Url> {
-        let mut url = self.endpoints().await.ok()?.end_session.clone()?;
-        let id_token = id_token.map(ExposeSecret::expose_secret);
-        url.query_pairs_mut()
-            .append_pair("client_id", &self.settings.client_id)
-            .extend_pairs(id_token.map(|id_token| ("id_token_hint", id_token)))
-            .extend_pairs(after.map(|after| ("post_logout_redirect_uri", after.as_str())));
-        Some(url)
+        let endpoint = self.endpoints().await.ok()?.end_session.clone()?;
+        let mut request = LogoutRequest::from(endpoint).set_client_id(ClientId::new(self.settings.client_id.clone()));
+        // The ID token was verified at the sign-in. Without it, the provider asks the user to confirm.
+        if let Some(id_token) = id_token.and_then(|id_token| id_token.expose_secret().parse::<IdToken>().ok()) {
+            request = request.set_id_token_hint(&id_token);
+        }
+        if let Some(after) = after {
+            request = request.set_post_logout_redirect_uri(PostLogoutRedirectUrl::from_url(after.clone()));
+        }
+        Some(request.http_get_url())
     }
 
     /// Returns the endpoints of the metadata.
@@ -175,11 +157,15 @@ impl RelyingParty {
         self.endpoints.get().await.map_err(|error| LoginError::unavailable(&error))
     }
 
-    async fn oauth_client(&self) -> Result<OAuthClient, LoginError> {
+    /// Returns a client without keys: those of the issuer's key set verify its tokens.
+    async fn oidc_client(&self) -> Result<OidcClient, LoginError> {
         let endpoints = self.endpoints().await?;
-        let client = Client::new(ClientId::new(self.settings.client_id.clone()))
-            .set_auth_uri(AuthUrl::from_url(endpoints.authorization.clone()))
-            .set_token_uri(TokenUrl::from_url(endpoints.token.clone()));
+        let client_id = ClientId::new(self.settings.client_id.clone());
+        let client = Client::new(client_id, self.issuer.clone(), JsonWebKeySet::new(Vec::new()))
+            // It is among the configured scopes.
+            .disable_openid_scope()
+            .set_auth_uri(endpoints.authorization.clone())
+            .set_token_uri(endpoints.token.clone());
         Ok(match &self.settings.client_secret {
             Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned())),
             None => client,
@@ -193,33 +179,4 @@ fn read_endpoints(provider: Arc<Provider>) -> BoxFuture<'static, Result<LoginEnd
 
 fn parse_redirect_uri(redirect_uri: &str) -> Result<RedirectUrl, LoginError> {
     RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| LoginError::NotOurs)
-}
-
-/// Converts `expires_in` (RFC 6749 section 5.1), which can be any number. A value out of range becomes the maximum.
-pub(crate) fn lifetime(expires_in: Duration) -> TimeDelta {
-    TimeDelta::from_std(expires_in).unwrap_or(TimeDelta::MAX)
-}
-
-/// Converts a token response. An error repeats nothing from the provider except a registered error code.
-fn read(
-    response: Result<OidcTokenResponse, RequestTokenError<FetchError, BasicErrorResponse>>,
-) -> Result<Tokens, LoginError> {
-    let response = response.map_err(|error| match error {
-        RequestTokenError::ServerResponse(refusal) => match refusal.error() {
-            BasicErrorResponseType::InvalidGrant => LoginError::Refused,
-            BasicErrorResponseType::Extension(_) => LoginError::Misconfigured("provider-specific error".to_owned()),
-            known => LoginError::Misconfigured(known.as_ref().to_owned()),
-        },
-        RequestTokenError::Request(error) => LoginError::Unavailable(error.to_string()),
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            LoginError::Unavailable("the response of the token endpoint is malformed".to_owned())
-        }
-    })?;
-    let token = |text: &String| SecretString::from(text.as_str());
-    Ok(Tokens {
-        access_token: token(response.access_token().secret()),
-        id_token: response.extra_fields().id_token.as_ref().map(token),
-        refresh_token: response.refresh_token().map(|refresh_token| token(refresh_token.secret())),
-        expires_in: response.expires_in().map(lifetime),
-    })
 }

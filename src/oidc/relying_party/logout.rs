@@ -2,12 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::id_token::verify_for_client;
+use super::client_token::{self, Kind, UnverifiedClientToken};
+use super::login_issuer::LoginIssuer;
 use crate::jose::unique_json::Json;
 use crate::oidc::Rejection;
 use crate::oidc::mapping::subject;
-use crate::oidc::verification::trusted_issuer::TrustedIssuer;
-use crate::oidc::verification::trusted_issuers::Table;
 use crate::redacted::redact_debug;
 
 /// The required member of `events`.
@@ -33,21 +32,18 @@ pub struct LogoutNotice {
 redact_debug!(LogoutNotice);
 
 /// Verifies a logout token (section 2.6).
-pub(crate) async fn read(
-    table: &Table,
-    issuer: &TrustedIssuer,
-    client_id: &str,
-    token: &str,
-    now: DateTime<Utc>,
-) -> Result<LogoutNotice, Rejection> {
-    let verified = verify_for_client(table, issuer, client_id, token, "logout+jwt", now).await?;
-    let claims = &verified.claims;
+pub(crate) async fn read(login: &LoginIssuer, token: &str, now: DateTime<Utc>) -> Result<LogoutNotice, Rejection> {
+    let UnverifiedClientToken { claims, policy, validity, key, token, .. } =
+        client_token::read(login, token, Kind::Logout, now).await?;
+    if !key.verifies(token.signed_text, &token.signature()?) {
+        return Err(Rejection::BadSignature);
+    }
     let has_logout_event =
         claims.get("events").and_then(|events| events.step(EVENT)).is_some_and(|event| event.as_object().is_some());
     let has_id = claims.get("jti").and_then(Json::as_str).is_some_and(|id| !id.is_empty());
     // A nonce is prohibited, so that an ID token cannot pass as a logout token.
     if !has_logout_event || !has_id || claims.contains_key("nonce") {
-        return Err(Rejection::NotAnAccessToken);
+        return Err(Rejection::NotALogoutToken);
     }
     let named = |claim: &str| {
         claims.get(claim).map(|value| subject::name(value).map(str::to_owned).ok_or(Rejection::BadSubject)).transpose()
@@ -56,13 +52,14 @@ pub(crate) async fn read(
     if provider_subject.is_none() && provider_session.is_none() {
         return Err(Rejection::BadSubject);
     }
-    let subject = issuer.settings.mapping.id_token_subject.find(claims).and_then(subject::name).map(str::to_owned);
+    let subject =
+        login.issuer.settings.mapping.id_token_subject.find(&claims).and_then(subject::name).map(str::to_owned);
     Ok(LogoutNotice {
-        issuer: verified.policy.issuer.to_string(),
+        issuer: policy.issuer.to_string(),
         provider_subject,
         subject,
         provider_session,
-        expires_at: verified.validity.expires_at,
-        issued_at: verified.validity.issued_at.ok_or(Rejection::MalformedTime)?,
+        expires_at: validity.expires_at,
+        issued_at: validity.issued_at.ok_or(Rejection::MalformedTime)?,
     })
 }

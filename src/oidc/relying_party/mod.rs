@@ -1,17 +1,25 @@
 //! The relying party: browser sign-in at an issuer (OIDC Core section 3.1) with authorization code, PKCE, state, nonce and `iss`.
 //!
-//! The `oauth2` crate builds the requests. The tokens are verified here, because only a verified token becomes [`Claims`]. The ID token
-//! identifies the user. Roles come from the access token, if this service would accept it as a bearer token.
+//! openidconnect builds the requests and verifies the ID tokens, with the issuer's key set and aws-lc-rs. The checks that it lacks are
+//! here, because only a verified token becomes [`Claims`]. The ID token identifies the user. Roles come from the access token, if this
+//! service would accept it as a bearer token.
 
 mod answer;
+mod client_token;
 pub(crate) mod docs_login;
 mod endpoint;
 mod id_token;
+mod issuer_key;
+mod login_error;
+mod login_issuer;
 mod logout;
 pub(crate) mod session_claims;
 mod settings;
+mod token_response;
 
 pub use answer::{LoginAnswer, PendingLogin};
+pub use login_error::LoginError;
+pub use login_issuer::RelyingParties;
 pub use logout::LogoutNotice;
 pub use session_claims::SessionClaims;
 pub use settings::LoginSettings;
@@ -19,53 +27,22 @@ pub use settings::LoginSettings;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use openidconnect::Nonce;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::keys::discovery::ProviderError;
-use super::verification::trusted_issuer::TrustedIssuer;
-use super::verification::trusted_issuers::Table;
 use super::{Claims, Rejection, TokenVerifier, TrustedIssuers};
 use crate::Clock;
 
-pub(crate) use endpoint::RelyingParty;
-use endpoint::Tokens;
 use id_token::VerifiedIdToken;
+use login_issuer::LoginIssuer;
+use token_response::Tokens;
 
 /// The client for browser sign-in. It stores nothing: pending sign-ins and session claims are returned to the caller.
 pub struct LoginClient {
-    issuers: TrustedIssuers,
+    parties: RelyingParties,
     verifier: TokenVerifier,
     clock: Clock,
-}
-
-/// The reason why a sign-in, a refresh or a logout failed.
-#[derive(Debug, thiserror::Error)]
-pub enum LoginError {
-    /// No issuer is configured for browser sign-in.
-    #[error("browser sign-in is not enabled: no issuer has a `client_id`")]
-    Off,
-    /// The provider is unreachable, or its response is malformed.
-    #[error("the identity provider is unavailable: {0}")]
-    Unavailable(String),
-    /// The response does not belong to this browser's sign-in: another state, or another issuer.
-    #[error("the response does not belong to this browser's sign-in")]
-    NotOurs,
-    /// The provider rejected the code or the refresh token (`invalid_grant`).
-    #[error("the identity provider rejected the grant")]
-    Refused,
-    /// The provider returned another error than `invalid_grant`: the operator must correct the client's settings.
-    #[error("the identity provider rejected this client: {0}")]
-    Misconfigured(String),
-    /// A token of the provider is rejected.
-    #[error("a token of the identity provider is rejected: {0}")]
-    Token(#[from] Rejection),
-}
-
-impl LoginError {
-    fn unavailable(error: &ProviderError) -> Self {
-        Self::Unavailable(error.to_string())
-    }
 }
 
 /// The authorization request, and the state to store until its response.
@@ -107,30 +84,28 @@ pub struct Refreshed {
 }
 
 impl LoginClient {
-    /// Creates the client for the one of `issuers` that is configured for browser sign-in.
-    pub fn new(issuers: TrustedIssuers, clock: Clock) -> Self {
-        Self { verifier: TokenVerifier::new(issuers.clone(), clock.clone()), issuers, clock }
+    /// Creates the client for the relying party in `parties`. Access tokens are those of `issuers`.
+    pub fn new(parties: RelyingParties, issuers: TrustedIssuers, clock: Clock) -> Self {
+        Self { parties, verifier: TokenVerifier::new(issuers, clock.clone()), clock }
     }
 
     /// Starts a sign-in. `prompt` as in OIDC Core section 3.1.2.1. Fails if sign-in is not enabled or discovery fails.
     pub async fn begin(&self, redirect_uri: &str, prompt: Option<&str>) -> Result<LoginRequest, LoginError> {
-        let table = self.issuers.table();
-        let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
-        let (url, secrets) = party.authorization_url(redirect_uri, prompt).await?;
-        Ok(LoginRequest { url, pending: PendingLogin::new(&issuer.settings.issuer, secrets) })
+        let login = self.parties.current()?;
+        let (url, pending) = login.party.authorization_url(redirect_uri, prompt).await?;
+        Ok(LoginRequest { url, pending })
     }
 
     /// Checks that `answer`, a code or an error, is the provider's response to `pending` (OIDC Core section 3.1.2.7, RFC 9207
     /// section 2.4).
     pub async fn check(&self, pending: &PendingLogin, answer: &LoginAnswer) -> Result<(), LoginError> {
-        let table = self.issuers.table();
-        let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
-        if !pending.is_answered_by(answer.state.as_deref()) || pending.issuer() != issuer.settings.issuer {
+        let login = self.parties.current()?;
+        if !pending.is_answered_by(answer.state.as_deref()) || pending.issuer() != login.issuer.settings.issuer {
             return Err(LoginError::NotOurs);
         }
         let is_named = match answer.issuer.as_deref() {
-            Some(named) => issuer.settings.trusted_names().iter().any(|(name, _)| name == named),
-            None => !party.names_issuer().await?,
+            Some(named) => login.issuer.settings.trusted_names().iter().any(|(name, _)| name == named),
+            None => !login.party.names_issuer().await?,
         };
         if is_named { Ok(()) } else { Err(LoginError::NotOurs) }
     }
@@ -142,12 +117,11 @@ impl LoginClient {
         code: &str,
         redirect_uri: &str,
     ) -> Result<SignedIn, LoginError> {
-        let table = self.issuers.table();
-        let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
-        let tokens = party.redeem(code, pending.verifier(), redirect_uri).await?;
+        let login = self.parties.current()?;
+        let tokens = login.party.redeem(code, pending.verifier(), redirect_uri).await?;
         let id_token = tokens.id_token.as_ref().ok_or(Rejection::NotASignedJwt)?;
-        let verified = self.verify(&table, &issuer, &party, id_token, Some(pending.nonce())).await?;
-        let claims = self.claims(&issuer, &party, &verified, &tokens).await?;
+        let verified = self.verify(&login, id_token, &tokens, Some(pending.nonce())).await?;
+        let claims = self.claims(&login, &verified, &tokens).await?;
         let now = self.clock.now();
         let issued_at = verified.validity.issued_at.unwrap_or(now);
         Ok(SignedIn {
@@ -163,15 +137,14 @@ impl LoginClient {
     }
 
     /// Refreshes a sign-in at the provider. Claims that the response does not repeat stay unchanged; their age is
-    /// [`SessionClaims::roles_told_at`].
+    /// [`SessionClaims::roles_received_at`].
     pub async fn refresh(&self, before: &SessionClaims, refresh_token: &SecretString) -> Result<Refreshed, LoginError> {
-        let table = self.issuers.table();
-        let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
-        let (tokens, now) = (party.refresh(refresh_token).await?, self.clock.now());
+        let login = self.parties.current()?;
+        let (tokens, now) = (login.party.refresh(refresh_token).await?, self.clock.now());
         let kept = match &tokens.id_token {
             Some(id_token) => {
-                let verified = self.verify(&table, &issuer, &party, id_token, None).await?;
-                SessionClaims::of(&self.claims(&issuer, &party, &verified, &tokens).await?, now)
+                let verified = self.verify(&login, id_token, &tokens, None).await?;
+                SessionClaims::of(&self.claims(&login, &verified, &tokens).await?, now)
             }
             None => match self.access_claims(&tokens).await? {
                 Some(claims) => before.with_rights_of(&claims, now),
@@ -188,54 +161,48 @@ impl LoginClient {
     /// Restores stored claims under the current configuration; `None` if their issuer is no longer trusted or no longer configured for
     /// browser sign-in.
     pub fn restore(&self, kept: &SessionClaims, ends_at: DateTime<Utc>) -> Option<Claims> {
-        let table = self.issuers.table();
-        let (issuer, _) = table.login_issuer()?;
-        let names = issuer.settings.canonical_issuers();
-        names.contains(&kept.issuer).then(|| kept.restore(&issuer, ends_at))
+        let login = self.parties.current().ok()?;
+        let names = login.issuer.settings.canonical_issuers();
+        names.contains(&kept.issuer).then(|| kept.restore(&login.issuer, ends_at))
     }
 
     /// Returns the URL for logout at the provider (RP-Initiated Logout section 2); `None` if the provider has none.
     pub async fn end_session_url(&self, id_token: Option<&SecretString>, after: Option<&Url>) -> Option<Url> {
-        let table = self.issuers.table();
-        let (_, party) = table.login_issuer()?;
-        party.end_session_url(id_token, after).await
+        self.parties.current().ok()?.party.end_session_url(id_token, after).await
     }
 
     /// Verifies a logout token and returns its content (Back-Channel Logout section 2.6).
     pub async fn read_logout_token(&self, token: &str) -> Result<LogoutNotice, LoginError> {
-        let table = self.issuers.table();
-        let (issuer, party) = table.login_issuer().ok_or(LoginError::Off)?;
-        Ok(logout::read(&table, &issuer, &party.settings().client_id, token, self.clock.now()).await?)
+        let login = self.parties.current()?;
+        Ok(logout::read(&login, token, self.clock.now()).await?)
     }
 
     async fn verify(
         &self,
-        table: &Table,
-        issuer: &TrustedIssuer,
-        party: &RelyingParty,
+        login: &LoginIssuer,
         id_token: &SecretString,
-        nonce: Option<&str>,
+        tokens: &Tokens,
+        nonce: Option<&Nonce>,
     ) -> Result<VerifiedIdToken, Rejection> {
-        let client_id = &party.settings().client_id;
-        id_token::verify(table, issuer, client_id, id_token.expose_secret(), nonce, self.clock.now()).await
+        let access_token = tokens.access_token.expose_secret();
+        id_token::verify(login, id_token.expose_secret(), access_token, nonce, self.clock.now()).await
     }
 
     /// Returns the claims of the sign-in, with the roles of the access token if this service would accept it.
     async fn claims(
         &self,
-        issuer: &TrustedIssuer,
-        party: &RelyingParty,
+        login: &LoginIssuer,
         verified: &VerifiedIdToken,
         tokens: &Tokens,
     ) -> Result<Claims, Rejection> {
-        let claims = verified.claims(issuer, &party.settings().client_id);
+        let claims = verified.claims(login);
         match self.access_claims(tokens).await? {
             Some(access) if access.issuer() == claims.issuer() && access.subject() == claims.subject() => {
                 Ok(Claims { roles: access.roles, scopes: access.scopes, ..claims })
             }
             _ => {
                 // The operator's requirements on access tokens apply to the ID token that replaces one.
-                issuer.require(&verified.claims)?;
+                login.issuer.require(&verified.claims)?;
                 Ok(claims)
             }
         }
@@ -258,20 +225,4 @@ fn later(now: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn any_lifetime_from_a_provider_yields_a_valid_time(seconds in any::<u64>(), shift in 0_u32..64) {
-            let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-            // Shifted, so that short lifetimes are tested too.
-            let lifetime = endpoint::lifetime(Duration::from_secs(seconds >> shift));
-            prop_assert!(later(now, lifetime) >= now);
-        }
-    }
-}
+mod tests;

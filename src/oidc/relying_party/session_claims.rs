@@ -21,7 +21,7 @@ pub struct SessionClaims {
     profile: StoredProfile,
     issued_at: Option<DateTime<Utc>>,
     /// The time of the provider's latest statement of the user's roles.
-    roles_told_at: DateTime<Utc>,
+    roles_received_at: DateTime<Utc>,
 }
 
 /// [`Profile`], owned.
@@ -73,13 +73,13 @@ impl SessionClaims {
             roles: claims.roles().clone(),
             profile: StoredProfile::of(&claims.profile()),
             issued_at: claims.issued_at,
-            roles_told_at: now,
+            roles_received_at: now,
         }
     }
 
     /// Returns the time of the provider's latest statement of the roles; `None` without roles, which cannot become stale.
-    pub fn roles_told_at(&self) -> Option<DateTime<Utc>> {
-        (!self.roles.is_empty()).then_some(self.roles_told_at)
+    pub fn roles_received_at(&self) -> Option<DateTime<Utc>> {
+        (!self.roles.is_empty()).then_some(self.roles_received_at)
     }
 
     /// Returns the same user with the roles and scopes of a newer access token.
@@ -90,7 +90,7 @@ impl SessionClaims {
             scopes: newer.scopes().clone(),
             roles: newer.roles().clone(),
             issued_at: newer.issued_at,
-            roles_told_at: now,
+            roles_received_at: now,
             ..self.clone()
         }
     }

@@ -11,7 +11,6 @@ use crate::oidc::keys::report::IssuerReport;
 use crate::oidc::mapping::rule::{Evaluation, RuleContext};
 use crate::oidc::mapping::subject::Subject;
 use crate::oidc::mapping::unusable_claims::{UnusableClaim, UnusableClaims};
-use crate::oidc::relying_party::RelyingParty;
 use crate::oidc::{
     Claims, IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection, ScopeMode, SubjectKind, mapping,
 };
@@ -21,7 +20,6 @@ pub(crate) struct TrustedIssuer {
     pub(crate) settings: IssuerSettings,
     pub(crate) keys: KeySet,
     introspector: Option<Introspector>,
-    pub(crate) relying_party: Option<Arc<RelyingParty>>,
     /// One per canonical issuer.
     policies: Vec<Arc<IssuerPolicy>>,
     sets: SharedSets<String>,
@@ -32,12 +30,11 @@ pub(crate) struct TrustedIssuer {
 impl TrustedIssuer {
     pub(crate) fn new(settings: IssuerSettings, keys: KeySet, client: &IntrospectionClient) -> Self {
         let introspector = client.introspector(&settings, &keys);
-        let relying_party = RelyingParty::new(&settings, client.provider_client(), client.clock()).map(Arc::new);
         let status = Arc::new(IssuerStatus::new(Arc::clone(keys.in_use())));
         let of = |canonical: &String| Arc::new(policy(&settings, canonical, &status));
         let policies = settings.canonical_issuers().iter().map(of).collect();
         let (sets, unusable_claims) = Default::default();
-        Self { settings, keys, introspector, relying_party, policies, sets, unusable_claims, status }
+        Self { settings, keys, introspector, policies, sets, unusable_claims, status }
     }
 
     /// The issuer's counters and the state of its keys.

@@ -13,7 +13,6 @@ use crate::oidc::claims::IssuerPolicy;
 use crate::oidc::keys::key_set_state::KeySetState;
 use crate::oidc::keys::report::IssuerReport;
 use crate::oidc::keys::verdicts::Verdicts;
-use crate::oidc::relying_party::RelyingParty;
 use crate::oidc::{IntrospectionClient, Introspector, IssuerSettings, KeySet, Rejection};
 
 /// The trusted issuers. Cheap to clone; clones share one table.
@@ -154,9 +153,9 @@ impl Table {
         self.by_name.get(iss).map(|(policy, issuer)| (policy, &**issuer)).ok_or(Rejection::UnknownIssuer)
     }
 
-    /// The issuer for browser sign-in and its relying party, if one is configured.
-    pub(crate) fn login_issuer(&self) -> Option<(Arc<TrustedIssuer>, Arc<RelyingParty>)> {
-        self.issuers.iter().find_map(|issuer| Some((Arc::clone(issuer), Arc::clone(issuer.relying_party.as_ref()?))))
+    /// The issuers, in the order of the configuration.
+    pub(crate) fn issuers(&self) -> &[Arc<TrustedIssuer>] {
+        &self.issuers
     }
 
     /// The issuer of opaque tokens and its introspector, if one is configured.

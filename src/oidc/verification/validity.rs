@@ -7,7 +7,7 @@ use crate::oidc::Rejection;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The permitted difference between the issuer's clock and ours.
-const LEEWAY: TimeDelta = TimeDelta::seconds(30);
+pub(crate) const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 
 /// The end of the year 9999. A later time is a mistake, such as a value in milliseconds.
 const LATEST_SECOND: f64 = 253_402_300_799.0;

@@ -9,6 +9,7 @@
 mod cookie_token;
 mod counts;
 mod ended;
+mod lifetime;
 mod own_sessions;
 mod processed_tokens;
 mod provider_logout;
@@ -36,6 +37,7 @@ use super::{Failure, Need, PrincipalService, ResolvedPrincipal};
 use cookie_token::CookieTokens;
 use counts::Counts;
 use ended::EndedSessions;
+use lifetime::is_over;
 use processed_tokens::ProcessedTokens;
 
 /// The longest interval between two updates of the time at which a session was last used.
@@ -264,11 +266,21 @@ impl Secret {
     }
 }
 
-/// Whether the session has ended at `now`.
-fn is_over(session: &Session, idle: TimeDelta, now: DateTime<Utc>) -> bool {
-    now >= session.ends_at.utc() || now >= session.last_used_at.utc() + idle
+fn json(value: &impl Serialize) -> Result<SecretString, Failure> {
+    serde_json::to_string(value).map(SecretString::from).map_err(Failure::Serialization)
 }
 
-fn json(value: &impl Serialize) -> Result<SecretString, Failure> {
-    serde_json::to_string(value).map(SecretString::from).map_err(|_| Failure::LoginFailed)
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn failed_serialization_is_not_blamed_on_the_sign_in() {
+        // The names of a JSON object are strings.
+        let unserializable = BTreeMap::from([(vec![1], 1)]);
+        let failure = json(&unserializable).unwrap_err();
+        assert!(matches!(failure, Failure::Serialization(_)) && !failure.refuses_credential());
+    }
 }

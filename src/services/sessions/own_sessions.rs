@@ -9,7 +9,7 @@ use crate::redacted::redact_debug;
 use crate::repositories::{audit_events, sessions};
 use crate::services::{Actor, Failure};
 
-use super::is_over;
+use super::lifetime::is_over;
 
 /// A session as shown to its owner. It holds no credential.
 #[derive(Clone, PartialEq, Eq)]

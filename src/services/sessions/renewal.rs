@@ -77,7 +77,7 @@ impl SessionService {
 
     /// Whether the provider's last roles are too old. They may have been revoked since, so the user has to sign in again.
     fn has_old_roles(&self, kept: &SessionClaims, now: DateTime<Utc>) -> bool {
-        kept.roles_told_at().is_some_and(|received_at| now >= received_at + self.0.settings.roles)
+        kept.roles_received_at().is_some_and(|received_at| now >= received_at + self.0.settings.roles)
     }
 
     async fn save(&self, session: Session, refreshed: Refreshed, now: DateTime<Utc>) -> Result<Session, Failure> {

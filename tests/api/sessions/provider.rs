@@ -221,6 +221,19 @@ async fn invalid_logout_token_ends_nothing() {
 }
 
 #[actix_web::test]
+async fn logout_refusal_describes_the_logout_and_not_a_sign_in_or_an_access_token() {
+    let app = spawn().await;
+    for token in [app.token("bob"), app.idp.logout_token().subject("bob").without("events")] {
+        let reply = send_logout_token(&app, &token.sign()).await;
+        assert_eq!(reply.json()["detail"], "The logout token was rejected. The token is not a logout token.");
+    }
+    let reply = Browser::new(&app).get("/auth/logout").await;
+    assert_eq!((reply.status(), reply.problem().as_str()), (400, "login-failed"));
+    let detail = "This browser has not just signed out. Sign out with `POST /auth/logout` first.";
+    assert_eq!(reply.json()["detail"], detail);
+}
+
+#[actix_web::test]
 async fn concurrent_sign_ins_share_one_failed_fetch_of_the_metadata() {
     let app = spawn().await;
     app.introduce("bob").await;
