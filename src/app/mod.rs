@@ -6,6 +6,7 @@ mod daily_purge;
 mod external_changes;
 mod issuer_reload;
 mod key_set_store;
+mod listeners;
 mod shutdown;
 mod start;
 mod start_error;

@@ -14,25 +14,20 @@ use tracing_actix_web::TracingLogger;
 use super::daily_purge;
 use super::external_changes::ExternalChanges;
 use super::issuer_reload::IssuerReload;
+use super::listeners::{SERVER_BIND, bind_error, listen, listen_for_metrics, serve_metrics};
 use super::shutdown::{Shutdown, Signals};
 use super::start_error::StartError;
 use super::state::{Parts, State};
 use super::{Application, collect};
 use crate::Clock;
-use crate::config::{Config, Limits, Management};
+use crate::config::{Config, DocsClient, Limits};
 use crate::database::{Closed, Database};
-use crate::metrics;
 use crate::middleware::cors;
 use crate::middleware::request_span::RequestSpan;
 use crate::middleware::responses::Answer;
 use crate::routes::DocsSignIn;
 use crate::routing::router::Router;
 use crate::services::{MySessionService, PurgeService, ReadinessService};
-
-/// The setting of the service's listen address.
-const SERVER_BIND: &str = "SERVER_BIND";
-/// The setting of the metrics' listen address.
-const MANAGEMENT_BIND: &str = "SERVER_MANAGEMENT_BIND";
 
 /// How long a stopped service waits for the last database handle to be dropped.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -143,11 +138,9 @@ impl Application {
         let (listener, address) = listen(SERVER_BIND, config.server.bind)?;
         let management = listen_for_metrics(config.server.management)?;
         let url = config.server.public_url(address);
-        let docs = oidc.docs.clone();
+        let docs_client = oidc.docs.clone();
         let issuers = IssuerReload::start(oidc, &database, &clock)?;
-        let docs = docs.zip(issuers.sign_in_place()).map(|(client, place)| {
-            web::Data::new(DocsSignIn::new(client.id, client.parameters.into_iter().collect(), place))
-        });
+        let docs = docs_sign_in(docs_client, &issuers);
         let (external_changes, background) = start_background(&config, &database, &clock)?;
         let closed = database.closing();
         let migrations = database.applied_versions().await?;
@@ -168,10 +161,7 @@ impl Application {
         };
         let state = State::new(config, parts)?;
         let management_address = management.as_ref().map(|(_, address)| *address);
-        let serve_metrics = |(listener, address)| {
-            metrics::serve(listener, state.metrics.clone()).map_err(bind_error(MANAGEMENT_BIND, address))
-        };
-        let management = management.map(serve_metrics).transpose()?;
+        let management = serve_metrics(management, &state)?;
         let server = self.serve(listener, state, shutdown, &limits).map_err(bind_error(SERVER_BIND, address))?;
         Ok(RunningService {
             address,
@@ -251,6 +241,13 @@ fn has_arbitrary_precision() -> bool {
     written.is_ok_and(|text| text == NUMBER)
 }
 
+/// Returns the sign-in of the documentation page, if a client is configured for it.
+fn docs_sign_in(client: Option<DocsClient>, issuers: &IssuerReload) -> Option<web::Data<DocsSignIn>> {
+    client.zip(issuers.sign_in_place()).map(|(client, place)| {
+        web::Data::new(DocsSignIn::new(client.id, client.parameters.into_iter().collect(), place))
+    })
+}
+
 /// Starts the tasks that run as long as the service: the daily purge, and the check for changes by other processes.
 fn start_background(
     config: &Config,
@@ -262,33 +259,4 @@ fn start_background(
     let external_changes = ExternalChanges::new(database.clone());
     let watching = external_changes.watch(clock.clone())?;
     Ok((external_changes, vec![purging, watching]))
-}
-
-/// Listens on `address`, the value of the setting `variable`. Returns the listener and the bound address.
-fn listen(variable: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    });
-    bound.map_err(bind_error(variable, address))
-}
-
-/// Listens for scrapes of the metrics; `None` if they are disabled.
-fn listen_for_metrics(management: Management) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
-    match management {
-        Management::Off => Ok(None),
-        Management::At(address) => listen(MANAGEMENT_BIND, address).map(Some),
-        Management::Usual => match listen(MANAGEMENT_BIND, Management::USUAL) {
-            Ok(listening) => Ok(Some(listening)),
-            Err(error) => {
-                tracing::warn!(%error, "default metrics address is in use; metrics are disabled");
-                Ok(None)
-            }
-        },
-    }
-}
-
-fn bind_error(variable: &'static str, address: SocketAddr) -> impl Fn(std::io::Error) -> StartError {
-    move |cause| StartError::Bind { variable, address, cause }
 }

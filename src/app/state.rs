@@ -86,9 +86,8 @@ impl State {
         let metrics = web::Data::new(Metrics::new(readings).map_err(StartError::Metrics)?);
         let hosts = Hosts::of(config.server.bind, Some(&url));
         let resource = web::Data::new(ProtectedResource::new(url, issuers.clone()));
-        let limits = RequestLimits { field_bytes: config.limits.field_bytes, body: config.limits.body, proxies, hosts };
         let answers = AnswerRules {
-            limits,
+            limits: RequestLimits { field_bytes: config.limits.field_bytes, body: config.limits.body, proxies, hosts },
             metrics: metrics.clone(),
             readiness: readiness.clone(),
             resource: resource.clone(),

@@ -35,7 +35,7 @@ pub(crate) use database::DatabaseSettings;
 pub(crate) use effective::EffectiveSetting;
 pub(crate) use limits::{Limits, RateLimitConfig};
 pub(crate) use misspelt::unknown_variables;
-pub(crate) use oidc::OidcConfig;
+pub(crate) use oidc::{DocsClient, OidcConfig};
 pub(crate) use server::{Management, ServerConfig};
 pub(crate) use session::SessionConfig;
 
