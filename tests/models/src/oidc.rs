@@ -1,4 +1,4 @@
-//! Includes `src/oidc/issuer_status.rs`.
+//! Includes `src/oidc/keys/issuer_status.rs`.
 
 /// Stands in for the counters, which the models do not use.
 mod report {
@@ -6,7 +6,7 @@ mod report {
     pub(crate) struct Verdicts;
 }
 
-#[path = "../../../src/oidc/issuer_status.rs"]
+#[path = "../../../src/oidc/keys/issuer_status.rs"]
 #[allow(dead_code)]
 mod issuer_status;
 
