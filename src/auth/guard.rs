@@ -89,9 +89,7 @@ impl Authenticator {
     /// Returns the token if it is cached, and its resolution if that is cached for the token or for its identity.
     fn cached(&self, need: Need, presented: &[u8]) -> Option<(VerifiedToken, Option<Resolution>)> {
         let now = self.clock.microseconds();
-        let cached = self.callers.find(presented, now)?;
-        let resolution = cached.resolution(need, now);
-        let token = cached.into_token();
+        let (token, resolution) = self.callers.find(presented, now)?.into_parts(need, now);
         let resolution = resolution.or_else(|| {
             let resolution = self.cached_by_identity(&token.claims, need, now)?;
             if resolution.is_cacheable(&token.claims) {

@@ -121,16 +121,14 @@ impl CallerCache {
 }
 
 impl CachedCaller {
-    /// The principal of the token and whether it is admitted, if that is still valid at `now`, in microseconds since 1970.
-    pub(crate) fn resolution(&self, need: Need, now: i64) -> Option<Resolution> {
-        let principal = self.principal.upgrade()?;
-        let outcome = principal.decide_again(&self.claims, need, now)?;
-        Some(Resolution { principal: Some(principal), rate: self.rate.clone(), outcome })
-    }
-
-    /// The token.
-    pub(crate) fn into_token(self) -> VerifiedToken {
-        VerifiedToken { claims: self.claims, validity: Some(self.validity) }
+    /// The token, and its principal with the decision whether it is admitted, if these are still valid at `now`, in microseconds since 1970.
+    pub(crate) fn into_parts(self, need: Need, now: i64) -> (VerifiedToken, Option<Resolution>) {
+        let Self { claims, validity, principal, rate, .. } = self;
+        let resolution = principal.upgrade().and_then(|principal| {
+            let outcome = principal.decide_again(&claims, need, now)?;
+            Some(Resolution { principal: Some(principal), rate, outcome })
+        });
+        (VerifiedToken { claims, validity: Some(validity) }, resolution)
     }
 }
 

@@ -100,7 +100,7 @@ impl Service {
         let Some(cached) = self.guard.callers().find(token.as_bytes(), now.timestamp_micros()) else {
             return Held::Nothing;
         };
-        match cached.resolution(need, now.timestamp_micros()) {
+        match cached.into_parts(need, now.timestamp_micros()).1 {
             None => Held::Token,
             Some(Resolution { outcome: Ok(()), .. }) => Held::Admitted,
             Some(Resolution { outcome: Err(_), .. }) => Held::Refused,
@@ -297,8 +297,8 @@ async fn token_that_may_change_its_principal_is_resolved_for_each_request() {
 async fn entry_keeps_no_evicted_principal() {
     let service = Service::start().await;
     let token = service.cached(&service.claims("alice")).await;
-    let verified = service.guard.callers().find(token.as_bytes(), service.now().timestamp_micros()).unwrap();
-    let verified = verified.into_token();
+    let now = service.now().timestamp_micros();
+    let (verified, _) = service.guard.callers().find(token.as_bytes(), now).unwrap().into_parts(Need::Ordinary, now);
     let other = PrincipalService::new(
         service.database.clone(),
         service.scene.clock.clone(),
@@ -309,8 +309,7 @@ async fn entry_keeps_no_evicted_principal() {
     let callers = CallerCache::new();
     let resolution = Resolution { principal, rate: RateState::default(), outcome: Ok(()) };
     callers.insert(token.as_bytes(), &verified, Some(&resolution));
-    let now = service.now().timestamp_micros();
-    let has_principal = || callers.find(token.as_bytes(), now).unwrap().resolution(Need::Ordinary, now).is_some();
+    let has_principal = || callers.find(token.as_bytes(), now).unwrap().into_parts(Need::Ordinary, now).1.is_some();
     assert!(has_principal());
     drop(resolution);
     assert!(has_principal(), "the cache by identity has it");
