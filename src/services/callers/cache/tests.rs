@@ -504,6 +504,25 @@ async fn cached_unknown_identity_is_created_once_the_issuer_allows_it() {
 }
 
 #[tokio::test]
+async fn cached_unknown_identity_ends_with_each_change_that_may_add_it() {
+    let world = World::with(JitMode::Off, None);
+    let changes = world.database.invalidations();
+    let cache = PrincipalCache::new(Arc::clone(changes), Arc::default(), TimeDelta::zero());
+    let (bob, now) = (world.person("bob"), world.now());
+    let insert = || cache.insert_unknown(&IdentityKey::human(ISSUER, "bob"), Unknown::Never, cache.version(), now);
+    let is_refused = || matches!(cache.find(&bob, Need::Ordinary, now.timestamp_micros()), Some(Err(_)));
+    insert();
+    changes.note(Invalidates::one(&"carol"));
+    assert!(is_refused(), "a change of another principal keeps it");
+    changes.note(Invalidates::Everything);
+    assert!(!is_refused());
+    insert();
+    assert!(is_refused());
+    changes.note_rows();
+    assert!(!is_refused(), "another replica has changed rows");
+}
+
+#[tokio::test]
 async fn number_of_cached_unknown_identities_is_bounded() {
     let world = World::with(JitMode::Off, None);
     let cache = PrincipalCache::new(Arc::clone(world.database.invalidations()), Arc::default(), TimeDelta::zero());
