@@ -153,10 +153,12 @@ impl Authenticator {
             .ok_or(Error::MissingToken)?;
         let presented = credential.as_presented();
         let attempt = self.limits.begin(request.request(), presented)?;
-        let known = match (token, credential.token()) {
-            (Some(token), _) => self.resolve(access, presented, token).await,
-            (None, Ok(unverified)) => self.verify(access, unverified, self.limits.client_of(request.request())).await,
-            (None, Err(malformed)) => Err(malformed.into()),
+        let known = match token {
+            Some(token) => self.resolve(access, presented, token).await,
+            None => match credential.token() {
+                Ok(unverified) => self.verify(access, unverified, self.limits.client_of(request.request())).await,
+                Err(malformed) => Err(malformed.into()),
+            },
         };
         attempt.settle(&known);
         known

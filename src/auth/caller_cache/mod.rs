@@ -23,7 +23,8 @@
 //! | The memory limit is reached | both | `MAX_BYTES` and `MAX_TOKENS` |
 //!
 //! The first four are checked by [`TokenValidity`], the others by the `PrincipalValidity` of the [`ResolvedPrincipal`]. An identity that
-//! belongs to no principal is cached by identity only (`UnknownIdentities`): its token is in this cache without a principal.
+//! belongs to no principal is cached by identity only (`UnknownIdentities`): its token is in this cache without a principal. A token whose
+//! requests may still be recorded is in this cache without its principal too ([`ResolvedPrincipal::may_cache`]). Each row has a test.
 //!
 //! The principal belongs to the cache by identity of [`PrincipalService`](crate::services::PrincipalService). An entry refers to it weakly,
 //! so that idle tokens keep no outdated principals in memory, and the limits of both caches add up.
