@@ -15,8 +15,8 @@ use crate::config::Config;
 use crate::oidc::IssuerSettings;
 use crate::{auth, cli, oidc, routes};
 
-pub use crate::auth::fuzzing::Refused;
-pub use crate::oidc::fuzzing::{Admitted, Keys, Verifier};
+pub use crate::auth::fuzzing::{Guard, Refused};
+pub use crate::oidc::fuzzing::{Admitted, Keys};
 pub use crate::routes::fuzzing::Patch;
 
 /// The token of a request with these `Authorization` fields; `None` without a bearer credential.
@@ -101,17 +101,17 @@ pub fn patch_body(kind: Patch, body: &[u8]) -> Option<Vec<(&'static str, Option<
     routes::fuzzing::patch_body(kind, body)
 }
 
-/// A verifier for the issuers in this file, at this time in seconds since 1970.
+/// A guard for the issuers in this file, at this time in seconds since 1970.
 ///
-/// Oracle, with [`Verifier::admits`]: jsonwebtoken accepts every accepted token with equal settings, and a token is found in the cache
+/// Oracle, with [`Guard::admits`]: jsonwebtoken accepts every accepted token with equal settings, and a token is found in the cache
 /// exactly if it was accepted.
 ///
 /// # Errors
 ///
 /// If the settings are invalid.
-pub fn verifier(issuers_file: &str, now: i64) -> Result<Verifier, String> {
-    let verifier = Verifier::start(issuers(issuers_file)?, clock(now)?);
-    verifier.ok_or_else(|| "the verifier failed to start".to_owned())
+pub fn guard(issuers_file: &str, now: i64) -> Result<Guard, String> {
+    let verifier = oidc::fuzzing::Verifier::start(issuers(issuers_file)?, clock(now)?);
+    verifier.map(Guard::new).ok_or_else(|| "the verifier failed to start".to_owned())
 }
 
 /// The keys of an issuer, for the verification of signed introspection responses.

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Validation, crypto, decode, decode_header};
 use libfuzzer_sys::fuzz_target;
-use portcullis::fuzzing::{Verifier, authorization_header, verifier};
+use portcullis::fuzzing::{Guard, authorization_header, guard};
 use portcullis_fuzz::{AUDIENCE, ISSUER, LEEWAY, NOW, decoding_key, hmac, issuers_file, sign};
 use serde_json::Value;
 
@@ -18,21 +18,21 @@ use serde_json::Value;
 const ALGORITHMS: [&str; 6] = ["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"];
 
 // One thread runs the target, and its runtime belongs to that thread.
-struct Single(Verifier);
+struct Single(Guard);
 unsafe impl Sync for Single {}
 unsafe impl Send for Single {}
 
-static VERIFIER: LazyLock<Single> = LazyLock::new(|| Single(verifier(&issuers_file(), NOW).expect("a verifier")));
+static GUARD: LazyLock<Single> = LazyLock::new(|| Single(guard(&issuers_file(), NOW).expect("a guard")));
 
 fuzz_target!(|input: &[u8]| {
     let Some((&[mode, high, low, change], texts)) = input.split_first_chunk() else { return };
-    let verifier = &VERIFIER.0;
+    let guard = &GUARD.0;
     let token = modified(token(mode, texts), usize::from(u16::from_be_bytes([high, low])), change);
     // Extracted as by the guard.
     let field = [b"Bearer ", &*token].concat();
     let Ok(Some(presented)) = authorization_header(&[&field]) else { return };
-    let admitted = verifier.admits(&presented);
-    assert_eq!(verifier.recalls(presented.as_bytes()), admitted.is_some(), "{presented}");
+    let admitted = guard.admits(&presented);
+    assert_eq!(guard.recalls(presented.as_bytes()), admitted.is_some(), "{presented}");
     if let Some(admitted) = admitted {
         let claims = second_opinion(&presented).unwrap_or_else(|error| panic!("{error}: {presented}"));
         // A machine token may lack `sub` and is then identified by its client.

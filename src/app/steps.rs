@@ -42,12 +42,12 @@ impl Steps {
         Ok(Self { authenticator, verifier: verifier(), issuers, _keys: keys })
     }
 
-    /// Verifies a token, using the cache. Returns whether it is valid.
+    /// Verifies a token, and waits for the keys. Returns whether it is valid.
     pub async fn verify(&self, token: &str) -> bool {
         self.verifier.verify(token).await.is_ok()
     }
 
-    /// Verifies a token without the cache. Returns whether it is valid.
+    /// Verifies a token. Returns whether it is valid.
     pub async fn examine(&self, token: &str) -> bool {
         self.verifier.examine(token, |_| {}).await.is_ok()
     }

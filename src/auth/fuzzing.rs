@@ -6,8 +6,10 @@ use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, Head
 use actix_web::test::TestRequest;
 
 use super::bearer;
+use super::caller_cache::CallerCache;
 use super::session::{CookieKind, Cookies, Origins};
 use crate::limits::TrustedProxies;
+use crate::oidc::fuzzing::{Admitted, Verifier};
 
 /// The input is refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,4 +45,28 @@ fn values(fields: &[&[u8]]) -> impl Iterator<Item = HeaderValue> {
 
 fn with(request: TestRequest, name: &HeaderName, fields: &[&[u8]]) -> TestRequest {
     values(fields).fold(request, |request, value| request.append_header((name.clone(), value)))
+}
+
+/// A verifier and the cache of callers, as in the guard.
+pub struct Guard {
+    verifier: Verifier,
+    callers: CallerCache,
+}
+
+impl Guard {
+    pub(crate) fn new(verifier: Verifier) -> Self {
+        Self { verifier, callers: CallerCache::new() }
+    }
+
+    /// Verifies a token and caches it. Returns its identity if it is accepted.
+    pub fn admits(&self, token: &str) -> Option<Admitted> {
+        let verified = self.verifier.prove(token)?;
+        self.callers.insert(token.as_bytes(), &verified, None);
+        Some(Admitted::by(&verified.claims))
+    }
+
+    /// Returns whether this text is cached as a verified token.
+    pub fn recalls(&self, presented: &[u8]) -> bool {
+        self.callers.find(presented, self.verifier.now()).is_some()
+    }
 }

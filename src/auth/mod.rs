@@ -3,6 +3,7 @@
 pub(crate) mod access;
 mod bearer;
 pub(crate) mod caller;
+pub(crate) mod caller_cache;
 pub(crate) mod challenge;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;

@@ -28,12 +28,12 @@ use actix_web::HttpRequest;
 
 use address::{AddressBudget, Reservation, Share};
 use credentials::{GoodCredentials, Pass};
-use requests::RequestBudget;
+use requests::{RequestBudget, Used};
 
 use super::client_address::TrustedProxies;
 use crate::Clock;
 use crate::error::Error;
-use crate::services::{RefusedPrincipal, ResolvedPrincipal};
+use crate::models::PrincipalId;
 
 /// The budgets of the service.
 pub(crate) struct RateLimits {
@@ -41,6 +41,10 @@ pub(crate) struct RateLimits {
     requests: Option<RequestBudget>,
     proxies: Arc<TrustedProxies>,
 }
+
+/// The used part of a principal's request budget, to be kept with the cached caller.
+#[derive(Clone, Default)]
+pub(crate) struct RateState(Option<Used>);
 
 /// The limit of refused credentials.
 struct Failures {
@@ -80,10 +84,15 @@ impl RateLimits {
         self.proxies.client_of(request).map(address::client_network)
     }
 
-    /// Takes one request from the budget of the principal. Fails if the budget is exhausted.
-    pub(crate) fn take(&self, principal: &Arc<ResolvedPrincipal>) -> Result<(), Error> {
-        let Some(requests) = &self.requests else { return Ok(()) };
-        requests.take(principal).map_err(Error::RateLimited)
+    /// Returns the used part of the principal's budget. It is empty if there is no limit.
+    pub(crate) fn state_of(&self, principal: &PrincipalId) -> RateState {
+        RateState(self.requests.as_ref().map(|requests| requests.state_of(principal)))
+    }
+
+    /// Takes one request from the budget of a principal. Fails if the budget is exhausted.
+    pub(crate) fn take(&self, RateState(state): &RateState) -> Result<(), Error> {
+        let Some((requests, state)) = self.requests.as_ref().zip(state.as_ref()) else { return Ok(()) };
+        requests.take(state).map_err(Error::RateLimited)
     }
 
     /// Reserves the verification of `credential` in the budget of the address. Call it before any expensive step. Fails if the budget is
@@ -115,15 +124,22 @@ impl RateLimits {
         self.refuse(request, Share::Whole, refusal)
     }
 
-    /// Returns the response to a request whose principal has a cached refusal: the refusal, or 429 if a budget is exhausted.
-    pub(crate) fn refuse_cached(&self, request: &HttpRequest, credential: &[u8], refused: RefusedPrincipal) -> Error {
-        if let Some(Err(limited)) = refused.principal.map(|principal| self.take(&principal)) {
+    /// Returns the response to a request whose principal has a cached `refusal`: the refusal, or 429 if a budget is exhausted. `rate` is
+    /// the budget of the principal, and empty if the identity is unknown.
+    pub(crate) fn refuse_cached(
+        &self,
+        request: &HttpRequest,
+        credential: &[u8],
+        rate: &RateState,
+        refusal: Error,
+    ) -> Error {
+        if let Err(limited) = self.take(rate) {
             return limited;
         }
         if let Some(failures) = &self.failures {
             failures.good.remove(credential);
         }
-        self.refuse(request, Share::Half, refused.why.into())
+        self.refuse(request, Share::Half, refusal)
     }
 
     fn refuse(&self, request: &HttpRequest, share: Share, refusal: Error) -> Error {

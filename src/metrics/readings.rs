@@ -122,7 +122,7 @@ impl Readings {
 
     fn caches(&self) -> [MetricFamily; 3] {
         let readings = [
-            ("tokens", self.authenticator.verifier().memory()),
+            ("tokens", self.authenticator.callers().reading()),
             ("principals", self.authenticator.principals().memory()),
             ("introspection", self.issuers.introspection_memory()),
         ];

@@ -9,8 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::keys::key_document::KeyDocument;
 use super::{
-    IntrospectionClient, IssuerSettings, KeySet, KeySetStore, ProviderClient, StoreError, StoredKeySet, TokenVerifier,
-    TrustedIssuers, introspection,
+    Claims, IntrospectionClient, IssuerSettings, KeySet, KeySetStore, ProviderClient, StoreError, StoredKeySet,
+    TokenVerifier, TrustedIssuers, VerifiedToken, introspection,
 };
 use crate::Clock;
 use crate::jose::{Algorithm, unique_json};
@@ -33,8 +33,14 @@ pub struct Admitted {
     pub subject: String,
 }
 
+impl Admitted {
+    pub(crate) fn by(claims: &Claims) -> Self {
+        Self { issuer: claims.issuer().to_owned(), subject: claims.subject().to_owned() }
+    }
+}
+
 /// The guard's verifier, with the static keys of its settings.
-pub struct Verifier {
+pub(crate) struct Verifier {
     verifier: TokenVerifier,
     clock: Clock,
     runtime: Runtime,
@@ -56,15 +62,14 @@ impl Verifier {
         Some(Self { verifier: TokenVerifier::new(issuers, clock.clone()), clock, runtime })
     }
 
-    /// Verifies a token without the cache. Returns its identity if it is accepted.
-    pub fn admits(&self, token: &str) -> Option<Admitted> {
-        let claims = self.runtime.block_on(self.verifier.prove(token, None)).ok()?;
-        Some(Admitted { issuer: claims.issuer().to_owned(), subject: claims.subject().to_owned() })
+    /// Verifies a token, and returns it with its validity if it is accepted.
+    pub(crate) fn prove(&self, token: &str) -> Option<VerifiedToken> {
+        self.runtime.block_on(self.verifier.prove(token, None)).ok()
     }
 
-    /// Returns whether this text is cached as a verified token.
-    pub fn recalls(&self, presented: &[u8]) -> bool {
-        self.verifier.cached(presented, self.clock.microseconds()).is_some()
+    /// The time, in microseconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.microseconds()
     }
 }
 

@@ -49,5 +49,6 @@ pub use relying_party::{
 };
 pub use settings::{IssuerSettings, JitMode, ScopeMode, TENANT_PLACE};
 pub use verification::check::Check;
+pub(crate) use verification::token_validity::{TokenValidity, VerifiedToken};
 pub use verification::trusted_issuers::TrustedIssuers;
 pub use verification::verifier::TokenVerifier;

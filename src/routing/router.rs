@@ -162,10 +162,10 @@ impl Service<ServiceRequest> for Routing {
         }
         match self.guard.try_cached(access, &request) {
             CacheLookup::Decided(admitted) => endpoint.answer(request, admitted.map(Some)),
-            CacheLookup::Undecided(claims) => {
+            CacheLookup::Undecided(token) => {
                 let guard = self.guard.clone();
                 let response = async move {
-                    let admitted = guard.authenticate(access, &request, claims).await;
+                    let admitted = guard.authenticate(access, &request, token).await;
                     endpoint.answer(request, admitted.map(Some)).await
                 };
                 response.boxed_local()

@@ -37,8 +37,8 @@ pub use accounts::users::UserService;
 pub use actor::Actor;
 pub use audit::{AuditEntry, AuditService};
 pub use callers::PrincipalService;
-pub use callers::cache::Need;
 pub use callers::resolved_principal::ResolvedPrincipal;
+pub use callers::validity::Need;
 pub use failure::Failure;
 pub use idempotency::{Once, StoredResponse};
 pub use issuers::{IssuerRename, IssuerService};
@@ -55,5 +55,4 @@ pub use sessions::{
 };
 
 pub(crate) use callers::cache::RefusedPrincipal;
-pub(crate) use callers::tally::Tally;
 pub(crate) use roles::decision::{decide, is_delegated};

@@ -1,15 +1,15 @@
 //! The request budget of a principal, refilled evenly over a minute (GCRA).
 
 use std::convert::Infallible;
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU32;
 use std::ops::Add;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
-use governor::state::{NotKeyed, StateStore};
+use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter, clock};
 use quick_cache::sync::Cache;
 
@@ -17,74 +17,65 @@ use super::window::{CLIENTS, WINDOW, whole_seconds};
 use crate::Clock;
 use crate::error::Limited;
 use crate::models::PrincipalId;
-use crate::services::{ResolvedPrincipal, Tally};
 
 /// The request budgets of all principals.
 pub(crate) struct RequestBudget {
     quota: NonZeroU32,
-    limiter: RateLimiter<Arc<ResolvedPrincipal>, UsedByPrincipals, Ticks, NoOpMiddleware<Tick>>,
+    limiter: RateLimiter<Used, InKey, Ticks, NoOpMiddleware<Tick>>,
+    states: Cache<PrincipalId, Used>,
 }
+
+/// The used part of a principal's budget. Compared by address.
+#[derive(Clone, Default)]
+pub(crate) struct Used(Arc<InMemoryState>);
 
 impl RequestBudget {
     /// Creates budgets of `quota` requests a minute.
     pub(crate) fn new(quota: NonZeroU32, clock: &Clock) -> Self {
-        let used = UsedByPrincipals::default();
-        Self { quota, limiter: RateLimiter::new(Quota::per_minute(quota), used, Ticks(clock.clone())) }
+        let limiter = RateLimiter::new(Quota::per_minute(quota), InKey, Ticks(clock.clone()));
+        Self { quota, limiter, states: Cache::new(CLIENTS) }
     }
 
-    /// Takes one request from the budget of the principal. Fails if the budget is exhausted.
-    pub(crate) fn take(&self, principal: &Arc<ResolvedPrincipal>) -> Result<(), Limited> {
-        self.limiter.check_key(principal).map_err(|refused| {
+    /// The used part of a principal's budget.
+    pub(crate) fn state_of(&self, principal: &PrincipalId) -> Used {
+        let Ok(state) = self.states.get_or_insert_with(principal, || Ok::<_, Infallible>(Used::default()));
+        state
+    }
+
+    /// Takes one request from this budget. Fails if it is exhausted.
+    pub(crate) fn take(&self, state: &Used) -> Result<(), Limited> {
+        self.limiter.check_key(state).map_err(|refused| {
             let wait = refused.wait_time_from(clock::Clock::now(self.limiter.clock()));
             Limited { budget: "principal", quota: self.quota.get(), window: WINDOW, wait: whole_seconds(wait) }
         })
     }
 }
 
-/// The used part of each client's budget.
-struct Used<K> {
-    tallies: Cache<K, Tally>,
-    next: Mutex<Tally>,
-}
-
-impl<K: Hash + Eq> Default for Used<K> {
-    fn default() -> Self {
-        Self { tallies: Cache::new(CLIENTS), next: Mutex::default() }
+impl PartialEq for Used {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
-impl<K: Hash + Eq + Clone> Used<K> {
-    fn of(&self, client: &K) -> Tally {
-        let fresh = || Ok::<_, Infallible>(self.next.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let Ok(tally) = self.tallies.get_or_insert_with(client, fresh);
-        tally
+impl Eq for Used {}
+
+impl Hash for Used {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
     }
 }
 
-impl<K: Hash + Eq + Clone> StateStore for Used<K> {
-    type Key = K;
+/// The store of the rate limiter: each key is the state itself, so that a cached caller needs no lookup.
+struct InKey;
 
-    fn measure_and_replace<T, F, E>(&self, key: &K, f: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        self.of(key).state().measure_and_replace(&NotKeyed::NonKey, f)
-    }
-}
-
-/// The used part of each principal's budget. A cached principal holds a direct reference to it.
-#[derive(Default)]
-struct UsedByPrincipals(Used<PrincipalId>);
-
-impl StateStore for UsedByPrincipals {
-    type Key = Arc<ResolvedPrincipal>;
+impl StateStore for InKey {
+    type Key = Used;
 
     fn measure_and_replace<T, F, E>(&self, key: &Self::Key, f: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let tally = key.tally().get_or_init(|| self.0.of(key.id()));
-        tally.state().measure_and_replace(&NotKeyed::NonKey, f)
+        key.0.measure_and_replace(&NotKeyed::NonKey, f)
     }
 }
 
@@ -127,8 +118,16 @@ mod tests {
 
     #[test]
     fn number_of_kept_principals_is_bounded() {
-        let used = Used::default();
-        (0..CLIENTS * 2).for_each(|number| drop(used.of(&number)));
-        assert!(used.tallies.len() <= CLIENTS);
+        let budget = RequestBudget::new(NonZeroU32::MIN, &Clock::system());
+        (0..2 * CLIENTS).for_each(|_| drop(budget.state_of(&PrincipalId::generate())));
+        assert!(budget.states.len() <= CLIENTS);
+    }
+
+    #[test]
+    fn each_principal_has_one_budget_of_its_own() {
+        let budget = RequestBudget::new(NonZeroU32::MIN, &Clock::manual(chrono::DateTime::UNIX_EPOCH));
+        let (one, other) = (PrincipalId::generate(), PrincipalId::generate());
+        let states = [one, other, one].map(|principal| budget.state_of(&principal));
+        assert_eq!(states.each_ref().map(|state| budget.take(state).is_ok()), [true, true, false]);
     }
 }

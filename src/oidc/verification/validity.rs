@@ -45,25 +45,36 @@ impl Validity {
         Ok(())
     }
 
-    /// The period in which [`check`](Self::check) accepts the token.
+    /// The whole seconds in which [`check`](Self::check) accepts the token.
     pub(crate) fn window(&self) -> Window {
-        let from = self.not_before.max(self.issued_at).map_or(i64::MIN, |time| (time - LEEWAY).timestamp_micros());
-        Window { from, until: (self.expires_at + LEEWAY).timestamp_micros() }
+        let from = self.not_before.max(self.issued_at).map_or(0, |time| Window::second(ceil(time - LEEWAY)));
+        Window { from, until: Window::second((self.expires_at + LEEWAY).timestamp()) }
     }
 }
 
-/// A half-open period in microseconds since 1970: compact and cheap to test.
+/// A half-open period in whole seconds since 1970: compact and cheap to test. Fractions of a second are outside, so that it contains no time
+/// at which the token is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
-    from: i64,
-    until: i64,
+    from: u32,
+    until: u32,
 }
 
 impl Window {
     /// Whether the window contains `now`, in microseconds since 1970.
     pub(crate) fn contains(self, now: i64) -> bool {
-        (self.from..self.until).contains(&now)
+        u32::try_from(now / 1_000_000).is_ok_and(|now| (self.from..self.until).contains(&now))
     }
+
+    /// The second, or the last one that fits.
+    fn second(since_1970: i64) -> u32 {
+        u32::try_from(since_1970.max(0)).unwrap_or(u32::MAX)
+    }
+}
+
+/// The seconds since 1970, rounded up.
+fn ceil(time: DateTime<Utc>) -> i64 {
+    time.timestamp() + i64::from(time.timestamp_subsec_nanos() > 0)
 }
 
 /// The time in the claim `name`; `None` if the claim is absent.
@@ -87,6 +98,7 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_700_000_000;
+    const ALMOST_A_SECOND: TimeDelta = TimeDelta::microseconds(999_999);
 
     fn check(claims: Value) -> Result<Validity, Rejection> {
         Validity::check(&Object::of(&claims), DateTime::from_timestamp(NOW, 0).unwrap())
@@ -110,14 +122,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn window_contains_exactly_the_times_that_pass_the_check(
+        fn window_contains_exactly_the_seconds_that_pass_the_check(
             expires_at in near(),
             not_before in proptest::option::of(near()),
             issued_at in proptest::option::of(near()),
             now in near(),
         ) {
             let validity = Validity { expires_at, not_before, issued_at };
-            prop_assert_eq!(validity.window().contains(now.timestamp_micros()), validity.check_at(now).is_ok());
+            let contains = |time: DateTime<Utc>| validity.window().contains(time.timestamp_micros());
+            // A fraction of a second may be outside, but no time at which the check fails is inside.
+            prop_assert!(!contains(now) || validity.check_at(now).is_ok());
+            let second = DateTime::from_timestamp(now.timestamp(), 0).unwrap();
+            let is_whole = validity.check_at(second).is_ok() && validity.check_at(second + ALMOST_A_SECOND).is_ok();
+            prop_assert_eq!(contains(second), is_whole);
         }
     }
 

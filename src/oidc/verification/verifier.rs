@@ -1,19 +1,18 @@
 //! The verification of a token, check by check (RFC 7519 section 7.2, RFC 8725, RFC 9068 section 4).
 //!
 //! Cheap checks come first, so that only a token that passes all other checks can cause a key fetch. Nothing read before the signature is
-//! verified leaves this module. Recently verified tokens are cached ([`TokenCache`]).
+//! verified leaves this module. The guard caches a verified token as long as its [`TokenValidity`] holds.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::token_cache::{CacheValidity, TokenCache};
 use super::token_kind::Expected;
+use super::token_validity::{TokenValidity, VerifiedToken};
 use super::trusted_issuer::TrustedIssuer;
 use super::trusted_issuers::Table;
 use super::validity::Validity;
 use super::{audience, token_kind};
 use crate::Clock;
-use crate::cache::hit_counter::MemoryReading;
 use crate::jose::compact::{MAX_TOKEN_BYTES, UnverifiedToken};
 use crate::jose::fault::FormFault;
 use crate::jose::header::{HeaderCache, ParsedHeader, UnverifiedHeader};
@@ -29,7 +28,6 @@ pub struct TokenVerifier {
     issuers: TrustedIssuers,
     clock: Clock,
     headers: HeaderCache,
-    cache: TokenCache,
 }
 
 impl TokenVerifier {
@@ -38,28 +36,24 @@ impl TokenVerifier {
 
     /// A verifier that trusts exactly the current `issuers`.
     pub fn new(issuers: TrustedIssuers, clock: Clock) -> Self {
-        Self { issuers, clock, headers: HeaderCache::new(), cache: TokenCache::new() }
+        Self { issuers, clock, headers: HeaderCache::new() }
     }
 
-    /// The claims of a valid token, either [from the cache](Self::cached) or [verified now](Self::prove).
+    /// The claims of a valid token.
     #[cfg(any(test, feature = "dev"))]
     pub async fn verify(&self, unverified_token: &str) -> Result<Arc<Claims>, Rejection> {
-        match self.cached(unverified_token.as_bytes(), self.clock.microseconds()) {
-            Some(claims) => Ok(claims),
-            None => self.prove(unverified_token, None).await,
-        }
+        self.prove(unverified_token, None).await.map(|token| token.claims)
     }
 
-    /// The claims of a cached token that is still valid `now`, in microseconds since 1970. `presented` may be any octets.
-    pub(crate) fn cached(&self, presented: &[u8], now: i64) -> Option<Arc<Claims>> {
-        self.cache.find(presented, now)
-    }
-
-    /// Verifies a token, caches it and returns its claims.
+    /// Verifies a token and returns its claims and how long they are valid.
     ///
     /// Waits only for a key that is not yet known, once all other checks have passed, or for introspection; both have time limits.
     /// `sender` is the client address, if known: the number of concurrent introspection requests per address is limited.
-    pub(crate) async fn prove(&self, unverified_token: &str, sender: Option<IpAddr>) -> Result<Arc<Claims>, Rejection> {
+    pub(crate) async fn prove(
+        &self,
+        unverified_token: &str,
+        sender: Option<IpAddr>,
+    ) -> Result<VerifiedToken, Rejection> {
         let table = self.issuers.table();
         let mut examination = Examination { sender, ..self.examination(&table, |_| {}) };
         let verdict = examination.verify(unverified_token).await;
@@ -67,26 +61,21 @@ impl TokenVerifier {
             examination.issuer.map_or(self.issuers.unknown_issuer_verdicts(), |issuer| &issuer.status.verdicts);
         verdict.as_ref().map_or_else(|rejection| counts.refuse(rejection), |_| counts.accept());
         let claims = Arc::new(verdict?);
-        if let Some((header, cache_validity)) = examination.cache_validity {
+        let validity = examination.cacheable.map(|(header, validity)| {
             self.headers.insert(&header);
-            self.cache.insert(unverified_token, &header, &claims, cache_validity);
-        }
-        Ok(claims)
+            validity
+        });
+        Ok(VerifiedToken { claims, validity })
     }
 
-    /// The counters of the token cache.
-    pub(crate) fn memory(&self) -> MemoryReading {
-        self.cache.reading()
-    }
-
-    /// Like [`prove`](Self::prove), but calls `passed` after each passed check and does not cache the token.
+    /// Like [`prove`](Self::prove), but calls `passed` after each passed check.
     pub async fn examine(&self, unverified_token: &str, passed: impl FnMut(Check)) -> Result<Claims, Rejection> {
         self.examination(&self.issuers.table(), passed).verify(unverified_token).await
     }
 
     fn examination<'a, P: FnMut(Check)>(&'a self, table: &'a Table, passed: P) -> Examination<'a, P> {
         let headers = &self.headers;
-        Examination { table, headers, now: self.clock.now(), passed, sender: None, issuer: None, cache_validity: None }
+        Examination { table, headers, now: self.clock.now(), passed, sender: None, issuer: None, cacheable: None }
     }
 }
 
@@ -99,8 +88,8 @@ struct Examination<'a, P> {
     sender: Option<IpAddr>,
     /// The issuer that the token names, or the issuer of opaque tokens.
     issuer: Option<&'a TrustedIssuer>,
-    /// The header and validity for the cache; `None` if the token must not be cached here. Introspected tokens have their own cache.
-    cache_validity: Option<(Arc<ParsedHeader>, CacheValidity)>,
+    /// The header and the validity of a token that may be cached. Introspected tokens have their own cache.
+    cacheable: Option<(Arc<ParsedHeader>, TokenValidity)>,
 }
 
 impl<P: FnMut(Check)> Examination<'_, P> {
@@ -144,7 +133,7 @@ impl<P: FnMut(Check)> Examination<'_, P> {
         let claims = self.accept(policy, issuer, &unverified_claims, subject, validity)?;
         // Editions are never reused, so if it is unchanged, the key belongs to it.
         let keys = before.filter(|_| edition() == before);
-        self.cache_validity = keys.map(|keys| (Arc::clone(&parsed), CacheValidity { keys, window: validity.window() }));
+        self.cacheable = keys.map(|keys| (Arc::clone(&parsed), TokenValidity::new(validity.window(), keys)));
         Ok(claims)
     }
 
@@ -256,6 +245,6 @@ impl<P: FnMut(Check)> Examination<'_, P> {
 #[cfg(test)]
 mod introspection_tests;
 #[cfg(test)]
-mod proved_tests;
+pub(crate) mod tests;
 #[cfg(test)]
-mod tests;
+mod validity_tests;

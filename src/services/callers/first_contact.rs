@@ -94,73 +94,27 @@ fn may_replace_roles(principal: &Principal, now: DateTime<Utc>) -> bool {
     principal.claim_roles_at.is_none_or(|seen| now - seen.utc() >= KEEP_ROLES_FOR)
 }
 
-/// Whether `principal` is admitted with this token and the visit changes nothing: [`admit`] and [`observe`] in one, without copies, for
-/// cached callers. `is_same`: whether `principal` was [observed](observe) with the same claims.
-pub(crate) fn is_plain(principal: &Principal, claims: &Claims, is_same: bool, now: DateTime<Utc>) -> bool {
-    let issued_at = claims.issued_at();
-    // Whether a token without `iat` may update the profile depends on the time.
-    let is_profile_same = is_same && issued_at.is_some();
-    admit_at(principal, issued_at, now, false).is_ok()
-        && !is_due(principal, now)
+/// Whether the visit of an admitted token changes nothing at `principal`: [`observe`] without copies, for cached callers.
+pub(crate) fn has_no_effect(principal: &Principal, claims: &Claims, now: DateTime<Utc>) -> bool {
+    !is_due(principal, now)
         && (!may_replace_roles(principal, now) || principal.claim_roles.0 == *claims.roles())
-        && (is_profile_same
-            || principal.kind != PrincipalKind::Human
-            || !may_update_profile(principal, issued_at, now)
+        && (principal.kind != PrincipalKind::Human
+            || !may_update_profile(principal, claims.issued_at(), now)
             || provider_profile::is_in_sync(principal, &claims.profile()))
 }
 
-/// Until when a visit that [is plain](is_plain) stays so, while neither `principal` nor `claims` change. `None` where each visit has to be
-/// checked.
-pub(crate) fn plain_until(principal: &Principal, claims: &Claims) -> Option<DateTime<Utc>> {
-    // Each refusal determines its reason again.
-    if principal.status != PrincipalStatus::Active {
-        return None;
-    }
-    // A token without `iat` may update the profile at intervals, and role names that differ are still to be recorded.
-    if claims.issued_at().is_none() || principal.claim_roles.0 != *claims.roles() {
-        return None;
-    }
-    let due = principal.last_seen_at?.utc() + RECORD_SEEN_EVERY;
+/// Whether a token whose visit [has no effect](has_no_effect) now has none until [`settled_until`], while `principal` does not change.
+/// `false` for a token without `iat`, which may update the profile at intervals, and where its role names are still to be recorded.
+pub(crate) fn stays_without_effect(principal: &Principal, claims: &Claims) -> bool {
+    claims.issued_at().is_some() && principal.claim_roles.0 == *claims.roles()
+}
+
+/// Until when an admitted token that [stays without effect](stays_without_effect) is admitted and has none. `None` if the principal is not
+/// active or was never seen.
+pub(crate) fn settled_until(principal: &Principal) -> Option<DateTime<Utc>> {
+    let seen = principal.last_seen_at.filter(|_| principal.status == PrincipalStatus::Active)?;
+    let due = seen.utc() + RECORD_SEEN_EVERY;
     Some(principal.expires_at.map_or(due, |end| end.utc().min(due)))
-}
-
-/// A summary of a principal for which a visit [was plain](is_plain). It identifies further plain visits without reading the principal,
-/// whose fields are spread over some twenty cache lines. Times are in microseconds since 1970.
-#[derive(Debug)]
-pub(crate) struct Plain {
-    /// [`plain_until`], or the minimum.
-    until: i64,
-    /// Tokens issued earlier are revoked.
-    not_before: i64,
-    /// Whether the profile agrees with the claims, or is not the provider's to set.
-    is_in_sync: bool,
-}
-
-impl Plain {
-    /// The summary of `principal`, which was resolved from `observed`.
-    pub(crate) fn of(principal: &Principal, observed: &Claims) -> Self {
-        Self {
-            until: plain_until(principal, observed).map_or(i64::MIN, |until| until.timestamp_micros()),
-            not_before: principal.not_before.map_or(i64::MIN, |moment| moment.utc().timestamp_micros()),
-            is_in_sync: principal.kind != PrincipalKind::Human
-                || provider_profile::is_in_sync(principal, &observed.profile()),
-        }
-    }
-
-    /// Whether a visit that was plain is still plain at `now`.
-    pub(crate) fn lasts(&self, now: i64) -> bool {
-        now < self.until
-    }
-
-    /// Whether a visit with `claims`, which carry the same role names as `observed`, is plain as well. `false` also where the summary is
-    /// not enough to decide.
-    pub(crate) fn covers(&self, observed: &Claims, claims: &Claims, now: i64) -> bool {
-        let is_not_revoked = |issued_at: DateTime<Utc>| issued_at.timestamp_micros() >= self.not_before;
-        self.lasts(now)
-            && claims.issued_at().is_some_and(is_not_revoked)
-            && self.is_in_sync
-            && observed.describes_as(claims)
-    }
 }
 
 /// Fails unless `principal` is admitted with this token. `BOOTSTRAP_ADMIN` needs no approval, as no administrator exists to give it.

@@ -4,8 +4,7 @@ pub(crate) mod cache;
 pub(crate) mod first_contact;
 pub(crate) mod provider_profile;
 pub(crate) mod resolved_principal;
-pub(crate) mod seats;
-pub(crate) mod tally;
+pub(crate) mod validity;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,8 +23,9 @@ use crate::repositories::{grants, principals};
 use super::accounts::tombstones;
 use super::roles::held_role;
 use super::{Failure, HeldRole, KnownPrincipal, ResolvedPrincipal};
-use cache::{Need, PrincipalCache, RefusedPrincipal, Unknown};
+use cache::{PrincipalCache, RefusedPrincipal, Unknown};
 use first_contact::TokenVisit;
+use validity::Need;
 
 /// Finds the principal of a token, and creates it where the issuer's policy allows that. Cheap to clone.
 #[derive(Clone)]
@@ -61,8 +61,7 @@ impl PrincipalService {
         permissions: Arc<DeclaredPermissions>,
         bootstrap_admin: Option<IdentityKey>,
     ) -> Self {
-        let cache =
-            Arc::new(PrincipalCache::new(Arc::clone(database.invalidations()), Arc::clone(database.change_feed())));
+        let cache = Arc::new(cache_over(&database, TimeDelta::zero()));
         let rules = Arc::new(Rules { permissions, bootstrap_admin });
         Self { database, clock, rules, cache, created: Arc::default() }
     }
@@ -79,9 +78,7 @@ impl PrincipalService {
 
     /// Sets how long cached principals stay valid while changes by other replicas cannot be read from the database.
     pub fn stale_for(self, stale_for: TimeDelta) -> Self {
-        let cache =
-            PrincipalCache::new(Arc::clone(self.database.invalidations()), Arc::clone(self.database.change_feed()));
-        Self { cache: Arc::new(cache.stale_for(stale_for)), ..self }
+        Self { cache: Arc::new(cache_over(&self.database, stale_for)), ..self }
     }
 
     /// As [`resolve_for`](Self::resolve_for), for an ordinary need.
@@ -99,38 +96,26 @@ impl PrincipalService {
     /// new user is created in a write transaction, which looks again first: concurrent first requests create one row.
     /// Fails when the principal is unknown or not admitted, and when the token was issued before the principal's tokens were revoked.
     pub async fn resolve_for(&self, claims: &Arc<Claims>, need: Need) -> Result<Arc<ResolvedPrincipal>, Failure> {
-        let now = self.clock.microseconds();
-        match self.cached(claims, need, now) {
-            Some(known) => Ok(known),
+        match self.cached(claims, need, self.clock.microseconds()) {
+            Some(known) => known.map_err(|refused| refused.why),
             // Boxed, to keep this future small for cached callers.
-            None => Box::pin(self.look_up_unless_refused(claims, need, now)).await,
+            None => Box::pin(self.look_up(claims)).await,
         }
     }
 
-    /// Returns the cached principal of `claims` if [`resolve_for`](Self::resolve_for) would return it at `now`, in microseconds since 1970.
-    /// Does not wait.
-    pub(crate) fn cached(&self, claims: &Arc<Claims>, need: Need, now: i64) -> Option<Arc<ResolvedPrincipal>> {
-        self.cache.find(claims, now, need)
-    }
-
-    /// Returns the refusal of `claims` if the cache knows that they are refused at `now`, in microseconds since 1970. Does not wait.
-    pub(crate) fn cached_refusal(&self, claims: &Claims, need: Need, now: i64) -> Option<RefusedPrincipal> {
-        self.cache.find_refusal(claims, now, need)
-    }
-
-    async fn look_up_unless_refused(
+    /// Returns the principal of `claims`, or their refusal, if the cache knows what [`resolve_for`](Self::resolve_for) would return at `now`,
+    /// in microseconds since 1970. Does not wait.
+    pub(crate) fn cached(
         &self,
-        claims: &Arc<Claims>,
+        claims: &Claims,
         need: Need,
         now: i64,
-    ) -> Result<Arc<ResolvedPrincipal>, Failure> {
-        match self.cached_refusal(claims, need, now) {
-            Some(refused) => Err(refused.why),
-            None => self.look_up(claims).await,
-        }
+    ) -> Option<Result<Arc<ResolvedPrincipal>, RefusedPrincipal>> {
+        self.cache.find(claims, need, now)
     }
 
-    async fn look_up(&self, claims: &Arc<Claims>) -> Result<Arc<ResolvedPrincipal>, Failure> {
+    /// As [`resolve_for`](Self::resolve_for), without the cache: to be called if [`cached`](Self::cached) returns `None`.
+    pub(crate) async fn look_up(&self, claims: &Claims) -> Result<Arc<ResolvedPrincipal>, Failure> {
         self.cache.count_miss();
         let now = self.clock.now();
         let visit = Arc::new(TokenVisit::new(claims, now));
@@ -221,6 +206,10 @@ impl Rules {
     fn names_admin(&self, identity: &IdentityKey) -> bool {
         self.bootstrap_admin.as_ref() == Some(identity)
     }
+}
+
+fn cache_over(database: &Database, stale_for: TimeDelta) -> PrincipalCache {
+    PrincipalCache::new(Arc::clone(database.invalidations()), Arc::clone(database.change_feed()), stale_for)
 }
 
 /// The query with which [`find`] reads the principal of an identity, with or without a lock for an update.

@@ -1,7 +1,8 @@
-//! The caller cache: once a change is acknowledged, no entry that was read before it is served.
+//! The caches of callers: once a change is acknowledged, no entry that was read before it is served.
 //!
-//! A reader follows `PrincipalCache`: it takes the version, reads, checks that the version is still valid, and inserts; a lookup checks the
-//! version again. The database is an atomic with relaxed ordering, the weakest possible, so the order comes from `Invalidations` alone.
+//! A reader follows `PrincipalService::look_up`: it takes the version, reads, checks that the version is still valid, and inserts by identity
+//! (`PrincipalCache`). Then it inserts by token (`CallerCache`) without a further check. A lookup in either cache checks the version again.
+//! The database is an atomic with relaxed ordering, the weakest possible, so the order comes from `Invalidations` alone.
 
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::sync::{Arc, Mutex};
@@ -13,22 +14,30 @@ struct World {
     changes: Invalidations,
     /// A row: the number of changes to it.
     row: AtomicU64,
-    /// The cached row and its version.
-    cache: Mutex<Option<(u64, Version)>>,
+    /// The row and its version, by identity.
+    by_identity: Mutex<Option<(u64, Version)>>,
+    /// The same, by token.
+    by_token: Mutex<Option<(u64, Version)>>,
 }
 
 impl World {
     fn new() -> Arc<Self> {
-        Arc::new(Self { changes: database::changes(), row: AtomicU64::new(0), cache: Mutex::new(None) })
+        Arc::new(Self {
+            changes: database::changes(),
+            row: AtomicU64::new(0),
+            by_identity: Mutex::new(None),
+            by_token: Mutex::new(None),
+        })
     }
 
-    /// A request without a cache entry: `PrincipalService::resolve`, then `PrincipalCache::keep`.
+    /// A request without a cache entry: `PrincipalService::look_up` with `PrincipalCache::insert`, then `CallerCache::insert`.
     fn read(&self, is_valid: impl Fn(&Invalidations, Version) -> bool) {
         let version = self.changes.version();
         let row = self.row.load(Ordering::Relaxed);
         if is_valid(&self.changes, version) {
-            *self.cache.lock().unwrap() = Some((row, version));
+            *self.by_identity.lock().unwrap() = Some((row, version));
         }
+        *self.by_token.lock().unwrap() = Some((row, version));
     }
 
     /// A change, acknowledged when this returns: `Database::write`.
@@ -37,10 +46,13 @@ impl World {
         self.changes.note(invalidates);
     }
 
-    /// `PrincipalCache::find`.
+    /// `Authenticator::cached`: `CachedCaller::resolution`, then `PrincipalCache::find`.
     fn find(&self, is_valid: impl Fn(&Invalidations, Version) -> bool) -> Option<u64> {
-        let (row, version) = (*self.cache.lock().unwrap())?;
-        is_valid(&self.changes, version).then_some(row)
+        let in_cache = |cache: &Mutex<Option<(u64, Version)>>| {
+            let (row, version) = (*cache.lock().unwrap())?;
+            is_valid(&self.changes, version).then_some(row)
+        };
+        in_cache(&self.by_token).or_else(|| in_cache(&self.by_identity))
     }
 }
 

@@ -5,8 +5,10 @@ use std::hash::{Hash, Hasher};
 
 use quick_cache::Equivalent;
 
-use super::weight::PER_TEXT;
 use crate::oidc::{Claims, SubjectKind};
+
+/// The allocator's overhead of a text.
+pub(super) const PER_TEXT: usize = 40;
 
 /// The identity and role names of the token with which a principal was resolved.
 #[derive(PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::models::{
 use crate::oidc::{JitMode, Profile, SubjectKind};
 use crate::schema::principals;
 use crate::services::callers::first_contact::{TokenVisit, admit, observe};
+use crate::services::callers::validity::MAX_AGE;
 use crate::services::test_support::{ISSUER, World, names};
 use crate::services::{
     Failure, IssuerRename, IssuerService, KnownVersion, NewIdentity, ProfileEdit, RoleDraft, RoleService,
@@ -290,20 +291,20 @@ async fn principal_read_before_a_change_is_not_inserted_after_it() {
     let world = World::new();
     let claims = Arc::new(world.person("alice"));
     world.known("alice").await;
-    let cache = PrincipalCache::new(Arc::clone(world.database.invalidations()), Arc::default());
+    let cache = PrincipalCache::new(Arc::clone(world.database.invalidations()), Arc::default(), TimeDelta::zero());
     let now = || world.now().timestamp_micros();
     let (version, read) = (cache.version(), world.principals.resolve(&claims).await.unwrap());
     let id = read.principal().id;
     cache.insert(&claims, KnownPrincipal::clone(&read), read.identity(), version, false, world.now());
-    assert!(cache.find(&claims, now(), Need::Ordinary).is_some());
+    assert!(cache.find(&claims, Need::Ordinary, now()).is_some());
     world.users.disable(&world.command_line(), id, None, None).await.unwrap();
     cache.insert(&claims, KnownPrincipal::clone(&read), read.identity(), version, false, world.now());
-    assert!(cache.find(&claims, now(), Need::Ordinary).is_none());
+    assert!(cache.find(&claims, Need::Ordinary, now()).is_none());
     // An entry is not valid before its read, as when the clock is set back.
     world.users.enable(&world.command_line(), id, None).await.unwrap();
     cache.insert(&claims, KnownPrincipal::clone(&read), read.identity(), cache.version(), false, world.now());
-    assert!(cache.find(&claims, now(), Need::Ordinary).is_some());
-    assert!(cache.find(&claims, now() - 1_000_000, Need::Ordinary).is_none());
+    assert!(cache.find(&claims, Need::Ordinary, now()).is_some());
+    assert!(cache.find(&claims, Need::Ordinary, now() - 1_000_000).is_none());
 }
 
 #[tokio::test]
@@ -313,15 +314,15 @@ async fn stale_entry_is_valid_for_ordinary_needs_only_while_the_change_feed_fail
     world.known("alice").await;
     let change_feed = Arc::new(ChangeFeedHealth::default());
     let cache_with = |stale_for| {
-        let cache = PrincipalCache::new(Arc::clone(world.database.invalidations()), Arc::clone(&change_feed));
-        cache.stale_for(TimeDelta::seconds(stale_for))
+        let changes = Arc::clone(world.database.invalidations());
+        PrincipalCache::new(changes, Arc::clone(&change_feed), TimeDelta::seconds(stale_for))
     };
     let (cache, strict) = (cache_with(60), cache_with(0));
     let (version, read) = (cache.version(), world.principals.resolve(&claims).await.unwrap());
     for cache in [&cache, &strict] {
         cache.insert(&claims, KnownPrincipal::clone(&read), read.identity(), version, false, world.now());
     }
-    let finds = |cache: &PrincipalCache, need| cache.find(&claims, world.now().timestamp_micros(), need).is_some();
+    let finds = |cache: &PrincipalCache, need| cache.find(&claims, need, world.now().timestamp_micros()).is_some();
     world.pass(50);
     change_feed.succeed(world.now());
     assert!(finds(&cache, Need::Administrative) && finds(&strict, Need::Administrative));
@@ -423,7 +424,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
-    fn visit_is_plain_exactly_if_it_is_admitted_and_changes_nothing(
+    fn visit_of_an_admitted_token_has_no_effect_exactly_if_it_changes_nothing(
         (before, claimed) in (profile(), profile()),
         (seen, roles_seen, not_before, expires, issued) in {
             let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
@@ -437,7 +438,6 @@ proptest! {
         },
         is_profile_from_the_same_claims in any::<bool>(),
         (ago, later) in (prop_oneof![Just(86_400_i64), 0_i64..70], 0_i64..130),
-        (has_same_profile, issued_again) in (any::<bool>(), moment(DateTime::UNIX_EPOCH + TimeDelta::days(20_000))),
     ) {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         let origin = if is_manual { Origin::Manual } else { Origin::FirstContact };
@@ -480,21 +480,14 @@ proptest! {
             admit(&principal, &visit, false).is_ok() && !observe(&mut principal.clone(), &visit).has_changes()
         };
         let changes_nothing_at = |now| changes_nothing(&presented, now);
-        prop_assert_eq!(first_contact::is_plain(&principal, &presented, false, now), changes_nothing_at(now));
-        // A cached caller with the same claims is checked in less detail.
-        if changes_nothing_at(now) {
+        let has_no_effect = first_contact::admit_again(&principal, &presented, now).is_ok()
+            && first_contact::has_no_effect(&principal, &presented, now);
+        prop_assert_eq!(has_no_effect, changes_nothing_at(now));
+        // Cached with its token, it is not checked again until then.
+        if changes_nothing_at(now) && first_contact::stays_without_effect(&principal, &presented) {
             let then = now + TimeDelta::seconds(later);
-            prop_assert_eq!(first_contact::is_plain(&principal, &presented, true, then), changes_nothing_at(then));
-            // Until `plain_until` it is not checked at all.
-            let until = first_contact::plain_until(&principal, &presented);
-            prop_assert!(until.is_none_or(|until| until <= then || changes_nothing_at(then)));
-            // Nor is another token with the same profile.
-            let again = match issued_again {
-                Some(at) => claims(at, if has_same_profile { &claimed } else { &before }, &roles),
-                None => claims(now, &claimed, &roles).without_issued_at(),
-            };
-            let is_covered = Plain::of(&principal, &presented).covers(&presented, &again, then.timestamp_micros());
-            prop_assert!(!is_covered || changes_nothing(&again, then));
+            let until = first_contact::settled_until(&principal);
+            prop_assert!(until.is_none_or(|until| until <= then) || changes_nothing_at(then));
         }
     }
 }
@@ -511,16 +504,35 @@ async fn cached_unknown_identity_is_created_once_the_issuer_allows_it() {
 }
 
 #[tokio::test]
+async fn cached_unknown_identity_ends_with_each_change_that_may_add_it() {
+    let world = World::with(JitMode::Off, None);
+    let changes = world.database.invalidations();
+    let cache = PrincipalCache::new(Arc::clone(changes), Arc::default(), TimeDelta::zero());
+    let (bob, now) = (world.person("bob"), world.now());
+    let insert = || cache.insert_unknown(&IdentityKey::human(ISSUER, "bob"), Unknown::Never, cache.version(), now);
+    let is_refused = || matches!(cache.find(&bob, Need::Ordinary, now.timestamp_micros()), Some(Err(_)));
+    insert();
+    changes.note(Invalidates::one(&"carol"));
+    assert!(is_refused(), "a change of another principal keeps it");
+    changes.note(Invalidates::Everything);
+    assert!(!is_refused());
+    insert();
+    assert!(is_refused());
+    changes.note_rows();
+    assert!(!is_refused(), "another replica has changed rows");
+}
+
+#[tokio::test]
 async fn number_of_cached_unknown_identities_is_bounded() {
     let world = World::with(JitMode::Off, None);
-    let cache = PrincipalCache::new(Arc::clone(world.database.invalidations()), Arc::default());
+    let cache = PrincipalCache::new(Arc::clone(world.database.invalidations()), Arc::default(), TimeDelta::zero());
     let (version, now) = (cache.version(), world.now());
     for number in 0..20_000 {
         cache.insert_unknown(&IdentityKey::human(ISSUER, number.to_string()), Unknown::Never, version, now);
     }
     assert!((1..=8 * 1024).contains(&cache.unknown.len()));
     let last = world.person("19999");
-    assert!(cache.find_refusal(&last, now.timestamp_micros(), Need::Ordinary).is_some());
+    assert!(matches!(cache.find(&last, Need::Ordinary, now.timestamp_micros()), Some(Err(_))));
     let later = (now + MAX_AGE).timestamp_micros();
-    assert!(cache.find_refusal(&last, later, Need::Ordinary).is_none(), "cached for a minute at most");
+    assert!(cache.find(&last, Need::Ordinary, later).is_none(), "cached for a minute at most");
 }

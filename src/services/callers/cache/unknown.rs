@@ -7,16 +7,16 @@
 //! An identity that may become a principal by its own token is not cached.
 //!
 //! An action at another replica arrives as a notice that invalidates all principals. Where the notice is lost or not listened for, the poll
-//! of changed rows finds it: any changed row ends every entry. [`MAX_AGE`](super::MAX_AGE) applies here too.
+//! of changed rows finds it: any changed row ends every entry. [`MAX_AGE`](crate::services::callers::validity::MAX_AGE) applies here too.
 
 use quick_cache::sync::Cache;
 
-use super::Age;
-use crate::database::{Invalidations, Version};
+use crate::database::Version;
 use crate::models::{IdentityKey, PrincipalKind};
 use crate::oidc::{Claims, JitMode};
 use crate::services::Failure;
 use crate::services::callers::first_contact;
+use crate::services::callers::validity::{Age, Need, ValidityRules};
 
 /// The maximum number of entries. An identity takes a few hundred bytes: it comes from a verified token.
 const MAX_IDENTITIES: usize = 8 * 1024;
@@ -38,7 +38,7 @@ pub(crate) struct Entry {
     pub(crate) what: Unknown,
     /// The version of the invalidations before the read.
     version: Version,
-    pub(crate) age: Age,
+    age: Age,
 }
 
 impl Default for UnknownIdentities {
@@ -62,8 +62,9 @@ impl UnknownIdentities {
 }
 
 impl Entry {
-    pub(crate) fn is_unchanged(&self, changes: &Invalidations) -> bool {
-        changes.is_nothing_new(self.version)
+    /// Whether the identity is still unknown at `now`, in microseconds since 1970.
+    pub(crate) fn is_valid(&self, rules: &ValidityRules, need: Need, now: i64) -> bool {
+        rules.changes.is_nothing_new(self.version) && rules.is_fresh(self.age, need, now)
     }
 }
 

@@ -5,26 +5,27 @@ use std::sync::Arc;
 
 use quick_cache::Weighter;
 
-use super::key::Key;
-use super::{MAX_BYTES, MAX_PRINCIPALS};
+use super::key::{Key, PER_TEXT};
 use crate::models::Principal;
 use crate::services::{HeldRole, KnownPrincipal, ResolvedPrincipal};
+
+/// The maximum memory of all entries, in bytes.
+pub(crate) const MAX_BYTES: u64 = 32 * 1024 * 1024;
+/// The maximum number of entries.
+const MAX_PRINCIPALS: u64 = 32 * 1024;
 
 /// Weighs an entry by its approximate memory. The minimum weight bounds the number of entries as well.
 #[derive(Clone)]
 pub(crate) struct ByBytes;
 
 impl Weighter<Key, Arc<ResolvedPrincipal>> for ByBytes {
-    fn weight(&self, _: &Key, principal: &Arc<ResolvedPrincipal>) -> u64 {
-        let bytes = principal.entry.as_ref().map_or(0, |entry| entry.bytes);
+    fn weight(&self, key: &Key, principal: &Arc<ResolvedPrincipal>) -> u64 {
+        let bytes = key.bytes() + bytes_of(principal) + size_of::<(Key, ResolvedPrincipal)>();
         u64::try_from(bytes).unwrap_or(u64::MAX).max(MAX_BYTES / MAX_PRINCIPALS)
     }
 }
 
-/// The allocator's overhead of a text.
-pub(crate) const PER_TEXT: usize = 40;
-
-pub(crate) fn bytes_of(known: &KnownPrincipal) -> usize {
+fn bytes_of(known: &KnownPrincipal) -> usize {
     let Principal { display_name, given_name, family_name, username, email, locale, .. } = known.principal();
     let texts = [display_name, given_name, family_name, username, email, locale];
     // Twice: the provider's values are stored in addition to the shown ones.
