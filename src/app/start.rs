@@ -144,10 +144,9 @@ impl Application {
         let (external_changes, background) = start_background(&config, &database, &clock)?;
         let closed = database.closing();
         let migrations = database.applied_versions().await?;
-        let readiness = ReadinessService::new(database.clone(), issuers.issuers().clone(), clock.clone(), migrations);
-        let readiness = web::Data::new(readiness);
-        let (shutdown, grace) = (config.server.shutdown, config.server.grace);
-        let limits = config.limits.clone();
+        let trusted = issuers.issuers().clone();
+        let readiness = web::Data::new(ReadinessService::new(database.clone(), trusted, clock.clone(), migrations));
+        let (shutdown, grace, limits) = (config.server.shutdown, config.server.grace, config.limits.clone());
         let parts = Parts {
             url: url.clone(),
             issuers: issuers.issuers(),

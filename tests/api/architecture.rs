@@ -2,6 +2,7 @@
 //!
 //! The imports come from the syntax of the sources, without tests ([`graph`]).
 
+mod documents;
 mod graph;
 mod sizes;
 
@@ -27,9 +28,9 @@ const ROOMS: &[(&str, &str)] = &[
     // The metadata document names the same resource as the guard's challenges.
     ("api_types", "auth models services text"),
     ("routing", "auth error models oidc"),
-    ("auth", "clock error limits models oidc services"),
+    ("auth", "cache clock error limits models oidc services"),
     // Budgets refill over time.
-    ("limits", "clock error models services"),
+    ("limits", "clock error models"),
     ("error", "database models oidc services"),
     // Principals are resolved from verified claims.
     ("services", "cache clock database models oidc redacted repositories text"),

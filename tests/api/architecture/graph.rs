@@ -252,6 +252,10 @@ impl<'ast> Visit<'ast> for Source {
     fn visit_macro(&mut self, call: &'ast Macro) {
         visit::visit_macro(self, call);
         let text = call.tokens.to_string().replace("$ crate", "crate").replace("::", " :: ");
+        // A visibility names no import here either.
+        let (first, others) = text.split_once("(in ").unwrap_or((&text, ""));
+        let others = others.split("(in ").map(|part| part.split_once(')').map_or("", |(_, rest)| rest));
+        let text: String = std::iter::once(first).chain(others).collect();
         let mut path: Vec<String> = Vec::new();
         let mut continues = false;
         for word in text.split_whitespace() {
