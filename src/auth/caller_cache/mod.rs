@@ -27,7 +27,7 @@
 //! requests may still be recorded is in this cache without its principal too ([`ResolvedPrincipal::may_cache`]). Each row has a test.
 //!
 //! The principal belongs to the cache by identity of [`PrincipalService`](crate::services::PrincipalService). An entry refers to it weakly,
-//! so that idle tokens keep no outdated principals in memory, and the limits of both caches add up.
+//! so that idle tokens keep no outdated principals in memory, but for the allocation of the reference, which the limit does not count.
 
 mod key;
 

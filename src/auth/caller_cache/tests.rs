@@ -16,12 +16,12 @@ use crate::auth::access::Access;
 use crate::auth::caller::Caller;
 use crate::auth::guard::{Authenticator, CacheLookup};
 use crate::database::testing::TestDatabase;
-use crate::database::{Database, Invalidates};
+use crate::database::{Database, InvalidationKey, Invalidates};
 use crate::error::Error;
 use crate::jose::Algorithm;
 use crate::limits::TrustedProxies;
 use crate::limits::rate_limit::RateLimits;
-use crate::models::permission::DeclaredPermissions;
+use crate::models::permission::{DeclaredPermissions, USERS_READ};
 use crate::models::{IdentityKey, PrincipalId};
 use crate::oidc::IssuerSettings;
 use crate::oidc::testing::NOW;
@@ -58,7 +58,7 @@ impl Service {
         let permissions = Arc::new(DeclaredPermissions::new([]).unwrap());
         let admin = bootstrap_admin.map(|subject| IdentityKey::human(&*scene.provider.url, subject));
         let principals = PrincipalService::new(database.clone(), clock.clone(), permissions.clone(), admin)
-            .stale_for(TimeDelta::seconds(60));
+            .stale_for(TimeDelta::seconds(20));
         let users = UserService::new(database.clone(), clock.clone(), permissions, vec![scene.provider.url.clone()]);
         let proxies = Arc::new(TrustedProxies::new(Vec::new()));
         let limits = RateLimits::new(None, quota.and_then(NonZeroU32::new), proxies, &clock);
@@ -209,7 +209,9 @@ async fn change_of_another_principal_ends_only_the_entry_of_the_bootstrap_admin(
     let (root, alice) = (service.claims("root"), service.claims("alice"));
     let alice = service.cached(&alice).await;
     let root = service.cached(&root).await;
-    service.get(&service.scene.token(&service.claims("bob"))).await.unwrap();
+    let key = InvalidationKey::of(&service.id_of(&alice).await);
+    let other = (0..).map(|id: u8| InvalidationKey::of(&id)).find(|other| *other != key).unwrap();
+    service.database.invalidations().note(Invalidates::One(other));
     assert_eq!((service.held(&root), service.held(&alice)), (Held::Token, Held::Admitted));
 }
 
@@ -249,7 +251,10 @@ async fn stale_principal_of_an_entry_is_used_for_ordinary_needs_within_the_bound
     assert_eq!((held(Need::Ordinary), held(Need::Administrative)), (Held::Admitted, Held::Admitted));
     service.database.change_feed().fail();
     assert_eq!((held(Need::Ordinary), held(Need::Administrative)), (Held::Admitted, Held::Token));
-    service.pass(59);
+    let lookup = |access| service.guard.try_cached(access, &request(&token));
+    assert!(matches!(lookup(Access::Authenticated), CacheLookup::Decided(Ok(_))));
+    assert!(matches!(lookup(Access::Requires(USERS_READ)), CacheLookup::Undecided(Some(_))), "the guard asks for the need");
+    service.pass(19);
     assert_eq!(held(Need::Ordinary), Held::Admitted);
     service.pass(1);
     assert_eq!(held(Need::Ordinary), Held::Token);

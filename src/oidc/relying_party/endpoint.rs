@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::answer::PendingLogin;
-use super::issuer_key::{IdToken, IssuerKey};
+use super::issuer_key::IssuerKey;
 use super::login_error::LoginError;
 use super::settings::LoginSettings;
 use super::token_response::{TokenError, TokenResponse, Tokens, read};
@@ -142,14 +142,15 @@ impl RelyingParty {
     pub(crate) async fn end_session_url(&self, id_token: Option<&SecretString>, after: Option<&Url>) -> Option<Url> {
         let endpoint = self.endpoints().await.ok()?.end_session.clone()?;
         let mut request = LogoutRequest::from(endpoint).set_client_id(ClientId::new(self.settings.client_id.clone()));
-        // The ID token was verified at the sign-in. Without it, the provider asks the user to confirm.
-        if let Some(id_token) = id_token.and_then(|id_token| id_token.expose_secret().parse::<IdToken>().ok()) {
-            request = request.set_id_token_hint(&id_token);
-        }
         if let Some(after) = after {
             request = request.set_post_logout_redirect_uri(PostLogoutRedirectUrl::from_url(after.clone()));
         }
-        Some(request.http_get_url())
+        let mut url = request.http_get_url();
+        // The ID token was verified at the sign-in. openidconnect takes only one that it has parsed, with claims in its shapes.
+        if let Some(id_token) = id_token {
+            url.query_pairs_mut().append_pair("id_token_hint", id_token.expose_secret());
+        }
+        Some(url)
     }
 
     /// Returns the endpoints of the metadata.

@@ -23,15 +23,13 @@ pub(crate) type IdToken =
 /// The key that the issuer's key set has selected for the header of a token.
 #[derive(Clone, Debug)]
 pub(crate) struct IssuerKey {
-    /// The key id in the header: the selection is the key set's.
-    key_id: Option<JsonWebKeyId>,
     /// `None` for a shared secret: no algorithm uses one.
     key: Option<Arc<VerificationKey>>,
 }
 
 impl IssuerKey {
-    pub(crate) fn new(key_id: Option<&str>, key: Arc<VerificationKey>) -> Self {
-        Self { key_id: key_id.map(|id| JsonWebKeyId::new(id.to_owned())), key: Some(key) }
+    pub(crate) fn new(key: Arc<VerificationKey>) -> Self {
+        Self { key: Some(key) }
     }
 
     fn algorithm(&self) -> Option<Algorithm> {
@@ -73,8 +71,9 @@ impl JsonWebKey for IssuerKey {
     type KeyUse = CoreJsonWebKeyUse;
     type SigningAlgorithm = Algorithm;
 
+    /// The key set has selected the key.
     fn key_id(&self) -> Option<&JsonWebKeyId> {
-        self.key_id.as_ref()
+        None
     }
 
     fn key_type(&self) -> &CoreJsonWebKeyType {
@@ -91,7 +90,7 @@ impl JsonWebKey for IssuerKey {
     }
 
     fn new_symmetric(_: Vec<u8>) -> Self {
-        Self { key_id: None, key: None }
+        Self { key: None }
     }
 
     fn verify_signature(
@@ -145,7 +144,7 @@ mod tests {
         let text = signing.public_jwk().to_string();
         let value = unique_json::Json::Object(unique_json::parse_object(text.as_bytes()).unwrap());
         let keys = admit(&KeyEntry { value, has_duplicates: false }, &[signing.algorithm]).unwrap();
-        IssuerKey::new(Some(&signing.key_id), Arc::clone(&keys[0]))
+        IssuerKey::new(Arc::clone(&keys[0]))
     }
 
     #[test]

@@ -118,6 +118,10 @@ impl LoginClient {
         redirect_uri: &str,
     ) -> Result<SignedIn, LoginError> {
         let login = self.parties.current()?;
+        // A reload since the check may have moved sign-in to another issuer, which must not get this code.
+        if pending.issuer() != login.issuer.settings.issuer {
+            return Err(LoginError::NotOurs);
+        }
         let tokens = login.party.redeem(code, pending.verifier(), redirect_uri).await?;
         let id_token = tokens.id_token.as_ref().ok_or(Rejection::NotASignedJwt)?;
         let verified = self.verify(&login, id_token, &tokens, Some(pending.nonce())).await?;

@@ -46,7 +46,7 @@ impl World {
         self.changes.note(invalidates);
     }
 
-    /// `Authenticator::cached`: `CachedCaller::resolution`, then `PrincipalCache::find`.
+    /// `Authenticator::cached`: `CachedCaller::into_parts`, then `PrincipalCache::find`.
     fn find(&self, is_valid: impl Fn(&Invalidations, Version) -> bool) -> Option<u64> {
         let in_cache = |cache: &Mutex<Option<(u64, Version)>>| {
             let (row, version) = (*cache.lock().unwrap())?;
