@@ -16,7 +16,7 @@ use crate::auth::access::Access;
 use crate::auth::caller::Caller;
 use crate::auth::guard::{Authenticator, CacheLookup};
 use crate::database::testing::TestDatabase;
-use crate::database::{Database, InvalidationKey, Invalidates};
+use crate::database::{Database, Invalidates, InvalidationKey};
 use crate::error::Error;
 use crate::jose::Algorithm;
 use crate::limits::TrustedProxies;
@@ -253,7 +253,10 @@ async fn stale_principal_of_an_entry_is_used_for_ordinary_needs_within_the_bound
     assert_eq!((held(Need::Ordinary), held(Need::Administrative)), (Held::Admitted, Held::Token));
     let lookup = |access| service.guard.try_cached(access, &request(&token));
     assert!(matches!(lookup(Access::Authenticated), CacheLookup::Decided(Ok(_))));
-    assert!(matches!(lookup(Access::Requires(USERS_READ)), CacheLookup::Undecided(Some(_))), "the guard asks for the need");
+    assert!(
+        matches!(lookup(Access::Requires(USERS_READ)), CacheLookup::Undecided(Some(_))),
+        "the guard asks for the need"
+    );
     service.pass(19);
     assert_eq!(held(Need::Ordinary), Held::Admitted);
     service.pass(1);
