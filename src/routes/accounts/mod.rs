@@ -1,0 +1,149 @@
+//! What the routes of users and of service accounts share: the extractors for an account and for a change of an account.
+//!
+//! An extractor reads the whole input of an operation, so a handler is its documentation and one call. The operations are in `lifecycle`,
+//! the parameters and responses that follow from an extractor in `documentation`.
+
+mod documentation;
+mod lifecycle;
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{Error as ActixError, FromRequest, HttpRequest, web};
+use serde::Deserialize;
+
+use super::idempotency::IdempotencyKey;
+use super::preconditions::{ExpectedVersion, RequiredVersion};
+use crate::models::PrincipalId;
+use crate::services::{AccountType, Accounts, Actor};
+
+/// The name of an account type in the API documentation.
+pub(super) trait Titled: AccountType {
+    /// The name as at the start of a sentence.
+    const TITLE: &str;
+}
+
+/// The account in the path.
+pub(super) struct Account<T> {
+    pub(super) accounts: web::Data<Accounts<T>>,
+    pub(super) id: PrincipalId,
+}
+
+/// A change of the account in the path.
+pub(super) struct Change<T> {
+    pub(super) accounts: web::Data<Accounts<T>>,
+    pub(super) id: PrincipalId,
+    pub(super) actor: Actor,
+    /// The version to change; `None` for any version.
+    pub(super) if_match: Option<i64>,
+}
+
+/// A change of the account in the path that requires `If-Match`.
+pub(super) struct ConditionalChange<T>(pub(super) Change<T>);
+
+/// A change of a role of the account in the path.
+pub(super) struct RoleChange<T> {
+    change: Change<T>,
+    role: String,
+}
+
+/// The creation of an account, which a client can retry with an `Idempotency-Key`.
+pub(super) struct Creation<T> {
+    pub(super) accounts: web::Data<Accounts<T>>,
+    pub(super) actor: Actor,
+    pub(super) key: IdempotencyKey,
+}
+
+#[derive(Deserialize)]
+struct AccountPath {
+    id: PrincipalId,
+}
+
+#[derive(Deserialize)]
+struct RolePath {
+    role: String,
+}
+
+impl<T: AccountType> Account<T> {
+    fn read(request: &HttpRequest) -> Result<Self, ActixError> {
+        let AccountPath { id } = web::Path::<AccountPath>::extract(request).into_inner()?.into_inner();
+        Ok(Self { accounts: web::Data::extract(request).into_inner()?, id })
+    }
+}
+
+impl<T: AccountType> Creation<T> {
+    fn read(request: &HttpRequest) -> Result<Self, ActixError> {
+        let actor = Actor::extract(request).into_inner()?;
+        let key = IdempotencyKey::extract(request).into_inner()?;
+        Ok(Self { accounts: web::Data::extract(request).into_inner()?, actor, key })
+    }
+}
+
+impl<T: AccountType> Change<T> {
+    /// Reads the path first and the precondition last, so that the first invalid part decides the response.
+    fn read(
+        request: &HttpRequest,
+        if_match: impl FnOnce(&HttpRequest) -> Result<Option<i64>, ActixError>,
+    ) -> Result<Self, ActixError> {
+        let Account { accounts, id } = Account::read(request)?;
+        let actor = Actor::extract(request).into_inner()?;
+        Ok(Self { accounts, id, actor, if_match: if_match(request)? })
+    }
+}
+
+fn any_or_expected(request: &HttpRequest) -> Result<Option<i64>, ActixError> {
+    Ok(ExpectedVersion::extract(request).into_inner()?.0)
+}
+
+fn required(request: &HttpRequest) -> Result<Option<i64>, ActixError> {
+    Ok(RequiredVersion::extract(request).into_inner()?.0)
+}
+
+impl<T: AccountType> FromRequest for Account<T> {
+    type Error = ActixError;
+    type Future = Ready<Result<Self, ActixError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::read(request))
+    }
+}
+
+impl<T: AccountType> FromRequest for Creation<T> {
+    type Error = ActixError;
+    type Future = Ready<Result<Self, ActixError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::read(request))
+    }
+}
+
+impl<T: AccountType> FromRequest for Change<T> {
+    type Error = ActixError;
+    type Future = Ready<Result<Self, ActixError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::read(request, any_or_expected))
+    }
+}
+
+impl<T: AccountType> FromRequest for ConditionalChange<T> {
+    type Error = ActixError;
+    type Future = Ready<Result<Self, ActixError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Change::read(request, required).map(Self))
+    }
+}
+
+impl<T: AccountType> FromRequest for RoleChange<T> {
+    type Error = ActixError;
+    type Future = Ready<Result<Self, ActixError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let change = Change::read(request, any_or_expected);
+        ready(change.and_then(|change| {
+            let RolePath { role } = web::Path::<RolePath>::extract(request).into_inner()?.into_inner();
+            Ok(Self { change, role })
+        }))
+    }
+}
