@@ -62,7 +62,6 @@ impl IntoResponses for Sessions {
 /// Redirect to the provider
 #[derive(IntoResponses)]
 #[response(status = 303, headers(("Location" = String, description = "A URL of the provider")))]
-#[expect(dead_code, reason = "documents a response that `redirect_to` builds")]
 struct RedirectToProvider;
 
 /// Redirects the browser to the identity provider to sign in.

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::{Account, Change, ConditionalChange, RoleChange};
+use super::{Account, Change, Deletion, RoleChange};
 use crate::api_types::{DisableRequest, GrantRoleRequest, GrantsResponse, PrincipalAccessResponse, Versioned};
 use crate::auth::resource::ProtectedResource;
 use crate::error::Error;
@@ -47,8 +47,8 @@ impl<T: AccountType> Change<T> {
     }
 }
 
-impl<T: AccountType> ConditionalChange<T> {
-    pub(in crate::routes) async fn delete(self) -> Result<HttpResponse, Error> {
+impl<T: AccountType> Deletion<T> {
+    pub(in crate::routes) async fn run(self) -> Result<HttpResponse, Error> {
         let Change { accounts, id, actor, if_match } = self.0;
         accounts.delete(&actor, id, if_match).await?;
         Ok(HttpResponse::NoContent().finish())

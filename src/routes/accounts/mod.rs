@@ -11,16 +11,19 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{Error as ActixError, FromRequest, HttpRequest, web};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::idempotency::IdempotencyKey;
 use super::preconditions::{ExpectedVersion, RequiredVersion};
 use crate::models::PrincipalId;
 use crate::services::{AccountType, Accounts, Actor};
 
-/// The name of an account type in the API documentation.
-pub(super) trait Titled: AccountType {
-    /// The name as at the start of a sentence.
+/// An account type in the API documentation.
+pub(super) trait Documented: AccountType {
+    /// The name, as at the start of a sentence.
     const TITLE: &str;
+    /// The body of the response to a creation.
+    type Created: ToSchema;
 }
 
 /// The account in the path.
@@ -40,6 +43,9 @@ pub(super) struct Change<T> {
 
 /// A change of the account in the path that requires `If-Match`.
 pub(super) struct ConditionalChange<T>(pub(super) Change<T>);
+
+/// The deletion of the account in the path, which requires `If-Match`.
+pub(super) struct Deletion<T>(Change<T>);
 
 /// A change of a role of the account in the path.
 pub(super) struct RoleChange<T> {
@@ -80,70 +86,48 @@ impl<T: AccountType> Creation<T> {
 }
 
 impl<T: AccountType> Change<T> {
-    /// Reads the path first and the precondition last, so that the first invalid part decides the response.
-    fn read(
-        request: &HttpRequest,
-        if_match: impl FnOnce(&HttpRequest) -> Result<Option<i64>, ActixError>,
-    ) -> Result<Self, ActixError> {
+    fn read(request: &HttpRequest) -> Result<Self, ActixError> {
         let Account { accounts, id } = Account::read(request)?;
         let actor = Actor::extract(request).into_inner()?;
-        Ok(Self { accounts, id, actor, if_match: if_match(request)? })
+        let ExpectedVersion(if_match) = ExpectedVersion::extract(request).into_inner()?;
+        Ok(Self { accounts, id, actor, if_match })
     }
 }
 
-fn any_or_expected(request: &HttpRequest) -> Result<Option<i64>, ActixError> {
-    Ok(ExpectedVersion::extract(request).into_inner()?.0)
-}
-
-fn required(request: &HttpRequest) -> Result<Option<i64>, ActixError> {
-    Ok(RequiredVersion::extract(request).into_inner()?.0)
-}
-
-impl<T: AccountType> FromRequest for Account<T> {
-    type Error = ActixError;
-    type Future = Ready<Result<Self, ActixError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::read(request))
+impl<T: AccountType> ConditionalChange<T> {
+    fn read(request: &HttpRequest) -> Result<Self, ActixError> {
+        let change = Change::read(request)?;
+        RequiredVersion::extract(request).into_inner()?;
+        Ok(Self(change))
     }
 }
 
-impl<T: AccountType> FromRequest for Creation<T> {
-    type Error = ActixError;
-    type Future = Ready<Result<Self, ActixError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::read(request))
+impl<T: AccountType> Deletion<T> {
+    fn read(request: &HttpRequest) -> Result<Self, ActixError> {
+        ConditionalChange::read(request).map(|ConditionalChange(change)| Self(change))
     }
 }
 
-impl<T: AccountType> FromRequest for Change<T> {
-    type Error = ActixError;
-    type Future = Ready<Result<Self, ActixError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::read(request, any_or_expected))
+impl<T: AccountType> RoleChange<T> {
+    fn read(request: &HttpRequest) -> Result<Self, ActixError> {
+        let change = Change::read(request)?;
+        let RolePath { role } = web::Path::<RolePath>::extract(request).into_inner()?.into_inner();
+        Ok(Self { change, role })
     }
 }
 
-impl<T: AccountType> FromRequest for ConditionalChange<T> {
-    type Error = ActixError;
-    type Future = Ready<Result<Self, ActixError>>;
+/// Implements the extractors by their `read`, which reads the path first: the first invalid part decides the response.
+macro_rules! extract {
+    ($($extractor:ident),+) => {$(
+        impl<T: AccountType> FromRequest for $extractor<T> {
+            type Error = ActixError;
+            type Future = Ready<Result<Self, ActixError>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Change::read(request, required).map(Self))
-    }
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                ready(Self::read(request))
+            }
+        }
+    )+};
 }
 
-impl<T: AccountType> FromRequest for RoleChange<T> {
-    type Error = ActixError;
-    type Future = Ready<Result<Self, ActixError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let change = Change::read(request, any_or_expected);
-        ready(change.and_then(|change| {
-            let RolePath { role } = web::Path::<RolePath>::extract(request).into_inner()?.into_inner();
-            Ok(Self { change, role })
-        }))
-    }
-}
+extract!(Account, Creation, Change, ConditionalChange, Deletion, RoleChange);

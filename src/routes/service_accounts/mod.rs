@@ -4,7 +4,7 @@ pub(crate) mod lifecycle;
 
 use actix_web::{HttpResponse, web};
 
-use super::accounts::{Account, Change, ConditionalChange, Creation, Titled};
+use super::accounts::{Account, Change, ConditionalChange, Creation, Deletion, Documented};
 use super::idempotency::created;
 use super::json_object::JsonObject;
 use super::paging::page;
@@ -23,8 +23,9 @@ const SERVICE_ACCOUNTS: &str = "/api/v1/service-accounts";
 
 type Detail = Versioned<ServiceAccountDetailResponse>;
 
-impl Titled for ServiceAccounts {
+impl Documented for ServiceAccounts {
     const TITLE: &str = "Service account";
+    type Created = ServiceAccountResponse;
 }
 
 pub(super) fn register(api: &mut Api) {
@@ -70,14 +71,7 @@ async fn show(account: Account<ServiceAccounts>) -> Result<Detail, Error> {
     path = "",
     params(Creation<ServiceAccounts>),
     request_body = RegisterServiceAccountRequest,
-    responses(
-        (status = 201, body = ServiceAccountResponse, headers(
-            ("Location" = String, description = "The path of the service account"),
-            ("ETag" = String, description = "The version of the service account"),
-        )),
-        (status = 409, description = "The client is registered already"),
-        Creation<ServiceAccounts>,
-    ),
+    responses(Creation<ServiceAccounts>, (status = 409, description = "The client is registered already")),
 )]
 async fn create(
     creation: Creation<ServiceAccounts>,
@@ -113,17 +107,9 @@ async fn update(
 /// Deletes a service account.
 ///
 /// All its tokens are refused immediately. The account can be restored for 30 days.
-#[utoipa::path(
-    delete,
-    path = "",
-    params(ConditionalChange<ServiceAccounts>, ("If-Match" = String, Header, description = "The `ETag` of the version to delete")),
-    responses(
-        (status = 204, description = "The service account is deleted"),
-        ConditionalChange<ServiceAccounts>,
-    ),
-)]
-async fn delete(change: ConditionalChange<ServiceAccounts>) -> Result<HttpResponse, Error> {
-    change.delete().await
+#[utoipa::path(delete, path = "", params(Deletion<ServiceAccounts>), responses(Deletion<ServiceAccounts>))]
+async fn delete(deletion: Deletion<ServiceAccounts>) -> Result<HttpResponse, Error> {
+    deletion.run().await
 }
 
 /// Restores a service account that was deleted in the last 30 days.
@@ -133,7 +119,11 @@ async fn delete(change: ConditionalChange<ServiceAccounts>) -> Result<HttpRespon
     post,
     path = "",
     params(Change<ServiceAccounts>),
-    responses(Detail, Change<ServiceAccounts>, (status = 404, description = "Service account not found, or deleted more than 30 days ago")),
+    responses(
+        Detail,
+        Change<ServiceAccounts>,
+        (status = 404, description = "Service account not found, or deleted more than 30 days ago"),
+    ),
 )]
 async fn restore(change: Change<ServiceAccounts>) -> Result<Detail, Error> {
     change.restore().await

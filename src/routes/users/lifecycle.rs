@@ -8,7 +8,7 @@ use crate::api_types::{
 use crate::error::Error;
 use crate::models::permission::{IDENTITIES_WRITE, USERS_WRITE};
 use crate::op;
-use crate::routes::accounts::{Change, ConditionalChange, Creation};
+use crate::routes::accounts::{Change, ConditionalChange, Creation, Deletion};
 use crate::routes::idempotency::created;
 use crate::routes::json_object::JsonObject;
 use crate::routing::Api;
@@ -37,12 +37,8 @@ pub(crate) fn register(api: &mut Api) {
     params(Creation<User>),
     request_body = CreateUserRequest,
     responses(
-        (status = 201, body = UserDetailResponse, headers(
-            ("Location" = String, description = "The path of the user"),
-            ("ETag" = String, description = "The version of the user"),
-        )),
-        (status = 409, description = "An identity is linked to another user, or belongs to a purged user"),
         Creation<User>,
+        (status = 409, description = "An identity is linked to another user, or belongs to a purged user"),
     ),
 )]
 async fn create(creation: Creation<User>, request: JsonObject<CreateUserRequest>) -> Result<HttpResponse, Error> {
@@ -83,15 +79,11 @@ async fn update(
 #[utoipa::path(
     delete,
     path = "",
-    params(ConditionalChange<User>, ("If-Match" = String, Header, description = "The `ETag` of the version to delete")),
-    responses(
-        (status = 204, description = "The user is deleted"),
-        ConditionalChange<User>,
-        (status = 409, description = "The last administrator cannot be deleted"),
-    ),
+    params(Deletion<User>),
+    responses(Deletion<User>, (status = 409, description = "The last administrator cannot be deleted")),
 )]
-async fn delete(change: ConditionalChange<User>) -> Result<HttpResponse, Error> {
-    change.delete().await
+async fn delete(deletion: Deletion<User>) -> Result<HttpResponse, Error> {
+    deletion.run().await
 }
 
 /// Restores a user who was deleted in the last 30 days.

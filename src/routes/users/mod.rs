@@ -6,7 +6,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod list;
 pub(crate) mod roles;
 
-use super::accounts::{Account, Change, RoleChange, Titled};
+use super::accounts::{Account, Change, Documented, RoleChange};
 use super::optional_json::OptionalJson;
 use crate::api_types::{DisableRequest, GrantRoleRequest, UserDetailResponse, Versioned};
 use crate::error::Error;
@@ -17,8 +17,9 @@ use crate::services::{KnownPrincipal, User};
 
 type Detail = Versioned<UserDetailResponse>;
 
-impl Titled for User {
+impl Documented for User {
     const TITLE: &str = "User";
+    type Created = UserDetailResponse;
 }
 
 pub(super) fn register(api: &mut Api) {
@@ -87,7 +88,11 @@ async fn revoke(change: Change<User>) -> Result<Detail, Error> {
     path = "",
     params(RoleChange<User>),
     request_body(content = Option<GrantRoleRequest>, description = "Optional"),
-    responses(Detail, RoleChange<User>, (status = 409, description = "The grant of the last administrator cannot expire")),
+    responses(
+        Detail,
+        RoleChange<User>,
+        (status = 409, description = "The grant of the last administrator cannot expire"),
+    ),
 )]
 async fn grant_role(change: RoleChange<User>, request: OptionalJson<GrantRoleRequest>) -> Result<Detail, Error> {
     change.grant(request.0).await
@@ -100,7 +105,11 @@ async fn grant_role(change: RoleChange<User>, request: OptionalJson<GrantRoleReq
     delete,
     path = "",
     params(RoleChange<User>),
-    responses(Detail, RoleChange<User>, (status = 409, description = "The role of the last administrator cannot be revoked")),
+    responses(
+        Detail,
+        RoleChange<User>,
+        (status = 409, description = "The role of the last administrator cannot be revoked"),
+    ),
 )]
 async fn revoke_role(change: RoleChange<User>) -> Result<Detail, Error> {
     change.revoke().await
