@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{HeldRoleResponse, moment, present};
+use super::{HeldRoleResponse, moment, present, profile_edit};
 use crate::models::{EmailState, Principal};
+use crate::services::ProfileEdit;
 
 /// The caller's own profile.
 #[derive(Serialize, ToSchema)]
@@ -73,6 +74,13 @@ pub(crate) struct UpdateMeRequest {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub(crate) locale: Option<Option<String>>,
+}
+
+impl From<UpdateMeRequest> for ProfileEdit {
+    fn from(request: UpdateMeRequest) -> Self {
+        let UpdateMeRequest { display_name, given_name, family_name, locale } = request;
+        profile_edit([display_name, given_name, family_name, locale])
+    }
 }
 
 /// The effective permissions of the caller.

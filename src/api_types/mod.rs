@@ -46,7 +46,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::models::Moment;
+use crate::models::{Moment, ProfileField};
+use crate::services::ProfileEdit;
 
 /// Returns the time in RFC 3339 format, in UTC.
 pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
@@ -60,4 +61,11 @@ fn moment(moment: Moment) -> String {
 /// Distinguishes a null member from an absent one.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// Returns the edit of the display name, the given name, the family name and the locale, in this order. `None` leaves a field as it is.
+fn profile_edit(members: [Option<Option<String>>; 4]) -> ProfileEdit {
+    let fields = [ProfileField::DisplayName, ProfileField::GivenName, ProfileField::FamilyName, ProfileField::Locale];
+    let present = fields.into_iter().zip(members).filter_map(|(field, member)| Some((field, member?)));
+    present.fold(ProfileEdit::default(), |edit, (field, value)| edit.with(field, value))
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{HeldRoleResponse, moment, present};
 use crate::models::ClientTime;
-use crate::services::{HeldRole, ServiceAccount};
+use crate::services::{HeldRole, ServiceAccount, ServiceAccountEdit};
 
 /// A service account: a program that may call the API.
 #[derive(Serialize, ToSchema)]
@@ -101,4 +101,10 @@ pub(crate) struct UpdateServiceAccountRequest {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) expires_at: Option<Option<ClientTime>>,
+}
+
+impl From<UpdateServiceAccountRequest> for ServiceAccountEdit {
+    fn from(UpdateServiceAccountRequest { display_name, expires_at }: UpdateServiceAccountRequest) -> Self {
+        Self { display_name, expires_at: expires_at.map(|end| end.map(ClientTime::utc)) }
+    }
 }

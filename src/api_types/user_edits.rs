@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{IdentityRequest, present};
-use crate::models::{ClientTime, ProfileField};
-use crate::services::{NewUser, ProfileEdit, UserEdit};
+use super::{IdentityRequest, present, profile_edit};
+use crate::models::ClientTime;
+use crate::services::{NewUser, UserEdit};
 
 /// The user to create.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -39,15 +39,9 @@ pub(crate) struct CreateUserRequest {
 
 impl From<CreateUserRequest> for NewUser {
     fn from(request: CreateUserRequest) -> Self {
-        let set = [
-            (ProfileField::DisplayName, request.display_name),
-            (ProfileField::GivenName, request.given_name),
-            (ProfileField::FamilyName, request.family_name),
-            (ProfileField::Locale, request.locale),
-        ];
-        let set = set.into_iter().filter_map(|(field, value)| Some((field, Some(value?))));
+        let set = [request.display_name, request.given_name, request.family_name, request.locale];
         Self {
-            profile: set.fold(ProfileEdit::default(), |edit, (field, value)| edit.with(field, value)),
+            profile: profile_edit(set.map(|value| value.map(Some))),
             username: request.username,
             email: request.email,
             expires_at: request.expires_at.map(ClientTime::utc),
@@ -92,15 +86,8 @@ pub(crate) struct UpdateUserRequest {
 
 impl From<UpdateUserRequest> for UserEdit {
     fn from(request: UpdateUserRequest) -> Self {
-        let members = [
-            (ProfileField::DisplayName, request.display_name),
-            (ProfileField::GivenName, request.given_name),
-            (ProfileField::FamilyName, request.family_name),
-            (ProfileField::Locale, request.locale),
-        ];
-        let members = members.into_iter().filter_map(|(field, member)| Some((field, member?)));
         Self {
-            profile: members.fold(ProfileEdit::default(), |edit, (field, value)| edit.with(field, value)),
+            profile: profile_edit([request.display_name, request.given_name, request.family_name, request.locale]),
             username: request.username,
             email: request.email,
             expires_at: request.expires_at.map(|end| end.map(ClientTime::utc)),

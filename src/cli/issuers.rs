@@ -1,6 +1,6 @@
 //! `portcullis issuers`: moves principals when an issuer's URL changes.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use crate::Clock;
 use crate::app::Application;
@@ -9,14 +9,8 @@ use crate::cli::table::counted;
 use crate::config::Config;
 use crate::services::{Actor, IssuerRename, IssuerService};
 
-#[derive(Args)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// Move all users and service accounts of an issuer to its new URL, in one transaction.
     Rename {
         /// The old issuer, exactly as it was configured.
@@ -29,8 +23,8 @@ enum Command {
     },
 }
 
-pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
-    let Command::Rename { old, new, dry_run } = arguments.command;
+pub(super) async fn run(application: &Application, config: &Config, command: Command) -> Result<(), CommandError> {
+    let Command::Rename { old, new, dry_run } = command;
     let actor = Actor::command_line();
     let issuers = IssuerService::new(application.open_database(config)?, Clock::system());
     if !config.oidc.as_ref().is_some_and(|oidc| oidc.trusts(&new)) {

@@ -57,7 +57,8 @@ enum Command {
     /// Check the health of the running service.
     Health(health::Arguments),
     /// Move users and service accounts when an issuer's URL changes.
-    Issuers(issuers::Arguments),
+    #[command(subcommand)]
+    Issuers(issuers::Command),
     /// Apply pending migrations to the database.
     Migrate,
     /// Permanently remove principals deleted at least 30 days ago; the running service does this once a day.
@@ -69,11 +70,14 @@ enum Command {
     /// Export or prune the audit trail.
     Audit(audit::Arguments),
     /// List roles.
-    Roles(roles::Arguments),
+    #[command(subcommand)]
+    Roles(roles::Command),
     /// Register and list service accounts.
-    ServiceAccounts(service_accounts::Arguments),
+    #[command(subcommand)]
+    ServiceAccounts(service_accounts::Command),
     /// List, import and export users, assign roles, disable and enable users.
-    Users(users::Arguments),
+    #[command(subcommand)]
+    Users(users::Command),
 }
 
 impl Application {
@@ -97,7 +101,7 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         Command::Serve => serve::run(application, Config::from_env()?).await,
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => dev::run(application, arguments).await,
-        Command::Issuers(arguments) => issuers::run(&application, &Config::from_env()?, arguments).await,
+        Command::Issuers(command) => issuers::run(&application, &Config::from_env()?, command).await,
         Command::Config => config::run(),
         Command::Health(arguments) => health::run(&Config::from_env()?, arguments).await,
         Command::Doctor(arguments) => doctor::run(&application, arguments).await,
@@ -106,10 +110,8 @@ async fn dispatch(application: Application, command: Command) -> Result<(), Comm
         Command::Routes => routes::run(&application),
         Command::Openapi => openapi::run(&application, &Config::from_env()?),
         Command::Audit(arguments) => audit::run(&application, &Config::from_env()?, arguments).await,
-        Command::Roles(arguments) => roles::run(&application, &Config::from_env()?, arguments).await,
-        Command::ServiceAccounts(arguments) => {
-            service_accounts::run(&application, &Config::from_env()?, arguments).await
-        }
-        Command::Users(arguments) => users::run(&application, &Config::from_env()?, arguments).await,
+        Command::Roles(command) => roles::run(&application, &Config::from_env()?, command).await,
+        Command::ServiceAccounts(command) => service_accounts::run(&application, &Config::from_env()?, command).await,
+        Command::Users(command) => users::run(&application, &Config::from_env()?, command).await,
     }
 }

@@ -1,6 +1,6 @@
 //! `portcullis roles`: lists roles.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use super::error::CommandError;
 use super::table;
@@ -11,14 +11,8 @@ use crate::config::Config;
 use crate::models::permission::Permission;
 use crate::services::{RoleService, RoleWithPermissions};
 
-#[derive(Args)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// List roles with their permissions.
     List {
         /// Print a JSON array instead of a table.
@@ -27,10 +21,10 @@ enum Command {
     },
 }
 
-pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
+pub(super) async fn run(application: &Application, config: &Config, command: Command) -> Result<(), CommandError> {
     let declared = std::sync::Arc::new(application.declared_permissions()?);
     let roles = RoleService::new(application.open_database(config)?, Clock::system(), declared);
-    let Command::List { json } = arguments.command;
+    let Command::List { json } = command;
     let listed = roles.list().await?;
     if json {
         let listed: Vec<RoleResponse> = listed.into_iter().map(Into::into).collect();

@@ -1,6 +1,6 @@
 //! `portcullis service-accounts`: registers and lists service accounts.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use super::table::{self, printable};
 use crate::Clock;
@@ -10,14 +10,8 @@ use crate::cli::error::CommandError;
 use crate::config::Config;
 use crate::services::{Actor, NewServiceAccount, ServiceAccount, ServiceAccountService};
 
-#[derive(Args)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// Register a service account, so that its tokens are accepted.
     Add {
         /// The client id at the issuer.
@@ -43,13 +37,13 @@ enum Command {
     },
 }
 
-pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
+pub(super) async fn run(application: &Application, config: &Config, command: Command) -> Result<(), CommandError> {
     let declared = std::sync::Arc::new(application.declared_permissions()?);
     let actor = Actor::command_line();
     let issuers = config.issuers();
     let only = if let [only] = issuers.as_slice() { only.clone() } else { String::new() };
     let accounts = ServiceAccountService::new(application.open_database(config)?, Clock::system(), declared, issuers);
-    match arguments.command {
+    match command {
         Command::Add { client_id, issuer, name, roles, json } => {
             let display_name = name.unwrap_or_else(|| client_id.clone());
             let (issuer, roles) = (issuer.unwrap_or(only), roles.into_iter().collect());

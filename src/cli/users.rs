@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use super::error::CommandError;
 use super::table::{self, printable};
@@ -14,14 +14,8 @@ use crate::config::Config;
 use crate::models::{ClientTime, Moment, Principal, PrincipalId};
 use crate::services::{Actor, HeldRole, KnownPrincipal, UserService};
 
-#[derive(Args)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// List users.
     List {
         /// Print a JSON array instead of a table.
@@ -80,11 +74,11 @@ enum Command {
     },
 }
 
-pub(super) async fn run(application: &Application, config: &Config, arguments: Arguments) -> Result<(), CommandError> {
+pub(super) async fn run(application: &Application, config: &Config, command: Command) -> Result<(), CommandError> {
     let declared = std::sync::Arc::new(application.declared_permissions()?);
     let actor = Actor::command_line();
     let users = UserService::new(application.open_database(config)?, Clock::system(), declared, config.issuers());
-    let changed = match arguments.command {
+    let changed = match command {
         Command::List { json } => return list(&users, json).await,
         Command::Show { id, json } => return show(users.find(id).await?, json),
         Command::Grant { id, role, expires_at } => {

@@ -3,8 +3,14 @@
 //! A failed sign-in redirects to `return_to` with a code in `error`. If no sign-in of this browser is known, the response is a problem.
 //! Nothing is retried automatically.
 
+use std::collections::BTreeMap;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
 use actix_web::http::header::USER_AGENT;
-use actix_web::{Error as ActixError, HttpRequest, HttpResponse, web};
+use actix_web::{Error as ActixError, FromRequest, HttpRequest, HttpResponse, web};
+use utoipa::IntoResponses;
+use utoipa::openapi::{RefOr, Response};
 
 use super::redirects::{code_of, invalid_return_to, redirect_to, with_error};
 use crate::api_types::{
@@ -34,12 +40,29 @@ pub(super) fn register(api: &mut Api) {
         .post("/auth/backchannel-logout", PUBLIC, op!(backchannel_logout));
 }
 
-/// `None` if browser sign-in is not enabled.
-type Sessions = Option<web::Data<BrowserSessions>>;
+/// The browser sessions. Responds with 404 if browser sign-in is not enabled.
+struct Sessions(web::Data<BrowserSessions>);
 
-fn enabled(sessions: Sessions) -> Result<web::Data<BrowserSessions>, Failure> {
-    sessions.ok_or(Failure::SessionsOff)
+impl FromRequest for Sessions {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let sessions = request.app_data::<web::Data<BrowserSessions>>().cloned();
+        ready(sessions.map(Self).ok_or_else(|| Failure::SessionsOff.into()))
+    }
 }
+
+impl IntoResponses for Sessions {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        BTreeMap::from([("404".to_owned(), Response::new("Browser sign-in is not enabled").into())])
+    }
+}
+
+/// Redirect to the provider
+#[derive(IntoResponses)]
+#[response(status = 303, headers(("Location" = String, description = "A URL of the provider")))]
+struct RedirectToProvider;
 
 /// Redirects the browser to the identity provider to sign in.
 #[utoipa::path(
@@ -47,17 +70,17 @@ fn enabled(sessions: Sessions) -> Result<web::Data<BrowserSessions>, Failure> {
     path = "",
     params(LoginQuery),
     responses(
-        (
-            status = 303,
-            description = "Redirect to the provider",
-            headers(("Location" = String, description = "A URL of the provider")),
-        ),
-        (status = 404, description = "Browser sign-in is not enabled"),
+        RedirectToProvider,
+        Sessions,
         (status = 503, description = "The identity provider is unavailable"),
     ),
 )]
-async fn login(request: HttpRequest, query: web::Query<LoginQuery>, sessions: Sessions) -> Result<HttpResponse, Error> {
-    let (sessions, LoginQuery { return_to, prompt }) = (enabled(sessions)?, query.into_inner());
+async fn login(
+    request: HttpRequest,
+    query: web::Query<LoginQuery>,
+    Sessions(sessions): Sessions,
+) -> Result<HttpResponse, Error> {
+    let LoginQuery { return_to, prompt } = query.into_inner();
     let return_to = return_to.map(|target| sessions.origins.destination(&target).ok_or_else(invalid_return_to));
     let pending = sessions.cookies.read(&request, CookieKind::Login)?;
     let started =
@@ -80,7 +103,7 @@ async fn login(request: HttpRequest, query: web::Query<LoginQuery>, sessions: Se
             description = "Redirect to `return_to`, with `error` if the sign-in failed",
             headers(("Location" = String, description = "The URL of `return_to`")),
         ),
-        (status = 404, description = "Browser sign-in is not enabled"),
+        Sessions,
         (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
@@ -88,10 +111,10 @@ async fn callback(
     request: HttpRequest,
     query: web::Query<CallbackQuery>,
     request_id: RequestId,
-    sessions: Sessions,
+    Sessions(sessions): Sessions,
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
-    let (sessions, query, device) = (enabled(sessions)?, query.into_inner(), device(&request));
+    let (query, device) = (query.into_inner(), device(&request));
     let cookies = sessions.cookies;
     let (pending, former) = (cookies.read(&request, CookieKind::Login)?, cookies.read(&request, CookieKind::Session)?);
     // Before the state is decrypted, and before a code that may be forged is sent to the provider.
@@ -150,17 +173,16 @@ async fn show(caller: Caller, declared: web::Data<DeclaredPermissions>) -> web::
     responses(
         (status = 200, body = LogoutResponse),
         (status = 403, description = "The cross-site request is not allowed"),
-        (status = 404, description = "Browser sign-in is not enabled"),
+        Sessions,
         (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
 async fn logout(
     request: HttpRequest,
     request_id: RequestId,
-    sessions: Sessions,
+    Sessions(sessions): Sessions,
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
-    let sessions = enabled(sessions)?;
     sessions.check_page(request.method(), request.headers())?;
     let signed_out = match sessions.cookies.read(&request, CookieKind::Session)? {
         Some(cookie) => end_session(&sessions, &limits, &request, &cookie, request_id).await?,
@@ -207,22 +229,17 @@ async fn end_session(
     get,
     path = "",
     responses(
-        (
-            status = 303,
-            description = "Redirect to the provider",
-            headers(("Location" = String, description = "A URL of the provider")),
-        ),
+        RedirectToProvider,
         (status = 400, description = "The browser has not just signed out"),
-        (status = 404, description = "Browser sign-in is not enabled"),
+        Sessions,
         (status = 429, description = "Too many refused credentials from this address"),
     ),
 )]
 async fn logout_at_provider(
     request: HttpRequest,
-    sessions: Sessions,
+    Sessions(sessions): Sessions,
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
-    let sessions = enabled(sessions)?;
     let hint = sessions.cookies.read(&request, CookieKind::Logout)?.ok_or(Failure::NotSignedOut)?;
     let attempt = limits.begin_once(&request)?;
     let opened = sessions.service.open_hint(&hint).ok_or_else(|| Error::from(Failure::NotSignedOut));
@@ -245,7 +262,7 @@ async fn logout_at_provider(
     responses(
         (status = 200, description = "The sessions have ended"),
         (status = 400, description = "The logout token is not accepted"),
-        (status = 404, description = "Browser sign-in is not enabled"),
+        Sessions,
         (status = 503, description = "The logout token cannot be verified at the moment"),
         (status = 429, description = "Too many refused credentials from this address"),
     ),
@@ -253,10 +270,9 @@ async fn logout_at_provider(
 async fn backchannel_logout(
     request: HttpRequest,
     form: Result<web::Form<BackchannelLogoutRequest>, ActixError>,
-    sessions: Sessions,
+    Sessions(sessions): Sessions,
     limits: web::Data<RateLimits>,
 ) -> Result<HttpResponse, Error> {
-    let sessions = enabled(sessions)?;
     let form =
         form.map_err(|_| Error::InvalidBody("The request body must be a form with one `logout_token`.".to_owned()))?;
     let attempt = limits.begin_once(&request)?;

@@ -8,12 +8,10 @@ use crate::api_types::{self, AccessResponse, MeResponse, PermissionResponse, Upd
 use crate::auth::{AUTHENTICATED, Caller};
 use crate::error::Error;
 use crate::limits::EditBudget;
-use crate::models::ProfileField;
 use crate::models::permission::{DeclaredPermissions, PROFILE_READ, PROFILE_WRITE, Permission};
 use crate::op;
-use crate::request_id::RequestId;
 use crate::routing::Api;
-use crate::services::{Decision, MeService, ProfileEdit};
+use crate::services::{Actor, Decision, MeService};
 
 pub(super) fn register(api: &mut Api) {
     api.get("/api/v1/me", PROFILE_READ, op!(show)).patch("/api/v1/me", PROFILE_WRITE, op!(update)).get(
@@ -50,29 +48,15 @@ async fn show(caller: Caller) -> Versioned<MeResponse> {
 )]
 async fn update(
     caller: Caller,
+    actor: Actor,
     version: RequiredVersion,
     edit: JsonObject<UpdateMeRequest>,
-    request_id: RequestId,
     budget: web::Data<EditBudget>,
     me: web::Data<MeService>,
 ) -> Result<Versioned<MeResponse>, Error> {
     budget.take(caller.principal_id())?;
-    let principal = me.update(&caller.actor(request_id.to_string()), edit.0.into(), version.0).await?;
+    let principal = me.update(&actor, edit.0.into(), version.0).await?;
     Ok(Versioned::new(principal.version, principal.into()))
-}
-
-impl From<UpdateMeRequest> for ProfileEdit {
-    fn from(request: UpdateMeRequest) -> Self {
-        let UpdateMeRequest { display_name, given_name, family_name, locale } = request;
-        let members = [
-            (ProfileField::DisplayName, display_name),
-            (ProfileField::GivenName, given_name),
-            (ProfileField::FamilyName, family_name),
-            (ProfileField::Locale, locale),
-        ];
-        let present = members.into_iter().filter_map(|(field, member)| Some((field, member?)));
-        present.fold(Self::default(), |edit, (field, value)| edit.with(field, value))
-    }
 }
 
 /// Returns the caller's effective permissions.

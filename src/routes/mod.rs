@@ -1,5 +1,6 @@
 //! The HTTP handlers, one file per resource. A handler unwraps the input, calls one service and wraps the output.
 
+mod accounts;
 mod audit;
 mod auth;
 mod docs;

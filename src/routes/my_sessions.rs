@@ -7,9 +7,8 @@ use crate::auth::Caller;
 use crate::error::Error;
 use crate::models::permission::{PROFILE_READ, PROFILE_WRITE};
 use crate::op;
-use crate::request_id::RequestId;
 use crate::routing::Api;
-use crate::services::MySessionService;
+use crate::services::{Actor, MySessionService};
 
 const SESSIONS: &str = "/api/v1/me/sessions";
 
@@ -31,12 +30,8 @@ async fn list(caller: Caller, sessions: web::Data<MySessionService>) -> Result<w
 
 /// Ends all of the caller's own browser sessions, including the current one.
 #[utoipa::path(delete, path = "", responses((status = 204, description = "All sessions have ended")))]
-async fn end_all(
-    caller: Caller,
-    request_id: RequestId,
-    sessions: web::Data<MySessionService>,
-) -> Result<HttpResponse, Error> {
-    sessions.end_all(&caller.actor(request_id.to_string())).await?;
+async fn end_all(actor: Actor, sessions: web::Data<MySessionService>) -> Result<HttpResponse, Error> {
+    sessions.end_all(&actor).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -51,10 +46,9 @@ async fn end_all(
 )]
 async fn end(
     id: web::Path<String>,
-    caller: Caller,
-    request_id: RequestId,
+    actor: Actor,
     sessions: web::Data<MySessionService>,
 ) -> Result<HttpResponse, Error> {
-    sessions.end(&caller.actor(request_id.to_string()), id.into_inner()).await?;
+    sessions.end(&actor, id.into_inner()).await?;
     Ok(HttpResponse::NoContent().finish())
 }

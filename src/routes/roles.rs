@@ -5,13 +5,11 @@ use actix_web::{HttpResponse, web};
 use super::json_object::JsonObject;
 use super::preconditions::{PutCondition, RequiredVersion};
 use crate::api_types::{DeleteRoleQuery, PutRoleRequest, RoleResponse, RolesResponse, Versioned};
-use crate::auth::Caller;
 use crate::error::Error;
 use crate::models::permission::{ROLES_READ, ROLES_WRITE};
 use crate::op;
-use crate::request_id::RequestId;
 use crate::routing::Api;
-use crate::services::{KnownVersion, RoleDraft, RoleService};
+use crate::services::{Actor, KnownVersion, RoleDraft, RoleService};
 
 pub(super) fn register(api: &mut Api) {
     api.get("/api/v1/roles", ROLES_READ, op!(list))
@@ -64,14 +62,12 @@ async fn show(name: web::Path<String>, roles: web::Data<RoleService>) -> Result<
 )]
 async fn put(
     name: web::Path<String>,
-    caller: Caller,
-    request_id: RequestId,
+    actor: Actor,
     condition: PutCondition,
     request: JsonObject<PutRoleRequest>,
     roles: web::Data<RoleService>,
 ) -> Result<Versioned<RoleResponse>, Error> {
     let PutRoleRequest { summary, permissions } = request.0;
-    let actor = caller.actor(request_id.to_string());
     let saved = roles.put(&actor, &name, RoleDraft { summary, permissions }, condition.0).await?;
     let version = saved.role.version;
     Ok(match condition.0 {
@@ -102,11 +98,10 @@ async fn put(
 async fn delete(
     name: web::Path<String>,
     query: web::Query<DeleteRoleQuery>,
-    caller: Caller,
-    request_id: RequestId,
+    actor: Actor,
     version: RequiredVersion,
     roles: web::Data<RoleService>,
 ) -> Result<HttpResponse, Error> {
-    roles.delete(&caller.actor(request_id.to_string()), &name, query.force, version.0).await?;
+    roles.delete(&actor, &name, query.force, version.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -25,8 +25,9 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::Accounts;
 pub use accounts::access::PrincipalAccess;
-pub use accounts::account_type::ServiceAccount;
+pub use accounts::account_type::{AccountType, ServiceAccount, ServiceAccounts, User};
 pub use accounts::purge::PurgeService;
 pub use accounts::service_accounts::{NewServiceAccount, ServiceAccountEdit, ServiceAccountService};
 pub use accounts::user_creation::{NewIdentity, NewUser};

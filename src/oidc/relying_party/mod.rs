@@ -1,8 +1,8 @@
 //! The relying party: browser sign-in at an issuer (OIDC Core section 3.1) with authorization code, PKCE, state, nonce and `iss`.
 //!
-//! openidconnect builds the requests and verifies the ID tokens, with the issuer's key set and aws-lc-rs. The checks that it lacks are
-//! here, because only a verified token becomes [`Claims`]. The ID token identifies the user. Roles come from the access token, if this
-//! service would accept it as a bearer token.
+//! openidconnect builds the requests, reads the token responses and builds the logout URL. ID and logout tokens are verified here, with the
+//! issuer's key set and aws-lc-rs, because only a verified token becomes [`Claims`]. The ID token identifies the user. Roles come from the
+//! access token, if this service would accept it as a bearer token.
 
 mod answer;
 mod client_token;

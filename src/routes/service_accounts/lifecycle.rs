@@ -5,17 +5,16 @@ use actix_web::web;
 use crate::api_types::{
     DisableRequest, GrantRoleRequest, GrantsResponse, PrincipalAccessResponse, ServiceAccountDetailResponse, Versioned,
 };
-use crate::auth::Caller;
 use crate::auth::resource::ProtectedResource;
 use crate::error::Error;
-use crate::models::PrincipalId;
 use crate::models::permission::{DeclaredPermissions, SERVICE_ACCOUNTS_READ, SERVICE_ACCOUNTS_WRITE};
 use crate::op;
-use crate::request_id::RequestId;
+use crate::routes::accounts::{Account, Change, RoleChange};
 use crate::routes::optional_json::OptionalJson;
-use crate::routes::preconditions::ExpectedVersion;
 use crate::routing::Api;
-use crate::services::ServiceAccountService;
+use crate::services::ServiceAccounts;
+
+type Detail = Versioned<ServiceAccountDetailResponse>;
 
 pub(crate) fn register(api: &mut Api) {
     api.get("/api/v1/service-accounts/{id}/access", SERVICE_ACCOUNTS_READ, op!(access))
@@ -33,15 +32,11 @@ pub(crate) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
-    responses((status = 200, body = GrantsResponse), (status = 404, description = "Service account not found")),
+    params(Account<ServiceAccounts>),
+    responses((status = 200, body = GrantsResponse), Account<ServiceAccounts>),
 )]
-async fn roles(
-    id: web::Path<PrincipalId>,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<GrantsResponse>, Error> {
-    let access = accounts.access(id.into_inner()).await?;
-    Ok(Versioned::new(access.known.principal().version, access.into()))
+async fn roles(account: Account<ServiceAccounts>) -> Result<Versioned<GrantsResponse>, Error> {
+    account.roles().await
 }
 
 /// Returns the effective permissions of a service account.
@@ -50,20 +45,15 @@ async fn roles(
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
-    responses(
-        (status = 200, body = PrincipalAccessResponse),
-        (status = 404, description = "Service account not found"),
-    ),
+    params(Account<ServiceAccounts>),
+    responses((status = 200, body = PrincipalAccessResponse), Account<ServiceAccounts>),
 )]
 async fn access(
-    id: web::Path<PrincipalId>,
-    accounts: web::Data<ServiceAccountService>,
+    account: Account<ServiceAccounts>,
     declared: web::Data<DeclaredPermissions>,
     resource: web::Data<ProtectedResource>,
 ) -> Result<web::Json<PrincipalAccessResponse>, Error> {
-    let access = accounts.access(id.into_inner()).await?;
-    Ok(web::Json(PrincipalAccessResponse::new(&access, &declared, |permission| resource.scopes([permission]))))
+    account.access(&declared, &resource).await
 }
 
 /// Disables a service account.
@@ -73,121 +63,47 @@ async fn access(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
+    params(Change<ServiceAccounts>),
     request_body(content = Option<DisableRequest>, description = "Optional"),
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "Service account not found"),
-        (status = 412, description = "The service account has been modified"),
-    ),
+    responses(Detail, Change<ServiceAccounts>),
 )]
-async fn disable(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    request: OptionalJson<DisableRequest>,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    let actor = caller.actor(request_id.to_string());
-    Ok(accounts.disable(&actor, id.into_inner(), request.0.reason, version.0).await?.into())
+async fn disable(change: Change<ServiceAccounts>, request: OptionalJson<DisableRequest>) -> Result<Detail, Error> {
+    change.disable(request.0).await
 }
 
 /// Enables a disabled service account.
-#[utoipa::path(
-    post,
-    path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "Service account not found"),
-        (status = 412, description = "The service account has been modified"),
-    ),
-)]
-async fn enable(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    Ok(accounts.enable(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
+#[utoipa::path(post, path = "", params(Change<ServiceAccounts>), responses(Detail, Change<ServiceAccounts>))]
+async fn enable(change: Change<ServiceAccounts>) -> Result<Detail, Error> {
+    change.enable().await
 }
 
 /// Revokes all tokens of a service account.
 ///
 /// Tokens issued before now are refused; the service account must obtain a new one.
-#[utoipa::path(
-    post,
-    path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "Service account not found"),
-        (status = 412, description = "The service account has been modified"),
-    ),
-)]
-async fn revoke(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    Ok(accounts.revoke(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
+#[utoipa::path(post, path = "", params(Change<ServiceAccounts>), responses(Detail, Change<ServiceAccounts>))]
+async fn revoke(change: Change<ServiceAccounts>) -> Result<Detail, Error> {
+    change.revoke().await
 }
 
 /// Grants a role to a service account, or changes the expiry of the grant.
 #[utoipa::path(
     put,
     path = "",
-    params(
-        ("id" = String, Path, format = "uuid", description = "The id of the service account"),
-        ("role" = String, Path, description = "The name of the role"),
-    ),
+    params(RoleChange<ServiceAccounts>),
     request_body(content = Option<GrantRoleRequest>, description = "Optional"),
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "Service account or role not found"),
-        (status = 412, description = "The service account has been modified"),
-    ),
+    responses(Detail, RoleChange<ServiceAccounts>),
 )]
 async fn grant_role(
-    path: web::Path<(PrincipalId, String)>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
+    change: RoleChange<ServiceAccounts>,
     request: OptionalJson<GrantRoleRequest>,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    let (id, role) = path.into_inner();
-    let actor = caller.actor(request_id.to_string());
-    Ok(accounts.grant_role(&actor, id, &role, request.0.expires_at.map(Into::into), version.0).await?.into())
+) -> Result<Detail, Error> {
+    change.grant(request.0).await
 }
 
 /// Revokes a role from a service account.
 ///
 /// Revoking a role that is not granted has no effect.
-#[utoipa::path(
-    delete,
-    path = "",
-    params(
-        ("id" = String, Path, format = "uuid", description = "The id of the service account"),
-        ("role" = String, Path, description = "The name of the role"),
-    ),
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "Service account or role not found"),
-        (status = 412, description = "The service account has been modified"),
-    ),
-)]
-async fn revoke_role(
-    path: web::Path<(PrincipalId, String)>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    let (id, role) = path.into_inner();
-    Ok(accounts.revoke_role(&caller.actor(request_id.to_string()), id, &role, version.0).await?.into())
+#[utoipa::path(delete, path = "", params(RoleChange<ServiceAccounts>), responses(Detail, RoleChange<ServiceAccounts>))]
+async fn revoke_role(change: RoleChange<ServiceAccounts>) -> Result<Detail, Error> {
+    change.revoke().await
 }

@@ -4,25 +4,29 @@ pub(crate) mod lifecycle;
 
 use actix_web::{HttpResponse, web};
 
-use super::idempotency::{IdempotencyKey, created};
+use super::accounts::{Account, Change, ConditionalChange, Creation, Deletion, Documented};
+use super::idempotency::created;
 use super::json_object::JsonObject;
 use super::paging::page;
-use super::preconditions::{ExpectedVersion, RequiredVersion};
 use crate::api_types::{
     PageQuery, PageResponse, RegisterServiceAccountRequest, ServiceAccountDetailResponse, ServiceAccountResponse,
     UpdateServiceAccountRequest, Versioned,
 };
-use crate::auth::Caller;
 use crate::auth::resource::ProtectedResource;
 use crate::error::Error;
-use crate::models::PrincipalId;
 use crate::models::permission::{SERVICE_ACCOUNTS_READ, SERVICE_ACCOUNTS_WRITE};
 use crate::op;
-use crate::request_id::RequestId;
 use crate::routing::Api;
-use crate::services::{HeldRole, NewServiceAccount, ServiceAccount, ServiceAccountEdit, ServiceAccountService};
+use crate::services::{HeldRole, NewServiceAccount, ServiceAccount, ServiceAccountService, ServiceAccounts};
 
 const SERVICE_ACCOUNTS: &str = "/api/v1/service-accounts";
+
+type Detail = Versioned<ServiceAccountDetailResponse>;
+
+impl Documented for ServiceAccounts {
+    const TITLE: &str = "Service account";
+    type Created = ServiceAccountResponse;
+}
 
 pub(super) fn register(api: &mut Api) {
     lifecycle::register(api);
@@ -51,17 +55,11 @@ async fn list(
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "Service account not found"),
-    ),
+    params(Account<ServiceAccounts>),
+    responses((status = 200, body = ServiceAccountDetailResponse), Account<ServiceAccounts>),
 )]
-async fn show(
-    id: web::Path<PrincipalId>,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    Ok(accounts.find(id.into_inner()).await?.into())
+async fn show(account: Account<ServiceAccounts>) -> Result<Detail, Error> {
+    account.show().await
 }
 
 /// Registers a service account.
@@ -71,33 +69,22 @@ async fn show(
 #[utoipa::path(
     post,
     path = "",
-    params(("Idempotency-Key" = Option<String>, Header, description = "A unique key for this request, such as a UUID")),
+    params(Creation<ServiceAccounts>),
     request_body = RegisterServiceAccountRequest,
-    responses(
-        (status = 201, body = ServiceAccountResponse, headers(
-            ("Location" = String, description = "The path of the service account"),
-            ("ETag" = String, description = "The version of the service account"),
-        )),
-        (status = 409, description = "The client is registered already"),
-        (status = 422, description = "The idempotency key was used for another request"),
-    ),
+    responses(Creation<ServiceAccounts>, (status = 409, description = "The client is registered already")),
 )]
 async fn create(
-    caller: Caller,
-    request_id: RequestId,
-    key: IdempotencyKey,
+    creation: Creation<ServiceAccounts>,
     request: JsonObject<RegisterServiceAccountRequest>,
-    accounts: web::Data<ServiceAccountService>,
 ) -> Result<HttpResponse, Error> {
     let request = request.0;
-    let once = key.once("service-accounts.register", &request, |account: &ServiceAccount| {
+    let once = creation.key.once("service-accounts.register", &request, |account: &ServiceAccount| {
         serde_json::json!(ServiceAccountResponse::from(account.clone()))
     });
     let RegisterServiceAccountRequest { issuer, client_id, display_name, roles } = request;
-    let actor = caller.actor(request_id.to_string());
     let display_name = display_name.unwrap_or_else(|| client_id.clone());
     let account = NewServiceAccount { issuer, client_id, display_name, roles };
-    Ok(created(SERVICE_ACCOUNTS, accounts.register_once(&actor, account, once).await?))
+    Ok(created(SERVICE_ACCOUNTS, creation.accounts.register_once(&creation.actor, account, once).await?))
 }
 
 /// Updates the name or the expiry of a service account.
@@ -106,55 +93,23 @@ async fn create(
 #[utoipa::path(
     patch,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
+    params(ConditionalChange<ServiceAccounts>),
     request_body = UpdateServiceAccountRequest,
-    responses(
-        (status = 200, body = ServiceAccountDetailResponse),
-        (status = 404, description = "Service account not found"),
-        (status = 412, description = "The service account has been modified"),
-        (status = 428, description = "`If-Match` is required"),
-    ),
+    responses(Detail, ConditionalChange<ServiceAccounts>),
 )]
 async fn update(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: RequiredVersion,
+    ConditionalChange(change): ConditionalChange<ServiceAccounts>,
     request: JsonObject<UpdateServiceAccountRequest>,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    let UpdateServiceAccountRequest { display_name, expires_at } = request.0;
-    let expires_at = expires_at.map(|end| end.map(Into::into));
-    let edit = ServiceAccountEdit { display_name, expires_at };
-    Ok(accounts.update(&caller.actor(request_id.to_string()), id.into_inner(), edit, version.0).await?.into())
+) -> Result<Detail, Error> {
+    Ok(change.accounts.update(&change.actor, change.id, request.0.into(), change.if_match).await?.into())
 }
 
 /// Deletes a service account.
 ///
 /// All its tokens are refused immediately. The account can be restored for 30 days.
-#[utoipa::path(
-    delete,
-    path = "",
-    params(
-        ("id" = String, Path, format = "uuid", description = "The id of the service account"),
-        ("If-Match" = String, Header, description = "The `ETag` of the version to delete"),
-    ),
-    responses(
-        (status = 204, description = "The service account is deleted"),
-        (status = 404, description = "Service account not found"),
-        (status = 412, description = "The service account has been modified"),
-        (status = 428, description = "`If-Match` is required"),
-    ),
-)]
-async fn delete(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: RequiredVersion,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<HttpResponse, Error> {
-    accounts.delete(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?;
-    Ok(HttpResponse::NoContent().finish())
+#[utoipa::path(delete, path = "", params(Deletion<ServiceAccounts>), responses(Deletion<ServiceAccounts>))]
+async fn delete(deletion: Deletion<ServiceAccounts>) -> Result<HttpResponse, Error> {
+    deletion.run().await
 }
 
 /// Restores a service account that was deleted in the last 30 days.
@@ -163,24 +118,18 @@ async fn delete(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the service account")),
+    params(Change<ServiceAccounts>),
     responses(
-        (status = 200, body = ServiceAccountDetailResponse),
+        Detail,
+        Change<ServiceAccounts>,
         (status = 404, description = "Service account not found, or deleted more than 30 days ago"),
-        (status = 412, description = "The service account has been modified"),
     ),
 )]
-async fn restore(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    accounts: web::Data<ServiceAccountService>,
-) -> Result<Versioned<ServiceAccountDetailResponse>, Error> {
-    Ok(accounts.restore(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
+async fn restore(change: Change<ServiceAccounts>) -> Result<Detail, Error> {
+    change.restore().await
 }
 
-impl From<(ServiceAccount, Vec<HeldRole>)> for Versioned<ServiceAccountDetailResponse> {
+impl From<(ServiceAccount, Vec<HeldRole>)> for Detail {
     fn from((account, roles): (ServiceAccount, Vec<HeldRole>)) -> Self {
         Self::new(account.principal.version, ServiceAccountDetailResponse::new(account, &roles))
     }

@@ -5,14 +5,13 @@ use actix_web::{HttpResponse, web};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::api_types::{AuditEventResponse, UserExportResponse};
-use crate::auth::Caller;
 use crate::error::Error;
 use crate::models::permission::USERS_READ;
 use crate::models::{AuditPlace, PrincipalId};
 use crate::op;
-use crate::request_id::RequestId;
+use crate::routes::accounts::Account;
 use crate::routing::Api;
-use crate::services::{AuditEntry, Page, UserService};
+use crate::services::{Actor, AuditEntry, Page, User, UserService};
 
 /// The number of audit events that one transaction reads. A principal may be the actor of hundreds of thousands.
 const PAGE: u16 = 500;
@@ -29,17 +28,11 @@ pub(crate) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
-    responses((status = 200, body = UserExportResponse), (status = 404, description = "User not found")),
+    params(Account<User>),
+    responses((status = 200, body = UserExportResponse), Account<User>),
 )]
-async fn export(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    users: web::Data<UserService>,
-) -> Result<HttpResponse, Error> {
-    let id = id.into_inner();
-    let export = users.export(&caller.actor(request_id.to_string()), id).await?;
+async fn export(Account { accounts: users, id }: Account<User>, actor: Actor) -> Result<HttpResponse, Error> {
+    let export = users.export(&actor, id).await?;
     let disposition = ContentDisposition {
         disposition: DispositionType::Attachment,
         parameters: vec![DispositionParam::Filename(format!("user-{id}.json"))],

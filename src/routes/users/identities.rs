@@ -2,20 +2,23 @@
 
 use actix_web::http::header::{ETag, EntityTag, LOCATION};
 use actix_web::{HttpResponse, web};
+use serde::Deserialize;
 
 use crate::api_types::{IdentitiesResponse, IdentityRequest, IdentityResponse, Versioned};
-use crate::auth::Caller;
 use crate::error::Error;
-use crate::models::PrincipalId;
 use crate::models::permission::{IDENTITIES_WRITE, USERS_READ};
 use crate::op;
-use crate::request_id::RequestId;
+use crate::routes::accounts::{Account, Change};
 use crate::routes::json_object::JsonObject;
-use crate::routes::preconditions::ExpectedVersion;
 use crate::routing::Api;
-use crate::services::UserService;
+use crate::services::User;
 
 const IDENTITIES: &str = "/api/v1/users/{id}/identities";
+
+#[derive(Deserialize)]
+struct IdentityPath {
+    identity_id: String,
+}
 
 pub(crate) fn register(api: &mut Api) {
     api.get(IDENTITIES, USERS_READ, op!(list)).post(IDENTITIES, IDENTITIES_WRITE, op!(add)).delete(
@@ -31,14 +34,11 @@ pub(crate) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
-    responses((status = 200, body = IdentitiesResponse), (status = 404, description = "User not found")),
+    params(Account<User>),
+    responses((status = 200, body = IdentitiesResponse), Account<User>),
 )]
-async fn list(
-    id: web::Path<PrincipalId>,
-    users: web::Data<UserService>,
-) -> Result<Versioned<IdentitiesResponse>, Error> {
-    let (identities, version) = users.identities(id.into_inner()).await?;
+async fn list(account: Account<User>) -> Result<Versioned<IdentitiesResponse>, Error> {
+    let (identities, version) = account.accounts.identities(account.id).await?;
     Ok(Versioned::new(version, IdentitiesResponse { items: identities.into_iter().map(Into::into).collect() }))
 }
 
@@ -50,26 +50,18 @@ async fn list(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
+    params(Change<User>),
     request_body = IdentityRequest,
     responses(
         (status = 201, body = IdentityResponse, headers(("Location" = String, description = "The path of the identity"))),
         (status = 200, body = IdentityResponse, description = "The identity is already linked to the user"),
-        (status = 404, description = "User not found"),
+        Change<User>,
         (status = 409, description = "The identity is linked to another user, or belongs to a purged user"),
-        (status = 412, description = "The user has been modified"),
     ),
 )]
-async fn add(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    identity: JsonObject<IdentityRequest>,
-    users: web::Data<UserService>,
-) -> Result<HttpResponse, Error> {
-    let (id, actor) = (id.into_inner(), caller.actor(request_id.to_string()));
-    let linked = users.link_identity(&actor, id, identity.0.into(), version.0).await?;
+async fn add(change: Change<User>, identity: JsonObject<IdentityRequest>) -> Result<HttpResponse, Error> {
+    let Change { accounts, id, actor, if_match } = change;
+    let linked = accounts.link_identity(&actor, id, identity.0.into(), if_match).await?;
     let mut response = if linked.is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
     Ok(response
         .insert_header((LOCATION, format!("/api/v1/users/{id}/identities/{}", linked.identity.id())))
@@ -84,24 +76,18 @@ async fn add(
     delete,
     path = "",
     params(
-        ("id" = String, Path, format = "uuid", description = "The id of the user"),
+        Change<User>,
         ("identity_id" = String, Path, format = "uuid", description = "The id of the identity"),
     ),
     responses(
         (status = 204, description = "The identity is unlinked"),
+        Change<User>,
         (status = 404, description = "User or identity not found"),
         (status = 409, description = "The identity is the last one of the user"),
-        (status = 412, description = "The user has been modified"),
     ),
 )]
-async fn remove(
-    path: web::Path<(PrincipalId, String)>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    users: web::Data<UserService>,
-) -> Result<HttpResponse, Error> {
-    let (id, identity) = path.into_inner();
-    let version = users.unlink_identity(&caller.actor(request_id.to_string()), id, identity, version.0).await?;
+async fn remove(change: Change<User>, identity: web::Path<IdentityPath>) -> Result<HttpResponse, Error> {
+    let Change { accounts, id, actor, if_match } = change;
+    let version = accounts.unlink_identity(&actor, id, identity.into_inner().identity_id, if_match).await?;
     Ok(HttpResponse::NoContent().insert_header(ETag(EntityTag::new_strong(version.to_string()))).finish())
 }

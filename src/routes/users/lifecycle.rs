@@ -5,17 +5,16 @@ use actix_web::{HttpResponse, web};
 use crate::api_types::{
     CreateUserRequest, IdentityRequest, ReadmissionResponse, UpdateUserRequest, UserDetailResponse, Versioned,
 };
-use crate::auth::Caller;
 use crate::error::Error;
-use crate::models::PrincipalId;
 use crate::models::permission::{IDENTITIES_WRITE, USERS_WRITE};
 use crate::op;
-use crate::request_id::RequestId;
-use crate::routes::idempotency::{IdempotencyKey, created};
+use crate::routes::accounts::{Change, ConditionalChange, Creation, Deletion};
+use crate::routes::idempotency::created;
 use crate::routes::json_object::JsonObject;
-use crate::routes::preconditions::{ExpectedVersion, RequiredVersion};
 use crate::routing::Api;
-use crate::services::{KnownPrincipal, UserService};
+use crate::services::{Actor, KnownPrincipal, User, UserService};
+
+type Detail = Versioned<UserDetailResponse>;
 
 const USERS: &str = "/api/v1/users";
 
@@ -35,29 +34,19 @@ pub(crate) fn register(api: &mut Api) {
 #[utoipa::path(
     post,
     path = "",
-    params(("Idempotency-Key" = Option<String>, Header, description = "A unique key for this request, such as a UUID")),
+    params(Creation<User>),
     request_body = CreateUserRequest,
     responses(
-        (status = 201, body = UserDetailResponse, headers(
-            ("Location" = String, description = "The path of the user"),
-            ("ETag" = String, description = "The version of the user"),
-        )),
+        Creation<User>,
         (status = 409, description = "An identity is linked to another user, or belongs to a purged user"),
-        (status = 422, description = "The idempotency key was used for another request"),
     ),
 )]
-async fn create(
-    caller: Caller,
-    request_id: RequestId,
-    key: IdempotencyKey,
-    request: JsonObject<CreateUserRequest>,
-    users: web::Data<UserService>,
-) -> Result<HttpResponse, Error> {
+async fn create(creation: Creation<User>, request: JsonObject<CreateUserRequest>) -> Result<HttpResponse, Error> {
     let request = request.0;
-    let once = key.once("users.create", &request, |user: &KnownPrincipal| {
+    let once = creation.key.once("users.create", &request, |user: &KnownPrincipal| {
         serde_json::json!(UserDetailResponse::from(user.clone()))
     });
-    let answer = users.create(&caller.actor(request_id.to_string()), request.into(), once).await?;
+    let answer = creation.accounts.create(&creation.actor, request.into(), once).await?;
     Ok(created(USERS, answer))
 }
 
@@ -68,29 +57,19 @@ async fn create(
 #[utoipa::path(
     patch,
     path = "",
-    params(
-        ("id" = String, Path, format = "uuid", description = "The id of the user"),
-        ("If-Match" = String, Header, description = "The `ETag` of the version to change"),
-    ),
+    params(ConditionalChange<User>, ("If-Match" = String, Header, description = "The `ETag` of the version to change")),
     request_body(content = UpdateUserRequest, content_type = "application/merge-patch+json"),
     responses(
-        (status = 200, body = UserDetailResponse),
-        (status = 404, description = "User not found"),
+        Detail,
+        ConditionalChange<User>,
         (status = 409, description = "The account of the last administrator cannot expire"),
-        (status = 412, description = "The user has been modified"),
-        (status = 428, description = "`If-Match` is required"),
     ),
 )]
 async fn update(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: RequiredVersion,
+    ConditionalChange(change): ConditionalChange<User>,
     edit: JsonObject<UpdateUserRequest>,
-    users: web::Data<UserService>,
-) -> Result<Versioned<UserDetailResponse>, Error> {
-    let actor = caller.actor(request_id.to_string());
-    Ok(users.update(&actor, id.into_inner(), edit.0.into(), version.0).await?.into())
+) -> Result<Detail, Error> {
+    Ok(change.accounts.update(&change.actor, change.id, edit.0.into(), change.if_match).await?.into())
 }
 
 /// Deletes a user.
@@ -100,27 +79,11 @@ async fn update(
 #[utoipa::path(
     delete,
     path = "",
-    params(
-        ("id" = String, Path, format = "uuid", description = "The id of the user"),
-        ("If-Match" = String, Header, description = "The `ETag` of the version to delete"),
-    ),
-    responses(
-        (status = 204, description = "The user is deleted"),
-        (status = 404, description = "User not found"),
-        (status = 409, description = "The last administrator cannot be deleted"),
-        (status = 412, description = "The user has been modified"),
-        (status = 428, description = "`If-Match` is required"),
-    ),
+    params(Deletion<User>),
+    responses(Deletion<User>, (status = 409, description = "The last administrator cannot be deleted")),
 )]
-async fn delete(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: RequiredVersion,
-    users: web::Data<UserService>,
-) -> Result<HttpResponse, Error> {
-    users.delete(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?;
-    Ok(HttpResponse::NoContent().finish())
+async fn delete(deletion: Deletion<User>) -> Result<HttpResponse, Error> {
+    deletion.run().await
 }
 
 /// Restores a user who was deleted in the last 30 days.
@@ -130,21 +93,11 @@ async fn delete(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
-    responses(
-        (status = 200, body = UserDetailResponse),
-        (status = 404, description = "User not found, or deleted more than 30 days ago"),
-        (status = 412, description = "The user has been modified"),
-    ),
+    params(Change<User>),
+    responses(Detail, Change<User>, (status = 404, description = "User not found, or deleted more than 30 days ago")),
 )]
-async fn restore(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    users: web::Data<UserService>,
-) -> Result<Versioned<UserDetailResponse>, Error> {
-    Ok(users.restore(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
+async fn restore(change: Change<User>) -> Result<Detail, Error> {
+    change.restore().await
 }
 
 /// Readmits the identity of a purged user.
@@ -154,11 +107,10 @@ async fn restore(
     (status = 200, body = ReadmissionResponse),
 ))]
 async fn readmit(
-    caller: Caller,
-    request_id: RequestId,
+    actor: Actor,
     identity: JsonObject<IdentityRequest>,
     users: web::Data<UserService>,
 ) -> Result<web::Json<ReadmissionResponse>, Error> {
-    let was_kept_out = users.readmit(&caller.actor(request_id.to_string()), identity.0.into()).await?;
+    let was_kept_out = users.readmit(&actor, identity.0.into()).await?;
     Ok(web::Json(ReadmissionResponse { was_kept_out }))
 }

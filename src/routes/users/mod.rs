@@ -6,19 +6,21 @@ pub(crate) mod lifecycle;
 pub(crate) mod list;
 pub(crate) mod roles;
 
-use actix_web::web;
-
+use super::accounts::{Account, Change, Documented, RoleChange};
 use super::optional_json::OptionalJson;
-use super::preconditions::ExpectedVersion;
 use crate::api_types::{DisableRequest, GrantRoleRequest, UserDetailResponse, Versioned};
-use crate::auth::Caller;
 use crate::error::Error;
-use crate::models::PrincipalId;
 use crate::models::permission::{USERS_READ, USERS_WRITE};
 use crate::op;
-use crate::request_id::RequestId;
 use crate::routing::Api;
-use crate::services::{KnownPrincipal, UserService};
+use crate::services::{KnownPrincipal, User};
+
+type Detail = Versioned<UserDetailResponse>;
+
+impl Documented for User {
+    const TITLE: &str = "User";
+    type Created = UserDetailResponse;
+}
 
 pub(super) fn register(api: &mut Api) {
     export::register(api);
@@ -40,14 +42,11 @@ pub(super) fn register(api: &mut Api) {
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
-    responses((status = 200, body = UserDetailResponse), (status = 404, description = "User not found")),
+    params(Account<User>),
+    responses((status = 200, body = UserDetailResponse), Account<User>),
 )]
-async fn show(
-    id: web::Path<PrincipalId>,
-    users: web::Data<UserService>,
-) -> Result<Versioned<UserDetailResponse>, Error> {
-    Ok(users.find(id.into_inner()).await?.into())
+async fn show(account: Account<User>) -> Result<Detail, Error> {
+    account.show().await
 }
 
 /// Disables a user and ends their sessions.
@@ -56,71 +55,28 @@ async fn show(
 #[utoipa::path(
     post,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
+    params(Change<User>),
     request_body(content = Option<DisableRequest>, description = "Optional"),
-    responses(
-        (status = 200, body = UserDetailResponse),
-        (status = 404, description = "User not found"),
-        (status = 409, description = "The last administrator cannot be disabled"),
-        (status = 412, description = "The user has been modified"),
-    ),
+    responses(Detail, Change<User>, (status = 409, description = "The last administrator cannot be disabled")),
 )]
-async fn disable(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    request: OptionalJson<DisableRequest>,
-    users: web::Data<UserService>,
-) -> Result<Versioned<UserDetailResponse>, Error> {
-    let actor = caller.actor(request_id.to_string());
-    Ok(users.disable(&actor, id.into_inner(), request.0.reason, version.0).await?.into())
+async fn disable(change: Change<User>, request: OptionalJson<DisableRequest>) -> Result<Detail, Error> {
+    change.disable(request.0).await
 }
 
 /// Enables a user who is disabled or awaiting approval.
 ///
 /// Tokens and sessions from before the user was disabled stay refused; the user must sign in again.
-#[utoipa::path(
-    post,
-    path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
-    responses(
-        (status = 200, body = UserDetailResponse),
-        (status = 404, description = "User not found"),
-        (status = 412, description = "The user has been modified"),
-    ),
-)]
-async fn enable(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    users: web::Data<UserService>,
-) -> Result<Versioned<UserDetailResponse>, Error> {
-    Ok(users.enable(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
+#[utoipa::path(post, path = "", params(Change<User>), responses(Detail, Change<User>))]
+async fn enable(change: Change<User>) -> Result<Detail, Error> {
+    change.enable().await
 }
 
 /// Revokes all tokens of a user.
 ///
 /// Tokens issued before now are refused; the user must sign in again.
-#[utoipa::path(
-    post,
-    path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
-    responses(
-        (status = 200, body = UserDetailResponse),
-        (status = 404, description = "User not found"),
-        (status = 412, description = "The user has been modified"),
-    ),
-)]
-async fn revoke(
-    id: web::Path<PrincipalId>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    users: web::Data<UserService>,
-) -> Result<Versioned<UserDetailResponse>, Error> {
-    Ok(users.revoke(&caller.actor(request_id.to_string()), id.into_inner(), version.0).await?.into())
+#[utoipa::path(post, path = "", params(Change<User>), responses(Detail, Change<User>))]
+async fn revoke(change: Change<User>) -> Result<Detail, Error> {
+    change.revoke().await
 }
 
 /// Grants a role to a user, or changes the expiry of the grant.
@@ -130,29 +86,16 @@ async fn revoke(
 #[utoipa::path(
     put,
     path = "",
-    params(
-        ("id" = String, Path, format = "uuid", description = "The id of the user"),
-        ("role" = String, Path, description = "The name of the role"),
-    ),
+    params(RoleChange<User>),
     request_body(content = Option<GrantRoleRequest>, description = "Optional"),
     responses(
-        (status = 200, body = UserDetailResponse),
-        (status = 404, description = "User or role not found"),
+        Detail,
+        RoleChange<User>,
         (status = 409, description = "The grant of the last administrator cannot expire"),
-        (status = 412, description = "The user has been modified"),
     ),
 )]
-async fn grant_role(
-    path: web::Path<(PrincipalId, String)>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    request: OptionalJson<GrantRoleRequest>,
-    users: web::Data<UserService>,
-) -> Result<Versioned<UserDetailResponse>, Error> {
-    let (id, role) = path.into_inner();
-    let actor = caller.actor(request_id.to_string());
-    Ok(users.grant_role(&actor, id, &role, request.0.expires_at.map(Into::into), version.0).await?.into())
+async fn grant_role(change: RoleChange<User>, request: OptionalJson<GrantRoleRequest>) -> Result<Detail, Error> {
+    change.grant(request.0).await
 }
 
 /// Revokes a role from a user.
@@ -161,29 +104,18 @@ async fn grant_role(
 #[utoipa::path(
     delete,
     path = "",
-    params(
-        ("id" = String, Path, format = "uuid", description = "The id of the user"),
-        ("role" = String, Path, description = "The name of the role"),
-    ),
+    params(RoleChange<User>),
     responses(
-        (status = 200, body = UserDetailResponse),
-        (status = 404, description = "User or role not found"),
+        Detail,
+        RoleChange<User>,
         (status = 409, description = "The role of the last administrator cannot be revoked"),
-        (status = 412, description = "The user has been modified"),
     ),
 )]
-async fn revoke_role(
-    path: web::Path<(PrincipalId, String)>,
-    caller: Caller,
-    request_id: RequestId,
-    version: ExpectedVersion,
-    users: web::Data<UserService>,
-) -> Result<Versioned<UserDetailResponse>, Error> {
-    let (id, role) = path.into_inner();
-    Ok(users.revoke_role(&caller.actor(request_id.to_string()), id, &role, version.0).await?.into())
+async fn revoke_role(change: RoleChange<User>) -> Result<Detail, Error> {
+    change.revoke().await
 }
 
-impl From<KnownPrincipal> for Versioned<UserDetailResponse> {
+impl From<KnownPrincipal> for Detail {
     fn from(user: KnownPrincipal) -> Self {
         Self::new(user.principal().version, user.into())
     }

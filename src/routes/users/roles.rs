@@ -5,11 +5,11 @@ use actix_web::web;
 use crate::api_types::{GrantsResponse, PrincipalAccessResponse, Versioned};
 use crate::auth::resource::ProtectedResource;
 use crate::error::Error;
-use crate::models::PrincipalId;
 use crate::models::permission::{DeclaredPermissions, USERS_READ};
 use crate::op;
+use crate::routes::accounts::Account;
 use crate::routing::Api;
-use crate::services::UserService;
+use crate::services::User;
 
 pub(crate) fn register(api: &mut Api) {
     api.get("/api/v1/users/{id}/roles", USERS_READ, op!(roles)).get(
@@ -22,15 +22,9 @@ pub(crate) fn register(api: &mut Api) {
 /// Lists the role grants of a user.
 ///
 /// The list includes expired grants, and the roles of the last token seen. `ETag` is the version of the user.
-#[utoipa::path(
-    get,
-    path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
-    responses((status = 200, body = GrantsResponse), (status = 404, description = "User not found")),
-)]
-async fn roles(id: web::Path<PrincipalId>, users: web::Data<UserService>) -> Result<Versioned<GrantsResponse>, Error> {
-    let access = users.access(id.into_inner()).await?;
-    Ok(Versioned::new(access.known.principal().version, access.into()))
+#[utoipa::path(get, path = "", params(Account<User>), responses((status = 200, body = GrantsResponse), Account<User>))]
+async fn roles(account: Account<User>) -> Result<Versioned<GrantsResponse>, Error> {
+    account.roles().await
 }
 
 /// Returns the effective permissions of a user.
@@ -39,15 +33,13 @@ async fn roles(id: web::Path<PrincipalId>, users: web::Data<UserService>) -> Res
 #[utoipa::path(
     get,
     path = "",
-    params(("id" = String, Path, format = "uuid", description = "The id of the user")),
-    responses((status = 200, body = PrincipalAccessResponse), (status = 404, description = "User not found")),
+    params(Account<User>),
+    responses((status = 200, body = PrincipalAccessResponse), Account<User>),
 )]
 async fn access(
-    id: web::Path<PrincipalId>,
-    users: web::Data<UserService>,
+    account: Account<User>,
     declared: web::Data<DeclaredPermissions>,
     resource: web::Data<ProtectedResource>,
 ) -> Result<web::Json<PrincipalAccessResponse>, Error> {
-    let access = users.access(id.into_inner()).await?;
-    Ok(web::Json(PrincipalAccessResponse::new(&access, &declared, |permission| resource.scopes([permission]))))
+    account.access(&declared, &resource).await
 }
