@@ -7,6 +7,7 @@ use tokio::task::AbortHandle;
 
 use crate::Clock;
 use crate::database::{Database, DatabaseError};
+use crate::repositories::change_feed;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -31,7 +32,7 @@ impl ExternalChanges {
     /// Watches for changes in the background until the returned handle is aborted.
     pub(super) fn watch(&self, clock: Clock) -> Result<AbortHandle, DatabaseError> {
         let (changes, now) = (self.clone(), clock.clone());
-        let watching = match self.database.listen(move || now.now())? {
+        let watching = match self.database.listen(change_feed::QUERY, move || now.now())? {
             Some(listening) => tokio::spawn(async move {
                 let _listening = listening;
                 std::future::pending().await

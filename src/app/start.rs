@@ -24,7 +24,7 @@ use crate::config::{Config, DocsClient, Limits};
 use crate::database::{Closed, Database};
 use crate::middleware::cors;
 use crate::middleware::request_span::RequestSpan;
-use crate::middleware::responses::Answer;
+use crate::middleware::responses::Responses;
 use crate::routes::DocsSignIn;
 use crate::routing::router::Router;
 use crate::services::{MySessionService, PurgeService, ReadinessService};
@@ -218,7 +218,7 @@ impl Application {
             App::new()
                 .configure(|services| state.register(services))
                 .default_service(Router::new(api.into_routes(), state.authenticator.clone()))
-                .wrap(Answer)
+                .wrap(Responses)
                 .wrap(Condition::new(cors, state.cors.layer()))
                 .wrap(Condition::new(cors, from_fn(cors::finish)))
                 .wrap_fn(move |request, next| metrics.measure(request, next))

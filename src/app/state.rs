@@ -15,9 +15,9 @@ use crate::error::{body_config, json_config, path_config, query_config};
 use crate::limits::hosts::Hosts;
 use crate::limits::request_limits::RequestLimits;
 use crate::limits::{EditBudget, RateLimits, TrustedProxies};
-use crate::metrics::{Metrics, Readings};
+use crate::metrics::{MetricSnapshots, Metrics};
 use crate::middleware::cors::CorsRule;
-use crate::middleware::responses::AnswerRules;
+use crate::middleware::responses::ResponseRules;
 use crate::models::permission::DeclaredPermissions;
 use crate::oidc::{LoginClient, RelyingParties, TokenVerifier, TrustedIssuers};
 use crate::routes::{CALLBACK_PATH, DocsSignIn};
@@ -45,7 +45,7 @@ pub(super) struct Parts<'a> {
 /// The state shared by the workers.
 #[derive(Clone)]
 pub(super) struct State {
-    answers: web::Data<AnswerRules>,
+    answers: web::Data<ResponseRules>,
     audit: web::Data<AuditService>,
     pub(super) authenticator: web::Data<Authenticator>,
     catalogue: web::Data<Catalogue>,
@@ -76,7 +76,7 @@ impl State {
         let (proxies, guarded) = Guarded::new(&config, &parts);
         let Guarded { authenticator, sessions, rates } = guarded;
         let Parts { url, issuers, database, declared, clock, catalogue, docs, readiness, .. } = parts;
-        let readings = Readings {
+        let readings = MetricSnapshots {
             clock: clock.clone(),
             issuers: issuers.clone(),
             database: database.clone(),
@@ -86,7 +86,7 @@ impl State {
         let metrics = web::Data::new(Metrics::new(readings).map_err(StartError::Metrics)?);
         let hosts = Hosts::of(config.server.bind, Some(&url));
         let resource = web::Data::new(ProtectedResource::new(url, issuers.clone()));
-        let answers = AnswerRules {
+        let answers = ResponseRules {
             limits: RequestLimits { field_bytes: config.limits.field_bytes, body: config.limits.body, proxies, hosts },
             metrics: metrics.clone(),
             readiness: readiness.clone(),

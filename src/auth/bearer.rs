@@ -68,17 +68,11 @@ pub(super) fn credential(headers: &HeaderMap) -> Result<Option<Credential<'_>>, 
 fn is_b64token(bytes: &[u8]) -> bool {
     let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
     let (token, _) = bytes.split_at(bytes.len() - padding);
-    // No early exit at the first invalid octet, so that the compiler can vectorize the loop.
-    let wrong = token.iter().fold(0, |wrong, octet| wrong | u8::from(!is_token_octet(*octet)));
-    !token.is_empty() && wrong == 0
+    !token.is_empty() && token.iter().all(|octet| is_token_octet(*octet))
 }
 
-/// Branch-free, for the same reason.
 fn is_token_octet(octet: u8) -> bool {
-    let is_letter = (octet | 0x20).wrapping_sub(b'a') < 26;
-    // In ASCII, `+` to `9` are `+`, `,`, `-`, `.`, `/` and the digits.
-    let is_among_digits = (octet.wrapping_sub(b'+') < 15) & (octet != b',');
-    is_letter | is_among_digits | (octet == b'_') | (octet == b'~')
+    matches!(octet, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
 }
 
 #[cfg(test)]

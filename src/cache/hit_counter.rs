@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The hits and misses of one cache.
 #[derive(Debug, Default)]
-pub(crate) struct Finds {
+pub(crate) struct HitCounter {
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
-impl Finds {
+impl HitCounter {
     /// Counts a hit.
     pub(crate) fn hit(&self) {
         self.hits.fetch_add(1, Ordering::Relaxed);

@@ -11,7 +11,7 @@ use quick_cache::sync::Cache;
 const MAX_SETS: usize = 256;
 
 /// The recently used sets.
-pub(crate) struct SharedSets<T>(Cache<Key<T>, Arc<BTreeSet<T>>>);
+pub(crate) struct Interner<T>(Cache<Key<T>, Arc<BTreeSet<T>>>);
 
 /// A set, looked up by its elements.
 struct Key<T>(Arc<BTreeSet<T>>);
@@ -19,13 +19,13 @@ struct Key<T>(Arc<BTreeSet<T>>);
 /// The elements of a set to look up: sorted and without duplicates.
 struct Presented<'a, E>(&'a [E]);
 
-impl<T: Ord + Hash> Default for SharedSets<T> {
+impl<T: Ord + Hash> Default for Interner<T> {
     fn default() -> Self {
         Self(Cache::new(MAX_SETS))
     }
 }
 
-impl<T: Ord + Hash> SharedSets<T> {
+impl<T: Ord + Hash> Interner<T> {
     /// The shared set of `elements`. An `E` and the `T` made from it must have equal hashes and the same order.
     pub(crate) fn share<E>(&self, mut elements: Vec<E>) -> Arc<BTreeSet<T>>
     where
@@ -80,12 +80,12 @@ mod tests {
 
     #[test]
     fn equal_sets_share_one_allocation() {
-        let sets = SharedSets::<String>::default();
+        let sets = Interner::<String>::default();
         let one = sets.share(vec!["a", "b"]);
         assert_eq!(*one, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
-        assert!(!SharedSets::is_shared(&one));
+        assert!(!Interner::is_shared(&one));
         let another = sets.share(vec!["b", "a", "b"]);
-        assert!(Arc::ptr_eq(&one, &another) && SharedSets::is_shared(&one));
+        assert!(Arc::ptr_eq(&one, &another) && Interner::is_shared(&one));
         for other in [vec![], vec!["a"], vec!["ab"], vec!["a", "b", "c"]] {
             assert!(!Arc::ptr_eq(&one, &sets.share(other)));
         }
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn number_of_sets_is_bounded() {
-        let sets = SharedSets::<String>::default();
+        let sets = Interner::<String>::default();
         for number in 0..10 * MAX_SETS {
             sets.share(vec![number.to_string()]);
         }

@@ -9,6 +9,7 @@
 //! the waiting writers share one transaction (group commit).
 
 mod change_feed;
+mod change_query;
 mod closing;
 mod config;
 mod connection;
@@ -36,9 +37,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
-use diesel::{QueryDsl, RunQueryDsl};
 
 pub use change_feed::{ChangeFeedHealth, UpTo};
+pub use change_query::ChangeQuery;
+#[cfg(feature = "postgres")]
+pub use change_query::ChangedRows;
 pub use closing::Closed;
 use closing::Closing;
 pub use config::{DatabaseConfig, DatabaseUrl, Synchronous};
@@ -50,8 +53,6 @@ use outside::LastExternalVersion;
 use transaction_mode::TransactionMode;
 use transaction_pool::{Deadline, TransactionPool};
 pub use usage::PoolUsage;
-
-use crate::schema::roles;
 
 /// A handle on the database. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -80,7 +81,11 @@ pub struct Listening {
 
 impl TransactionPools {
     #[cfg(feature = "postgres")]
-    fn listen(&self, now: impl Fn() -> DateTime<Utc> + Send + 'static) -> Result<Option<Listening>, DatabaseError> {
+    fn listen(
+        &self,
+        query: ChangeQuery,
+        now: impl Fn() -> DateTime<Utc> + Send + 'static,
+    ) -> Result<Option<Listening>, DatabaseError> {
         let direct = self.config.direct_url.as_ref();
         let listens = direct.is_some() || !self.config.is_pooled;
         let config::DatabaseLocation::Postgres(url) = &direct.unwrap_or(&self.config.url).0 else { return Ok(None) };
@@ -92,12 +97,17 @@ impl TransactionPools {
             changes: Arc::clone(&self.changes),
             change_feed: Arc::clone(&self.change_feed),
             now,
+            query,
         };
         Ok(Some(Listening { listening: listener.start()? }))
     }
 
     #[cfg(not(feature = "postgres"))]
-    fn listen(&self, _: impl Fn() -> DateTime<Utc> + Send + 'static) -> Result<Option<Listening>, DatabaseError> {
+    fn listen(
+        &self,
+        (): ChangeQuery,
+        _: impl Fn() -> DateTime<Utc> + Send + 'static,
+    ) -> Result<Option<Listening>, DatabaseError> {
         Ok(None)
     }
 
@@ -239,9 +249,13 @@ impl Database {
     }
 
     /// Records the changes of other replicas as they happen, until the returned value is dropped. `now` is the clock of the rows'
-    /// timestamps. Returns `None` on SQLite, where changes have to be [polled](Self::notice_external_changes).
-    pub fn listen(&self, now: impl Fn() -> DateTime<Utc> + Send + 'static) -> Result<Option<Listening>, DatabaseError> {
-        self.0.listen(now)
+    /// timestamps, and `query` reads the rows that a poll compares. Returns `None` on SQLite, where changes have to be [polled](Self::notice_external_changes).
+    pub fn listen(
+        &self,
+        query: ChangeQuery,
+        now: impl Fn() -> DateTime<Utc> + Send + 'static,
+    ) -> Result<Option<Listening>, DatabaseError> {
+        self.0.listen(query, now)
     }
 
     /// Checks whether another process has changed the database since the last call. If it has, or if that is unknown, invalidates every
@@ -260,15 +274,6 @@ impl Database {
     /// Returns a value that can be awaited until every connection is closed, which happens when the last handle is dropped.
     pub fn closing(&self) -> Closed {
         self.0.closing.watch()
-    }
-
-    /// Succeeds if the database answers and has been migrated.
-    pub async fn ping(&self) -> Result<(), DatabaseError> {
-        self.read(|conn| {
-            roles::table.select(roles::name).first::<String>(conn)?;
-            Ok(())
-        })
-        .await
     }
 }
 

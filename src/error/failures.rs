@@ -49,3 +49,54 @@ pub(super) fn problem_of_database(error: &DatabaseError) -> &'static Problem {
         _ => &problem::INTERNAL,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_is_a_server_error_exactly_for_an_outage_on_our_side() {
+        for failure in [
+            Failure::Database(DatabaseError::Unavailable("gone".into())),
+            Failure::NoRandomness,
+            Failure::Serialization(serde_json::from_str::<u8>("").unwrap_err()),
+            Failure::ProviderUnavailable,
+            Failure::BadLogin(Rejection::KeysUnavailable),
+            Failure::BadLogin(Rejection::Expired),
+            Failure::BadLogin(Rejection::RequirementUnmet("No.".into())),
+            Failure::BadLogoutToken(Rejection::KeysUnavailable),
+            Failure::BadLogoutToken(Rejection::NotALogoutToken),
+            Failure::SessionsOff,
+            Failure::UnknownPrincipal,
+            Failure::UnregisteredProgram,
+            Failure::PrincipalDisabled,
+            Failure::PrincipalPending,
+            Failure::PrincipalDeleted,
+            Failure::Tombstoned,
+            Failure::NotAPerson,
+            Failure::TokenRevoked,
+            Failure::SessionEnded,
+            Failure::LoginFailed,
+            Failure::NotSignedOut,
+            Failure::NoSuchUser,
+            Failure::NoSuchIdentity,
+            Failure::NoSuchServiceAccount,
+            Failure::NoSuchRole,
+            Failure::InsufficientPrivilege { missing: Vec::new() },
+            Failure::InsufficientScope { missing: Vec::new(), spelled: Vec::new() },
+            Failure::OwnRights,
+            Failure::LastAdmin,
+            Failure::RoleGranted { count: 1 },
+            Failure::BuiltInRole { reason: "it is" },
+            Failure::LastIdentity,
+            Failure::OwnIdentity,
+            Failure::KeyReused,
+            Failure::StaleVersion,
+            Failure::Conflict { field: "email" },
+            Failure::Invalid { field: "email", reason: "must be valid" },
+        ] {
+            let is_server_error = problem_of(&failure).status.is_server_error();
+            assert_eq!(is_server_error, failure.owner().is_our_outage(), "{failure:?}");
+        }
+    }
+}

@@ -1,14 +1,14 @@
 //! Metrics in Prometheus' text format, on a separate listener. `docs/operating.md` explains each of them.
 //!
 //! Label values come from closed sets: registered paths, constants, and short names from the configuration. No client can add one. Counts
-//! of other modules are read at scrape time ([`Readings`]).
+//! of other modules are read at scrape time ([`MetricSnapshots`]).
 
 mod families;
-mod readings;
 mod requests;
+mod snapshots;
 
-pub(crate) use readings::Readings;
 pub(crate) use requests::{OTHER_METHOD, RequestMetrics, method_label};
+pub(crate) use snapshots::MetricSnapshots;
 
 use std::net::TcpListener;
 
@@ -37,7 +37,7 @@ impl Metrics {
     /// # Errors
     ///
     /// If two metrics have the same name.
-    pub(crate) fn new(readings: Readings) -> Result<Self, prometheus::Error> {
+    pub(crate) fn new(readings: MetricSnapshots) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let help = "Rejected and failed requests, by the `reason` of the log: the problem's code or a finer one.";
         let refusals = IntCounterVec::new(Opts::new("portcullis_refusals_total", help), &["reason"])?;
@@ -65,7 +65,7 @@ impl Metrics {
 /// Collects the metrics that are computed at scrape time.
 struct ScrapeCollector {
     requests: Requests,
-    readings: Readings,
+    readings: MetricSnapshots,
 }
 
 impl Collector for ScrapeCollector {

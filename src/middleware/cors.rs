@@ -1,7 +1,7 @@
 //! Cross-origin access by browsers (the CORS protocol of the Fetch standard, section 3.2).
 //!
 //! Origins are matched exactly. If none is allowed, no CORS header is sent, and browsers hide every response from pages of other origins.
-//! Failures get the headers as well, so that a page can read the reason. So this runs around [`Answer`](super::responses::Answer), where
+//! Failures get the headers as well, so that a page can read the reason. So this runs around [`Responses`](super::responses::Responses), where
 //! failures get their body.
 
 use std::collections::HashSet;

@@ -14,7 +14,7 @@ use tracing::{Span, field};
 use tracing_actix_web::RootSpanBuilder;
 
 use super::received::{ClientRequestId, Received};
-use super::responses::{AnswerRules, LostRequest, Reason};
+use super::responses::{LostRequest, Reason, ResponseRules};
 use crate::auth::Caller;
 use crate::metrics::{OTHER_METHOD, method_label};
 use crate::request_id::RequestId;
@@ -51,7 +51,7 @@ impl RootSpanBuilder for RequestSpan {
 
 /// Whether a trusted proxy sent the request, so that its request id is accepted.
 fn is_from_proxy(request: &ServiceRequest) -> bool {
-    let rules = request.app_data::<web::Data<AnswerRules>>();
+    let rules = request.app_data::<web::Data<ResponseRules>>();
     rules.is_some_and(|rules| rules.limits.proxies.sent(request))
 }
 
@@ -129,7 +129,7 @@ mod tests {
     use tracing_actix_web::TracingLogger;
 
     use super::*;
-    use crate::middleware::responses::Answer;
+    use crate::middleware::responses::Responses;
 
     async fn panics() -> HttpResponse {
         panic!("on purpose")
@@ -140,7 +140,7 @@ mod tests {
         let mut log = Arc::new(tempfile::tempfile().unwrap());
         let subscriber = tracing_subscriber::fmt().json().with_writer(Arc::clone(&log)).finish();
         let _subscriber = tracing::subscriber::set_default(subscriber);
-        let app = App::new().default_service(web::to(panics)).wrap(Answer).wrap(TracingLogger::<RequestSpan>::new());
+        let app = App::new().default_service(web::to(panics)).wrap(Responses).wrap(TracingLogger::<RequestSpan>::new());
         let app = init_service(app).await;
         let request = TestRequest::put().insert_header(("x-request-id", "request-0001")).to_request();
         let error = actix_web::dev::Service::call(&app, request).await.err().unwrap();

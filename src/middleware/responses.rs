@@ -33,7 +33,7 @@ use crate::services::ReadinessService;
 use crate::telemetry::error_chain;
 
 /// The dependencies of responses, shared by all workers and looked up once per request.
-pub(crate) struct AnswerRules {
+pub(crate) struct ResponseRules {
     pub(crate) limits: RequestLimits,
     pub(crate) metrics: web::Data<Metrics>,
     pub(crate) readiness: web::Data<ReadinessService>,
@@ -53,37 +53,37 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-
 pub(crate) struct Reason(pub(crate) &'static str);
 
 /// Checks the limits of a request, and turns failures and panics into problem responses.
-pub(crate) struct Answer;
+pub(crate) struct Responses;
 
-impl<S, B> Transform<S, ServiceRequest> for Answer
+impl<S, B> Transform<S, ServiceRequest> for Responses
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
     B: MessageBody + 'static,
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = ActixError;
-    type Transform = AnswerMiddleware<S>;
+    type Transform = ResponseMiddleware<S>;
     type InitError = ();
-    type Future = Ready<Result<AnswerMiddleware<S>, ()>>;
+    type Future = Ready<Result<ResponseMiddleware<S>, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(AnswerMiddleware { next: service }))
+        ready(Ok(ResponseMiddleware { next: service }))
     }
 }
 
-/// The middleware of [`Answer`].
-pub(crate) struct AnswerMiddleware<S> {
+/// The middleware of [`Responses`].
+pub(crate) struct ResponseMiddleware<S> {
     next: S,
 }
 
-impl<S, B> Service<ServiceRequest> for AnswerMiddleware<S>
+impl<S, B> Service<ServiceRequest> for ResponseMiddleware<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = ActixError>,
     B: MessageBody + 'static,
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = ActixError;
-    type Future = AnswerFuture<S::Future>;
+    type Future = ResponseFuture<S::Future>;
 
     forward_ready!(next);
 
@@ -94,26 +94,26 @@ where
             body = rules.limits.take_body(&mut request);
             if let Err(refusal) = rules.limits.check_head(&request) {
                 let refused = context.finish(request.error_response(refusal), body);
-                return AnswerFuture::Ready { response: Some(Ok(refused)) };
+                return ResponseFuture::Ready { response: Some(Ok(refused)) };
             }
         }
         match catching(|| self.next.call(request)) {
-            Ok(work) => AnswerFuture::Pending { work, body, context },
-            Err(panicked) => AnswerFuture::Ready { response: Some(Err(context.wrap(&panicked))) },
+            Ok(work) => ResponseFuture::Pending { work, body, context },
+            Err(panicked) => ResponseFuture::Ready { response: Some(Err(context.wrap(&panicked))) },
         }
     }
 }
 
 pin_project! {
-    /// The response of [`AnswerMiddleware`].
-    #[project = AnswerProjection]
-    pub(crate) enum AnswerFuture<F> {
+    /// The response of [`ResponseMiddleware`].
+    #[project = ResponseProjection]
+    pub(crate) enum ResponseFuture<F> {
         Ready { response: Option<Result<ServiceResponse<BoxBody>, ActixError>> },
         Pending { #[pin] work: F, body: Option<IncomingBody>, context: ResponseContext },
     }
 }
 
-impl<F, B> Future for AnswerFuture<F>
+impl<F, B> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<ServiceResponse<B>, ActixError>>,
     B: MessageBody + 'static,
@@ -122,10 +122,10 @@ where
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let (work, body, context) = match self.project() {
-            AnswerProjection::Ready { response } => {
+            ResponseProjection::Ready { response } => {
                 return Poll::Ready(response.take().expect("a future is not polled after completion"));
             }
-            AnswerProjection::Pending { work, body, context } => (work, body, context),
+            ResponseProjection::Pending { work, body, context } => (work, body, context),
         };
         Poll::Ready(match catching(|| work.poll(task)) {
             Ok(polled) => match ready_or_pending!(polled) {
@@ -144,7 +144,7 @@ fn catching<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work)).map_err(panicked)
 }
 
-/// Replaces a response by that of `error`, for middleware outside of [`Answer`].
+/// Replaces a response by that of `error`, for middleware outside of [`Responses`].
 pub(crate) fn refuse(response: ServiceResponse<BoxBody>, error: &Error) -> ServiceResponse<BoxBody> {
     let context = ResponseContext::of(response.request());
     let mut refused = context.failure(error);
@@ -157,7 +157,7 @@ struct ResponseContext {
     request_id: RequestId,
     received: Received,
     method: &'static str,
-    rules: Option<web::Data<AnswerRules>>,
+    rules: Option<web::Data<ResponseRules>>,
 }
 
 impl ResponseContext {

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use super::JitMode;
 use super::keys::issuer_status::IssuerStatus;
 use super::texts::Texts;
-use crate::cache::interner::SharedSets;
+use crate::cache::interner::Interner;
 
 /// Whether a token was issued to a user or to a service account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -200,7 +200,7 @@ impl Claims {
     pub(crate) fn bytes(&self) -> usize {
         let own = size_of::<Self>() + self.texts.len() + 2 * ALLOCATION_OVERHEAD;
         // A shared set takes no extra memory and outlives this value.
-        let sets = [&self.scopes, &self.roles].into_iter().filter(|set| !SharedSets::is_shared(set));
+        let sets = [&self.scopes, &self.roles].into_iter().filter(|set| !Interner::is_shared(set));
         own + sets.map(|set| bytes_of_set(set)).sum::<usize>()
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod audit_events;
 pub mod audit_history;
+pub mod change_feed;
 pub mod grants;
 pub mod idempotency_keys;
 pub mod identities;

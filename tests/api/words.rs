@@ -13,15 +13,20 @@ const RETIRED_PHRASES: &[&str] =
 /// Former names of parts of the code.
 const RETIRED_NAMES: &[&str] = &[
     "AboveYourRights",
+    "Answering",
     "CutOff",
+    "Finds",
     "INDISCREET",
     "Judged",
     "KeptClaims",
     "KeysInUse",
+    "MachineMark",
     "OutsideChanges",
     "ProvedTokens",
     "Sealer",
+    "SharedSets",
     "Sighting",
+    "Surroundings",
     "WriteBeside",
     "condemn",
     "is_borne",
@@ -38,6 +43,44 @@ const RETIRED_NAMES: &[&str] = &[
     "write_at_leisure",
     "write_beside",
     "write_touching",
+];
+/// Former names that are also words or names of other things, so that only their definitions are refused.
+const RETIRED_DEFINITIONS: &[&str] = &[
+    "Arrival",
+    "Contact",
+    "Directory",
+    "Facts",
+    "Freshness",
+    "Gaps",
+    "Govern",
+    "Grounds",
+    "Hurry",
+    "Jar",
+    "Knowledge",
+    "Lane",
+    "Lanes",
+    "Leaving",
+    "Link",
+    "Mark",
+    "Observe",
+    "Person",
+    "Plain",
+    "Proof",
+    "Readings",
+    "Recognition",
+    "Seats",
+    "Standing",
+    "Tally",
+    "Terms",
+    "Touched",
+    "Turn",
+    "Unwell",
+    "exceptions",
+    "let_in",
+    "opaque_debug",
+    "recall",
+    "recognize",
+    "sight",
 ];
 
 /// What is read: sources, documents and everything that an operator opens.
@@ -101,11 +144,19 @@ fn has_word(line: &str, word: &str) -> bool {
     words(line).any(|found| found.split('_').any(|part| part.eq_ignore_ascii_case(word)))
 }
 
+/// Whether the line defines an item of this name: `struct Jar`.
+fn defines(line: &str, name: &str) -> bool {
+    let kinds = ["struct", "enum", "trait", "type", "fn", "mod", "union"];
+    let words: Vec<&str> = words(line).collect();
+    words.windows(2).any(|pair| kinds.contains(&pair[0]) && pair[1] == name) && !line.trim_start().starts_with("//")
+}
+
 fn faults(line: &str) -> impl Iterator<Item = &'static str> {
     let words_and_names = RETIRED_WORDS.iter().filter(|word| has_word(line, word));
     let names = RETIRED_NAMES.iter().filter(|name| words(line).any(|word| word == **name));
     let phrases = RETIRED_PHRASES.iter().filter(|phrase| line.to_lowercase().contains(**phrase));
-    words_and_names.chain(names).chain(phrases).copied()
+    let definitions = RETIRED_DEFINITIONS.iter().filter(|name| defines(line, name));
+    words_and_names.chain(names).chain(phrases).chain(definitions).copied()
 }
 
 #[test]
@@ -114,6 +165,8 @@ fn retired_words_and_names_are_found_where_they_stand() {
     assert_eq!(found("/// Nobody signs in here."), ["nobody"]);
     assert_eq!(found("fn tell_whom(is_reader_s: bool)"), ["whom", "is_reader_s"]);
     assert_eq!(found("There is no such user"), ["there is no such"]);
+    assert_eq!(found("pub(crate) enum Jar {"), ["Jar"]);
+    assert_eq!(found("write!(f, \"Link: {}\")"), Vec::<&str>::new());
     assert_eq!(found("a cached caller; `untold` and `SomebodyElse` are other words"), Vec::<&str>::new());
 }
 

@@ -37,7 +37,7 @@ use std::sync::{Arc, Weak};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Weighter};
 
-use crate::cache::hit_counter::{Finds, MemoryReading};
+use crate::cache::hit_counter::{HitCounter, MemoryReading};
 use crate::limits::rate_limit::RateState;
 use crate::oidc::{Claims, TokenValidity, VerifiedToken};
 use crate::services::{Failure, Need, ResolvedPrincipal};
@@ -54,7 +54,7 @@ const EXPECTED: usize = 1024;
 pub(crate) struct CallerCache {
     callers: Cache<Key, CachedCaller, ByBytes>,
     headers: Headers,
-    lookups: Finds,
+    lookups: HitCounter,
 }
 
 /// An entry: a valid token, and its principal if that is known.
@@ -87,7 +87,7 @@ impl CallerCache {
         let least = bytes / entries;
         let callers =
             Cache::with(EXPECTED, bytes, ByBytes { least }, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        Self { callers, headers: Headers::default(), lookups: Finds::default() }
+        Self { callers, headers: Headers::default(), lookups: HitCounter::default() }
     }
 
     /// Hits, misses and entries. A refused token counts as neither hit nor miss.

@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::jose::Algorithm;
 use crate::limits::TrustedProxies;
 use crate::limits::rate_limit::RateLimits;
-use crate::models::permission::{DeclaredPermissions, USERS_READ};
+use crate::models::permission::{DeclaredPermissions, USERS_WRITE};
 use crate::models::{IdentityKey, PrincipalId};
 use crate::oidc::IssuerSettings;
 use crate::oidc::testing::NOW;
@@ -254,7 +254,7 @@ async fn stale_principal_of_an_entry_is_used_for_ordinary_needs_within_the_bound
     let lookup = |access| service.guard.try_cached(access, &request(&token));
     assert!(matches!(lookup(Access::Authenticated), CacheLookup::Decided(Ok(_))));
     assert!(
-        matches!(lookup(Access::Requires(USERS_READ)), CacheLookup::Undecided(Some(_))),
+        matches!(lookup(Access::Requires(USERS_WRITE)), CacheLookup::Undecided(Some(_))),
         "the guard asks for the need"
     );
     service.pass(19);

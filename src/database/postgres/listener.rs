@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
-use diesel::prelude::*;
 
 use super::{CHANNEL, PostgresOpener, PostgresUrl, begin, roll_back};
 use crate::database::transaction_mode::TransactionMode;
-use crate::database::{ChangeFeedHealth, DatabaseConfig, DatabaseError, Invalidates, Invalidations};
-use crate::schema::{principals, roles};
+use crate::database::{
+    ChangeFeedHealth, ChangeQuery, ChangedRows, DatabaseConfig, DatabaseError, Invalidates, Invalidations,
+};
 
 /// The interval between reads of notices.
 const TICK: Duration = Duration::from_millis(20);
@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_millis(20);
 const POLL_EVERY: Duration = Duration::from_secs(2);
 /// How far back a poll reads: more than the polling interval plus the clock skew between replicas.
 const LOOK_BACK: TimeDelta = TimeDelta::seconds(30);
-/// The most changed principals that a poll invalidates one by one; more invalidate everything.
+/// The most changed rows that a poll invalidates one by one; more invalidate everything.
 const MAX_CHANGED: i64 = 10_000;
 /// The delay before a new connection attempt after a failure.
 const RECONNECT_DELAY: Duration = Duration::from_secs(1);
@@ -42,6 +42,8 @@ pub(in crate::database) struct Listener<N> {
     pub(in crate::database) changes: Arc<Invalidations>,
     pub(in crate::database) change_feed: Arc<ChangeFeedHealth>,
     pub(in crate::database) now: N,
+    /// Reads the rows that a poll compares.
+    pub(in crate::database) query: ChangeQuery,
 }
 
 /// Keeps the listener thread running until it is dropped.
@@ -53,8 +55,8 @@ pub(in crate::database) struct Listening(
 /// The versions that the last poll read.
 #[derive(Default)]
 struct KnownVersions {
-    principals: HashMap<String, NaiveDateTime>,
-    roles: Option<Vec<(String, i64)>>,
+    changed: HashMap<String, NaiveDateTime>,
+    shared: Option<Vec<(String, i64)>>,
 }
 
 impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
@@ -128,35 +130,23 @@ impl<N: Fn() -> DateTime<Utc> + Send + 'static> Listener<N> {
     fn poll(&self, connection: &mut PgConnection, known: &mut KnownVersions) -> Result<(), DatabaseError> {
         let now = (self.now)();
         begin(connection, TransactionMode::Read, &self.config)?;
-        let found = find(connection, (now - LOOK_BACK).naive_utc());
+        let found = (self.query)(connection, (now - LOOK_BACK).naive_utc(), MAX_CHANGED + 1);
         let ended = AnsiTransactionManager::rollback_transaction(connection);
-        let (principals, roles) = found?;
+        let ChangedRows { changed, shared } = found?;
         ended?;
         // The first poll has nothing to compare with, so it invalidates everything.
-        if principals.len() as i64 > MAX_CHANGED || known.roles.as_ref().is_none_or(|before| *before != roles) {
+        if changed.len() as i64 > MAX_CHANGED || known.shared.as_ref().is_none_or(|before| *before != shared) {
             self.changes.note(Invalidates::Everything);
         } else {
-            let is_new = |(id, changed_at): &(&String, &NaiveDateTime)| known.principals.get(*id) != Some(*changed_at);
-            let mut changed = principals.iter().filter(is_new).peekable();
-            if changed.peek().is_some() {
+            let is_new = |(id, changed_at): &(&String, &NaiveDateTime)| known.changed.get(*id) != Some(*changed_at);
+            let mut news = changed.iter().filter(is_new).peekable();
+            if news.peek().is_some() {
                 self.changes.note_rows();
             }
-            changed.for_each(|(id, _)| self.changes.note(Invalidates::one(id)));
+            news.for_each(|(id, _)| self.changes.note(Invalidates::one(id)));
         }
-        *known = KnownVersions { principals, roles: Some(roles) };
+        *known = KnownVersions { changed, shared: Some(shared) };
         self.change_feed.succeed(now);
         Ok(())
     }
-}
-
-type Found = (HashMap<String, NaiveDateTime>, Vec<(String, i64)>);
-
-/// Returns the principals that changed since `since`, and all roles with their versions: a deleted role leaves no row, so only the full
-/// list reveals it.
-fn find(connection: &mut PgConnection, since: NaiveDateTime) -> QueryResult<Found> {
-    let changed = principals::table.filter(principals::changed_at.ge(since)).limit(MAX_CHANGED + 1);
-    let changed: Vec<(String, NaiveDateTime)> =
-        changed.select((principals::id, principals::changed_at)).load(connection)?;
-    let roles = roles::table.order(roles::name).select((roles::name, roles::version)).load(connection)?;
-    Ok((changed.into_iter().collect(), roles))
 }

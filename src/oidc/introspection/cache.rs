@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::cache::hit_counter::{Finds, MemoryReading};
+use crate::cache::hit_counter::{HitCounter, MemoryReading};
 use crate::jose::unique_json::Object;
 use crate::oidc::Rejection;
 use crate::oidc::verification::validity;
@@ -48,7 +48,7 @@ enum ValidFor {
 pub(super) struct VerdictCache {
     verdicts: Cache<TokenHash, CachedVerdict>,
     key: hmac::Key,
-    counter: Finds,
+    counter: HitCounter,
     /// The number of failed introspection requests.
     outages: AtomicU64,
 }
@@ -56,7 +56,7 @@ pub(super) struct VerdictCache {
 impl VerdictCache {
     /// Creates an empty cache that hashes tokens with `key`.
     pub(super) fn new(key: hmac::Key) -> Self {
-        Self { verdicts: Cache::new(MAX_TOKENS), key, counter: Finds::default(), outages: AtomicU64::new(0) }
+        Self { verdicts: Cache::new(MAX_TOKENS), key, counter: HitCounter::default(), outages: AtomicU64::new(0) }
     }
 
     /// Returns the counters of the cache.

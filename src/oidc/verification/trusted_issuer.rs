@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::validity::Validity;
-use crate::cache::interner::SharedSets;
+use crate::cache::interner::Interner;
 use crate::jose::unique_json::Object;
 use crate::oidc::claims::{ClaimTexts, IssuerPolicy};
 use crate::oidc::keys::issuer_status::IssuerStatus;
@@ -22,7 +22,7 @@ pub(crate) struct TrustedIssuer {
     introspector: Option<Introspector>,
     /// One per canonical issuer.
     policies: Vec<Arc<IssuerPolicy>>,
-    sets: SharedSets<String>,
+    sets: Interner<String>,
     unusable_claims: UnusableClaims,
     pub(crate) status: Arc<IssuerStatus>,
 }

@@ -15,8 +15,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::DefaultHashBuilder;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 
-use crate::cache::hit_counter::{Finds, MemoryReading};
-use crate::cache::interner::SharedSets;
+use crate::cache::hit_counter::{HitCounter, MemoryReading};
+use crate::cache::interner::Interner;
 use crate::database::{ChangeFeedHealth, Invalidations, Version};
 use crate::models::IdentityKey;
 use crate::models::permission::Permission;
@@ -38,7 +38,7 @@ pub(crate) struct PrincipalCache {
     entries: Cache<Key, Arc<ResolvedPrincipal>, ByBytes>,
     unknown: UnknownIdentities,
     /// Interned sets of granted permissions: most principals share a few.
-    granted: SharedSets<Permission>,
+    granted: Interner<Permission>,
     rules: Arc<ValidityRules>,
 }
 
@@ -56,8 +56,8 @@ impl PrincipalCache {
         let entries =
             Cache::with(EXPECTED, MAX_BYTES, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
         let stale_for = stale_for.num_microseconds().unwrap_or(i64::MAX);
-        let rules = Arc::new(ValidityRules { changes, change_feed, stale_for, lookups: Finds::default() });
-        Self { entries, unknown: UnknownIdentities::default(), granted: SharedSets::default(), rules }
+        let rules = Arc::new(ValidityRules { changes, change_feed, stale_for, lookups: HitCounter::default() });
+        Self { entries, unknown: UnknownIdentities::default(), granted: Interner::default(), rules }
     }
 
     /// The hits, misses and size of the cache.

@@ -27,7 +27,7 @@ use cache::{PrincipalCache, RefusedPrincipal, Unknown};
 use first_contact::TokenVisit;
 use validity::Need;
 
-/// Finds the principal of a token, and creates it where the issuer's policy allows that. Cheap to clone.
+/// HitCounter the principal of a token, and creates it where the issuer's policy allows that. Cheap to clone.
 #[derive(Clone)]
 pub struct PrincipalService {
     database: Database,
@@ -235,7 +235,7 @@ fn find(
     Ok(Some(FoundPrincipal { principal, identity, roles, is_bootstrap }))
 }
 
-/// Finds or creates the principal, and saves the changes of this visit. Also returns whether the principal is new.
+/// HitCounter or creates the principal, and saves the changes of this visit. Also returns whether the principal is new.
 fn record(conn: &mut DbConnection, rules: &Rules, visit: &TokenVisit) -> Result<(FoundPrincipal, bool), Failure> {
     let (mut found, is_new) = match find(conn, rules, visit, principals::find_linked_for_update)? {
         Some(found) => (found, false),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::first_contact;
-use crate::cache::hit_counter::Finds;
+use crate::cache::hit_counter::HitCounter;
 use crate::database::{ChangeFeedHealth, InvalidationKey, Invalidations, UpTo, Version};
 use crate::oidc::Claims;
 use crate::services::KnownPrincipal;
@@ -29,7 +29,7 @@ pub(crate) struct ValidityRules {
     pub(crate) change_feed: Arc<ChangeFeedHealth>,
     /// How long entries stay valid while changes by other replicas cannot be read, in microseconds.
     pub(crate) stale_for: i64,
-    pub(crate) lookups: Finds,
+    pub(crate) lookups: HitCounter,
 }
 
 /// The time of a read, in microseconds since 1970.

@@ -55,6 +55,9 @@ impl Reply {
         for member in ["title", "detail"] {
             assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {body}");
         }
+        let detail = body["detail"].as_str().unwrap();
+        let begins = detail.starts_with(|first: char| first.is_uppercase() || first == '`');
+        assert!(begins && detail.ends_with('.'), "the detail is not a sentence: {detail}");
         assert_eq!(body["instance"].as_str(), self.header("x-request-id"));
         let kind = body["type"].as_str().unwrap();
         kind.strip_prefix("urn:portcullis:problem:").unwrap_or_else(|| panic!("type {kind}")).to_owned()

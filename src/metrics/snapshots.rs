@@ -25,7 +25,7 @@ const CONDITIONS: [(KeySetCondition, &str); 4] = [
 ];
 
 /// The sources of the metrics. A new source is added here and explained in `docs/operating.md`.
-pub(crate) struct Readings {
+pub(crate) struct MetricSnapshots {
     pub(crate) clock: Clock,
     pub(crate) issuers: TrustedIssuers,
     pub(crate) database: Database,
@@ -34,7 +34,7 @@ pub(crate) struct Readings {
     pub(crate) sessions: Option<web::Data<BrowserSessions>>,
 }
 
-impl Readings {
+impl MetricSnapshots {
     /// Reads the current value of every metric.
     pub(crate) fn families(&self) -> Vec<MetricFamily> {
         let reports = self.issuers.reports();
