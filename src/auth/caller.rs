@@ -12,7 +12,6 @@ use crate::error::Error;
 use crate::models::PrincipalId;
 use crate::models::permission::Permission;
 use crate::oidc::{Claims, SubjectKind};
-use crate::request_id::RequestId;
 use crate::services::{Actor, Decision, ResolvedPrincipal, SessionView, decide, is_delegated};
 
 /// The authenticated caller of a request. Only the guard creates it, so a handler with a `Caller` runs for a verified, active principal.
@@ -83,7 +82,7 @@ impl Caller {
     }
 
     /// Returns the caller as the actor of a change, limited to the token and roles of this request.
-    fn actor(&self, request_id: String) -> Actor {
+    pub(crate) fn actor(&self, request_id: String) -> Actor {
         Actor::of_request(Arc::clone(&self.claims), Arc::clone(&self.principal), self.admitted_for, request_id)
     }
 }
@@ -94,17 +93,5 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(request.extensions().get::<Self>().cloned().ok_or(Error::Unguarded))
-    }
-}
-
-/// The caller as the actor of a change. Fails closed, as [`Caller`] does.
-impl FromRequest for Actor {
-    type Error = Error;
-    type Future = Ready<Result<Self, Error>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let Ok(request_id) = RequestId::extract(request).into_inner();
-        let actor = request.extensions().get::<Caller>().map(|caller| caller.actor(request_id.to_string()));
-        ready(actor.ok_or(Error::Unguarded))
     }
 }

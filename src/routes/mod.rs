@@ -1,6 +1,7 @@
 //! The HTTP handlers, one file per resource. A handler unwraps the input, calls one service and wraps the output.
 
 mod accounts;
+mod actor;
 mod audit;
 mod auth;
 mod docs;

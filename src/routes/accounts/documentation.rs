@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{SchemaFormat, Type};
+use utoipa::openapi::schema::{SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Content, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 
@@ -20,7 +20,8 @@ impl<T: Documented> IntoParams for Account<T> {
 impl<T: Documented> IntoParams for Creation<T> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let key = header("Idempotency-Key", "A unique key for this request, such as a UUID");
-        vec![key.required(Required::False).schema(Some(<Option<String>>::schema())).build()]
+        let text_or_null = SchemaType::from_iter([Type::String, Type::Null]);
+        vec![key.required(Required::False).schema(Some(ObjectBuilder::new().schema_type(text_or_null))).build()]
     }
 }
 
