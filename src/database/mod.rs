@@ -16,6 +16,7 @@ mod connection;
 mod error;
 mod group_commit;
 mod invalidations;
+mod listening;
 mod manager;
 mod migrations;
 mod outside;
@@ -49,6 +50,7 @@ pub(crate) use connection::directly;
 pub use connection::{DbConnection, MultiBackend};
 pub use error::DatabaseError;
 pub use invalidations::{Invalidates, InvalidationKey, Invalidations, Version};
+pub use listening::Listening;
 use outside::LastExternalVersion;
 use transaction_mode::TransactionMode;
 use transaction_pool::{Deadline, TransactionPool};
@@ -71,46 +73,7 @@ struct TransactionPools {
     closing: Closing,
 }
 
-/// Listens for changes by other replicas until it is dropped.
-#[derive(Debug)]
-pub struct Listening {
-    #[cfg(feature = "postgres")]
-    #[expect(dead_code, reason = "held only for its Drop")]
-    listening: postgres::Listening,
-}
-
 impl TransactionPools {
-    #[cfg(feature = "postgres")]
-    fn listen(
-        &self,
-        query: ChangeQuery,
-        now: impl Fn() -> DateTime<Utc> + Send + 'static,
-    ) -> Result<Option<Listening>, DatabaseError> {
-        let direct = self.config.direct_url.as_ref();
-        let listens = direct.is_some() || !self.config.is_pooled;
-        let config::DatabaseLocation::Postgres(url) = &direct.unwrap_or(&self.config.url).0 else { return Ok(None) };
-        let listener = postgres::Listener {
-            url: url.clone(),
-            config: Arc::clone(&self.config),
-            listens,
-            origin: Arc::clone(&self.origin),
-            changes: Arc::clone(&self.changes),
-            change_feed: Arc::clone(&self.change_feed),
-            now,
-            query,
-        };
-        Ok(Some(Listening { listening: listener.start()? }))
-    }
-
-    #[cfg(not(feature = "postgres"))]
-    fn listen(
-        &self,
-        (): ChangeQuery,
-        _: impl Fn() -> DateTime<Utc> + Send + 'static,
-    ) -> Result<Option<Listening>, DatabaseError> {
-        Ok(None)
-    }
-
     /// Runs `work` under the migration lock: one process migrates at a time.
     fn migrate<T>(&self, work: impl FnOnce(&mut DbConnection) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
         let url = self.config.url_for_migrations()?;

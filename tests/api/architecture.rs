@@ -40,7 +40,7 @@ const ROOMS: &[(&str, &str)] = &[
     // Rows implement traits of the database backends.
     ("models", "database redacted schema"),
     // Its threads log within the span of the request that waits for them.
-    ("database", "schema sync"),
+    ("database", "sync"),
     ("oidc", "cache clock jose redacted sync telemetry text"),
     ("jose", "redacted"),
     // Any room may log an error with its causes.

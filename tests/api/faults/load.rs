@@ -107,13 +107,13 @@ struct Counts {
 
 /// All outcomes so far.
 #[derive(Clone, Default)]
-struct Tally {
+struct Counters {
     counts: BTreeMap<Kind, Counts>,
     /// The ids of the users whose creation was acknowledged.
     acknowledged: Vec<String>,
 }
 
-impl Tally {
+impl Counters {
     fn note(&mut self, kind: Kind, reply: &Reply) {
         let counts = self.counts.entry(kind).or_default();
         if kind.is_answer(reply) {
@@ -133,7 +133,7 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (kind, Counts { answered, refused, wrong }) in &self.counts {
             write!(
@@ -154,7 +154,7 @@ impl fmt::Display for Tally {
 pub struct Load {
     app: Rc<TestApp>,
     is_running: Rc<Cell<bool>>,
-    tally: Rc<watch::Sender<Tally>>,
+    tally: Rc<watch::Sender<Counters>>,
     clients: Vec<JoinHandle<()>>,
 }
 
@@ -175,7 +175,7 @@ impl Load {
                         return;
                     }
                     let reply = kind.ask(&app, &tokens, &format!("{kind:?}-{client}-{number}")).await;
-                    tally.send_modify(|tally: &mut Tally| tally.note(kind, &reply));
+                    tally.send_modify(|tally: &mut Counters| tally.note(kind, &reply));
                 }
             })
         });
