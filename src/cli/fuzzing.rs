@@ -7,7 +7,9 @@ use super::users_import::{Lines, columns};
 pub(crate) fn csv_import(file: &[u8]) -> Option<Vec<Result<(String, String), ()>>> {
     let mut reader = Reader::from_reader(file);
     let columns = columns(&mut reader).ok()?;
-    let (mut lines, mut record, mut outcomes) = (Lines::new(None), StringRecord::new(), Vec::new());
+    let mut lines = Lines::new(None);
+    let mut record = StringRecord::new();
+    let mut outcomes = Vec::new();
     loop {
         match reader.read_record(&mut record) {
             Ok(false) => return Some(outcomes),

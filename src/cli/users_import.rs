@@ -95,7 +95,9 @@ pub(super) async fn run(
     let file = File::open(file).map_err(ImportError::from)?;
     let progress = ProgressBar::new(file.metadata().map_err(ImportError::from)?.len()).with_style(style());
     let mode = if dry_run { ImportMode::DryRun } else { ImportMode::Keep };
-    let (lines, batch, report) = (Lines::new(only_issuer), Vec::with_capacity(BATCH), Report::default());
+    let lines = Lines::new(only_issuer);
+    let batch = Vec::with_capacity(BATCH);
+    let report = Report::default();
     let mut import = Import { users, actor, mode, lines, batch, report, progress };
     import.read(Reader::from_reader(file)).await?;
     import.progress.finish_and_clear();

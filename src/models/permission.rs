@@ -64,7 +64,9 @@ impl Permission {
 /// Whether `name` is two words separated by a colon; a word consists of lower-case letters, digits and `-`.
 const fn is_well_formed(name: &str) -> bool {
     let bytes = name.as_bytes();
-    let (mut at, mut colons, mut word) = (0, 0, 0);
+    let mut at = 0;
+    let mut colons = 0;
+    let mut word = 0;
     while at < bytes.len() {
         #[expect(clippy::indexing_slicing, reason = "`get` is not usable in a const fn; `at` is below the length")]
         match bytes[at] {

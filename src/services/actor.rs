@@ -120,7 +120,9 @@ impl Actor {
         first_contact::admit_again(&principal, claims, now)?;
         let roles = held_role::list(conn, declared, principal.id, ClaimedRoles::of(claims), now)?;
         let principal = ResolvedPrincipal::once(KnownPrincipal::new(principal, roles), known.identity());
-        let (claims, principal, admitted_for) = (Arc::clone(claims), Arc::new(principal), *admitted_for);
+        let claims = Arc::clone(claims);
+        let principal = Arc::new(principal);
+        let admitted_for = *admitted_for;
         let authority = Authority::Request { claims, principal, admitted_for };
         let actor = Self { authority, request_id: self.request_id.clone() };
         match admitted_for {

@@ -24,7 +24,9 @@ pub struct PrincipalAccess {
 impl<K: AccountType> Accounts<K> {
     /// Returns the effective roles and the stored grants of a principal.
     pub async fn access(&self, id: PrincipalId) -> Result<PrincipalAccess, Failure> {
-        let (permissions, issuers, now) = (self.permissions.clone(), self.issuers.clone(), self.clock.now());
+        let permissions = self.permissions.clone();
+        let issuers = self.issuers.clone();
+        let now = self.clock.now();
         self.database
             .read(move |conn| {
                 let found = principal_edit::find::<K>(conn, id)?;

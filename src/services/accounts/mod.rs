@@ -130,7 +130,9 @@ impl<K: AccountType> Accounts<K> {
     where
         W: FnOnce(&mut Edit<'_>) -> Result<Option<Changes>, Failure> + Send + 'static,
     {
-        let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
+        let by = actor.clone();
+        let permissions = Arc::clone(&self.permissions);
+        let now = self.clock.now();
         let issuers = Arc::clone(&self.issuers);
         // A refusal of the new identity as unknown may be cached, and that entry belongs to no principal id.
         let is_link = change.action == AuditAction::LinkIdentity;

@@ -51,7 +51,9 @@ impl ServiceAccountService {
     /// may not grant one of the roles.
     pub async fn register(&self, actor: &Actor, account: NewServiceAccount) -> Result<ServiceAccount, Failure> {
         let account = self.checked(account)?;
-        let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
+        let by = actor.clone();
+        let permissions = Arc::clone(&self.permissions);
+        let now = self.clock.now();
         let outcome = self
             .database
             .write(move |conn| {
@@ -71,7 +73,9 @@ impl ServiceAccountService {
         once: Once<ServiceAccount>,
     ) -> Result<StoredResponse, Failure> {
         let account = self.checked(account)?;
-        let (by, permissions, now) = (actor.clone(), Arc::clone(&self.permissions), self.clock.now());
+        let by = actor.clone();
+        let permissions = Arc::clone(&self.permissions);
+        let now = self.clock.now();
         let identify = |account: &ServiceAccount| (account.principal.id, account.principal.version);
         let outcome = self
             .database

@@ -72,7 +72,9 @@ impl UserService {
     /// Removes the tombstone of a purged user's identity, so that its next sign-in creates a new user. Returns whether there was one.
     pub async fn readmit(&self, actor: &Actor, identity: NewIdentity) -> Result<bool, Failure> {
         self.check_identity(&identity)?;
-        let (by, permissions, now) = (actor.clone(), self.permissions.clone(), self.clock.now());
+        let by = actor.clone();
+        let permissions = self.permissions.clone();
+        let now = self.clock.now();
         let outcome = self
             .database
             .write(move |conn| {

@@ -49,7 +49,9 @@ impl UserService {
     /// Imports users in one transaction. Fails as a whole only if the actor is no longer admitted or the database fails.
     pub async fn import(&self, actor: &Actor, users: Vec<NewUser>, mode: ImportMode) -> Result<ImportOutcome, Failure> {
         let users: Vec<_> = users.into_iter().map(|user| self.checked(user)).collect();
-        let (actor, permissions, now) = (actor.clone(), self.permissions.clone(), self.clock.now());
+        let actor = actor.clone();
+        let permissions = self.permissions.clone();
+        let now = self.clock.now();
         let outcome = self
             .database
             .write_unbounded(move |conn| {

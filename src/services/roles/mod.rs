@@ -99,7 +99,9 @@ impl RoleService {
         T: Send + 'static,
         W: FnOnce(&mut RoleEdit<'_>) -> Result<T, Failure> + Send + 'static,
     {
-        let (by, role, permissions) = (actor.clone(), name.to_owned(), Arc::clone(&self.permissions));
+        let by = actor.clone();
+        let role = name.to_owned();
+        let permissions = Arc::clone(&self.permissions);
         let at = self.clock.now();
         let now = Moment::from(at);
         let outcome = self

@@ -90,7 +90,9 @@ impl SessionService {
             id_token: encrypt(Secret::IdToken, id_token)?,
             proved_at: Moment::from(now),
         };
-        let (id, claims, proved_at) = (session.id.clone(), renewal.claims.clone(), renewal.proved_at);
+        let id = session.id.clone();
+        let claims = renewal.claims.clone();
+        let proved_at = renewal.proved_at;
         let saved = self.0.database.write_concurrently(move |conn| {
             Ok::<_, Failure>((sessions::renew(conn, &id, &renewal)?, Invalidates::Nothing))
         });

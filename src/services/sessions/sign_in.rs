@@ -143,7 +143,9 @@ impl SessionService {
         signed_in: &SignedIn,
         callback: &CallbackRequest<'_>,
     ) -> Result<String, Failure> {
-        let (cookie, now, id) = (self.0.cookies.issue()?, self.now(), *principal.id());
+        let cookie = self.0.cookies.issue()?;
+        let now = self.now();
+        let id = *principal.id();
         let mut session = self.session(id, signed_in, now)?;
         session.token_hash = cookie.hash;
         session.device = callback.device.map(|device| device.chars().take(MAX_DEVICE).collect());
