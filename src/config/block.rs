@@ -79,6 +79,7 @@ impl Block {
         let in_file = self.has(&file_setting) && T::MAY_BE_IN_FILE;
         if in_file && self.has(setting) {
             faults.add(self.place_of(&file_setting), format!("absent when `{setting}` is set"));
+            self.entries.remove(&file_setting);
         }
         match self.entries.remove(setting) {
             Some(Entry { place, value: Written::List(entries) }) => read_list(&place, &entries, faults),

@@ -90,22 +90,20 @@ fn shown(spec: &Spec, value: &str) -> String {
         return format!("{lines} lines");
     }
     // An issuer and a subject: not a URL with credentials.
-    let value = if spec.kind == Identity::TYPE { value.to_owned() } else { without_password(value) };
+    let value = if spec.kind == Identity::TYPE { value.to_owned() } else { without_password(value, spec.kind) };
     value.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// A URL with its password masked. Other values are returned unchanged.
-fn without_password(value: &str) -> String {
-    let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    // A password that contains one of these characters unescaped makes the end ambiguous: the rest is hidden rather than shown.
-    let is_cut = rest.get(..end).is_some_and(|authority| !authority.contains('@'));
-    let (authority, path) = if rest.contains('@') && is_cut { (rest, "") } else { rest.split_at(end) };
-    match authority.rsplit_once('@') {
-        Some((user, host)) => match user.split_once(':') {
-            Some((name, _)) => format!("{scheme}://{name}:{STARS}@{host}{path}"),
-            None => value.to_owned(),
-        },
+/// A URL with its password masked. In place of a URL, a text with an `@` may hold a password too, and is hidden. Other values are unchanged.
+fn without_password(value: &str, kind: &str) -> String {
+    let Some(at) = value.rfind('@') else { return value.to_owned() };
+    let Some((scheme, rest)) = value.split_once("://").filter(|(scheme, _)| scheme.len() < at) else {
+        return if kind == "URL" { STARS.to_owned() } else { value.to_owned() };
+    };
+    // Up to the last `@`, because a password may contain any character unescaped.
+    let (user, host) = rest.rsplit_once('@').unwrap_or(("", rest));
+    match user.split_once(':') {
+        Some((name, _)) => format!("{scheme}://{name}:{STARS}@{host}"),
         None => value.to_owned(),
     }
 }
@@ -153,6 +151,9 @@ mod tests {
             ("DATABASE_URL", "postgres://user:marked@db.example/name"),
             ("DATABASE_URL", "postgres://user:mar/marked@db.example/name"),
             ("DATABASE_URL", "postgres://user:mark@marked@db.example/name"),
+            ("DATABASE_URL", "postgres://user:m@rk/marked@db.example/name"),
+            ("DATABASE_URL", "user:marked@db.example/name"),
+            ("DATABASE_URL", "postgres:user:marked@db.example"),
             ("DATABASE_URL", "postgres://db.example/name?user=u&password=marked"),
             ("DATABASE_URL", "host=db.example Password=marked"),
             ("OIDC_DISCOVERY_URL", "https://user:marked@id.example.com/"),

@@ -17,7 +17,17 @@ use super::targets::REQUEST;
 pub(super) fn start(subscriber: impl Subscriber + Send + Sync + 'static, level: &str) -> Result<(), TryInitError> {
     match by_target(level) {
         Some(targets) => subscriber.with(targets).try_init(),
-        None => subscriber.with(EnvFilter::new(level)).try_init(),
+        None => subscriber.with(by_directives(level)).try_init(),
+    }
+}
+
+/// Parses `level` as an [`EnvFilter`]. The spans of requests are enabled together with any event, as in [`by_target`].
+pub(super) fn by_directives(level: &str) -> EnvFilter {
+    let filter = EnvFilter::new(level);
+    let is_silent = filter.max_level_hint() == Some(LevelFilter::OFF);
+    match format!("{REQUEST}=error").parse() {
+        Ok(directive) if !is_silent => filter.add_directive(directive),
+        _ => filter,
     }
 }
 
@@ -47,6 +57,14 @@ mod tests {
         assert!(!targets.would_enable("actix_server::builder", &Level::INFO));
         assert!(!targets.would_enable("portcullis::access", &Level::ERROR));
         assert!(!by_target("portcullis=debug").unwrap().would_enable("actix_server", &Level::ERROR));
+    }
+
+    #[test]
+    fn span_of_a_request_is_enabled_by_directives_too() {
+        for (level, is_enabled) in [("portcullis::app=info, actix_http=debug", true), ("[{user}]=debug", true), ("off", false)] {
+            let directives = by_directives(level).to_string();
+            assert_eq!(directives.contains("portcullis::request=error"), is_enabled, "{level}: {directives}");
+        }
     }
 
     #[test]

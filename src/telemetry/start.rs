@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::SdkTracer;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::filter::LevelFilter;
 #[cfg(feature = "otel")]
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::filter;
 use super::json_lines::{JsonLines, JsonMembers};
@@ -79,7 +79,7 @@ fn start_with_traces(log: &LogConfig, output: Output, tracer: SdkTracer) -> bool
         LogFormat::Json => lines.fmt_fields(JsonMembers).event_format(Redacted::new(JsonLines, &log.level)).boxed(),
         LogFormat::Pretty => lines.map_event_format(|format| Redacted::new(format, &log.level)).boxed(),
     };
-    let lines = lines.with_filter(EnvFilter::new(&log.level));
+    let lines = lines.with_filter(filter::by_directives(&log.level));
     tracing_subscriber::registry().with(lines).with(traces::layer(tracer)).try_init().is_ok()
 }
 
