@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn span_of_a_request_is_enabled_by_directives_too() {
-        for (level, is_enabled) in [("portcullis::app=info, actix_http=debug", true), ("[{user}]=debug", true), ("off", false)] {
+        for (level, is_enabled) in
+            [("portcullis::app=info, actix_http=debug", true), ("[{user}]=debug", true), ("off", false)]
+        {
             let directives = by_directives(level).to_string();
             assert_eq!(directives.contains("portcullis::request=error"), is_enabled, "{level}: {directives}");
         }
