@@ -28,7 +28,7 @@ const ROOMS: &[(&str, &str)] = &[
     // The metadata document names the same resource as the guard's challenges.
     ("api_types", "auth models services text"),
     ("routing", "auth error models oidc"),
-    ("auth", "cache clock error limits models oidc services"),
+    ("auth", "cache clock error limits models oidc services text"),
     // Budgets refill over time.
     ("limits", "clock error models"),
     ("error", "database models oidc services"),

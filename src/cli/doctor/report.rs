@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::cli::table::printable;
+
 /// All findings, in the order of the checks.
 #[derive(Default, Serialize)]
 pub(super) struct Report {
@@ -75,9 +77,4 @@ impl Verdict {
             Self::Fault => "FAULT",
         }
     }
-}
-
-/// The text without control characters. Names come from the provider and could contain terminal escape sequences.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }

@@ -1,24 +1,19 @@
 //! The syntax of an opaque token. It is checked before introspection, so that made-up tokens cost no request to the issuer.
 
 use crate::oidc::Rejection;
+use crate::text::b64token::is_b64token;
 
 /// A shorter token has fewer than 96 random bits, and issuers must not issue guessable tokens (RFC 6749 section 10.10).
 const MIN_CHARS: usize = 16;
 /// The common limit of proxies for one header field.
 const MAX_CHARS: usize = 8 * 1024;
 
-/// Checks that `token` can be an opaque token of an issuer whose tokens start with `prefix`.
+/// Checks that `token` can be an opaque token of an issuer whose tokens start with `prefix`. An access token from a sign-in has not passed
+/// the header parser, so its alphabet is checked here too.
 pub(crate) fn check(token: &str, prefix: &str) -> Result<(), Rejection> {
-    let is_valid = (MIN_CHARS..=MAX_CHARS).contains(&token.len()) && token.starts_with(prefix) && is_b64token(token);
+    let is_valid =
+        (MIN_CHARS..=MAX_CHARS).contains(&token.len()) && token.starts_with(prefix) && is_b64token(token.as_bytes());
     if is_valid { Ok(()) } else { Err(Rejection::NotASignedJwt) }
-}
-
-/// Returns whether the text is a `b64token` (RFC 6750 section 2.1). An access token from a sign-in does not pass the header parser, so it
-/// is checked here.
-fn is_b64token(token: &str) -> bool {
-    let text = token.trim_end_matches('=');
-    let is_token_octet = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~+/".contains(&octet);
-    !text.is_empty() && text.bytes().all(is_token_octet)
 }
 
 #[cfg(test)]

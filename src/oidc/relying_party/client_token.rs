@@ -1,4 +1,4 @@
-//! Tokens that the issuer signs for this client: ID tokens and logout tokens. The checks that both share, before the signature.
+//! Tokens that the issuer signs for this client: ID tokens and logout tokens. The checks that both share, with the signature.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,15 +25,14 @@ pub(crate) enum Kind {
     Logout,
 }
 
-/// A token for this client. Everything but its signature and the rules of its kind is checked.
-pub(crate) struct UnverifiedClientToken<'t> {
+/// A token for this client. Everything but the rules of its kind is checked.
+pub(crate) struct ClientToken {
     pub(crate) claims: Object<'static>,
     pub(crate) policy: Arc<IssuerPolicy>,
     pub(crate) validity: Validity,
     pub(crate) header: UnverifiedHeader,
-    /// The key that must have signed it.
+    /// The key that has signed it.
     pub(crate) key: Arc<VerificationKey>,
-    pub(crate) token: UnverifiedToken<'t>,
 }
 
 impl Kind {
@@ -54,13 +53,13 @@ impl Kind {
     }
 }
 
-/// Reads a token strictly, refuses it unless it is for this client and valid at `now`, and finds the key that must have signed it.
-pub(crate) async fn read<'t>(
+/// Reads a token strictly, and verifies that the issuer has signed it for this client and that it is valid at `now`.
+pub(crate) async fn verify(
     login: &LoginIssuer,
-    token: &'t str,
+    token: &str,
     kind: Kind,
     now: DateTime<Utc>,
-) -> Result<UnverifiedClientToken<'t>, Rejection> {
+) -> Result<ClientToken, Rejection> {
     let LoginIssuer { table, issuer, .. } = login;
     let token = UnverifiedToken::split(token)?;
     let header = token.read_header(|members| UnverifiedHeader::read_of_kind(members, kind.header_type()));
@@ -83,8 +82,11 @@ pub(crate) async fn read<'t>(
     let validity = Validity::check(&claims, now)?;
     let key = issuer.keys.find(header.key_id.as_deref(), header.algorithm).await?;
     issuer.status.verdicts.check_signature();
+    if !key.verifies(token.signed_text, &token.signature()?) {
+        return Err(Rejection::BadSignature);
+    }
     let (claims, policy) = (claims.into_owned(), Arc::clone(policy));
-    Ok(UnverifiedClientToken { claims, policy, validity, header, key, token })
+    Ok(ClientToken { claims, policy, validity, header, key })
 }
 
 /// Checks `azp`: if present, it must be this client. It is required if there are several audiences.

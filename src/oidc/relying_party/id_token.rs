@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use openidconnect::{AccessToken, AccessTokenHash, Nonce, NonceVerifier};
 
-use super::client_token::{self, Kind, UnverifiedClientToken};
+use super::client_token::{self, ClientToken, Kind};
 use super::issuer_key::IssuerKey;
 use super::login_issuer::LoginIssuer;
 use crate::jose::unique_json::{Json, Object};
@@ -39,16 +39,13 @@ pub(crate) async fn verify(
     nonce: Option<&Nonce>,
     now: DateTime<Utc>,
 ) -> Result<VerifiedIdToken, Rejection> {
-    let read = client_token::read(login, text, Kind::Id, now).await?;
-    if !read.key.verifies(read.token.signed_text, &read.token.signature()?) {
-        return Err(Rejection::BadSignature);
-    }
-    let named = read.claims.get("nonce").and_then(Json::as_str).map(|nonce| Nonce::new(nonce.to_owned()));
+    let token = client_token::verify(login, text, Kind::Id, now).await?;
+    let named = token.claims.get("nonce").and_then(Json::as_str).map(|nonce| Nonce::new(nonce.to_owned()));
     if nonce.is_some_and(|nonce| nonce.verify(named.as_ref()).is_err()) {
         return Err(Rejection::WrongNonce);
     }
-    check_access_token(access_token, &read)?;
-    let UnverifiedClientToken { claims, policy, validity, .. } = read;
+    check_access_token(access_token, &token)?;
+    let ClientToken { claims, policy, validity, .. } = token;
     if !is_id_token(&claims) {
         return Err(Rejection::NotAnIdToken);
     }
@@ -60,13 +57,13 @@ pub(crate) async fn verify(
 }
 
 /// Checks `at_hash`, if present: the access token was issued with the ID token (OIDC Core section 3.1.3.8).
-fn check_access_token(access_token: &str, read: &UnverifiedClientToken<'_>) -> Result<(), Rejection> {
-    let hash = match read.claims.get("at_hash") {
+fn check_access_token(access_token: &str, token: &ClientToken) -> Result<(), Rejection> {
+    let hash = match token.claims.get("at_hash") {
         None | Some(Json::Null) => return Ok(()),
         Some(hash) => AccessTokenHash::new(hash.as_str().ok_or(Rejection::WrongTokenHash)?.to_owned()),
     };
-    let (access_token, key) = (AccessToken::new(access_token.to_owned()), IssuerKey::new(Arc::clone(&read.key)));
-    let expected = AccessTokenHash::from_token(&access_token, &read.header.algorithm, &key);
+    let (access_token, key) = (AccessToken::new(access_token.to_owned()), IssuerKey::new(Arc::clone(&token.key)));
+    let expected = AccessTokenHash::from_token(&access_token, &token.header.algorithm, &key);
     if expected.is_ok_and(|expected| expected == hash) { Ok(()) } else { Err(Rejection::WrongTokenHash) }
 }
 

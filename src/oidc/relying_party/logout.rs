@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::client_token::{self, Kind, UnverifiedClientToken};
+use super::client_token::{self, ClientToken, Kind};
 use super::login_issuer::LoginIssuer;
 use crate::jose::unique_json::Json;
 use crate::oidc::Rejection;
@@ -33,11 +33,7 @@ redact_debug!(LogoutNotice);
 
 /// Verifies a logout token (section 2.6).
 pub(crate) async fn read(login: &LoginIssuer, token: &str, now: DateTime<Utc>) -> Result<LogoutNotice, Rejection> {
-    let UnverifiedClientToken { claims, policy, validity, key, token, .. } =
-        client_token::read(login, token, Kind::Logout, now).await?;
-    if !key.verifies(token.signed_text, &token.signature()?) {
-        return Err(Rejection::BadSignature);
-    }
+    let ClientToken { claims, policy, validity, .. } = client_token::verify(login, token, Kind::Logout, now).await?;
     let has_logout_event =
         claims.get("events").and_then(|events| events.step(EVENT)).is_some_and(|event| event.as_object().is_some());
     let has_id = claims.get("jti").and_then(Json::as_str).is_some_and(|id| !id.is_empty());
